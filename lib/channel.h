@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames over a unix stream socket: body length (u32), message number (u16), how many descriptors
+ * travel beside it (u16), all big endian, then the body. One request is outstanding at a time on a
+ * connection, so a reply needs no identifier: it has the request's number, or MESSAGE_ERROR.
+ * The first frame each way is MESSAGE_HELLO with the protocol version; another version is refused.
+ */
+#ifndef BULKHEAD_LIB_CHANNEL_H
+#define BULKHEAD_LIB_CHANNEL_H
+
+#include "lib/message.h"
+
+enum { PROTOCOL_VERSION = 1, FRAME_HEADER = 8, NO_DEADLINE = -1 };
+
+/* A point on CLOCK_MONOTONIC, in milliseconds, from a number of milliseconds from now. */
+int64_t deadline_in(int64_t ms); /* NO_DEADLINE stays NO_DEADLINE */
+int deadline_left(int64_t deadline); /* for poll(): 0 if past, -1 for NO_DEADLINE */
+
+struct frame {
+        uint16_t number;
+        struct bytes body; /* in the arena */
+        int fds[MESSAGE_FDS_MOST];
+        size_t fds_count;
+};
+
+/* Both block until done or until the deadline (ST_TIMEOUT). The peer gone: ST_UNREACHABLE. */
+enum status channel_send_frame(int fd, uint16_t number, struct bytes body, const int *fds,
+                               size_t fds_count, int64_t deadline);
+enum status channel_receive_frame(int fd, size_t most, struct arena *a, struct frame *frame_out,
+                                  int64_t deadline);
+void frame_close_fds(struct frame *f);
+
+enum status channel_send(int fd, uint16_t number, const struct shape *shape, const void *message,
+                         int64_t deadline);
+enum status channel_send_error(int fd, const struct error *e, int64_t deadline);
+/* Sends a request and waits for its reply, decoded into *reply. An error that comes back is kept
+ * as this thread's and its status returned. The request's descriptors stay the caller's; those
+ * in the reply become the caller's. */
+enum status channel_call(int fd, uint16_t number, const void *request, void *reply,
+                         struct arena *a, int64_t deadline);
+
+enum status channel_say_hello(int fd, int64_t deadline); /* the client's side, both ways */
+enum status channel_hear_hello(int fd, int64_t deadline); /* the server's side */
+
+/* A connected pair of unix stream sockets, close-on-exec. */
+enum status channel_pair(int fds[2]);
+/* Connects to a unix socket and says hello. */
+enum status channel_connect(const char *path, int64_t deadline, int *fd_out);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes XML that is canonical as it is written. Every process that makes a document comes here;
+ * no file, no XML library. What is written is ours, what stands in values may be anybody's.
+ */
+#include "lib/document.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+struct document document_begin(struct buffer *out)
+{
+        return (struct document){.out = out};
+}
+
+/* The length of the character at p if it is UTF-8 (RFC 3629, shortest form) and a Char of XML 1.0
+ * (section 2.2), else 0. The 0 byte behind the text stops it from reading past the end. */
+static size_t character(const unsigned char *p)
+{
+        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+        size_t more = *p < 0x80 ? 0 : *p >> 5 == 6 ? 1 : *p >> 4 == 14 ? 2 : *p >> 3 == 30 ? 3 : 9;
+        uint32_t c = more ? *p & (0x3f >> more) : *p;
+
+        if (more > 3)
+                return 0;
+        for (size_t i = 1; i <= more; i++) {
+                if (p[i] >> 6 != 2)
+                        return 0;
+                c = c << 6 | (p[i] & 0x3f);
+        }
+        if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+                return 0;
+        if (c < 0x20 ? c != '\t' && c != '\n' && c != '\r' : c == 0xfffe || c == 0xffff)
+                return 0;
+        return more + 1;
+}
+
+/* Canonical XML 1.0, section 2.3: what stands for a character in text and in attributes. */
+static const char *escaped(unsigned char c, bool in_attribute)
+{
+        switch (c) {
+        case '&':
+                return "&amp;";
+        case '<':
+                return "&lt;";
+        case '\r':
+                return "&#xD;";
+        case '>':
+                return in_attribute ? NULL : "&gt;";
+        case '"':
+                return in_attribute ? "&quot;" : NULL;
+        case '\t':
+                return in_attribute ? "&#x9;" : NULL;
+        case '\n':
+                return in_attribute ? "&#xA;" : NULL;
+        default:
+                return NULL;
+        }
+}
+
+static void add_escaped(struct document *d, const char *text, bool in_attribute)
+{
+        const unsigned char *p = (const unsigned char *)text, *plain = p;
+
+        while (*p) {
+                const char *instead = escaped(*p, in_attribute);
+                size_t len = character(p);
+
+                if (!len) {
+                        d->bad = true;
+                        return;
+                }
+                if (instead) {
+                        buffer_add(d->out, plain, (size_t)(p - plain));
+                        buffer_text(d->out, instead);
+                        plain = p + len;
+                }
+                p += len;
+        }
+        buffer_add(d->out, plain, (size_t)(p - plain));
+}
+
+static void end_tag(struct document *d)
+{
+        if (d->in_tag)
+                buffer_add(d->out, ">", 1);
+        d->in_tag = false;
+}
+
+void document_open(struct document *d, const char *element)
+{
+        assert(d->depth < DOCUMENT_DEPTH);
+        end_tag(d);
+        buffer_add(d->out, "<", 1);
+        buffer_text(d->out, element);
+        d->open[d->depth++] = element;
+        d->last_attribute = NULL;
+        d->in_tag = true;
+}
+
+void document_attribute(struct document *d, const char *name, const char *value)
+{
+        assert(d->in_tag);
+        assert(!d->last_attribute || strcmp(d->last_attribute, name) < 0);
+        d->last_attribute = name;
+        buffer_add(d->out, " ", 1);
+        buffer_text(d->out, name);
+        buffer_add(d->out, "=\"", 2);
+        add_escaped(d, value, true);
+        buffer_add(d->out, "\"", 1);
+}
+
+void document_attribute_u64(struct document *d, const char *name, uint64_t value)
+{
+        char text[24];
+
+        snprintf(text, sizeof text, "%" PRIu64, value);
+        document_attribute(d, name, text);
+}
+
+void document_text(struct document *d, const char *text)
+{
+        assert(d->depth);
+        end_tag(d);
+        add_escaped(d, text, false);
+}
+
+void document_hex(struct document *d, const uint8_t *bytes, size_t len)
+{
+        assert(d->depth);
+        end_tag(d);
+        for (size_t i = 0; i < len; i++) {
+                char two[3];
+
+                hex_write(two, bytes + i, 1);
+                buffer_add(d->out, two, 2);
+        }
+}
+
+void document_base64(struct document *d, struct bytes bytes)
+{
+        static const char letters[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+        assert(d->depth);
+        end_tag(d);
+        for (size_t i = 0; i < bytes.len; i += 3) {
+                size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
+                uint32_t v = (uint32_t)bytes.data[i] << 16;
+                char four[4];
+
+                v |= n > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0;
+                v |= n > 2 ? bytes.data[i + 2] : 0;
+                for (size_t k = 0; k < 4; k++)
+                        four[k] = k <= n ? letters[v >> (18 - 6 * k) & 63] : '=';
+                buffer_add(d->out, four, 4);
+        }
+}
+
+void document_raw(struct document *d, struct bytes canonical)
+{
+        end_tag(d);
+        buffer_add(d->out, canonical.data, canonical.len);
+}
+
+void document_close(struct document *d)
+{
+        assert(d->depth);
+        end_tag(d);
+        buffer_add(d->out, "</", 2);
+        buffer_text(d->out, d->open[--d->depth]);
+        buffer_add(d->out, ">", 1);
+}
+
+enum status document_end(struct document *d)
+{
+        assert(!d->depth);
+        if (d->bad)
+                return FAIL(ST_INVALID, .subject = "document",
+                            .expected = "UTF-8 text that XML can carry, nodes in order");
+        if (d->out->full) {
+                d->bad = true;
+                return FAIL(ST_TOO_LARGE, .subject = "document",
+                            .expected = FMT("at most %zu bytes", d->out->cap));
+        }
+        return ST_DONE;
+}
+
+static void open_node(struct document *d, const struct node *n)
+{
+        document_open(d, "node");
+        document_attribute(d, "id", n->id);
+        document_attribute(d, "type", n->type);
+        for (size_t i = 0; i < n->values.count; i++) {
+                document_open(d, "value");
+                document_attribute(d, "name", n->values.items[i].name);
+                document_text(d, n->values.items[i].text);
+                document_close(d);
+        }
+}
+
+/* Nodes stand in document order: a node's parent is one of the nodes that are still open. A list
+ * from elsewhere that has another order has no one form, and is bad. */
+static void add_nodes(struct document *d, const struct measurement *m)
+{
+        uint32_t open[DOCUMENT_DEPTH];
+        unsigned depth = 0;
+
+        for (size_t i = 0; i < m->nodes.count && !d->bad; i++) {
+                uint32_t parent = m->nodes.items[i].parent;
+
+                while (depth && open[depth - 1] != parent) {
+                        document_close(d);
+                        depth--;
+                }
+                /* One level is left for the values. */
+                if ((parent && !depth) || d->depth >= DOCUMENT_DEPTH - 1) {
+                        d->bad = true;
+                        break;
+                }
+                open_node(d, m->nodes.items + i);
+                open[depth++] = (uint32_t)i + 1;
+        }
+        while (depth--)
+                document_close(d);
+}
+
+void document_measurement(struct document *d, const struct measurement *m)
+{
+        document_open(d, "measurement");
+        document_attribute(d, "plugin", m->plugin);
+        document_attribute(d, "target", m->target);
+        document_attribute_u64(d, "version", m->version);
+        add_nodes(d, m);
+        document_close(d);
+}
+
+enum status measurement_digest(const struct measurement *m, enum hash_alg alg,
+                               struct digest *digest_out)
+{
+        struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
+        struct document d = document_begin(&text);
+        enum status s;
+
+        *digest_out = (struct digest){HASH_NONE, {0}};
+        document_measurement(&d, m);
+        s = document_end(&d);
+        if (!s)
+                *digest_out = digest_of(alg, text.data, text.len);
+        buffer_clear(&text);
+        return s;
+}

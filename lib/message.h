@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Structs and bounded codecs of every message in include/bulkhead/messages.def.
+ *
+ * Field kinds, in C and on the wire (integers big endian):
+ *   BOOL U8 U32 U64   bool, uint8_t, uint32_t, uint64_t; 1, 1, 4, 8 bytes
+ *   WORD              const char *, never NULL: at most 63 of [A-Za-z0-9._:+-], for identifiers
+ *   TEXT              const char *, never NULL: at most 4,095 bytes of UTF-8, no control characters
+ *   BYTES             struct bytes of at most 64 KiB
+ *   DOCUMENT          struct bytes of at most 1 MiB
+ *   EVIDENCE          struct bytes of at most 16 MiB
+ *   DIGEST            struct digest: algorithm (u16, 0 for none) and its bytes
+ *   UUID              struct uuid, 16 bytes
+ *   FD                int, -1 for none: one byte that says whether one travels beside the frame
+ *   STRUCT LIST       a RECORD; a count (u32, at most the stated one) and that many RECORDs
+ *
+ * Decoded pointers lie in the arena given. A decoder insists that nothing is left over.
+ */
+#ifndef BULKHEAD_LIB_MESSAGE_H
+#define BULKHEAD_LIB_MESSAGE_H
+
+#include "lib/arena.h"
+#include "lib/buffer.h"
+#include "lib/digest.h"
+#include "lib/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+        WORD_MOST = 63,
+        TEXT_MOST = 4095,
+        BYTES_MOST = 64 << 10,
+        DOCUMENT_MOST = 1 << 20,
+        EVIDENCE_MOST = 16 << 20,
+        MESSAGE_MOST = 20 << 20, /* a frame's body */
+        MESSAGE_FDS_MOST = 200   /* below SCM_MAX_FD (253) */
+};
+
+struct uuid {
+        uint8_t bytes[16];
+};
+
+/* Structs: `struct NAME` for a RECORD, `struct NAME_req` and `struct NAME_rep` for a message,
+ * `struct NAME_event` for an event. An empty one has a member that means nothing. */
+#define BOOL(name) bool name;
+#define U8(name) uint8_t name;
+#define U32(name) uint32_t name;
+#define U64(name) uint64_t name;
+#define WORD(name) const char *name;
+#define TEXT(name) const char *name;
+#define BYTES(name) struct bytes name;
+#define DOCUMENT(name) struct bytes name;
+#define EVIDENCE(name) struct bytes name;
+#define DIGEST(name) struct digest name;
+#define UUID(name) struct uuid name;
+#define FD(name) int name;
+#define STRUCT(type, name) struct type name;
+#define LIST(type, name, most)                                                                     \
+        struct {                                                                                   \
+                struct type *items;                                                                \
+                size_t count;                                                                      \
+        } name;
+#define RECORD(name, fields)                                                                       \
+        struct name {                                                                              \
+                fields                                                                             \
+        };
+#define MSG(number, name, who, request, reply)                                                     \
+        struct name##_req {                                                                        \
+                char nothing_req[0];                                                               \
+                request                                                                            \
+        };                                                                                         \
+        struct name##_rep {                                                                        \
+                char nothing_rep[0];                                                               \
+                reply                                                                              \
+        };
+#define EVENT(number, name, fields)                                                                \
+        struct name##_event {                                                                      \
+                fields                                                                             \
+        };
+#include "bulkhead/messages.def"
+#undef BOOL
+#undef U8
+#undef U32
+#undef U64
+#undef WORD
+#undef TEXT
+#undef BYTES
+#undef DOCUMENT
+#undef EVIDENCE
+#undef DIGEST
+#undef UUID
+#undef FD
+#undef STRUCT
+#undef LIST
+
+enum message_number {
+        MESSAGE_HELLO = 1, /* body: u32 protocol version */
+        MESSAGE_ERROR = 2, /* body: struct error, as written by error_encode() */
+#define MSG(number, name, who, request, reply) MESSAGE_##name = number,
+#define EVENT(number, name, fields) MESSAGE_##name = number,
+#include "bulkhead/messages.def"
+};
+
+/* Who may ask; a principal has one or more of these bits. */
+enum { ADMIN = 1, VERIFIER = 2, DAEMON = 4, PARENT = 8, ANYONE = 0xff };
+
+/* The shape of one struct, for the codec. */
+struct shape;
+extern const struct shape
+#define RECORD(name, fields) shape_##name,
+#define MSG(number, name, who, request, reply) shape_##name##_req, shape_##name##_rep,
+#define EVENT(number, name, fields) shape_##name##_event,
+#include "bulkhead/messages.def"
+        shape_nothing;
+
+struct message_info {
+        uint16_t number;
+        const char *name;
+        unsigned who; /* 0 for an event */
+        const struct shape *request, *reply; /* an event has only request: its fields */
+};
+extern const struct message_info message_infos[];
+extern const size_t message_infos_count;
+const struct message_info *message_info(uint16_t number); /* NULL if there is none */
+
+size_t shape_size(const struct shape *shape);
+
+/* Encodes *in. Descriptors are put into fds (not duplicated), at most MESSAGE_FDS_MOST. Fields
+ * over their caps are ST_INTERNAL: ours is the bug. */
+enum status message_encode(const struct shape *shape, const void *in, struct buffer *out,
+                           int *fds, size_t *fds_count);
+/* Decodes into *out (shape_size() bytes). Takes descriptors from fds in order; all must be used.
+ * On error none is closed: the caller still owns every one. */
+enum status message_decode(const struct shape *shape, struct bytes in, const int *fds,
+                           size_t fds_count, struct arena *a, void *out);
+
+void error_encode(const struct error *e, struct buffer *out);
+enum status error_decode(struct bytes in, struct error *out);
+
+void uuid_write(const struct uuid *u, char text[37]); /* lower case, with dashes */
+bool uuid_read(const char *text, struct uuid *out);
+bool uuid_is_zero(const struct uuid *u);
+struct uuid uuid_random(void); /* RFC 4122 version 4 */
+
+#endif
