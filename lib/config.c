@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Folders from options, environment or the usual prefix, in that order. */
+#include "lib/config.h"
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct config config;
+
+static const char *or_default(const char *variable, const char *usual)
+{
+        const char *value = getenv(variable);
+
+        return value && *value ? value : usual;
+}
+
+void config_init(void)
+{
+        config.run = or_default("BULKHEAD_RUN", "/run/bulkhead");
+        config.state = or_default("BULKHEAD_STATE", "/var/lib/bulkhead");
+        config.libexec = or_default("BULKHEAD_LIBEXEC", "/usr/libexec/bulkhead");
+        config.plugins = or_default("BULKHEAD_PLUGINS", "/usr/lib/bulkhead/plugins");
+        config.share = or_default("BULKHEAD_SHARE", "/usr/share/bulkhead");
+}
+
+enum { OPTION_RUN = 0x1000, OPTION_STATE, OPTION_LIBEXEC, OPTION_PLUGINS, OPTION_SHARE };
+
+static const struct argp_option options[] = {
+        {"run", OPTION_RUN, "DIR", 0, "Folder of the sockets (/run/bulkhead)", 10},
+        {"state", OPTION_STATE, "DIR", 0, "Folder of the state (/var/lib/bulkhead)", 10},
+        {"libexec", OPTION_LIBEXEC, "DIR", 0, "Folder of the workers", 10},
+        {"plugins", OPTION_PLUGINS, "DIR", 0, "Folder of the measurement plug-ins", 10},
+        {"share", OPTION_SHARE, "DIR", 0, "Folder of grammars and predicates", 10},
+        {0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        (void)state;
+        switch (key) {
+        case OPTION_RUN:
+                config.run = value;
+                return 0;
+        case OPTION_STATE:
+                config.state = value;
+                return 0;
+        case OPTION_LIBEXEC:
+                config.libexec = value;
+                return 0;
+        case OPTION_PLUGINS:
+                config.plugins = value;
+                return 0;
+        case OPTION_SHARE:
+                config.share = value;
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+const struct argp config_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+
+const char *config_path(char path[CONFIG_PATH], const char *dir, const char *name)
+{
+        if (snprintf(path, CONFIG_PATH, "%s/%s", dir, name) >= CONFIG_PATH)
+                fatal("the path %s/%s is too long", dir, name);
+        return path;
+}

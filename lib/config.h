@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where things are and who may do what: the options that all daemons share, parsed by argp, each
+ * with a default under the usual prefix and an environment variable for the embedded default.
+ *
+ *   --run DIR      BULKHEAD_RUN      /run/bulkhead           sockets
+ *   --state DIR    BULKHEAD_STATE    /var/lib/bulkhead       one folder a daemon
+ *   --libexec DIR  BULKHEAD_LIBEXEC  /usr/libexec/bulkhead   daemons and workers
+ *   --plugins DIR  BULKHEAD_PLUGINS  /usr/lib/bulkhead/plugins
+ *   --share DIR    BULKHEAD_SHARE    /usr/share/bulkhead     descriptors/, xslt-policies/
+ */
+#ifndef BULKHEAD_LIB_CONFIG_H
+#define BULKHEAD_LIB_CONFIG_H
+
+#include "lib/status.h"
+
+#include <argp.h>
+
+struct config {
+        const char *run, *state, *libexec, *plugins, *share;
+};
+extern struct config config; /* defaults and environment are in it from config_init() on */
+void config_init(void);
+extern const struct argp config_argp; /* a child parser: --run ... --share */
+
+enum { CONFIG_PATH = 512 };
+/* dir/name, fatal if too long. */
+const char *config_path(char path[CONFIG_PATH], const char *dir, const char *name);
+
+/* The users of the daemons and of the workers without rights. */
+#define USER_CM "bulkhead-cm"
+#define USER_IM "bulkhead-im"
+#define USER_SVDM "bulkhead-svdm"
+#define USER_WORKER "bulkhead-worker"
+
+#define SOCKET_CM "bulkhead.sock"
+#define SOCKET_IM "integrity-mgr.sock"
+#define SOCKET_SVDM "svdm.sock"
+
+#endif
