@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules that a predicate's text has to keep, looked at before libxslt compiles it. libxslt
+ * has many doors (imports, extension elements and functions, forwards-compatible mode, output
+ * methods); a list of what is allowed closes those that nobody thought of. Touches only the tree.
+ */
+#include "integrity-mgr/policy_rules.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define REMEDY "docs/policies.md lists what a predicate may use"
+
+static const char *const instructions[] = {
+        "apply-templates",
+        "attribute",
+        "call-template",
+        "choose",
+        "copy",
+        "copy-of",
+        "decimal-format",
+        "element",
+        "for-each",
+        "if",
+        "key",
+        "number",
+        "otherwise",
+        "output",
+        "param",
+        "preserve-space",
+        "sort",
+        "strip-space",
+        "template",
+        "text",
+        "value-of",
+        "variable",
+        "when",
+        "with-param",
+};
+
+static enum status wrong(const xmlNode *at, const char *expected, const char *found)
+{
+        return FAIL(ST_PREDICATE, .subject = FMT("predicate, line %ld", xmlGetLineNo(at)),
+                    .expected = expected, .found = found, .remedy = REMEDY);
+}
+
+static bool is_xslt(const xmlNs *ns)
+{
+        return ns && ns->href && !strcmp((const char *)ns->href, XSLT_NAMESPACE_NAME);
+}
+
+static bool is_instruction(const char *name)
+{
+        for (size_t i = 0; i < sizeof instructions / sizeof *instructions; i++)
+                if (!strcmp(name, instructions[i]))
+                        return true;
+        return false;
+}
+
+static bool attribute_is(const xmlAttr *a, const char *name, const char *value)
+{
+        return strcmp((const char *)a->name, name) ||
+               (a->children && !strcmp((const char *)a->children->content, value));
+}
+
+/* A sort's lang would load a locale; extension prefixes and versions open doors. */
+static enum status check_xslt_attributes(const xmlNode *node)
+{
+        for (const xmlAttr *a = node->properties; a; a = a->next) {
+                const char *name = (const char *)a->name;
+
+                if (!strcmp(name, "extension-element-prefixes") || !strcmp(name, "lang") ||
+                    !strcmp(name, "exclude-result-prefixes"))
+                        return wrong(node, FMT("no %s", name), FMT("<%s>", node->name));
+                if (!attribute_is(a, "version", "1.0"))
+                        return wrong(node, "version=\"1.0\"", "another version");
+                if (!strcmp((const char *)node->name, "output") &&
+                    !attribute_is(a, "method", "xml"))
+                        return wrong(node, "method=\"xml\"", "another method");
+        }
+        return ST_DONE;
+}
+
+static enum status check_namespaces(const xmlNode *node)
+{
+        for (const xmlNs *ns = node->nsDef; ns; ns = ns->next)
+                if (!is_xslt(ns))
+                        return wrong(node, "no namespace but XSLT's",
+                                     ns->href ? (const char *)ns->href : "");
+        for (const xmlAttr *a = node->properties; a; a = a->next)
+                if (a->ns && strcmp((const char *)a->ns->prefix, "xml"))
+                        return wrong(node, "attributes without prefix", (const char *)a->name);
+        return ST_DONE;
+}
+
+static enum status check_element(const xmlNode *node)
+{
+        enum status s = check_namespaces(node);
+
+        if (!s && is_xslt(node->ns) && node->parent->type == XML_ELEMENT_NODE &&
+            !is_instruction((const char *)node->name))
+                s = wrong(node, "an instruction of XSLT 1.0 that reads no other document",
+                          FMT("<xsl:%s>", node->name));
+        if (!s && is_xslt(node->ns))
+                s = check_xslt_attributes(node);
+        for (const xmlNode *n = node->children; n && !s; n = n->next)
+                if (n->type == XML_ELEMENT_NODE)
+                        s = check_element(n); /* as deep as XML_DEPTH */
+        return s;
+}
+
+enum status policy_rules_check(xmlDoc *stylesheet)
+{
+        const xmlNode *root = xmlDocGetRootElement(stylesheet);
+
+        if (!is_xslt(root->ns) || (strcmp((const char *)root->name, "stylesheet") &&
+                                   strcmp((const char *)root->name, "transform")))
+                return wrong(root, "<xsl:stylesheet version=\"1.0\">", FMT("<%s>", root->name));
+        if (!xmlHasNsProp((xmlNode *)root, BAD_CAST "version", NULL))
+                return wrong(root, "<xsl:stylesheet version=\"1.0\">", "no version");
+        return check_element(root);
+}

@@ -1,0 +1,13 @@
+# XML and predicates.
+OBJS_XML := xml/xml_limits xml/grammar xml/descriptor
+OBJS_POLICY := xml/xml_limits xml/document_check integrity-mgr/policy_rules integrity-mgr/policy_judge
+
+TESTS += test_descriptor test_policy
+OBJS_test_descriptor := tests/unit/test_descriptor $(OBJS_XML) $(LIB_BASE)
+LIBS_test_descriptor = -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL) $(L_XML)
+OBJS_test_policy := tests/unit/test_policy $(OBJS_POLICY) $(LIB_BASE)
+LIBS_test_policy = -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL) $(L_XSLT)
+
+BENCHES += bench_policy
+OBJS_bench_policy := tests/bench/bench_policy $(OBJS_POLICY) $(LIB_BASE)
+LIBS_bench_policy = $(L_SSL) $(L_XSLT)
