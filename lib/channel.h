@@ -30,6 +30,21 @@ enum status channel_receive_frame(int fd, size_t most, struct arena *a, struct f
                                   int64_t deadline);
 void frame_close_fds(struct frame *f);
 
+/* A frame that comes in pieces. The body is the reader's until frame_reader_clear(). */
+struct frame_reader {
+        uint8_t header[FRAME_HEADER];
+        size_t header_have, body_len;
+        struct buffer body;
+        struct frame frame;
+        size_t fds_expected;
+};
+/* Reads what is there, without waiting, and nothing past the frame's end. most: bytes in a body;
+ * fds_most: descriptors beside it. */
+enum status frame_reader_step(struct frame_reader *r, int fd, size_t most, size_t fds_most,
+                              bool *whole_out);
+bool frame_reader_started(const struct frame_reader *r);
+void frame_reader_clear(struct frame_reader *r); /* closes descriptors that are still there */
+
 enum status channel_send(int fd, uint16_t number, const struct shape *shape, const void *message,
                          int64_t deadline);
 enum status channel_send_error(int fd, const struct error *e, int64_t deadline);

@@ -15,10 +15,10 @@ struct document document_begin(struct buffer *out)
         return (struct document){.out = out};
 }
 
-/* The length of the character at p if it is UTF-8 (RFC 3629, shortest form) and a Char of XML 1.0
- * (section 2.2), else 0. The 0 byte behind the text stops it from reading past the end. */
-static size_t character(const unsigned char *p)
+/* The 0 byte behind the text stops it from reading past the end. */
+size_t document_character(const char *text)
 {
+        const unsigned char *p = (const unsigned char *)text;
         static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
         size_t more = *p < 0x80 ? 0 : *p >> 5 == 6 ? 1 : *p >> 4 == 14 ? 2 : *p >> 3 == 30 ? 3 : 9;
         uint32_t c = more ? *p & (0x3f >> more) : *p;
@@ -66,7 +66,7 @@ static void add_escaped(struct document *d, const char *text, bool in_attribute)
 
         while (*p) {
                 const char *instead = escaped(*p, in_attribute);
-                size_t len = character(p);
+                size_t len = document_character((const char *)p);
 
                 if (!len) {
                         d->bad = true;

@@ -22,6 +22,10 @@ struct document {
         bool bad; /* text that XML cannot carry was given, or out is full: do not use it */
 };
 
+/* The length of the character at text (not at its end) if it is well-formed UTF-8 (RFC 3629) and
+ * XML 1.0 can carry it (section 2.2, Char), else 0. */
+size_t document_character(const char *text);
+
 struct document document_begin(struct buffer *out);
 void document_open(struct document *d, const char *element);
 /* Attributes follow document_open() at once, sorted by name (asserted). */

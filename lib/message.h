@@ -11,7 +11,8 @@
  *   EVIDENCE          struct bytes of at most 16 MiB
  *   DIGEST            struct digest: algorithm (u16, 0 for none) and its bytes
  *   UUID              struct uuid, 16 bytes
- *   FD                int, -1 for none: one byte that says whether one travels beside the frame
+ *   FD                int, one byte that says whether a descriptor travels beside the frame; -1
+ *                     or 0 for none (0 to 2 never travel), always -1 when decoded
  *   STRUCT LIST       a RECORD; a count (u32, at most the stated one) and that many RECORDs
  *
  * Decoded pointers lie in the arena given. A decoder insists that nothing is left over.
@@ -134,6 +135,9 @@ enum status message_encode(const struct shape *shape, const void *in, struct buf
  * On error none is closed: the caller still owns every one. */
 enum status message_decode(const struct shape *shape, struct bytes in, const int *fds,
                            size_t fds_count, struct arena *a, void *out);
+
+/* Closes every descriptor in a decoded or filled struct and sets it to -1. */
+void message_close_fds(const struct shape *shape, void *message);
 
 void error_encode(const struct error *e, struct buffer *out);
 enum status error_decode(struct bytes in, struct error *out);

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames over unix sockets: who sends them is checked elsewhere, how long they are is checked here. */
+#include "lib/channel.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now_ms(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+int64_t deadline_in(int64_t ms)
+{
+        return ms == NO_DEADLINE ? NO_DEADLINE : now_ms() + ms;
+}
+
+int deadline_left(int64_t deadline)
+{
+        int64_t left = deadline - now_ms();
+
+        if (deadline == NO_DEADLINE)
+                return -1;
+        return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static enum status gone(void)
+{
+        return FAIL(ST_UNREACHABLE, .subject = "the other side closed the connection",
+                    .remedy = "see its log, and try again");
+}
+
+/* ST_DONE when fd is ready or hung up, ST_TIMEOUT. */
+static enum status wait_for(int fd, short events, int64_t deadline)
+{
+        struct pollfd p = {fd, events, 0};
+        int r;
+
+        do
+                r = poll(&p, 1, deadline_left(deadline));
+        while (r < 0 && errno == EINTR);
+        if (r < 0)
+                return FAIL(ST_IO, .subject = "poll", .found = strerror(errno));
+        if (!r)
+                return FAIL(ST_TIMEOUT, .subject = "an answer of another process");
+        return ST_DONE;
+}
+
+/* --- sending --- */
+
+static void attach_fds(struct msghdr *msg, char *control, const int *fds, size_t count)
+{
+        struct cmsghdr *c;
+
+        if (!count)
+                return;
+        msg->msg_control = control;
+        msg->msg_controllen = CMSG_SPACE(count * sizeof *fds);
+        memset(control, 0, msg->msg_controllen);
+        c = CMSG_FIRSTHDR(msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(count * sizeof *fds);
+        memcpy(CMSG_DATA(c), fds, count * sizeof *fds);
+}
+
+enum status channel_send_frame(int fd, uint16_t number, struct bytes body, const int *fds,
+                               size_t fds_count, int64_t deadline)
+{
+        const uint8_t header[FRAME_HEADER] = {body.len >> 24,        body.len >> 16,
+                                              body.len >> 8,         body.len,
+                                              number >> 8,           number,
+                                              (uint8_t)(fds_count >> 8), (uint8_t)fds_count};
+        _Alignas(struct cmsghdr) char control[CMSG_SPACE(MESSAGE_FDS_MOST * sizeof(int))];
+        struct iovec parts[2] = {{(void *)header, sizeof header}, {(void *)body.data, body.len}};
+        struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2};
+        enum status s;
+
+        if (body.len > MESSAGE_MOST || fds_count > MESSAGE_FDS_MOST)
+                return FAIL(ST_INTERNAL, .subject = "a message that is too long to send");
+        attach_fds(&msg, control, fds, fds_count);
+        while (parts[0].iov_len + parts[1].iov_len) {
+                ssize_t r = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+                if (r < 0 && (errno == EAGAIN || errno == EINTR)) {
+                        s = wait_for(fd, POLLOUT, deadline);
+                        if (s)
+                                return s;
+                        continue;
+                }
+                if (r < 0)
+                        return gone();
+                msg.msg_control = NULL; /* descriptors went with the first byte */
+                msg.msg_controllen = 0;
+                for (int i = 0; i < 2; i++) {
+                        size_t n = (size_t)r < parts[i].iov_len ? (size_t)r : parts[i].iov_len;
+
+                        parts[i].iov_base = (char *)parts[i].iov_base + n;
+                        parts[i].iov_len -= n;
+                        r -= (ssize_t)n;
+                }
+        }
+        return ST_DONE;
+}
+
+enum status channel_send(int fd, uint16_t number, const struct shape *shape, const void *message,
+                         int64_t deadline)
+{
+        struct buffer body = BUFFER_INIT(MESSAGE_MOST);
+        int fds[MESSAGE_FDS_MOST];
+        size_t count = 0;
+        enum status s = message_encode(shape, message, &body, fds, &count);
+
+        if (!s)
+                s = channel_send_frame(fd, number, buffer_bytes(&body), fds, count, deadline);
+        buffer_clear(&body);
+        return s;
+}
+
+enum status channel_send_error(int fd, const struct error *e, int64_t deadline)
+{
+        struct buffer body = BUFFER_INIT(MESSAGE_MOST);
+        enum status s;
+
+        error_encode(e, &body);
+        s = channel_send_frame(fd, MESSAGE_ERROR, buffer_bytes(&body), NULL, 0, deadline);
+        buffer_clear(&body);
+        return s;
+}
+
+/* --- receiving --- */
+
+void frame_close_fds(struct frame *f)
+{
+        for (size_t i = 0; i < f->fds_count; i++)
+                close(f->fds[i]);
+        f->fds_count = 0;
+}
+
+bool frame_reader_started(const struct frame_reader *r)
+{
+        return r->header_have != 0;
+}
+
+void frame_reader_clear(struct frame_reader *r)
+{
+        frame_close_fds(&r->frame);
+        buffer_clear(&r->body);
+        r->header_have = r->body_len = r->fds_expected = 0;
+}
+
+static enum status broken(const char *how)
+{
+        return FAIL(ST_PROTOCOL, .subject = "a frame", .found = how,
+                    .remedy = "use programs of one version on both sides");
+}
+
+/* Takes descriptors out of control data; every one, so that none leaks even when refused. */
+static bool collect_fds(struct frame *f, struct msghdr *msg, size_t most)
+{
+        bool fits = !(msg->msg_flags & MSG_CTRUNC);
+
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+                size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+                        continue;
+                for (size_t i = 0; i < count; i++) {
+                        int fd;
+
+                        memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+                        if (f->fds_count < most) {
+                                f->fds[f->fds_count++] = fd;
+                        } else {
+                                close(fd);
+                                fits = false;
+                        }
+                }
+        }
+        return fits;
+}
+
+/* One recvmsg() of at most len bytes. 0: nothing there now. */
+static enum status receive_some(struct frame_reader *r, int fd, void *to, size_t len,
+                                size_t fds_most, size_t *got_out)
+{
+        _Alignas(struct cmsghdr) char control[CMSG_SPACE(MESSAGE_FDS_MOST * sizeof(int))];
+        struct iovec part = {to, len};
+        struct msghdr msg = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+        ssize_t n;
+
+        *got_out = 0;
+        do
+                n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        if (n < 0 && errno == EAGAIN)
+                return ST_DONE;
+        if (n <= 0)
+                return gone();
+        if (!collect_fds(&r->frame, &msg, fds_most))
+                return broken("more descriptors than allowed");
+        *got_out = (size_t)n;
+        return ST_DONE;
+}
+
+static enum status read_header(struct frame_reader *r, size_t most, size_t fds_most)
+{
+        struct reader in = reader_of((struct bytes){r->header, FRAME_HEADER});
+
+        r->body_len = read_u32(&in);
+        r->frame.number = read_u16(&in);
+        r->fds_expected = read_u16(&in);
+        r->body.cap = most;
+        if (r->body_len > most)
+                return broken("a body that is too long");
+        if (r->fds_expected > fds_most)
+                return broken("more descriptors than allowed");
+        return ST_DONE;
+}
+
+enum status frame_reader_step(struct frame_reader *r, int fd, size_t most, size_t fds_most,
+                              bool *whole_out)
+{
+        uint8_t piece[16 << 10];
+        size_t n;
+        enum status s;
+
+        *whole_out = false;
+        while (r->header_have < FRAME_HEADER) {
+                s = receive_some(r, fd, r->header + r->header_have, FRAME_HEADER - r->header_have,
+                                 fds_most, &n);
+                if (s || !n)
+                        return s;
+                r->header_have += n;
+                if (r->header_have == FRAME_HEADER && (s = read_header(r, most, fds_most)))
+                        return s;
+        }
+        while (r->body.len < r->body_len) {
+                size_t left = r->body_len - r->body.len;
+
+                s = receive_some(r, fd, piece, left < sizeof piece ? left : sizeof piece, fds_most,
+                                 &n);
+                if (s || !n)
+                        return s;
+                buffer_add(&r->body, piece, n);
+        }
+        if (r->frame.fds_count != r->fds_expected)
+                return broken("another number of descriptors than announced");
+        r->frame.body = buffer_bytes(&r->body);
+        *whole_out = true;
+        return ST_DONE;
+}
+
+enum status channel_receive_frame(int fd, size_t most, struct arena *a, struct frame *frame_out,
+                                  int64_t deadline)
+{
+        struct frame_reader r = {0};
+        bool whole = false;
+        enum status s = ST_DONE;
+
+        while (!s && !whole) {
+                s = frame_reader_step(&r, fd, most, MESSAGE_FDS_MOST, &whole);
+                if (!s && !whole)
+                        s = wait_for(fd, POLLIN, deadline);
+        }
+        if (!s) {
+                *frame_out = r.frame;
+                frame_out->body.data = arena_copy(a, r.body.data, r.body.len);
+                r.frame.fds_count = 0; /* they are the caller's now */
+        }
+        frame_reader_clear(&r);
+        return s;
+}
+
+static enum status keep_error_of(const struct frame *f)
+{
+        struct error e;
+        enum status s = error_decode(f->body, &e);
+
+        if (s)
+                return s;
+        error_keep(&e);
+        return e.status;
+}
+
+enum status channel_call(int fd, uint16_t number, const void *request, void *reply,
+                         struct arena *a, int64_t deadline)
+{
+        const struct message_info *info = message_info(number);
+        struct frame f = {0};
+        enum status s;
+
+        if (!info || !info->reply)
+                return FAIL(ST_INTERNAL, .subject = FMT("message %u is no request", number));
+        s = channel_send(fd, number, info->request, request, deadline);
+        if (s)
+                return s;
+        s = channel_receive_frame(fd, MESSAGE_MOST, a, &f, deadline);
+        if (s)
+                return s;
+        if (f.number == MESSAGE_ERROR)
+                s = keep_error_of(&f);
+        else if (f.number != number)
+                s = broken("the reply to another request");
+        else
+                s = message_decode(info->reply, f.body, f.fds, f.fds_count, a, reply);
+        if (s)
+                frame_close_fds(&f);
+        return s;
+}
+
+/* --- beginnings --- */
+
+static enum status send_hello(int fd, int64_t deadline)
+{
+        const uint8_t version[4] = {0, 0, 0, PROTOCOL_VERSION};
+
+        return channel_send_frame(fd, MESSAGE_HELLO, (struct bytes){version, sizeof version}, NULL,
+                                  0, deadline);
+}
+
+static enum status receive_hello(int fd, int64_t deadline)
+{
+        struct arena *a = arena_new();
+        struct frame f = {0};
+        struct reader r;
+        uint32_t version;
+        enum status s = channel_receive_frame(fd, BYTES_MOST, a, &f, deadline);
+
+        if (!s) {
+                r = reader_of(f.body);
+                version = read_u32(&r);
+                if (f.number == MESSAGE_ERROR)
+                        s = keep_error_of(&f);
+                else if (f.number != MESSAGE_HELLO || !reader_done(&r))
+                        s = broken("no hello");
+                else if (version != PROTOCOL_VERSION)
+                        s = FAIL(ST_PROTOCOL, .subject = "protocol version",
+                                 .expected = FMT("%d", PROTOCOL_VERSION), .found = FMT("%u", version),
+                                 .remedy = "use programs of one version on both sides");
+                frame_close_fds(&f);
+        }
+        arena_free(a);
+        return s;
+}
+
+enum status channel_say_hello(int fd, int64_t deadline)
+{
+        enum status s = send_hello(fd, deadline);
+
+        return s ? s : receive_hello(fd, deadline);
+}
+
+enum status channel_hear_hello(int fd, int64_t deadline)
+{
+        enum status s = receive_hello(fd, deadline);
+
+        return s ? s : send_hello(fd, deadline);
+}
+
+enum status channel_pair(int fds[2])
+{
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+                return FAIL(ST_IO, .subject = "a pair of sockets", .found = strerror(errno));
+        return ST_DONE;
+}
+
+enum status channel_connect(const char *path, int64_t deadline, int *fd_out)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        enum status s;
+        int fd;
+
+        *fd_out = -1;
+        if (strlen(path) >= sizeof address.sun_path)
+                return FAIL(ST_UNREACHABLE, .subject = path, .found = "a path too long for a socket",
+                            .expected = "at most 107 characters", .remedy = "choose a shorter --run");
+        strcpy(address.sun_path, path);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return FAIL(ST_IO, .subject = path, .found = strerror(errno));
+        if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+                s = FAIL(ST_UNREACHABLE, .subject = path, .found = strerror(errno),
+                         .remedy = "start the daemons, or set BULKHEAD_RUN to their --run folder");
+                close(fd);
+                return s;
+        }
+        s = channel_say_hello(fd, deadline);
+        if (s) {
+                close(fd);
+                return s;
+        }
+        *fd_out = fd;
+        return ST_DONE;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a frame to a handler and back: number, permission, shape, in that order. */
+#include "lib/dispatch.h"
+
+#include <unistd.h>
+
+int take_fd(const int *fd)
+{
+        int taken = *fd;
+
+        *(int *)fd = -1; /* the struct is the dispatcher's, const only to handlers */
+        return taken;
+}
+
+static const struct handler *handler_of(const struct handler *handlers, size_t count,
+                                        uint16_t number)
+{
+        for (size_t i = 0; i < count; i++)
+                if (handlers[i].number == number)
+                        return &handlers[i];
+        return NULL;
+}
+
+static enum status call(const struct handler *h, const struct message_info *info,
+                        struct request *r, struct frame *f, void *reply)
+{
+        void *request = arena_get(r->arena, shape_size(info->request));
+        enum status s;
+
+        if (info->who != ANYONE && !(info->who & r->principal->roles))
+                return FAIL(ST_DENIED, .subject = FMT("request %s", info->name),
+                            .expected = "a principal with the right to it",
+                            .found = FMT("uid %u", (unsigned)r->principal->uid),
+                            .remedy = "ask as an administrator of this host");
+        s = message_decode(info->request, f->body, f->fds, f->fds_count, r->arena, request);
+        if (s)
+                return s;
+        f->fds_count = 0; /* they are the struct's now */
+        s = h->call(r, request, reply);
+        message_close_fds(info->request, request);
+        return s;
+}
+
+/* Statuses without a description of their own still reach the peer as an error. */
+static const struct error *error_of(enum status s)
+{
+        if (error_last()->status != s)
+                fail(s, &(struct why){.subject = ""});
+        return error_last();
+}
+
+enum status dispatch(const struct handler *handlers, size_t count, struct request *r,
+                     struct frame *f, int fd)
+{
+        const struct handler *h = handler_of(handlers, count, f->number);
+        const struct message_info *info = message_info(f->number);
+        int64_t deadline;
+        enum status s;
+        void *reply;
+
+        error_clear();
+        if (!h || !info) {
+                s = FAIL(ST_PROTOCOL, .subject = FMT("message number %u", f->number),
+                         .expected = "a request that this door answers");
+                frame_close_fds(f);
+                channel_send_error(fd, error_last(), deadline_in(REPLY_DEADLINE));
+                return s;
+        }
+        reply = arena_get(r->arena, shape_size(info->reply));
+        s = call(h, info, r, f, reply);
+        frame_close_fds(f);
+        deadline = deadline_in(REPLY_DEADLINE);
+        if (s) {
+                bool broken = s == ST_PROTOCOL;
+
+                message_close_fds(info->reply, reply);
+                s = channel_send_error(fd, error_of(s), deadline);
+                return broken ? ST_PROTOCOL : s;
+        }
+        s = channel_send(fd, f->number, info->reply, reply, deadline);
+        message_close_fds(info->reply, reply);
+        if (s == ST_INTERNAL) /* a reply of ours that does not encode: say so, go on */
+                s = channel_send_error(fd, error_last(), deadline);
+        return s;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Durable state: whole records, replaced as a whole. What lies here can have been changed by
+ * anybody who had the disk, so it is checked like bytes from outside.
+ */
+#include "lib/state_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { KIND_SIZE = 16, SUM_SIZE = 32, HEAD_SIZE = 8 + KIND_SIZE + 4 + 8 + SUM_SIZE };
+static const char magic[8] = "BLKHSTAT";
+#define TEMPORARY ".new-"
+
+static enum status failed(const char *name, int error)
+{
+        return FAIL(status_of_errno(error), .subject = FMT("state file %s", name),
+                    .found = strerror(error),
+                    .remedy = error == ENOSPC || error == EDQUOT ? "free space where the state lies"
+                                                                 : "see the daemon's state folder");
+}
+
+enum status state_folder(const char *path, int *dir_out)
+{
+        if (mkdir(path, 0700) < 0 && errno != EEXIST)
+                return failed(path, errno);
+        *dir_out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return *dir_out < 0 ? failed(path, errno) : ST_DONE;
+}
+
+enum status state_lock(int dir)
+{
+        int fd = openat(dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (fd < 0)
+                return failed("lock", errno);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+                close(fd);
+                return FAIL(ST_BUSY, .subject = "the state folder",
+                            .found = "another daemon has it", .remedy = "stop that one first");
+        }
+        return ST_DONE;
+}
+
+/* --- writing --- */
+
+static int write_all(int fd, const void *bytes, size_t len)
+{
+        const char *at = bytes;
+
+        while (len) {
+                ssize_t n = write(fd, at, len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0) {
+                        if (!n)
+                                errno = EIO;
+                        return -1;
+                }
+                at += n;
+                len -= (size_t)n;
+        }
+        return 0;
+}
+
+static void write_head(struct buffer *head, const char *kind, uint32_t version,
+                       struct bytes content)
+{
+        char padded[KIND_SIZE] = {0};
+        struct digest sum;
+        struct hash *h = hash_begin(HASH_SHA256);
+
+        memcpy(padded, kind, strnlen(kind, KIND_SIZE - 1));
+        buffer_add(head, magic, sizeof magic);
+        buffer_add(head, padded, sizeof padded);
+        buffer_u32(head, version);
+        buffer_u64(head, content.len);
+        hash_add(h, head->data, head->len);
+        hash_add(h, content.data, content.len);
+        sum = hash_end(h);
+        buffer_add(head, sum.bytes, SUM_SIZE);
+}
+
+static int write_temporary(int dir, const char *temporary, struct bytes head, struct bytes content)
+{
+        int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        int error = 0;
+
+        if (fd < 0)
+                return errno;
+        if (write_all(fd, head.data, head.len) || write_all(fd, content.data, content.len) ||
+            fsync(fd) < 0)
+                error = errno;
+        if (close(fd) < 0 && !error)
+                error = errno;
+        return error;
+}
+
+enum status state_write(int dir, const char *name, const char *kind, uint32_t version,
+                        struct bytes content)
+{
+        struct buffer head = BUFFER_INIT(HEAD_SIZE);
+        char temporary[280];
+        int error;
+
+        if (content.len > STATE_MOST)
+                return FAIL(ST_TOO_LARGE, .subject = FMT("state file %s", name));
+        snprintf(temporary, sizeof temporary, TEMPORARY "%s", name);
+        write_head(&head, kind, version, content);
+        error = write_temporary(dir, temporary, buffer_bytes(&head), content);
+        buffer_clear(&head);
+        if (!error && renameat(dir, temporary, dir, name) < 0)
+                error = errno;
+        if (error) {
+                unlinkat(dir, temporary, 0);
+                return failed(name, error);
+        }
+        /* The rename is there but may not last: the caller must not go on as if it did. */
+        return fsync(dir) < 0 ? failed(name, errno) : ST_DONE;
+}
+
+enum status state_remove(int dir, const char *name)
+{
+        if (unlinkat(dir, name, 0) < 0)
+                return errno == ENOENT ? ST_DONE : failed(name, errno);
+        return fsync(dir) < 0 ? failed(name, errno) : ST_DONE;
+}
+
+/* --- reading --- */
+
+static enum status damaged(const char *kind, const char *how)
+{
+        return FAIL(ST_DAMAGED, .subject = FMT("state file of kind %s", kind),
+                    .expected = "as this daemon wrote it", .found = how,
+                    .remedy = "restore the state folder from a backup; see bulkhead(8), RECOVERY");
+}
+
+enum status state_parse(struct bytes file, const char *kind, uint32_t version,
+                        struct bytes *content_out)
+{
+        struct reader r = reader_of(file);
+        const uint8_t *found_magic = read_bytes(&r, sizeof magic);
+        const uint8_t *found_kind = read_bytes(&r, KIND_SIZE);
+        uint32_t found_version = read_u32(&r);
+        uint64_t len = read_u64(&r);
+        const uint8_t *sum = read_bytes(&r, SUM_SIZE);
+        struct hash *h;
+        struct digest d;
+
+        if (r.bad || memcmp(found_magic, magic, sizeof magic))
+                return damaged(kind, "no state file, or a part of one");
+        if (strncmp((const char *)found_kind, kind, KIND_SIZE))
+                return damaged(kind, "another kind of state file");
+        if (found_version > version)
+                return damaged(kind, "written by a later version");
+        if (len != r.left)
+                return damaged(kind, "another length than it says");
+        h = hash_begin(HASH_SHA256);
+        hash_add(h, file.data, HEAD_SIZE - SUM_SIZE);
+        hash_add(h, r.at, r.left);
+        d = hash_end(h);
+        if (memcmp(d.bytes, sum, SUM_SIZE))
+                return damaged(kind, "content that does not fit its checksum");
+        *content_out = (struct bytes){r.at, r.left};
+        return ST_DONE;
+}
+
+static int read_all(int fd, uint8_t *to, size_t len)
+{
+        while (len) {
+                ssize_t n = read(fd, to, len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0) {
+                        if (!n)
+                                errno = EIO;
+                        return -1;
+                }
+                to += n;
+                len -= (size_t)n;
+        }
+        return 0;
+}
+
+enum status state_read(int dir, const char *name, const char *kind, uint32_t version,
+                       struct arena *a, struct bytes *content_out)
+{
+        int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        struct stat st;
+        uint8_t *bytes;
+        enum status s = ST_DONE;
+
+        if (fd < 0)
+                return failed(name, errno);
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > STATE_MOST + HEAD_SIZE) {
+                close(fd);
+                return damaged(kind, "no ordinary file");
+        }
+        bytes = arena_get(a, (size_t)st.st_size + 1);
+        if (read_all(fd, bytes, (size_t)st.st_size))
+                s = failed(name, errno);
+        close(fd);
+        return s ? s
+                 : state_parse((struct bytes){bytes, (size_t)st.st_size}, kind, version, content_out);
+}
+
+/* --- records --- */
+
+enum status state_write_record(int dir, const char *name, const char *kind, uint32_t version,
+                               const struct shape *shape, const void *record)
+{
+        struct buffer content = BUFFER_INIT(STATE_MOST);
+        enum status s = message_encode(shape, record, &content, NULL, NULL);
+
+        if (!s)
+                s = state_write(dir, name, kind, version, buffer_bytes(&content));
+        buffer_clear(&content);
+        return s;
+}
+
+enum status state_read_record(int dir, const char *name, const char *kind, uint32_t version,
+                              const struct shape *shape, struct arena *a, void *record_out)
+{
+        struct bytes content;
+        enum status s = state_read(dir, name, kind, version, a, &content);
+
+        if (s)
+                return s;
+        if (message_decode(shape, content, NULL, 0, a, record_out))
+                return damaged(kind, "content of another shape");
+        return ST_DONE;
+}
+
+/* --- the folder --- */
+
+enum status state_list(int dir, struct arena *a, const char ***names_out, size_t *count_out)
+{
+        int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        const char **names = NULL;
+        size_t count = 0, room = 0;
+        struct dirent *e;
+
+        if (!d) {
+                if (fd >= 0)
+                        close(fd);
+                return failed("folder", errno);
+        }
+        while ((e = readdir(d))) {
+                if (!strncmp(e->d_name, TEMPORARY, strlen(TEMPORARY))) {
+                        unlinkat(dir, e->d_name, 0);
+                        continue;
+                }
+                if (*e->d_name == '.' || !strcmp(e->d_name, "lock"))
+                        continue;
+                if (count == room) {
+                        room = room ? 2 * room : 16;
+                        names = memory_grow(names, room, sizeof *names);
+                }
+                names[count++] = arena_text(a, e->d_name);
+        }
+        closedir(d);
+        *names_out = arena_get_many(a, count ? count : 1, sizeof *names);
+        if (count)
+                memcpy(*names_out, names, count * sizeof *names);
+        *count_out = count;
+        free(names);
+        return ST_DONE;
+}
