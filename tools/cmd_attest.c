@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bulkhead attest: has the host attest what a descriptor asks for, and writes the evidence. What is
+ * in the evidence is nobody's business here: `bulkhead verify` judges it.
+ */
+#include "tools/apart.h"
+#include "tools/commands.h"
+#include "tools/door.h"
+#include "tools/file.h"
+#include "tools/output.h"
+
+#include "lib/channel.h"
+#include "lib/config.h"
+#include "verifier/trust.h"
+#include "xml/descriptor.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { OPTION_CHALLENGE = 0x100, OPTION_TRUST };
+enum { CHALLENGE_LEAST = 16, CHALLENGE_MOST = 64, CHALLENGE_OURS = 32 };
+
+struct arguments {
+        const char *descriptor, *output, *trust;
+        uint8_t challenge[CHALLENGE_MOST];
+        size_t challenge_len;
+        bool json;
+};
+
+static const struct argp_option options[] = {
+        {"output", 'o', "EVIDENCE.xml", 0, "Where the evidence goes (standard output)", 1},
+        {"challenge", OPTION_CHALLENGE, "HEX", 0,
+         "16 to 64 bytes that the evidence has to answer (made and printed if neither this nor the "
+         "descriptor gives one)",
+         1},
+        {"trust", OPTION_TRUST, "FILE", 0,
+         "A trust record: the evidence then proves that the log goes on from what it remembers", 1},
+        {0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        struct arguments *arguments = state->input;
+        long len;
+
+        switch (key) {
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = &arguments->json;
+                return 0;
+        case 'o':
+                arguments->output = value;
+                return 0;
+        case OPTION_CHALLENGE:
+                len = hex_read(value, strlen(value), arguments->challenge, CHALLENGE_MOST);
+                if (len < CHALLENGE_LEAST)
+                        argp_error(state, "a challenge is hex of %d to %d bytes", CHALLENGE_LEAST,
+                                   CHALLENGE_MOST);
+                arguments->challenge_len = (size_t)len;
+                return 0;
+        case OPTION_TRUST:
+                arguments->trust = value;
+                return 0;
+        case ARGP_KEY_ARG:
+                if (arguments->descriptor)
+                        argp_usage(state);
+                arguments->descriptor = value;
+                return 0;
+        case ARGP_KEY_NO_ARGS:
+                argp_usage(state);
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+/* --- what the two files say, read apart ---------------------------------------------------- */
+
+struct files {
+        struct bytes descriptor, trust;
+};
+
+static enum status load_grammars(void *input)
+{
+        char path[CONFIG_PATH];
+
+        (void)input;
+        return descriptor_init(config_path(path, config.share, "descriptors"));
+}
+
+/* The descriptor's own challenge (u32 length, bytes) and the log length that is remembered. */
+static enum status read_files(void *input, struct buffer *out)
+{
+        struct files *files = input;
+        struct arena *a = arena_new();
+        struct descriptor descriptor = {0};
+        struct trust trust = {0};
+        enum status s;
+
+        s = descriptor_read(files->descriptor, HASH_SHA256, a, &descriptor);
+        if (!s && files->trust.len)
+                s = trust_read(files->trust, a, &trust);
+        buffer_u32(out, (uint32_t)descriptor.challenge.len);
+        buffer_add(out, descriptor.challenge.data, descriptor.challenge.len);
+        buffer_u64(out, trust.log_length);
+        arena_free(a);
+        return s;
+}
+
+static enum status understand(const struct arguments *arguments, struct arena *a,
+                              struct attest_req *request, struct bytes *own_out)
+{
+        static const struct sandbox sandbox = {
+                .profile = SANDBOX_COMPUTE, .memory = 512 << 20, .cpu_seconds = 10};
+        static const struct apart how = {&sandbox, 20000, load_grammars, read_files};
+        struct buffer answer = BUFFER_INIT(4096);
+        struct files files = {0};
+        struct reader r;
+        enum status s;
+
+        s = file_read(arguments->descriptor, DOCUMENT_MOST, a, &files.descriptor);
+        if (!s && arguments->trust)
+                s = file_read(arguments->trust, TRUST_MOST, a, &files.trust);
+        if (!s)
+                s = apart_run(&how, &files, &answer);
+        if (s)
+                goto out;
+        r = reader_of((struct bytes){arena_copy(a, answer.data, answer.len), answer.len});
+        own_out->len = read_u32(&r);
+        own_out->data = read_bytes(&r, own_out->len);
+        request->descriptor = files.descriptor;
+        request->log_seen = read_u64(&r);
+        if (!reader_done(&r))
+                s = FAIL(ST_WORKER, .subject = arguments->descriptor);
+out:
+        buffer_clear(&answer);
+        return s;
+}
+
+/* --- the request --------------------------------------------------------------------------- */
+
+/* Given by option, or by the descriptor, or made: in each case *used_out is what verify wants. */
+static enum status choose_challenge(struct arguments *arguments, struct bytes own,
+                                    struct attest_req *request, struct bytes *used_out)
+{
+        if (!arguments->challenge_len && own.len) {
+                *used_out = own;
+                return ST_DONE;
+        }
+        if (!arguments->challenge_len) {
+                if (getrandom(arguments->challenge, CHALLENGE_OURS, 0) != CHALLENGE_OURS)
+                        return FAIL(ST_IO, .subject = "challenge", .found = strerror(errno));
+                arguments->challenge_len = CHALLENGE_OURS;
+        }
+        *used_out = (struct bytes){arguments->challenge, arguments->challenge_len};
+        request->challenge = *used_out;
+        return ST_DONE;
+}
+
+static void tell(const struct arguments *arguments, const struct attest_rep *reply,
+                 struct bytes challenge)
+{
+        char hex[2 * CHALLENGE_MOST + 1];
+        FILE *out = arguments->output ? stdout : stderr;
+        struct json_object *o;
+
+        hex_write(hex, challenge.data, challenge.len);
+        if (!arguments->json) {
+                fprintf(out, "evidence   %s (%zu bytes)\nchallenge  %s\n",
+                        arguments->output ? arguments->output : "on standard output",
+                        reply->evidence.len, hex);
+                return;
+        }
+        o = json_object_new_object();
+        output_json_text(o, "evidence", arguments->output ? arguments->output : "-");
+        json_object_object_add(o, "bytes", json_object_new_uint64(reply->evidence.len));
+        output_json_text(o, "challenge", hex);
+        json_object_object_add(o, "tpm_nanoseconds", json_object_new_uint64(reply->tpm_time));
+        fprintf(out, "%s\n",
+                json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
+                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_object_put(o);
+}
+
+static enum status attest(struct arguments *arguments, struct arena *a)
+{
+        struct attest_req request = {};
+        struct attest_rep reply;
+        struct bytes own = {0}, challenge = {0};
+        enum status s;
+
+        s = understand(arguments, a, &request, &own);
+        if (!s)
+                s = choose_challenge(arguments, own, &request, &challenge);
+        if (!s)
+                s = door_call(MESSAGE_attest, &request, &reply, a);
+        if (s)
+                return s;
+        if (arguments->output)
+                s = file_replace(arguments->output, reply.evidence);
+        else
+                fwrite(reply.evidence.data, 1, reply.evidence.len, stdout);
+        if (!s)
+                tell(arguments, &reply, challenge);
+        return s;
+}
+
+int cmd_attest(int argc, char **argv)
+{
+        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp argp = {
+                options,
+                parse,
+                "DESCRIPTOR.xml",
+                "Has this host measure what the descriptor names and quote it by its TPM.\v"
+                "Keep the challenge: only with it does `bulkhead verify` know that evidence is "
+                "new.",
+                children,
+                NULL,
+                NULL};
+        struct arguments arguments = {0};
+        struct arena *a;
+        enum status s;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+                return EXIT_USAGE;
+        if (arguments.output && !strcmp(arguments.output, "-"))
+                arguments.output = NULL;
+        a = arena_new();
+        sandbox_warm_up(SANDBOX_COMPUTE);
+        s = attest(&arguments, a);
+        arena_free(a);
+        return s ? output_error(s, "attest %s", output_clean(arguments.descriptor)) : output_end();
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bulkhead measure: one plug-in a target, each in a process apart that holds the target's open
+ * descriptor and no other right. No daemon, no TPM, no root. What is printed is what a daemon
+ * would extend and what a predicate would read.
+ */
+#include "tools/apart.h"
+#include "tools/commands.h"
+#include "tools/output.h"
+#include "tools/progress.h"
+
+#include "integrity-mgr/measure_run.h"
+#include "lib/channel.h"
+#include "lib/config.h"
+#include "lib/document.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OPTION_VERITY = 0x100, OPTION_SALT, TARGETS_MOST = 64, SALT_MOST = 256 };
+enum { MEASURE_MEMORY = 512 << 20 };
+
+struct arguments {
+        bool json, verity, salted;
+        uint8_t salt[SALT_MOST];
+        size_t salt_len;
+        const char *targets[TARGETS_MOST];
+        size_t count;
+};
+
+static const struct argp_option options[] = {
+        {"verity", OPTION_VERITY, NULL, 0, "Measure the dm-verity root of disk: targets", 1},
+        {"salt", OPTION_SALT, "HEX", 0, "Salt of that root (none: empty, as --salt= is)", 1},
+        {0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        struct arguments *arguments = state->input;
+        long len;
+
+        switch (key) {
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = &arguments->json;
+                return 0;
+        case OPTION_VERITY:
+                arguments->verity = true;
+                return 0;
+        case OPTION_SALT:
+                len = strcmp(value, "-")
+                              ? hex_read(value, strlen(value), arguments->salt, SALT_MOST)
+                              : 0;
+                if (len < 0)
+                        argp_error(state, "--salt wants hex of at most %d bytes", SALT_MOST);
+                arguments->salt_len = (size_t)len;
+                arguments->salted = true;
+                return 0;
+        case ARGP_KEY_ARG:
+                if (arguments->count == TARGETS_MOST)
+                        argp_error(state, "at most %d targets", TARGETS_MOST);
+                arguments->targets[arguments->count++] = value;
+                return 0;
+        case ARGP_KEY_END:
+                if (!arguments->count)
+                        argp_usage(state);
+                if (arguments->salted && !arguments->verity)
+                        argp_error(state, "--salt belongs to --verity");
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+/* --- one target ---------------------------------------------------------------------------- */
+
+struct job {
+        struct target target;
+        int plugin, file;
+        const struct bulkhead_measure_plugin *loaded;
+};
+
+static enum status take_apart(const char *name, const struct arguments *arguments, struct arena *a,
+                              struct target *out)
+{
+        const char *colon = strchr(name, ':');
+
+        if (!colon || colon == name || !colon[1])
+                return FAIL(ST_USAGE, .subject = name, .expected = "PLUGIN:ARGUMENT",
+                            .remedy = "bulkhead measure disk:/path/to/image");
+        *out = (struct target){.name = name,
+                               .plugin = arena_copy(a, name, (size_t)(colon - name)),
+                               .argument = colon + 1,
+                               .alg = HASH_SHA256,
+                               .method = arguments->verity ? "verity" : "",
+                               .salted = arguments->salted,
+                               .salt = {arguments->salt, arguments->salt_len}};
+        return ST_DONE;
+}
+
+/* Never follows a link and never waits at a FIFO; the plug-in judges what it is. An argument that
+ * is no path is no file. */
+static enum status open_target(const char *argument, int *fd_out)
+{
+        *fd_out = -1;
+        if (!strchr(argument, '/') && access(argument, F_OK))
+                return ST_DONE;
+        *fd_out = open(argument, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        if (*fd_out >= 0)
+                return ST_DONE;
+        if (errno == ELOOP)
+                return FAIL(ST_REFUSED, .subject = argument,
+                            .expected = "a regular file or a block device",
+                            .found = "a symbolic link",
+                            .remedy = FMT("name the file itself: readlink -f %.180s", argument));
+        return FAIL(status_of_errno(errno), .subject = argument, .found = strerror(errno));
+}
+
+static enum status load(void *input)
+{
+        struct job *job = input;
+
+        return measure_load(job->plugin, job->target.plugin, &job->loaded);
+}
+
+static enum status run(void *input, struct buffer *out)
+{
+        struct job *job = input;
+        struct arena *a = arena_new();
+        struct measure_rep reply;
+        size_t none = 0;
+        int fds[MESSAGE_FDS_MOST];
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        enum status s;
+
+        s = measure_call(a, job->loaded, &job->target, job->file, -1,
+                         cores > 0 ? (uint32_t)cores : 1, progress_show, &reply.measurement);
+        if (!s)
+                s = message_encode(&shape_measure_rep, &reply, out, fds, &none);
+        arena_free(a);
+        return s;
+}
+
+static enum status measure_one(const char *name, const struct arguments *arguments, struct arena *a,
+                               struct measurement *out)
+{
+        static const struct sandbox sandbox = {.profile = SANDBOX_THREADS,
+                                               .memory = MEASURE_MEMORY};
+        static const struct apart how = {&sandbox, NO_DEADLINE, load, run};
+        struct buffer answer = BUFFER_INIT(MESSAGE_MOST);
+        struct job job = {.plugin = -1, .file = -1};
+        struct measure_rep reply;
+        enum status s;
+
+        s = take_apart(name, arguments, a, &job.target);
+        if (s)
+                return s;
+        s = measure_open_plugin(config.plugins, job.target.plugin, &job.plugin);
+        if (!s)
+                s = open_target(job.target.argument, &job.file);
+        if (s)
+                goto out;
+        progress_begin(output_clean(name));
+        s = apart_run(&how, &job, &answer);
+        progress_end();
+        if (s)
+                goto out;
+        s = message_decode(&shape_measure_rep,
+                           (struct bytes){arena_copy(a, answer.data, answer.len), answer.len}, NULL,
+                           0, a, &reply);
+        if (!s)
+                *out = reply.measurement;
+out:
+        if (job.plugin >= 0)
+                close(job.plugin);
+        if (job.file >= 0)
+                close(job.file);
+        buffer_clear(&answer);
+        return s;
+}
+
+/* --- all of them --------------------------------------------------------------------------- */
+
+static enum status print_xml(const struct measurement *found, size_t count)
+{
+        struct buffer out = BUFFER_INIT(EVIDENCE_MOST);
+        struct document d = document_begin(&out);
+        enum status s;
+
+        if (count > 1)
+                document_open(&d, "projection");
+        for (size_t i = 0; i < count; i++)
+                document_measurement(&d, &found[i]);
+        if (count > 1)
+                document_close(&d);
+        s = document_end(&d);
+        if (!s)
+                printf("%s\n", (const char *)out.data);
+        buffer_clear(&out);
+        return s;
+}
+
+static void print_json(const struct measurement *found, size_t count)
+{
+        struct json_object *list = json_object_new_array();
+
+        for (size_t i = 0; i < count; i++)
+                json_object_array_add(list, output_json_measurement(&found[i], HASH_SHA256));
+        output_json(list);
+}
+
+int cmd_measure(int argc, char **argv)
+{
+        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp argp = {
+                options,
+                parse,
+                "PLUGIN:ARGUMENT...",
+                "Measures targets and prints what a plug-in finds, as canonical XML: needs no "
+                "daemon, no TPM and no root.\v"
+                "One target is printed as <measurement>, whose SHA-256 is what a PCR is extended "
+                "with; several stand in one <projection>, as a predicate gets them.",
+                children,
+                NULL,
+                NULL};
+        struct arguments arguments = {0};
+        struct measurement found[TARGETS_MOST];
+        enum status s = ST_DONE;
+        struct arena *a;
+        size_t i;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+                return EXIT_USAGE;
+        a = arena_new();
+        sandbox_warm_up(SANDBOX_THREADS);
+        for (i = 0; i < arguments.count && !s; i++)
+                s = measure_one(arguments.targets[i], &arguments, a, &found[i]);
+        if (s) {
+                arena_free(a);
+                return output_error(s, "measure %s", output_clean(arguments.targets[i - 1]));
+        }
+        if (arguments.json)
+                print_json(found, arguments.count);
+        else
+                s = print_xml(found, arguments.count);
+        arena_free(a);
+        return s ? output_error(s, "measure") : output_end();
+}

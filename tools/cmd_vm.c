@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bulkhead vm ...: the life of a VM, as requests to compartment-mgr. Reads the files that were
+ * named (a configuration, a descriptor) and judges nothing in them.
+ */
+#include "tools/commands.h"
+#include "tools/door.h"
+#include "tools/file.h"
+#include "tools/output.h"
+#include "tools/passphrase.h"
+
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPTION_OWNER = 0x100, OPTION_FORMAT, OPTION_PASSPHRASE_FILE };
+
+struct arguments {
+        const char *name, *file, *owner, *passphrase_file;
+        bool json, format;
+        unsigned wanted; /* how many of name and file, in that order; a lone file is define's */
+        bool file_alone;
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        struct arguments *arguments = state->input;
+
+        switch (key) {
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = &arguments->json;
+                return 0;
+        case OPTION_OWNER:
+                arguments->owner = value;
+                return 0;
+        case OPTION_FORMAT:
+                arguments->format = true;
+                return 0;
+        case OPTION_PASSPHRASE_FILE:
+                arguments->passphrase_file = value;
+                return 0;
+        case ARGP_KEY_ARG:
+                if (state->arg_num >= arguments->wanted)
+                        argp_usage(state);
+                if (state->arg_num == 1 || arguments->file_alone)
+                        arguments->file = value;
+                else
+                        arguments->name = value;
+                return 0;
+        case ARGP_KEY_END:
+                if (state->arg_num < arguments->wanted)
+                        argp_usage(state);
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+
+/* --- printing ------------------------------------------------------------------------------ */
+
+static void print_vm(const struct vm_summary *vm, bool json)
+{
+        if (json) {
+                output_json(output_json_vm(vm));
+                return;
+        }
+        printf("%s: %s", vm->name, vm->state);
+        if (vm->generation)
+                printf(", sealed (generation %llu)", (unsigned long long)vm->generation);
+        else
+                printf(", not sealed");
+        printf(", owner %s%s\n", *vm->owner ? vm->owner : "-",
+               vm->simulated ? ", simulated hypervisor and devices" : "");
+        if (*vm->last_refusal)
+                printf("  last refusal: %s\n", output_clean(vm->last_refusal));
+}
+
+static int finish(enum status s, const char *command, const struct arguments *arguments,
+                  const struct vm_summary *vm)
+{
+        const char *what = arguments->file_alone ? arguments->file : arguments->name;
+
+        if (s)
+                return output_error(s, "vm %s %s", command, output_clean(what));
+        print_vm(vm, arguments->json);
+        return output_end();
+}
+
+/* --- define, undefine ---------------------------------------------------------------------- */
+
+static const struct argp_option define_options[] = {
+        {"owner", OPTION_OWNER, "NAME", 0,
+         "Who may have it attested beside admins (a local user; the default is who asks)", 1},
+        {0},
+};
+
+static void set_owner(const char *name, struct vm_define_req *request)
+{
+        struct passwd *user = name ? getpwnam(name) : getpwuid(getuid());
+
+        request->owner = name ? name : user ? user->pw_name : "root";
+        request->owner_uid = user ? user->pw_uid : 0xffffffff;
+}
+
+int cmd_vm_define(int argc, char **argv)
+{
+        static const struct argp argp = {
+                define_options,
+                parse,
+                "CONFIG.cfg",
+                "Makes a VM known from an ordinary xl.cfg: its UUID and MAC addresses are fixed "
+                "from now on.\vDefining a stopped VM again replaces its configuration; a seal that "
+                "bound the old one no longer opens.",
+                children,
+                NULL,
+                NULL};
+        struct arguments arguments = {.wanted = 1, .file_alone = true};
+        struct vm_define_req request = {};
+        struct vm_define_rep reply;
+        struct arena *a;
+        enum status s;
+        int result;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+                return EXIT_USAGE;
+        a = arena_new();
+        set_owner(arguments.owner, &request);
+        s = file_read(arguments.file, DOCUMENT_MOST, a, &request.config);
+        if (!s)
+                s = door_call(MESSAGE_vm_define, &request, &reply, a);
+        result = finish(s, "define", &arguments, &reply.vm);
+        arena_free(a);
+        return result;
+}
+
+int cmd_vm_undefine(int argc, char **argv)
+{
+        static const struct argp argp = {
+                NULL,
+                parse,
+                "NAME",
+                "Forgets a stopped VM and its seal. Its disks stay as they are: what only the seal "
+                "could open stays shut for good.",
+                NULL,
+                NULL,
+                NULL};
+        struct arguments arguments = {.wanted = 1};
+        struct vm_undefine_req request;
+        struct vm_undefine_rep reply;
+        struct arena *a;
+        enum status s;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+                return EXIT_USAGE;
+        a = arena_new();
+        request.vm = arguments.name;
+        s = door_call(MESSAGE_vm_undefine, &request, &reply, a);
+        arena_free(a);
+        if (s)
+                return output_error(s, "vm undefine %s", output_clean(arguments.name));
+        printf("%s: forgotten\n", arguments.name);
+        return output_end();
+}
+
+/* --- list, show ---------------------------------------------------------------------------- */
+
+static void print_list(const struct vm_list_rep *reply, bool json)
+{
+        struct json_object *list;
+
+        if (json) {
+                list = json_object_new_array();
+                for (size_t i = 0; i < reply->vms.count; i++)
+                        json_object_array_add(list, output_json_vm(&reply->vms.items[i]));
+                output_json(list);
+                return;
+        }
+        printf("%-20s %-10s %-10s %-12s %s\n", "NAME", "STATE", "SEALED", "OWNER", "UUID");
+        for (size_t i = 0; i < reply->vms.count; i++) {
+                const struct vm_summary *vm = &reply->vms.items[i];
+                char uuid[37];
+
+                uuid_write(&vm->uuid, uuid);
+                printf("%-20s %-10s %-10s %-12s %s\n", vm->name, vm->state,
+                       vm->generation ? "yes" : "no", vm->owner, uuid);
+        }
+}
+
+int cmd_vm_list(int argc, char **argv)
+{
+        static const struct argp argp = {NULL,     parse, NULL, "Lists the VMs that you may see.",
+                                         children, NULL,  NULL};
+        struct arguments arguments = {0};
+        struct vm_list_rep reply;
+        struct arena *a;
+        enum status s;
+        int result;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+                return EXIT_USAGE;
+        a = arena_new();
+        s = door_call(MESSAGE_vm_list, &(struct vm_list_req){}, &reply, a);
+        if (s) {
+                result = output_error(s, "vm list");
+        } else {
+                print_list(&reply, arguments.json);
+                result = output_end();
+        }
+        arena_free(a);
+        return result;
+}
+
+static void show_json(const struct vm_show_rep *reply)
+{
+        struct json_object *o = output_json_vm(&reply->vm), *disks = json_object_new_array();
+        struct json_object *config =
+                reply->config.len ? json_tokener_parse((const char *)reply->config.data) : NULL;
+
+        for (size_t i = 0; i < reply->disks.count; i++) {
+                const struct disk *d = &reply->disks.items[i];
+                struct json_object *disk = json_object_new_object();
+
+                output_json_text(disk, "device", d->device);
+                output_json_text(disk, "path", d->path);
+                output_json_text(disk, "kind", d->kind);
+                json_object_object_add(disk, "writable", json_object_new_boolean(d->writable));
+                json_object_array_add(disks, disk);
+        }
+        json_object_object_add(o, "disks", disks);
+        json_object_object_add(o, "config", config);
+        json_object_object_add(o, "descriptor",
+                               json_object_new_string_len((const char *)reply->descriptor.data,
+                                                          (int)reply->descriptor.len));
+        output_json(o);
+}
+
+static void show_text(const struct vm_show_rep *reply)
+{
+        char uuid[37];
+
+        print_vm(&reply->vm, false);
+        uuid_write(&reply->vm.uuid, uuid);
+        printf("  uuid        %s\n", uuid);
+        for (size_t i = 0; i < reply->disks.count; i++) {
+                const struct disk *d = &reply->disks.items[i];
+
+                printf("  disk        %s %s (%s, %s)\n", d->device, output_clean(d->path), d->kind,
+                       d->writable ? "writable" : "read-only");
+        }
+        if (reply->config.len)
+                printf("  config      %.*s\n", (int)reply->config.len,
+                       (const char *)reply->config.data);
+        if (reply->descriptor.len)
+                printf("  descriptor  %.*s\n", (int)reply->descriptor.len,
+                       (const char *)reply->descriptor.data);
+}
+
+static enum status ask_show(const char *name, struct vm_show_rep *reply, struct arena *a)
+{
+        struct vm_show_req request = {.vm = name};
+
+        return door_call(MESSAGE_vm_show, &request, reply, a);
+}
+
+int cmd_vm_show(int argc, char **argv)
+{
+        static const struct argp argp = {
+                NULL,
+                parse,
+                "NAME",
+                "Shows one VM: state, disks, the configuration that is measured, and the "
+                "descriptor that it was sealed with.",
+                children,
+                NULL,
+                NULL};
+        struct arguments arguments = {.wanted = 1};
+        struct vm_show_rep reply;
+        struct arena *a;
+        enum status s;
+        int result;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+                return EXIT_USAGE;
+        a = arena_new();
+        s = ask_show(arguments.name, &reply, a);
+        if (s) {
+                result = output_error(s, "vm show %s", output_clean(arguments.name));
+        } else {
+                arguments.json ? show_json(&reply) : show_text(&reply);
+                result = output_end();
+        }
+        arena_free(a);
+        return result;
+}
+
+/* --- seal ---------------------------------------------------------------------------------- */
+
+static const struct argp_option seal_options[] = {
+        {"format", OPTION_FORMAT, NULL, 0,
+         "Make new encrypted disks: DESTROYS what is on the VM's writable disks", 1},
+        {"passphrase-file", OPTION_PASSPHRASE_FILE, "FILE", 0,
+         "The first line opens the LUKS2 disks that are adopted (asked for without it)", 1},
+        {0},
+};
+
+/* A VM that was never sealed, with disks to adopt, needs their passphrase; a sealed one opens
+ * them itself. */
+static enum status adoption_passphrase(const struct arguments *arguments, struct arena *a,
+                                       int *fd_out)
+{
+        struct vm_show_rep vm;
+        bool adopt = false;
+        enum status s;
+
+        if (arguments->passphrase_file)
+                return passphrase_pipe(arguments->passphrase_file, NULL, false, fd_out);
+        if (arguments->format || !passphrase_can_ask())
+                return ST_DONE;
+        s = ask_show(arguments->name, &vm, a);
+        if (s)
+                return s;
+        for (size_t i = 0; i < vm.disks.count; i++)
+                adopt |= !strcmp(vm.disks.items[i].kind, "crypt");
+        if (!adopt || vm.vm.generation)
+                return ST_DONE;
+        return passphrase_pipe(NULL, "Present passphrase of the LUKS2 disks", false, fd_out);
+}
+
+int cmd_vm_seal(int argc, char **argv)
+{
+        static const struct argp argp = {
+                seal_options,
+                parse,
+                "NAME DESCRIPTOR.xml",
+                "Makes (--format) or adopts the VM's encrypted disks and seals their key to what "
+                "the descriptor measures and to this host's approved states.\v"
+                "Without --format nothing on a disk is destroyed: a LUKS2 disk is adopted by "
+                "adding "
+                "a key slot, a plain one is refused. Sealing again binds the present state anew.",
+                children,
+                NULL,
+                NULL};
+        struct arguments arguments = {.wanted = 2};
+        struct vm_seal_req request = {.passphrase = -1};
+        struct vm_seal_rep reply;
+        struct arena *a;
+        enum status s;
+        int result;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+                return EXIT_USAGE;
+        a = arena_new();
+        request.vm = arguments.name;
+        request.format = arguments.format;
+        s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
+        if (!s)
+                s = adoption_passphrase(&arguments, a, &request.passphrase);
+        if (!s)
+                s = door_call(MESSAGE_vm_seal, &request, &reply, a);
+        result = finish(s, "seal", &arguments, &reply.vm);
+        if (request.passphrase >= 0)
+                close(request.passphrase);
+        arena_free(a);
+        return result;
+}
+
+/* --- start, stop, destroy: the same request under three numbers ---------------------------- */
+
+static int change_state(const struct argp *argp, const char *command, enum message_number number,
+                        int argc, char **argv)
+{
+        struct arguments arguments = {.wanted = 1};
+        struct vm_start_req request;
+        struct vm_start_rep reply;
+        struct arena *a;
+        enum status s;
+        int result;
+
+        _Static_assert(sizeof(struct vm_start_rep) == sizeof(struct vm_stop_rep) &&
+                               sizeof(struct vm_start_rep) == sizeof(struct vm_destroy_rep) &&
+                               sizeof(struct vm_start_req) == sizeof(struct vm_stop_req) &&
+                               sizeof(struct vm_start_req) == sizeof(struct vm_destroy_req),
+                       "start, stop and destroy have the same fields");
+        if (argp_parse(argp, argc, argv, 0, NULL, &arguments))
+                return EXIT_USAGE;
+        a = arena_new();
+        request.vm = arguments.name;
+        s = door_call(number, &request, &reply, a);
+        result = finish(s, command, &arguments, &reply.vm);
+        arena_free(a);
+        return result;
+}
+
+int cmd_vm_start(int argc, char **argv)
+{
+        static const struct argp argp = {
+                NULL,
+                parse,
+                "NAME",
+                "Measures what the VM was sealed to, judges it, unseals the key, unlocks the disks "
+                "and starts the VM. Whatever fails undoes every step before it.",
+                children,
+                NULL,
+                NULL};
+
+        return change_state(&argp, "start", MESSAGE_vm_start, argc, argv);
+}
+
+int cmd_vm_stop(int argc, char **argv)
+{
+        static const struct argp argp = {
+                NULL,
+                parse,
+                "NAME",
+                "Stops the VM in an orderly way and locks its disks. With update=\"clean-stop\" in "
+                "its descriptor, the seal then follows what the VM wrote.",
+                children,
+                NULL,
+                NULL};
+
+        return change_state(&argp, "stop", MESSAGE_vm_stop, argc, argv);
+}
+
+int cmd_vm_destroy(int argc, char **argv)
+{
+        static const struct argp argp = {
+                NULL,
+                parse,
+                "NAME",
+                "Stops the VM at once, as a power cut would, and locks its disks. The seal stays "
+                "as it was.",
+                children,
+                NULL,
+                NULL};
+
+        return change_state(&argp, "destroy", MESSAGE_vm_destroy, argc, argv);
+}

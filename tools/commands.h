@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands of `bulkhead`. Each gets its own arguments (argv[0] is its whole name, such as
+ * "bulkhead vm start"), parses them by argp, does one thing and returns the exit status: 0 done or
+ * trusted, 1 refused or untrusted, 2 usage, 3 could not be decided.
+ */
+#ifndef BULKHEAD_TOOLS_COMMANDS_H
+#define BULKHEAD_TOOLS_COMMANDS_H
+
+enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNDECIDED = 3 };
+
+int cmd_status(int argc, char **argv);
+int cmd_host_setup(int argc, char **argv);
+int cmd_host_approve(int argc, char **argv);
+int cmd_vm_define(int argc, char **argv);
+int cmd_vm_undefine(int argc, char **argv);
+int cmd_vm_list(int argc, char **argv);
+int cmd_vm_show(int argc, char **argv);
+int cmd_vm_seal(int argc, char **argv);
+int cmd_vm_start(int argc, char **argv);
+int cmd_vm_stop(int argc, char **argv);
+int cmd_vm_destroy(int argc, char **argv);
+int cmd_measure(int argc, char **argv);
+int cmd_attest(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
+
+#endif

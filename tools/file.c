@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading and replacing files in the rights of whoever typed the command. */
+#include "tools/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static enum status failed(const char *path)
+{
+        return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
+}
+
+enum status file_read(const char *path, size_t most, struct arena *a, struct bytes *out)
+{
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        enum status s = ST_DONE;
+        uint8_t *data;
+        size_t len = 0;
+        ssize_t r;
+
+        if (fd < 0)
+                return failed(path);
+        data = memory_new(most + 1, 1);
+        while (len <= most && (r = read(fd, data + len, most + 1 - len)) != 0) {
+                if (r < 0 && errno != EINTR) {
+                        s = failed(path);
+                        goto out;
+                }
+                len += r > 0 ? (size_t)r : 0;
+        }
+        if (len > most)
+                s = FAIL(ST_TOO_LARGE, .subject = path, .expected = FMT("at most %zu bytes", most));
+        else
+                *out = (struct bytes){arena_copy(a, data, len), len};
+out:
+        explicit_bzero(data, len);
+        free(data);
+        close(fd);
+        return s;
+}
+
+static int write_all(int fd, struct bytes b)
+{
+        while (b.len) {
+                ssize_t r = write(fd, b.data, b.len);
+
+                if (r < 0 && errno != EINTR)
+                        return -1;
+                if (r > 0) {
+                        b.data += r;
+                        b.len -= (size_t)r;
+                }
+        }
+        return 0;
+}
+
+/* Without the mode of a temporary file, which is 0600. */
+static mode_t mode_of(const char *path)
+{
+        struct stat old;
+        mode_t mask;
+
+        if (!stat(path, &old))
+                return old.st_mode & 0777;
+        mask = umask(0);
+        umask(mask);
+        return 0666 & ~mask;
+}
+
+static void sync_folder(const char *path)
+{
+        char *copy = strdup(path);
+        int dir = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+        if (dir >= 0) {
+                fsync(dir);
+                close(dir);
+        }
+        free(copy);
+}
+
+enum status file_replace(const char *path, struct bytes content)
+{
+        enum status s = ST_DONE;
+        struct stat st;
+        char *temporary;
+        int fd;
+
+        /* A terminal, a pipe or /dev/stdout is written to, not replaced. */
+        if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
+                fd = open(path, O_WRONLY | O_CLOEXEC);
+                if (fd < 0 || write_all(fd, content))
+                        s = failed(path);
+                if (fd >= 0)
+                        close(fd);
+                return s;
+        }
+        if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
+                return FAIL(ST_INTERNAL, .subject = path);
+        fd = mkostemp(temporary, O_CLOEXEC);
+        if (fd < 0) {
+                s = failed(path);
+                goto out;
+        }
+        if (write_all(fd, content) || fchmod(fd, mode_of(path)) || fsync(fd) ||
+            rename(temporary, path)) {
+                s = failed(path);
+                unlink(temporary);
+        }
+        close(fd);
+        if (!s)
+                sync_folder(path);
+out:
+        free(temporary);
+        return s;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text and JSON for people and scripts. Writes to standard output and standard error only. */
+#include "tools/output.h"
+#include "tools/commands.h"
+
+#include "lib/document.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct argp_option json_options[] = {
+        {"json", 'j', NULL, 0, "Print JSON", 1},
+        {0},
+};
+
+static error_t json_parse(int key, char *value, struct argp_state *state)
+{
+        (void)value;
+        if (key != 'j')
+                return ARGP_ERR_UNKNOWN;
+        *(bool *)state->input = true;
+        return 0;
+}
+
+const struct argp output_json_argp = {json_options, json_parse, NULL, NULL, NULL, NULL, NULL};
+
+const char *output_clean(const char *text)
+{
+        static char ring[4][TEXT_MOST + 1];
+        static unsigned turn;
+        char *to = ring[turn++ % 4];
+        size_t n = 0;
+
+        for (; text && *text && n < TEXT_MOST; text++)
+                to[n++] = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
+        to[n] = 0;
+        return to;
+}
+
+static void line(const char *label, const char *text)
+{
+        if (*text)
+                fprintf(stderr, "  %-9s %s\n", label, text);
+}
+
+int output_error(enum status s, const char *format, ...)
+{
+        static const char *const classes[] = {"done", "refused", "usage", "undecided"};
+        const struct error *e = error_last();
+        const struct error none = {.status = s};
+        int class = status_exit(s);
+        va_list args;
+
+        if (e->status != s)
+                e = &none;
+        fputs("bulkhead: ", stderr);
+        va_start(args, format);
+        vfprintf(stderr, format, args);
+        va_end(args);
+        fprintf(stderr, ": %s", classes[class & 3]);
+        if (*e->subject)
+                fprintf(stderr, ": %s", e->subject);
+        if (s != ST_REFUSED)
+                fprintf(stderr, "%s%s", *e->subject && s == ST_CHANGED ? " is " : ": ",
+                        status_sentence(s));
+        fputc('\n', stderr);
+        line("expected", e->expected);
+        line("found", e->found);
+        line("remedy", e->remedy);
+        return class;
+}
+
+bool output_json(struct json_object *value)
+{
+        const char *text = json_object_to_json_string_ext(
+                value, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+        bool fine = text && puts(text) >= 0;
+
+        json_object_put(value);
+        return fine;
+}
+
+void output_json_text(struct json_object *object, const char *name, const char *text)
+{
+        json_object_object_add(object, name, json_object_new_string(text));
+}
+
+struct json_object *output_json_vm(const struct vm_summary *vm)
+{
+        struct json_object *o = json_object_new_object();
+        char uuid[37];
+
+        uuid_write(&vm->uuid, uuid);
+        output_json_text(o, "name", vm->name);
+        output_json_text(o, "uuid", uuid);
+        output_json_text(o, "owner", vm->owner);
+        output_json_text(o, "state", vm->state);
+        json_object_object_add(o, "generation", json_object_new_uint64(vm->generation));
+        json_object_object_add(o, "simulated", json_object_new_boolean(vm->simulated));
+        output_json_text(o, "last_refusal", vm->last_refusal);
+        return o;
+}
+
+static struct json_object *json_node(const struct node *n)
+{
+        struct json_object *o = json_object_new_object(), *values = json_object_new_array();
+
+        json_object_object_add(o, "parent", json_object_new_int64(n->parent));
+        output_json_text(o, "id", n->id);
+        output_json_text(o, "type", n->type);
+        for (size_t i = 0; i < n->values.count; i++) {
+                struct json_object *v = json_object_new_object();
+
+                output_json_text(v, "name", n->values.items[i].name);
+                output_json_text(v, "text", n->values.items[i].text);
+                json_object_array_add(values, v);
+        }
+        json_object_object_add(o, "values", values);
+        return o;
+}
+
+struct json_object *output_json_measurement(const struct measurement *m, enum hash_alg alg)
+{
+        struct json_object *o = json_object_new_object(), *nodes = json_object_new_array();
+        char hex[DIGEST_HEX];
+        struct digest digest;
+
+        output_json_text(o, "target", m->target);
+        output_json_text(o, "plugin", m->plugin);
+        json_object_object_add(o, "version", json_object_new_int64(m->version));
+        if (!measurement_digest(m, alg, &digest)) {
+                digest_hex(&digest, hex);
+                json_object_object_add(o, hash_name(alg), json_object_new_string(hex));
+        }
+        for (size_t i = 0; i < m->nodes.count; i++)
+                json_object_array_add(nodes, json_node(&m->nodes.items[i]));
+        json_object_object_add(o, "nodes", nodes);
+        return o;
+}
+
+int output_end(void)
+{
+        if (!fflush(stdout) && !ferror(stdout))
+                return EXIT_DONE;
+        fprintf(stderr, "bulkhead: standard output: %s\n", strerror(errno));
+        return EXIT_UNDECIDED;
+}

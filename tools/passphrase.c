@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads a passphrase and puts it into a pipe. The terminal's echo is restored however it ends. */
+#include "tools/passphrase.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <termios.h>
+#include <unistd.h>
+
+static int open_terminal(void)
+{
+        return open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+}
+
+bool passphrase_can_ask(void)
+{
+        int fd = open_terminal();
+
+        if (fd >= 0)
+                close(fd);
+        return fd >= 0;
+}
+
+/* The first line of fd, without its end. Its length, or -1 with errno (E2BIG if too long). */
+static ssize_t read_line(int fd, char line[static PASSPHRASE_MOST + 2])
+{
+        size_t len = 0;
+
+        while (len < PASSPHRASE_MOST + 2) {
+                ssize_t r = read(fd, line + len, 1);
+
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0)
+                        return -1;
+                if (!r || line[len] == '\n')
+                        break;
+                len++;
+        }
+        if (len > PASSPHRASE_MOST) {
+                errno = E2BIG;
+                return -1;
+        }
+        return (ssize_t)len;
+}
+
+/* Ctrl-C and the like wait until the echo is back. */
+static ssize_t ask(int terminal, const char *prompt, char line[static PASSPHRASE_MOST + 2])
+{
+        struct termios usual, silent;
+        sigset_t block, before;
+        ssize_t len = -1;
+
+        sigemptyset(&block);
+        sigaddset(&block, SIGTSTP);
+        sigaddset(&block, SIGTERM);
+        sigaddset(&block, SIGHUP);
+        sigprocmask(SIG_BLOCK, &block, &before);
+        if (!tcgetattr(terminal, &usual)) {
+                silent = usual;
+                silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+                dprintf(terminal, "%s: ", prompt);
+                if (!tcsetattr(terminal, TCSAFLUSH, &silent))
+                        len = read_line(terminal, line);
+                tcsetattr(terminal, TCSAFLUSH, &usual);
+                dprintf(terminal, "\n");
+        }
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        return len;
+}
+
+static enum status from_terminal(const char *prompt, bool twice,
+                                 char line[static PASSPHRASE_MOST + 2], ssize_t *len_out)
+{
+        char again[PASSPHRASE_MOST + 2];
+        int terminal = open_terminal();
+        enum status s = ST_DONE;
+        ssize_t len;
+
+        if (terminal < 0)
+                return FAIL(ST_USAGE, .subject = prompt, .found = "no terminal to ask on",
+                            .remedy = "give it with --passphrase-file");
+        *len_out = ask(terminal, prompt, line);
+        if (twice && *len_out > 0) {
+                len = ask(terminal, "The same once more", again);
+                if (len != *len_out || memcmp(line, again, (size_t)len))
+                        s = FAIL(ST_USAGE, .subject = prompt, .found = "the two are different");
+        }
+        explicit_bzero(again, sizeof again);
+        close(terminal);
+        return s;
+}
+
+static enum status from_file(const char *file, char line[static PASSPHRASE_MOST + 2],
+                             ssize_t *len_out)
+{
+        int fd = open(file, O_RDONLY | O_CLOEXEC);
+
+        if (fd < 0)
+                return FAIL(status_of_errno(errno), .subject = file, .found = strerror(errno));
+        *len_out = read_line(fd, line);
+        close(fd);
+        return ST_DONE;
+}
+
+enum status passphrase_pipe(const char *file, const char *prompt, bool twice, int *fd_out)
+{
+        char line[PASSPHRASE_MOST + 2];
+        ssize_t len = -1;
+        enum status s;
+        int fds[2];
+
+        errno = 0;
+        s = file ? from_file(file, line, &len) : from_terminal(prompt, twice, line, &len);
+        if (s)
+                goto out;
+        if (len <= 0) {
+                s = FAIL(ST_USAGE, .subject = file ? file : prompt,
+                         .expected = FMT("1 to %d bytes on one line", PASSPHRASE_MOST),
+                         .found = len ? strerror(errno) : "nothing");
+                goto out;
+        }
+        if (pipe2(fds, O_CLOEXEC)) {
+                s = FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
+                goto out;
+        }
+        /* Less than PIPE_BUF into an empty pipe: neither blocks nor is cut. */
+        if (write(fds[1], line, (size_t)len) != len) {
+                s = FAIL(ST_IO, .subject = "pipe", .found = strerror(errno));
+                close(fds[0]);
+        } else {
+                *fd_out = fds[0];
+        }
+        close(fds[1]);
+out:
+        explicit_bzero(line, sizeof line);
+        return s;
+}
