@@ -13,15 +13,14 @@
 struct arena;
 
 struct arena *arena_new(void);
-void arena_free(struct arena *a); /* NULL is fine */
+void arena_free(struct arena *a);  /* NULL is fine */
 void arena_empty(struct arena *a); /* what was given out is gone; the arena can be used again */
 
-void *arena_get(struct arena *a, size_t size);               /* zeroed, aligned for anything */
+void *arena_get(struct arena *a, size_t size);                /* zeroed, aligned for anything */
 void *arena_get_many(struct arena *a, size_t n, size_t size); /* n * size, overflow is fatal */
 char *arena_text(struct arena *a, const char *text);
 void *arena_copy(struct arena *a, const void *bytes, size_t len); /* with a 0 byte after it */
-char *arena_print(struct arena *a, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
+char *arena_print(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* For what lives outside an arena: malloc that never returns NULL. */
 void *memory_new(size_t n, size_t size);

@@ -22,14 +22,16 @@ struct buffer {
         bool full;
 };
 
-#define BUFFER_INIT(most) {.cap = (most)}
+#define BUFFER_INIT(most)                                                                          \
+        {                                                                                          \
+                .cap = (most)                                                                      \
+        }
 
 void buffer_clear(struct buffer *b); /* frees; may be called again */
 void buffer_wipe(struct buffer *b);  /* overwrites, then frees */
 void buffer_add(struct buffer *b, const void *bytes, size_t len);
 void buffer_text(struct buffer *b, const char *text);
-void buffer_print(struct buffer *b, const char *format, ...)
-        __attribute__((format(printf, 2, 3)));
+void buffer_print(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_u8(struct buffer *b, uint8_t v); /* integers are big endian */
 void buffer_u16(struct buffer *b, uint16_t v);
 void buffer_u32(struct buffer *b, uint32_t v);
@@ -50,7 +52,7 @@ uint16_t read_u16(struct reader *r);
 uint32_t read_u32(struct reader *r);
 uint64_t read_u64(struct reader *r);
 const uint8_t *read_bytes(struct reader *r, size_t len); /* borrowed, NULL if not there */
-bool reader_done(const struct reader *r); /* nothing bad, nothing left */
+bool reader_done(const struct reader *r);                /* nothing bad, nothing left */
 
 /* Hex: lower case out, either case in. */
 void hex_write(char *out, const uint8_t *bytes, size_t len); /* 2 * len + 1 characters */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames over unix sockets: who sends them is checked elsewhere, how long they are is checked here. */
+/* Frames over unix sockets: who sends them is checked elsewhere, how long they are is checked here.
+ */
 #include "lib/channel.h"
 
 #include <errno.h>
@@ -77,10 +78,14 @@ static void attach_fds(struct msghdr *msg, char *control, const int *fds, size_t
 enum status channel_send_frame(int fd, uint16_t number, struct bytes body, const int *fds,
                                size_t fds_count, int64_t deadline)
 {
-        const uint8_t header[FRAME_HEADER] = {body.len >> 24,        body.len >> 16,
-                                              body.len >> 8,         body.len,
-                                              number >> 8,           number,
-                                              (uint8_t)(fds_count >> 8), (uint8_t)fds_count};
+        const uint8_t header[FRAME_HEADER] = {body.len >> 24,
+                                              body.len >> 16,
+                                              body.len >> 8,
+                                              body.len,
+                                              number >> 8,
+                                              number,
+                                              (uint8_t)(fds_count >> 8),
+                                              (uint8_t)fds_count};
         _Alignas(struct cmsghdr) char control[CMSG_SPACE(MESSAGE_FDS_MOST * sizeof(int))];
         struct iovec parts[2] = {{(void *)header, sizeof header}, {(void *)body.data, body.len}};
         struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2};
@@ -296,8 +301,8 @@ static enum status keep_error_of(const struct frame *f)
         return e.status;
 }
 
-enum status channel_call(int fd, uint16_t number, const void *request, void *reply,
-                         struct arena *a, int64_t deadline)
+enum status channel_call(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
+                         int64_t deadline)
 {
         const struct message_info *info = message_info(number);
         struct frame f = {0};
@@ -349,7 +354,8 @@ static enum status receive_hello(int fd, int64_t deadline)
                         s = broken("no hello");
                 else if (version != PROTOCOL_VERSION)
                         s = FAIL(ST_PROTOCOL, .subject = "protocol version",
-                                 .expected = FMT("%d", PROTOCOL_VERSION), .found = FMT("%u", version),
+                                 .expected = FMT("%d", PROTOCOL_VERSION),
+                                 .found = FMT("%u", version),
                                  .remedy = "use programs of one version on both sides");
                 frame_close_fds(&f);
         }
@@ -386,8 +392,9 @@ enum status channel_connect(const char *path, int64_t deadline, int *fd_out)
 
         *fd_out = -1;
         if (strlen(path) >= sizeof address.sun_path)
-                return FAIL(ST_UNREACHABLE, .subject = path, .found = "a path too long for a socket",
-                            .expected = "at most 107 characters", .remedy = "choose a shorter --run");
+                return FAIL(
+                        ST_UNREACHABLE, .subject = path, .found = "a path too long for a socket",
+                        .expected = "at most 107 characters", .remedy = "choose a shorter --run");
         strcpy(address.sun_path, path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)

@@ -13,7 +13,7 @@
 enum { PROTOCOL_VERSION = 1, FRAME_HEADER = 8, NO_DEADLINE = -1 };
 
 /* A point on CLOCK_MONOTONIC, in milliseconds, from a number of milliseconds from now. */
-int64_t deadline_in(int64_t ms); /* NO_DEADLINE stays NO_DEADLINE */
+int64_t deadline_in(int64_t ms);     /* NO_DEADLINE stays NO_DEADLINE */
 int deadline_left(int64_t deadline); /* for poll(): 0 if past, -1 for NO_DEADLINE */
 
 struct frame {
@@ -51,10 +51,10 @@ enum status channel_send_error(int fd, const struct error *e, int64_t deadline);
 /* Sends a request and waits for its reply, decoded into *reply. An error that comes back is kept
  * as this thread's and its status returned. The request's descriptors stay the caller's; those
  * in the reply become the caller's. */
-enum status channel_call(int fd, uint16_t number, const void *request, void *reply,
-                         struct arena *a, int64_t deadline);
+enum status channel_call(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
+                         int64_t deadline);
 
-enum status channel_say_hello(int fd, int64_t deadline); /* the client's side, both ways */
+enum status channel_say_hello(int fd, int64_t deadline);  /* the client's side, both ways */
 enum status channel_hear_hello(int fd, int64_t deadline); /* the server's side */
 
 /* A connected pair of unix stream sockets, close-on-exec. */

@@ -20,9 +20,9 @@ struct digest {
         uint8_t bytes[DIGEST_MOST];
 };
 
-size_t hash_size(enum hash_alg alg);           /* 0 if unknown */
-const char *hash_name(enum hash_alg alg);      /* "sha256", "sha384", or "none" */
-enum hash_alg hash_of_name(const char *name);  /* HASH_NONE if unknown */
+size_t hash_size(enum hash_alg alg);          /* 0 if unknown */
+const char *hash_name(enum hash_alg alg);     /* "sha256", "sha384", or "none" */
+enum hash_alg hash_of_name(const char *name); /* HASH_NONE if unknown */
 
 bool digest_equal(const struct digest *a, const struct digest *b); /* constant time */
 void digest_hex(const struct digest *d, char hex[DIGEST_HEX]);
@@ -32,9 +32,9 @@ struct digest digest_of(enum hash_alg alg, const void *bytes, size_t len);
  * OpenSSL are fatal: there is nothing safe to go on with. */
 struct hash;
 struct hash *hash_begin(enum hash_alg alg);
-void hash_add(struct hash *h, const void *bytes, size_t len);  /* raw */
-void hash_byte(struct hash *h, uint8_t v);                     /* raw */
-void hash_u32(struct hash *h, uint32_t v);                     /* raw: counts */
+void hash_add(struct hash *h, const void *bytes, size_t len);   /* raw */
+void hash_byte(struct hash *h, uint8_t v);                      /* raw */
+void hash_u32(struct hash *h, uint32_t v);                      /* raw: counts */
 void hash_field(struct hash *h, const void *bytes, size_t len); /* with its length before it */
 void hash_field_text(struct hash *h, const char *text);
 void hash_field_digest(struct hash *h, const struct digest *d);

@@ -21,8 +21,8 @@ static const struct handler *handler_of(const struct handler *handlers, size_t c
         return NULL;
 }
 
-static enum status call(const struct handler *h, const struct message_info *info,
-                        struct request *r, struct frame *f, void *reply)
+static enum status call(const struct handler *h, const struct message_info *info, struct request *r,
+                        struct frame *f, void *reply)
 {
         void *request = arena_get(r->arena, shape_size(info->request));
         enum status s;
@@ -45,7 +45,7 @@ static enum status call(const struct handler *h, const struct message_info *info
 static const struct error *error_of(enum status s)
 {
         if (error_last()->status != s)
-                fail(s, &(struct why){.subject = ""});
+                error_set(s, &(struct why){.subject = ""});
         return error_last();
 }
 

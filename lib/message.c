@@ -175,8 +175,8 @@ static enum status encode_string(struct encoder *e, const struct shape *shape,
         return ST_DONE;
 }
 
-static enum status encode_list(struct encoder *e, const struct shape *shape,
-                               const struct field *f, const struct list *list)
+static enum status encode_list(struct encoder *e, const struct shape *shape, const struct field *f,
+                               const struct list *list)
 {
         enum status s = ST_DONE;
 
@@ -201,8 +201,8 @@ static enum status encode_fd(struct encoder *e, const struct shape *shape, int f
         return ST_DONE;
 }
 
-static enum status encode_field(struct encoder *e, const struct shape *shape,
-                                const struct field *f, const void *at)
+static enum status encode_field(struct encoder *e, const struct shape *shape, const struct field *f,
+                                const void *at)
 {
         const struct bytes *bytes = at;
         const struct digest *digest = at;

@@ -118,7 +118,7 @@ extern const struct shape
 struct message_info {
         uint16_t number;
         const char *name;
-        unsigned who; /* 0 for an event */
+        unsigned who;                        /* 0 for an event */
         const struct shape *request, *reply; /* an event has only request: its fields */
 };
 extern const struct message_info message_infos[];
@@ -129,8 +129,8 @@ size_t shape_size(const struct shape *shape);
 
 /* Encodes *in. Descriptors are put into fds (not duplicated), at most MESSAGE_FDS_MOST. Fields
  * over their caps are ST_INTERNAL: ours is the bug. */
-enum status message_encode(const struct shape *shape, const void *in, struct buffer *out,
-                           int *fds, size_t *fds_count);
+enum status message_encode(const struct shape *shape, const void *in, struct buffer *out, int *fds,
+                           size_t *fds_count);
 /* Decodes into *out (shape_size() bytes). Takes descriptors from fds in order; all must be used.
  * On error none is closed: the caller still owns every one. */
 enum status message_decode(const struct shape *shape, struct bytes in, const int *fds,

@@ -18,9 +18,9 @@ enum sandbox_profile {
 
 struct sandbox {
         enum sandbox_profile profile;
-        size_t memory;       /* RLIMIT_AS, bytes; 0: not set */
+        size_t memory;        /* RLIMIT_AS, bytes; 0: not set */
         unsigned cpu_seconds; /* RLIMIT_CPU; 0: not set */
-        unsigned files;      /* RLIMIT_NOFILE; 0: not set */
+        unsigned files;       /* RLIMIT_NOFILE; 0: not set */
 };
 
 /* Builds the system call filters, so that sandbox_enter() after a fork is quick. */

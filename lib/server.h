@@ -47,15 +47,16 @@ struct handler {
  *   };
  *
  * Descriptors in a request are closed after the handler returns, unless the handler took one by
- * setting its field to -1. Descriptors that a handler puts into the reply are closed after it is sent.
+ * setting its field to -1. Descriptors that a handler puts into the reply are closed after it is
+ * sent.
  */
-#define HANDLER_PROTOTYPE(number, name, who, request, reply)                                       \
+#define HANDLER_PROTOTYPE(number, name, who, asked, reply)                                          \
         enum status on_##name(struct request *, const struct name##_req *, struct name##_rep *);   \
         static inline enum status call_##name(struct request *r, const void *q, void *p)           \
         {                                                                                          \
                 return on_##name(r, q, p);                                                         \
         }
-#define HANDLER_ENTRY(number, name, who, request, reply) {number, call_##name},
+#define HANDLER_ENTRY(number, name, who, asked, reply) {number, call_##name},
 
 /* To take a descriptor out of a request (handlers see requests as const). */
 int take_fd(const int *fd);

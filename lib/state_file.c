@@ -91,7 +91,8 @@ static void write_head(struct buffer *head, const char *kind, uint32_t version,
 
 static int write_temporary(int dir, const char *temporary, struct bytes head, struct bytes content)
 {
-        int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        int fd =
+                openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         int error = 0;
 
         if (fd < 0)
@@ -210,7 +211,8 @@ enum status state_read(int dir, const char *name, const char *kind, uint32_t ver
                 s = failed(name, errno);
         close(fd);
         return s ? s
-                 : state_parse((struct bytes){bytes, (size_t)st.st_size}, kind, version, content_out);
+                 : state_parse((struct bytes){bytes, (size_t)st.st_size}, kind, version,
+                               content_out);
 }
 
 /* --- records --- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Durable state: a file holds one record, with its kind, version, length and SHA-256, and is
- * replaced as a whole: temporary file, fsync, rename, fsync of the folder. At any instant the old or
- * the new content is there. Also appending, for the log.
+ * replaced as a whole: temporary file, fsync, rename, fsync of the folder. At any instant the old
+ * or the new content is there. Also appending, for the log.
  */
 #ifndef BULKHEAD_LIB_STATE_FILE_H
 #define BULKHEAD_LIB_STATE_FILE_H

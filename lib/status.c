@@ -30,7 +30,7 @@ static void copy_printable(char *to, size_t size, const char *from)
         to[n] = 0;
 }
 
-enum status fail(enum status s, const struct why *why)
+enum status error_set(enum status s, const struct why *why)
 {
         struct error e = {.status = s};
 
@@ -59,7 +59,7 @@ const struct error *error_last(void)
 
 void error_keep(const struct error *e)
 {
-        fail(e->status, &(struct why){e->subject, e->expected, e->found, e->remedy});
+        error_set(e->status, &(struct why){e->subject, e->expected, e->found, e->remedy});
 }
 
 void error_clear(void)

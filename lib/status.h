@@ -30,16 +30,16 @@ struct why {
 };
 
 /* return FAIL(ST_CHANGED, .subject = target, .expected = hex, .remedy = "restore the disk"); */
-#define FAIL(s, ...) fail((s), &(struct why){__VA_ARGS__})
+#define FAIL(s, ...) error_set((s), &(struct why){__VA_ARGS__})
 /* The same with a formatted subject or found, valid until the statement ends. */
 #define FMT(...) status_format((char[256]){0}, __VA_ARGS__)
 
-enum status fail(enum status s, const struct why *why);
+enum status error_set(enum status s, const struct why *why);
 const char *status_format(char text[256], const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
-const struct error *error_last(void);      /* of this thread; status ST_DONE if none is kept */
-void error_keep(const struct error *e);    /* takes over one that came from another process */
+const struct error *error_last(void);   /* of this thread; status ST_DONE if none is kept */
+void error_keep(const struct error *e); /* takes over one that came from another process */
 void error_clear(void);
 
 const char *status_sentence(enum status s); /* never NULL, also for numbers that are unknown */

@@ -35,8 +35,8 @@ struct job {
 
 /* --- starting --- */
 
-static _Noreturn void become_worker(const char *program, const char *const *args,
-                                    const char *user, int control)
+static _Noreturn void become_worker(const char *program, const char *const *args, const char *user,
+                                    int control)
 {
         const char *argv[16] = {program};
 
@@ -169,9 +169,9 @@ enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
         close(pipes[1]);
         j = memory_new(1, sizeof *j);
         /* the warm parent keeps the time; ours is later, in case that it hangs itself */
-        *j = (struct job){w->name, sockets[0], pipes[0],
-                          deadline_in(deadline_ms == NO_DEADLINE ? NO_DEADLINE
-                                                                 : deadline_ms + 2000)};
+        *j = (struct job){
+                w->name, sockets[0], pipes[0],
+                deadline_in(deadline_ms == NO_DEADLINE ? NO_DEADLINE : deadline_ms + 2000)};
         if (s) {
                 job_kill(j);
                 return s;
@@ -198,8 +198,7 @@ static enum status exit_of(struct job *j, int64_t deadline)
         if (m.timed_out)
                 return FAIL(ST_TIMEOUT, .subject = j->name, .found = "stopped at its time limit");
         if (WIFSIGNALED(m.wait_status))
-                return FAIL(ST_WORKER, .subject = j->name,
-                            .expected = "an end without a fault",
+                return FAIL(ST_WORKER, .subject = j->name, .expected = "an end without a fault",
                             .found = FMT("ended by signal %d (%s)", WTERMSIG(m.wait_status),
                                          strsignal(WTERMSIG(m.wait_status))));
         if (WEXITSTATUS(m.wait_status))

@@ -48,9 +48,9 @@ struct worker_duty {
         const char *name;
         const struct handler *handlers;
         size_t handlers_count;
-        const struct sandbox *sandbox;   /* entered by each child; NULL: none (root by need) */
-        void (*child_begin)(void);       /* in each child, before the sandbox; may be NULL */
-        void (*child_end)(void);         /* in each child, after its last request; may be NULL */
+        const struct sandbox *sandbox; /* entered by each child; NULL: none (root by need) */
+        void (*child_begin)(void);     /* in each child, before the sandbox; may be NULL */
+        void (*child_end)(void);       /* in each child, after its last request; may be NULL */
 };
 
 /* Serves jobs from descriptor 3, where worker_start() put the control socket. Never returns. The
