@@ -20,7 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS_MOST = 1000000, DEPTH_MOST = 200, VARIABLES_MOST = 10000 };
+enum {
+        REASONS_MOST = 64,
+        STEPS_MOST = 1000000,
+        DEPTH_MOST = 200,
+        VARIABLES_MOST = 10000,
+        OUTPUT_MOST = 64 << 10
+};
 
 #define REMEDY "xsltproc PREDICATE PROJECTION shows what it says; see docs/policies.md"
 
@@ -41,18 +47,13 @@ static xmlDoc *load_nothing(const xmlChar *url, xmlDict *dict, int options, void
         return NULL;
 }
 
-void policy_warm_up(void)
+static void forbid_everything(void)
 {
-        static xsltSecurityPrefs *prefs;
+        xsltSecurityPrefs *prefs = xsltNewSecurityPrefs();
 
-        if (prefs)
-                return;
-        xml_limits_init();
-        xsltInit();
-        prefs = xsltNewSecurityPrefs();
         for (int option = XSLT_SECPREF_READ_FILE; option <= XSLT_SECPREF_WRITE_NETWORK; option++)
                 xsltSetSecurityPrefs(prefs, option, xsltSecurityForbid);
-        xsltSetDefaultSecurityPrefs(prefs);
+        xsltSetDefaultSecurityPrefs(prefs); /* imports obey no other */
         xsltSetLoaderFunc(load_nothing);
 }
 
@@ -132,26 +133,26 @@ static enum status read_reason(const xmlNode *node, struct arena *a, struct reas
         return ST_DONE;
 }
 
-static enum status read_reasons(const xmlNode *node, struct arena *a, struct verdict *out)
+static enum status read_reasons(const xmlNode *node, struct arena *a, struct judge_rep *out)
 {
         size_t size = 0;
 
-        out->reasons = arena_get_many(a, POLICY_REASONS_MOST + 1, sizeof *out->reasons);
+        out->reasons.items = arena_get_many(a, REASONS_MOST + 1, sizeof *out->reasons.items);
         for (; node; node = node->next) {
-                struct reason *r = &out->reasons[out->count];
+                struct reason *r = &out->reasons.items[out->reasons.count];
                 enum status s = read_reason(node, a, r);
 
                 if (s)
                         return s;
                 size += strlen(r->path) + strlen(r->text);
-                if (size > POLICY_OUTPUT_MOST)
+                if (size > OUTPUT_MOST)
                         return not_an_answer("more than 64 KiB of reasons");
-                out->count += out->count < POLICY_REASONS_MOST;
+                out->reasons.count += out->reasons.count < REASONS_MOST;
         }
         return ST_DONE;
 }
 
-static enum status read_answer(const xmlDoc *result, struct arena *a, struct verdict *out)
+static enum status read_answer(const xmlDoc *result, struct arena *a, struct judge_rep *out)
 {
         const xmlNode *root = result->children;
 
@@ -189,9 +190,9 @@ static xsltTransformContext *new_context(const struct policy *p, xmlDoc *doc)
 }
 
 static enum status transform(const struct policy *p, xmlDoc *doc, struct arena *a,
-                             struct verdict *out)
+                             struct judge_rep *out)
 {
-        struct verdict said = {0};
+        struct judge_rep said = {.answer = false};
         struct xml_errors errors;
         xsltTransformContext *context;
         xmlDoc *result = NULL;
@@ -221,7 +222,7 @@ static enum status transform(const struct policy *p, xmlDoc *doc, struct arena *
 static enum status negative_control(const struct policy *p)
 {
         struct arena *a = arena_new();
-        struct verdict said = {0};
+        struct judge_rep said = {.answer = false};
         xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
 
         xmlDocSetRootElement(doc, xmlNewDocNode(doc, NULL, BAD_CAST "projection", NULL));
@@ -280,12 +281,12 @@ void policy_free(struct policy *p)
 }
 
 enum status policy_apply(const struct policy *p, struct bytes projection, struct arena *a,
-                         struct verdict *out)
+                         struct judge_rep *out)
 {
         xmlDoc *doc = NULL;
         enum status s;
 
-        *out = (struct verdict){0};
+        *out = (struct judge_rep){.answer = false};
         s = xml_read(projection, "projection", &xml_caps_evidence, &doc);
         if (!s)
                 s = projection_check(doc, NULL, 0);
@@ -297,15 +298,40 @@ enum status policy_apply(const struct policy *p, struct bytes projection, struct
 }
 
 enum status policy_judge(struct bytes stylesheet, struct bytes projection, struct arena *a,
-                         struct verdict *out)
+                         struct judge_rep *out)
 {
         struct policy *p = NULL;
         enum status s;
 
-        *out = (struct verdict){0};
+        *out = (struct judge_rep){.answer = false};
         s = policy_compile(stylesheet, &p);
         if (!s)
                 s = policy_apply(p, projection, a, out);
         policy_free(p);
         return s;
+}
+
+/* Judges once, so that nothing is left to be loaded behind a sandbox. */
+void policy_warm_up(void)
+{
+        static const char stylesheet[] =
+                "<xsl:stylesheet version=\"1.0\" xmlns:xsl=\"" XSLT_NAMESPACE_NAME "\">"
+                "<xsl:template match=\"/projection[pcr]\"><false/></xsl:template>"
+                "</xsl:stylesheet>";
+        static const char projection[] = "<projection></projection>";
+        static bool done;
+        struct judge_rep said;
+        struct arena *a;
+
+        if (done)
+                return;
+        done = true;
+        xml_limits_init();
+        xsltInit();
+        forbid_everything();
+        a = arena_new();
+        policy_judge((struct bytes){(const uint8_t *)stylesheet, sizeof stylesheet - 1},
+                     (struct bytes){(const uint8_t *)projection, sizeof projection - 1}, a, &said);
+        error_clear();
+        arena_free(a);
 }

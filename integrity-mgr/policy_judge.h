@@ -12,27 +12,20 @@
 
 #include "lib/message.h"
 
-enum { POLICY_REASONS_MOST = 64, POLICY_OUTPUT_MOST = 64 << 10 };
-
-struct verdict {
-        bool answer;
-        struct reason *reasons; /* of a false; in the arena; the first 64 */
-        size_t count;
-};
-
 /* Once a process, before sandbox and fork: libxml2 and libxslt load and set up what they need. */
 void policy_warm_up(void);
 
-/* The whole of it. ST_INVALID where the projection is at fault. *out is false on any error. */
+/* The whole of it. *out: the answer, and of a false the first 64 reasons, in the arena. ST_INVALID
+ * where the projection is at fault. On any error *out is a false without reasons. */
 enum status policy_judge(struct bytes stylesheet, struct bytes projection, struct arena *a,
-                         struct verdict *out);
+                         struct judge_rep *out);
 
 /* The same in two steps, for who judges many projections by one predicate. Compiling includes
  * the negative control: a predicate that says true to an empty projection is refused. */
 struct policy;
 enum status policy_compile(struct bytes stylesheet, struct policy **policy_out);
 enum status policy_apply(const struct policy *p, struct bytes projection, struct arena *a,
-                         struct verdict *out);
+                         struct judge_rep *out);
 void policy_free(struct policy *p); /* NULL is fine */
 
 #endif

@@ -8,6 +8,12 @@ LIBS_test_descriptor = -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL) $(L_XML)
 OBJS_test_policy := tests/unit/test_policy $(OBJS_POLICY) $(LIB_BASE)
 LIBS_test_policy = -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL) $(L_XSLT)
 
+PROGRAMS += xml_worker policy_worker
+OBJS_xml_worker := xml/xml_worker $(OBJS_XML) $(LIB_WORKER)
+LIBS_xml_worker = $(L_SSL) $(L_SEC) $(L_XML)
+OBJS_policy_worker := integrity-mgr/policy_worker $(OBJS_POLICY) $(LIB_WORKER)
+LIBS_policy_worker = $(L_SSL) $(L_SEC) $(L_XSLT)
+
 BENCHES += bench_policy
 OBJS_bench_policy := tests/bench/bench_policy $(OBJS_POLICY) $(LIB_BASE)
 LIBS_bench_policy = $(L_SSL) $(L_XSLT)

@@ -159,6 +159,17 @@ static enum status read_predicate(const xmlNode *node, struct arena *a, struct d
 
 /* --- the document ---------------------------------------------------------------------------- */
 
+/* What is left to predicates must have one, and attestations leave all to the verifier's. */
+static enum status check_judged(const xmlNode *at, const struct descriptor *d)
+{
+        for (size_t i = 0; i < d->targets.count; i++)
+                if (d->targets.items[i].judged &&
+                    (d->kind != DESCRIPTOR_SEALING || !d->predicates.count))
+                        return wrong(at, "judged=\"yes\" only in a seal that has predicates",
+                                     d->targets.items[i].name);
+        return ST_DONE;
+}
+
 static enum status check_sealing(const xmlNode *at, const struct descriptor *d)
 {
         uint32_t pcr = 0;
@@ -202,6 +213,8 @@ static enum status read_request(const xmlNode *node, struct arena *a, struct des
                 else if (is(n, "predicate"))
                         s = read_predicate(n, a, out);
         }
+        if (!s)
+                s = check_judged(node, out);
         return s || out->kind != DESCRIPTOR_SEALING ? s : check_sealing(node, out);
 }
 

@@ -22,7 +22,8 @@ enum status descriptor_init(const char *grammar_dir);
 void descriptor_clear(void);
 
 /* alg: for the digest. All that *out points to lies in the arena. Beside the grammar it insists
- * on: no target named twice; in a sealing descriptor one destination PCR beside LOG. */
+ * on: no target named twice; judged="yes" only in a seal with predicates; in a
+ * seal one destination PCR beside LOG. */
 enum status descriptor_read(struct bytes text, enum hash_alg alg, struct arena *a,
                             struct descriptor *out);
 

@@ -136,6 +136,18 @@ static const char *expected(const struct grammar *g, const xmlNode *at, const xm
         return "another root element";
 }
 
+/* The start tag of `node` as it was read, cut to `room`. */
+static void write_tag(const xmlNode *node, char *text, size_t room)
+{
+        size_t used = (size_t)snprintf(text, room, "<%s", node->name);
+
+        for (const xmlAttr *a = node->properties; a && used < room; a = a->next)
+                used += (size_t)snprintf(text + used, room - used, " %s=\"%s\"", a->name,
+                                         a->children ? (char *)a->children->content : "");
+        if (used < room)
+                snprintf(text + used, room - used, ">");
+}
+
 enum status grammar_check(const struct grammar *g, xmlDoc *doc, const char *name,
                           const char *remedy)
 {
@@ -143,6 +155,7 @@ enum status grammar_check(const struct grammar *g, xmlDoc *doc, const char *name
         struct xml_errors errors;
         const xmlNode *node;
         const char *text;
+        char tag[160] = "";
         int r = -1;
 
         xml_errors_begin(&errors);
@@ -153,9 +166,11 @@ enum status grammar_check(const struct grammar *g, xmlDoc *doc, const char *name
         if (r == 0 && !errors.count)
                 return ST_DONE;
         text = expected(g, errors.node, &node);
+        if (errors.node && errors.node->type == XML_ELEMENT_NODE)
+                write_tag(errors.node, tag, sizeof tag);
         return FAIL(ST_INVALID,
                     .subject = FMT("%s, line %ld", name,
                                    errors.node ? xmlGetLineNo(errors.node) : (long)errors.line),
                     .expected = node ? FMT("<%s>: %s", node->name, text) : text,
-                    .found = errors.text, .remedy = remedy);
+                    .found = FMT("%s %s", tag, errors.text), .remedy = remedy);
 }

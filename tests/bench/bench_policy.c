@@ -35,7 +35,7 @@ int main(int argc, char **argv)
         struct bytes stylesheet, projection;
         struct arena *a = arena_new();
         struct policy *p = NULL;
-        struct verdict v = {0};
+        struct judge_rep v = {.answer = false};
         enum status s = ST_DONE;
         double start;
 

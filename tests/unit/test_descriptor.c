@@ -160,7 +160,7 @@ START_TEST(inline_predicate)
         ck_assert_int_eq(descriptor_read(load("descriptors/examples/sealing-predicate.xml"),
                                          HASH_SHA256, arena, &d),
                          ST_DONE);
-        ck_assert(d.clean_stop);
+        ck_assert(d.clean_stop && d.targets.items[0].judged);
         ck_assert_uint_eq(d.predicates.count, 1);
         ck_assert_str_eq(d.predicates.items[0].name, "");
         ck_assert_uint_eq(d.predicates.items[0].stylesheet.len, expected.len);
@@ -232,6 +232,16 @@ static const struct {
         {SEAL("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\"")
                              TARGET("name=\"disk:/b\" dest=\"PCR23\""))),
          ST_DONE, NULL},
+        {SEAL("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"yes\""))), ST_INVALID, NULL},
+        {SEAL("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"yes\""))
+                  "<predicate ref=\"a\"/>"),
+         ST_DONE, NULL},
+        {SEAL("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"no\""))
+                  "<predicate ref=\"a\"/>"),
+         ST_INVALID, NULL},
+        {ATTEST("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"yes\""))
+                    ALL "<predicate ref=\"a\"/>"),
+         ST_INVALID, NULL},
         {"<sealing-desc><sealing type=\"tpm-based\">" ONE "</sealing></sealing-desc>", ST_INVALID,
          NULL},
         {"<a:sealing-desc xmlns:a=\"urn:a\"/>", ST_INVALID, NULL},

@@ -32,7 +32,7 @@ static struct bytes bytes_of(const char *text)
         return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
-static enum status judge(const char *stylesheet, struct verdict *out)
+static enum status judge(const char *stylesheet, struct judge_rep *out)
 {
         return policy_judge(bytes_of(stylesheet), bytes_of(projection), arena, out);
 }
@@ -52,7 +52,7 @@ static const struct {
 
 START_TEST(says_what_it_says)
 {
-        struct verdict v = {.answer = true};
+        struct judge_rep v = {.answer = true};
         enum status s = judge(answers[_i].stylesheet, &v);
 
         ck_assert_int_eq(v.answer, answers[_i].answer);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy_worker: XSLT, and nothing else. Started by integrity-mgr without arguments. Each
+ * predicate is judged in a child of its own that holds nothing but its socket: no files, no
+ * network, half a gigabyte of memory at most, five seconds of CPU, and is gone after its answer,
+ * which integrity-mgr believes only once it has exited with 0.
+ */
+#include "integrity-mgr/policy_judge.h"
+#include "lib/log.h"
+#include "lib/worker.h"
+
+#define POLICY_MSG HANDLER_PROTOTYPE
+#include "bulkhead/messages.def"
+
+enum status on_judge(struct request *r, const struct judge_req *q, struct judge_rep *p)
+{
+        return policy_judge(q->stylesheet, q->projection, r->arena, p);
+}
+
+static const struct handler handlers[] = {
+#define POLICY_MSG HANDLER_ENTRY
+#include "bulkhead/messages.def"
+};
+
+int main(void)
+{
+        static const struct sandbox sandbox = {
+                .profile = SANDBOX_COMPUTE, .memory = 512 << 20, .cpu_seconds = 5};
+        static const struct worker_duty duty = {.name = "policy_worker",
+                                                .handlers = handlers,
+                                                .handlers_count =
+                                                        sizeof handlers / sizeof *handlers,
+                                                .sandbox = &sandbox};
+
+        process_harden();
+        log_open("policy_worker");
+        policy_warm_up();
+        sandbox_warm_up(sandbox.profile);
+        worker_serve(&duty);
+}

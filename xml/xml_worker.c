@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xml_worker: the only process in a daemon's reach that links libxml2. Started by compartment-mgr
+ * as `xml_worker GRAMMARS` (the folder; default BULKHEAD_SHARE/descriptors). It loads the grammars,
+ * then serves each descriptor in a child that holds nothing but its socket: no files, no network,
+ * half a gigabyte of memory at most, five seconds of CPU.
+ */
+#include "lib/config.h"
+#include "lib/log.h"
+#include "lib/worker.h"
+#include "xml/descriptor.h"
+
+#define XML_MSG HANDLER_PROTOTYPE
+#include "bulkhead/messages.def"
+
+enum status on_xml_descriptor(struct request *r, const struct xml_descriptor_req *q,
+                              struct xml_descriptor_rep *p)
+{
+        return descriptor_read(q->text, (enum hash_alg)q->alg, r->arena, &p->descriptor);
+}
+
+static const struct handler handlers[] = {
+#define XML_MSG HANDLER_ENTRY
+#include "bulkhead/messages.def"
+};
+
+/* Once through everything, so that nothing is left to be loaded behind the sandbox. */
+static void warm_up(void)
+{
+        static const uint8_t nothing[] = "<sealing-desc/>";
+        struct arena *a = arena_new();
+        struct descriptor d;
+
+        descriptor_read((struct bytes){nothing, sizeof nothing - 1}, HASH_SHA256, a, &d);
+        digest_of(HASH_SHA256, "", 0);
+        digest_of(HASH_SHA384, "", 0);
+        error_clear();
+        arena_free(a);
+}
+
+int main(int argc, char **argv)
+{
+        static const struct sandbox sandbox = {
+                .profile = SANDBOX_COMPUTE, .memory = 512 << 20, .cpu_seconds = 5};
+        static const struct worker_duty duty = {.name = "xml_worker",
+                                                .handlers = handlers,
+                                                .handlers_count =
+                                                        sizeof handlers / sizeof *handlers,
+                                                .sandbox = &sandbox};
+        char path[CONFIG_PATH];
+
+        process_harden();
+        log_open("xml_worker");
+        config_init();
+        if (argc > 2)
+                fatal("compartment-mgr starts this program, as xml_worker GRAMMARS");
+        if (descriptor_init(argc == 2 ? argv[1] : config_path(path, config.share, "descriptors")))
+                fatal("%s: %s", error_last()->subject, error_last()->found);
+        warm_up();
+        sandbox_warm_up(sandbox.profile);
+        worker_serve(&duty);
+}
