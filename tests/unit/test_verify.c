@@ -1,0 +1,761 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The whole verifier, on evidence made in software: good evidence is trusted, and each thing that
+ * can be wrong with it (HOSTILE class Q) turns exactly the checks red that are named in its row.
+ */
+#include "tests/unit/evidence_make.h"
+#include "verifier/verify.h"
+#include "xml/descriptor.h"
+
+#include <check.h>
+#undef fail /* lib/status.h has one of its own */
+#include <stdlib.h>
+#include <string.h>
+
+#define RED(id) (1u << CHECK_ID_##id)
+
+static EVP_PKEY *key, *other_key;
+static struct arena *arena;
+static struct verifier *verifier;
+
+static void begin(void)
+{
+        verifier = verifier_new();
+        ck_assert_int_eq(descriptor_init("descriptors"), ST_DONE);
+        key = plan_key();
+        other_key = plan_key();
+        arena = arena_new();
+}
+
+static void end(void)
+{
+        verifier_free(verifier);
+        arena_free(arena);
+        EVP_PKEY_free(key);
+        EVP_PKEY_free(other_key);
+        descriptor_clear();
+}
+
+/* Says yes to what has the digest of disk:/a, and hands its context's count up. */
+static enum status judge(void *context, struct bytes stylesheet, struct bytes projection,
+                         struct arena *a, struct judge_rep *out)
+{
+        unsigned *asked = context;
+
+        (void)a;
+        (*asked)++;
+        if (!stylesheet.len)
+                return FAIL(ST_PREDICATE, .subject = "an empty stylesheet");
+        out->answer = memmem(projection.data, projection.len, "sha256:aa", 9) &&
+                      stylesheet.data[0] != 'n';
+        return ST_DONE;
+}
+
+static unsigned asked;
+
+static struct verify_input input_of(const struct made *m, const struct plan *p)
+{
+        static struct bytes challenge;
+
+        asked = 0;
+        challenge = p->challenge;
+        return (struct verify_input){.evidence = m->text,
+                                     .trust = &m->trust,
+                                     .challenge = &challenge,
+                                     .judge = judge,
+                                     .judge_context = &asked};
+}
+
+static unsigned red(const struct verdict *v)
+{
+        unsigned mask = 0;
+
+        for (size_t i = 0; i < v->checks_count; i++)
+                if (v->checks[i].result == CHECK_FAILED)
+                        mask |= 1u << v->checks[i].id;
+        return mask;
+}
+
+static const char *name_of_red(const struct verdict *v)
+{
+        char *text = arena_print(arena, "red:");
+
+        for (size_t i = 0; i < v->checks_count; i++)
+                if (v->checks[i].result == CHECK_FAILED)
+                        text = arena_print(arena, "%s %s (%s; %s; %s)", text, v->checks[i].name,
+                                           v->checks[i].detail, v->checks[i].expected,
+                                           v->checks[i].found);
+        return text;
+}
+
+static void expect(const struct verify_input *in, unsigned wanted, const char *row)
+{
+        struct verdict v;
+
+        verify(verifier, in, arena, &v);
+        ck_assert_msg(red(&v) == wanted, "%s: wanted %x, %s", row, wanted, name_of_red(&v));
+        ck_assert_int_eq(v.trusted, wanted == 0);
+}
+
+START_TEST(good_is_trusted)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+        struct verdict v;
+
+        verify(verifier, &in, arena, &v);
+        ck_assert_msg(v.trusted, "%s", name_of_red(&v));
+        ck_assert_str_eq(v.kind, "host");
+        ck_assert_uint_eq(v.checks_count, CHECK_ID_predicate + 1);
+        for (size_t i = 0; i < v.checks_count; i++) {
+                bool open = i == CHECK_ID_boot_log || i == CHECK_ID_ima_log ||
+                            i == CHECK_ID_predicate;
+
+                ck_assert_uint_eq(v.checks[i].id, i);
+                ck_assert_int_eq(v.checks[i].result, open ? CHECK_NOT_APPLICABLE : CHECK_PASSED);
+        }
+        ck_assert(memmem(v.projection.data, v.projection.len, "<pcr alg=\"sha256\" index=\"16\">",
+                         29));
+}
+END_TEST
+
+static void no_trust(struct verify_input *in)
+{
+        in->trust = NULL;
+}
+
+static void no_challenge(struct verify_input *in)
+{
+        in->challenge = NULL;
+}
+
+static void challenge_of(struct verify_input *in, const void *bytes, size_t len)
+{
+        static struct bytes given;
+
+        given = (struct bytes){bytes, len};
+        in->challenge = &given;
+}
+
+static void other_challenge(struct verify_input *in)
+{
+        challenge_of(in, "another challenge...", 20);
+}
+
+static void empty_challenge(struct verify_input *in)
+{
+        challenge_of(in, "", 0);
+}
+
+static void zero_challenge(struct verify_input *in)
+{
+        static const uint8_t zero[20];
+
+        challenge_of(in, zero, sizeof zero);
+}
+
+static void prefix_challenge(struct verify_input *in)
+{
+        challenge_of(in, in->challenge->data, 19);
+}
+
+static void long_challenge(struct verify_input *in)
+{
+        challenge_of(in, "challenge-of-20-byte!", 21);
+}
+
+static struct trust changed;
+
+static struct trust *change_trust(struct verify_input *in)
+{
+        changed = *in->trust;
+        in->trust = &changed;
+        return &changed;
+}
+
+static void counters(struct verify_input *in, uint32_t resets, uint32_t restarts, uint64_t clock)
+{
+        struct trust *t = change_trust(in);
+
+        t->reset_count = resets;
+        t->restart_count = restarts;
+        t->clock = clock;
+}
+
+static void reset_back(struct verify_input *in)
+{
+        counters(in, 5, 0, 0);
+}
+
+static void restart_back(struct verify_input *in)
+{
+        counters(in, 4, 3, 0);
+}
+
+static void clock_back(struct verify_input *in)
+{
+        counters(in, 4, 2, 5001);
+}
+
+static void clock_back_after_reset(struct verify_input *in)
+{
+        counters(in, 3, 9, 5001);
+}
+
+static void reset_on(struct verify_input *in)
+{
+        counters(in, 3, 9, 4999);
+}
+
+static void reset_wrapped(struct verify_input *in)
+{
+        counters(in, UINT32_MAX - 1, 0, 0);
+}
+
+static void other_host(struct verify_input *in)
+{
+        struct plan p = plan_good(other_key);
+
+        changed = plan_make(&p, arena).trust;
+        in->trust = &changed;
+}
+
+static void other_name(struct verify_input *in)
+{
+        struct trust *t = change_trust(in);
+
+        t->ak_name.data = arena_copy(arena, t->ak_name.data, t->ak_name.len);
+        ((uint8_t *)t->ak_name.data)[33] ^= 1;
+}
+
+static void other_alg(struct verify_input *in)
+{
+        struct trust *t = change_trust(in);
+
+        t->alg = HASH_SHA384;
+        t->log_length = 0;
+}
+
+static void nothing_seen(struct verify_input *in)
+{
+        change_trust(in)->log_length = 0;
+}
+
+static void longer_log_seen(struct verify_input *in)
+{
+        change_trust(in)->log_length = 8;
+}
+
+static void other_log_length_seen(struct verify_input *in)
+{
+        change_trust(in)->log_length = 2;
+}
+
+static void other_log_seen(struct verify_input *in)
+{
+        change_trust(in)->log_root.bytes[0] ^= 1;
+}
+
+static void same_length_seen(struct verify_input *in)
+{
+        change_trust(in)->log_length = 7;
+}
+
+static void policies(struct verify_input *in, size_t count, bool can_judge)
+{
+        static const struct verify_policy some[] = {{"yes.xsl", {(const uint8_t *)"yes", 3}},
+                                                    {"no.xsl", {(const uint8_t *)"no", 2}},
+                                                    {"broken.xsl", {NULL, 0}}};
+
+        in->policies = count == 9 ? some + 2 : some;
+        in->policies_count = count == 9 ? 1 : count;
+        in->judge = can_judge ? judge : NULL;
+}
+
+static void policy_yes(struct verify_input *in)
+{
+        policies(in, 1, true);
+}
+
+static void policy_no(struct verify_input *in)
+{
+        policies(in, 2, true);
+}
+
+static void policy_broken(struct verify_input *in)
+{
+        policies(in, 9, true);
+}
+
+static void policy_without_judge(struct verify_input *in)
+{
+        policies(in, 1, false);
+}
+
+/* What the one who verifies knows or wants. */
+static const struct {
+        const char *row;
+        void (*change)(struct verify_input *in);
+        unsigned red;
+} inputs[] = {
+        {"no trust record", no_trust, RED(identity) | RED(counters)},
+        {"no challenge", no_challenge, 0},
+        {"another session's challenge", other_challenge, RED(challenge)},
+        {"empty challenge", empty_challenge, RED(challenge)},
+        {"zero challenge", zero_challenge, RED(challenge)},
+        {"prefix of the challenge", prefix_challenge, RED(challenge)},
+        {"longer challenge", long_challenge, RED(challenge)},
+        {"reset count went back", reset_back, RED(counters)},
+        {"restart count went back", restart_back, RED(counters)},
+        {"clock went back", clock_back, RED(counters)},
+        {"clock went back over a reset", clock_back_after_reset, RED(counters)},
+        {"reset count went on", reset_on, 0},
+        {"reset count wrapped", reset_wrapped, 0},
+        {"another host's key", other_host, RED(identity)},
+        {"another name for the key", other_name, RED(identity)},
+        {"another algorithm", other_alg, RED(identity)},
+        {"no log remembered", nothing_seen, 0},
+        {"log shorter than remembered", longer_log_seen, RED(log)},
+        {"no proof from there", other_log_length_seen, RED(log)},
+        {"another log remembered", other_log_seen, RED(log)},
+        {"same length, another log", same_length_seen, RED(log)},
+        {"a predicate that holds", policy_yes, 0},
+        {"a second predicate that does not", policy_no, RED(predicate)},
+        {"a predicate that cannot be judged", policy_broken, RED(predicate)},
+        {"nobody to judge", policy_without_judge, RED(predicate)},
+};
+
+START_TEST(input)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+
+        inputs[_i].change(&in);
+        expect(&in, inputs[_i].red, inputs[_i].row);
+}
+END_TEST
+
+START_TEST(no_challenge_is_told)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+        struct verdict v;
+
+        in.challenge = NULL;
+        verify(verifier, &in, arena, &v);
+        ck_assert_int_eq(v.checks[CHECK_ID_challenge].result, CHECK_NOT_APPLICABLE);
+        ck_assert(strstr(v.checks[CHECK_ID_challenge].detail, "REPLAY"));
+        ck_assert(strstr(v.checks[CHECK_ID_identity].detail, "not enrolled"));
+}
+END_TEST
+
+/* What a host that lies may have signed, field by field. A macro's worth of names is saved by
+ * letting each row be a statement on p. */
+#define PLAN(n, statement)                                                                         \
+        static void plan_##n(struct plan *p)                                                       \
+        {                                                                                          \
+                statement;                                                                         \
+        }
+#define ALL_PLANS(ROW)                                                                             \
+        ROW(not_restricted, p->attributes &= ~0x00010000u, RED(key))                               \
+        ROW(not_fixed_tpm, p->attributes &= ~0x00000002u, RED(key))                                \
+        ROW(not_fixed_parent, p->attributes &= ~0x00000010u, RED(key))                             \
+        ROW(imported, p->attributes &= ~0x00000020u, RED(key))                                     \
+        ROW(decrypts, p->attributes |= 0x00020000u, RED(key))                                      \
+        ROW(does_not_sign, p->attributes &= ~0x00040000u, RED(key))                                \
+        ROW(reserved_bit, p->attributes |= 0x80000000u, RED(key))                                  \
+        ROW(software_key, p->attributes = 0x00040040u, RED(key))                                   \
+        ROW(ecdaa, p->scheme = 0x001a, RED(key))                                                   \
+        ROW(sha1_scheme, p->scheme_hash = 0x0004, RED(key))                                        \
+        ROW(rsa_type, p->key_type = 0x0001, RED(key))                                              \
+        ROW(name_sha1, p->name_alg = 0x0004, RED(key))                                             \
+        ROW(curve_p384, p->curve = 0x0004, RED(key))                                               \
+        ROW(other_signer, p->signer = other_key, RED(signature))                                   \
+        ROW(signature_ecdaa, p->signature_scheme = 0x001a, RED(signature))                         \
+        ROW(signature_sha384, p->signature_hash = 0x000c, RED(signature))                          \
+        ROW(magic_zero, p->magic = 0, QUOTE)                                                       \
+        ROW(magic_other, p->magic = 0xff544348, QUOTE)                                             \
+        ROW(certify, p->type = 0x8017, QUOTE)                                                      \
+        ROW(creation, p->type = 0x801a, QUOTE)                                                     \
+        ROW(nv, p->type = 0x8014, QUOTE)                                                           \
+        ROW(nv_digest, p->type = 0x801c, QUOTE)                                                    \
+        ROW(command_audit, p->type = 0x8015, QUOTE)                                                \
+        ROW(session_audit, p->type = 0x8016, QUOTE)                                                \
+        ROW(time, p->type = 0x8019, QUOTE)                                                         \
+        ROW(trailing, p->trailing = 1, QUOTE)                                                      \
+        ROW(unsafe_flag, p->safe = 2, QUOTE)                                                       \
+        ROW(no_selection, p->selections = 0, QUOTE)                                                \
+        ROW(two_selections, p->selections = 2, QUOTE)                                              \
+        ROW(seventeen, p->selections = 17, QUOTE)                                                  \
+        ROW(count_most, p->selections = UINT32_MAX, QUOTE)                                         \
+        ROW(select_short, p->select_len = 2, QUOTE)                                                \
+        ROW(select_long, p->select_len = 4, QUOTE)                                                 \
+        ROW(bank_sha1, p->bank = 0x0004, QUOTE)                                                    \
+        ROW(selection_empty, p->quoted = 0, QUOTE)                                                 \
+        ROW(bank_other, p->bank = 0x000c, RED(pcrs))                                               \
+        ROW(selection_subset, p->quoted &= ~1u, RED(pcrs))                                         \
+        ROW(selection_superset, p->quoted |= 1u << 7, RED(pcrs))                                   \
+        ROW(both_subset, p->quoted = p->shown = 1u << 4 | 1u << 16, RED(pcrs))                     \
+        ROW(both_superset, p->quoted = p->shown |= 1u << 7, RED(pcrs))                             \
+        ROW(shown_subset, p->shown &= ~1u, RED(pcrs))                                              \
+        ROW(shown_superset, p->shown |= 1u << 7, RED(pcrs))                                        \
+        ROW(shown_shifted, p->quoted = 1u << 16 | 1u << 17;                                        \
+            p->shown = 1u << 18 | 1u << 19, RED(pcrs) | RED(destinations))                         \
+        ROW(extra_zero, p->extra = ((struct bytes){(uint8_t[32]){0}, 32}), RED(leaf))              \
+        ROW(extra_empty, p->extra = ((struct bytes){(uint8_t *)"", 0}), RED(leaf))                 \
+        ROW(extra_challenge, p->extra = p->challenge, RED(leaf))                                   \
+        ROW(extra_long, p->extra = ((struct bytes){(uint8_t[65]){0}, 65}), QUOTE)                  \
+        ROW(swapped, const char *m = p->measurements[0]; p->measurements[0] = p->measurements[1];  \
+            p->measurements[1] = m, RED(measurements))                                             \
+        ROW(missing, p->measurements_count = 1, RED(measurements))                                 \
+        ROW(more, p->measurements[p->measurements_count++] = p->measurements[1],                   \
+            RED(measurements))                                                                     \
+        ROW(twice, p->measurements[1] = p->measurements[0], RED(measurements))                     \
+        ROW(other_plugin,                                                                          \
+            p->measurements[1] = "<measurement plugin=\"luks\" target=\"disk:/b\" version=\"1\">"  \
+                                 "<node id=\"b\" type=\"disk\"></node></measurement>",             \
+            RED(measurements))                                                                     \
+        ROW(none, p->measurements_count = 0, RED(measurements))                                          \
+        ROW(no_proof, p->from = 0, RED(log))                                                       \
+        ROW(other_proof, p->from = 4, RED(log))                                                    \
+        ROW(key_asked,                                                                             \
+            p->descriptor =                                                                        \
+                    "<attestation-desc><attestation aik=\"0x000b00000000000000\" "                 \
+                    "type=\"tpm-based\"><measurement-desc type=\"tpm\"><measureTarget "            \
+                    "dest=\"PCR16\" name=\"disk:/a\"></measureTarget><measureTarget dest=\"LOG\" " \
+                    "name=\"disk:/b\"></measureTarget></measurement-desc><attestTarget "           \
+                    "name=\"PCR0,PCR4\"></attestTarget></attestation></attestation-desc>",         \
+            RED(identity))                                                                         \
+        ROW(challenge_of_descriptor,                                                               \
+            p->descriptor =                                                                        \
+                    "<attestation-desc><attestation "                                              \
+                    "challenge=\"00112233445566778899aabbccddeeff\" type=\"tpm-based\">"           \
+                    "<measurement-desc type=\"tpm\"><measureTarget dest=\"PCR16\" "                \
+                    "name=\"disk:/a\"></measureTarget><measureTarget dest=\"LOG\" "                \
+                    "name=\"disk:/b\"></measureTarget></measurement-desc><attestTarget "           \
+                    "name=\"PCR0,PCR4\"></attestTarget></attestation></attestation-desc>",         \
+            RED(challenge))                                                                        \
+        ROW(batch_of_seven, p->batch = 7; p->place = 6, 0)                                         \
+        ROW(batch_of_five_hundred, p->batch = 500; p->place = 499, 0)                              \
+        ROW(all_measured_to_log,                                                                   \
+            p->descriptor =                                                                        \
+                    "<attestation-desc><attestation type=\"tpm-based\"><measurement-desc "         \
+                    "type=\"tpm\"><measureTarget dest=\"LOG\" name=\"disk:/a\"></measureTarget>"   \
+                    "<measureTarget dest=\"LOG\" name=\"disk:/b\"></measureTarget>"                \
+                    "</measurement-desc><attestTarget name=\"PCR0,PCR4\"></attestTarget>"          \
+                    "</attestation></attestation-desc>";                                           \
+            p->quoted = p->shown = 1u << 0 | 1u << 4, 0)
+/* Without a quote, nothing that is compared with it can hold either. */
+#define QUOTE (RED(quote) | RED(pcrs) | RED(counters) | RED(leaf))
+
+#define ROW(n, statement, red) PLAN(n, statement)
+ALL_PLANS(ROW)
+#undef ROW
+
+static const struct {
+        const char *row;
+        void (*change)(struct plan *p);
+        unsigned red;
+} plans[] = {
+#define ROW(n, statement, red) {#n, plan_##n, red},
+        ALL_PLANS(ROW)
+#undef ROW
+};
+
+START_TEST(plan)
+{
+        struct plan p = plan_good(key);
+        struct verify_input in;
+        struct made m;
+
+        plans[_i].change(&p);
+        m = plan_make(&p, arena);
+        in = input_of(&m, &p);
+        /* A key that cannot be used leaves the signature unchecked. */
+        expect(&in, plans[_i].red == RED(key) ? RED(key) | RED(identity) | RED(signature)
+                                              : plans[_i].red,
+               plans[_i].row);
+}
+END_TEST
+
+/* The challenge that evidence carries has 16 to 64 bytes. */
+static const size_t challenge_lengths[] = {0, 1, 15, 16, 64, 65};
+
+START_TEST(challenge_length)
+{
+        static const uint8_t bytes[65] = {1, 2, 3};
+        size_t len = challenge_lengths[_i];
+        struct plan p = plan_good(key);
+        struct verify_input in;
+        struct verdict v;
+        struct made m;
+
+        p.challenge = (struct bytes){bytes, len};
+        m = plan_make(&p, arena);
+        in = input_of(&m, &p);
+        verify(verifier, &in, arena, &v);
+        ck_assert_int_eq(v.trusted, len == 16 || len == 64);
+        ck_assert_int_eq(v.checks[0].result == CHECK_FAILED, !v.trusted);
+}
+END_TEST
+
+/* Signed, but cut short at each byte. */
+START_TEST(truncated_attest)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+
+        for (long cut = 1; cut <= (long)m.attest.len; cut++) {
+                struct made short_one;
+                struct verify_input in;
+
+                p.cut = cut;
+                short_one = plan_make(&p, arena);
+                in = input_of(&short_one, &p);
+                expect(&in,
+                       cut == (long)m.attest.len ? (1u << (CHECK_ID_predicate + 1)) - 1 : QUOTE,
+                       "cut");
+                if (cut == (long)m.attest.len)
+                        break;
+        }
+}
+END_TEST
+
+/* Edits of the text alone, by somebody between host and verifier. The first occurrence. */
+static const struct {
+        const char *from, *to;
+        unsigned red;
+} edits[] = {
+        {"sha256:aa", "sha256:ab", RED(leaf) | RED(destinations) | RED(log)},
+        {"sha256:bb", "sha256:bc", RED(leaf) | RED(log)},
+        {"name=\"PCR0,PCR4\"", "name=\"PCR4\"", RED(leaf) | RED(pcrs)},
+        {"dest=\"LOG\"", "dest=\"PCR16\"", RED(leaf) | RED(destinations)},
+        {"count=\"1\"", "count=\"2\"", RED(leaf)},
+        {"count=\"1\" index=\"0\"", "count=\"2\" index=\"1\"", RED(leaf)},
+        {"count=\"1\"", "count=\"0\"", RED(leaf)},
+        {"index=\"0\" random", "index=\"1\" random", RED(leaf)},
+        {"opening index=\"5\"", "opening index=\"4\"", RED(log)},
+        {"opening index=\"6\"", "opening index=\"5\"", RED(log)},
+        {"opening index=\"6\"", "opening index=\"7\"", RED(log)},
+        {"length=\"7\"", "length=\"8\"", RED(leaf) | RED(log)},
+        {"from=\"3\"", "from=\"2\"", RED(log)},
+        {"challenge=\"63", "challenge=\"64", RED(challenge) | RED(leaf)},
+};
+
+static struct bytes edit(struct bytes text, const char *from, const char *to)
+{
+        size_t from_len = strlen(from), to_len = strlen(to), before;
+        const uint8_t *at = memmem(text.data, text.len, from, from_len);
+        uint8_t *out = arena_get(arena, text.len + to_len);
+
+        ck_assert_msg(at != NULL, "%s is not there", from);
+        before = (size_t)(at - text.data);
+        memcpy(out, text.data, before);
+        memcpy(out + before, to, to_len);
+        memcpy(out + before + to_len, at + from_len, text.len - before - from_len);
+        return (struct bytes){out, text.len - from_len + to_len};
+}
+
+START_TEST(edited)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+
+        in.evidence = edit(m.text, edits[_i].from, edits[_i].to);
+        expect(&in, edits[_i].red, edits[_i].from);
+}
+END_TEST
+
+/* Edits after which the document is none of its kind: nothing else is evaluated. */
+static const struct {
+        const char *from, *to;
+} misshapen[] = {
+        {"kind=\"host\"", "kind=\"guest\""},
+        {"kind=\"host\" version=\"1\"", "kind=\"host\" version=\"2\""},
+        {"<evidence ", "<evidence a=\"\" "},
+        {"<evidence kind", "<evidence xmlns=\"urn:x\" kind"},
+        {"<evidence kind", "<evidence xmlns:x=\"urn:x\" kind"},
+        {"<quote alg=\"sha256\">", "<quote alg=\"sha1\">"},
+        {"<quote alg=\"sha256\">", "<quote alg=\"sha384\">"},
+        {"<quote alg=\"sha256\">", "<quote>"},
+        {"<quote alg=\"sha256\">", "<quote alg=\"sha256\" >"},
+        {"<quote alg=\"sha256\">", "<quote alg='sha256'>"},
+        {"<quote alg=\"sha256\">", "\n<quote alg=\"sha256\">"},
+        {"<quote alg=\"sha256\">", "<!-- --><quote alg=\"sha256\">"},
+        {"<quote alg=\"sha256\">", "<?x y?><quote alg=\"sha256\">"},
+        {"<quote alg=\"sha256\">", "<quote alg=\"sha256\"><ak>00</ak>"},
+        {"<evidence ", "<!DOCTYPE evidence><evidence "},
+        {"<evidence ", "<?xml version=\"1.0\"?><evidence "},
+        {"</evidence>", "</evidence>\n"},
+        {"</evidence>", "</evidence><evidence></evidence>"},
+        {"</evidence>", "<extra></extra></evidence>"},
+        {"</evidence>", ""},
+        {"<pcr index=\"4\">", "<pcr index=\"0\">"},
+        {"<pcr index=\"4\">", "<pcr index=\"24\">"},
+        {"<pcr index=\"4\">", "<pcr index=\"4294967300\">"},
+        {"<pcr index=\"4\">", "<pcr index=\"04\">"},
+        {"<pcr index=\"0\">", "<pcr index=\"5\">"},
+        {"<pcr index=\"0\">", "<pcr index=\"0\">00"},
+        {"<log ", "<log a=\"\" "},
+        {"<log length=\"7\"", "<log length=\"-1\""},
+        {"<log length=\"7\"", "<log length=\"18446744073709551616\""},
+        {"<log length=\"7\"", "<log length=\"+7\""},
+        {"<value name=\"digest\">sha256:aa</value>", "<value name=\"digest\"><b></b></value>"},
+        {"<value name=\"digest\">sha256:aa</value>", "<wert name=\"digest\">sha256:aa</wert>"},
+        {"<value name=\"digest\">sha256:aa</value>", "<value name=\"digest\">sha256:&#97;a</value>"},
+        {"<value name=\"digest\">sha256:aa</value>",
+         "<value name=\"digest\"><![CDATA[sha256:aa]]></value>"},
+        {"<value name=\"digest\">sha256:aa</value>", "text"},
+        {"<node id=\"disk:/a\"", "<node xmlns=\"urn:x\" id=\"disk:/a\""},
+        {"<opening index=\"5\"", "<opening index=\"5\" index=\"5\""},
+        {"<consistency from=\"3\"", "<consistency from=\"0\""},
+        {"<consistency from=\"3\">", "<consistency from=\"3\">x"},
+        {"<measureTarget dest=\"LOG\" name=\"disk:/b\">", "<measureTarget dest=\"LOG\" name=\"b\">"},
+        {"<attestation-desc>", "<attestation-desc><!-- -->x"},
+};
+
+START_TEST(not_of_its_kind)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+
+        in.evidence = edit(m.text, misshapen[_i].from, misshapen[_i].to);
+        policies(&in, 1, true);
+        expect(&in, (1u << (CHECK_ID_predicate + 1)) - 1, misshapen[_i].to);
+        ck_assert_uint_eq(asked, 0);
+}
+END_TEST
+
+/* No bit of a document can be flipped without the verdict falling: what stays valid XML of the
+ * same meaning is not canonical any more. */
+START_TEST(bits_flipped)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+        uint8_t *text = arena_copy(arena, m.text.data, m.text.len);
+        struct arena *scratch = arena_new();
+
+        in.evidence.data = text;
+        for (size_t bit = (size_t)_i; bit < 8 * m.text.len; bit += 31) {
+                struct verdict v;
+
+                text[bit / 8] ^= 1u << bit % 8;
+                verify(verifier, &in, scratch, &v);
+                ck_assert_msg(!v.trusted, "bit %zu: %.40s", bit, text + bit / 8);
+                arena_empty(scratch);
+                text[bit / 8] ^= 1u << bit % 8;
+        }
+        arena_free(scratch);
+}
+END_TEST
+
+START_TEST(truncated_text)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+        struct verdict v;
+
+        for (size_t len = 0; len < m.text.len; len += 7) {
+                in.evidence = (struct bytes){arena_copy(arena, m.text.data, len), len};
+                verify(verifier, &in, arena, &v);
+                ck_assert(!v.trusted);
+        }
+}
+END_TEST
+
+START_TEST(remembering)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+        struct trust next;
+        struct verdict v;
+
+        verify(verifier, &in, arena, &v);
+        ck_assert_int_eq(trust_updated(in.trust, &v, &next), ST_DONE);
+        ck_assert_uint_eq(next.log_length, 7);
+        ck_assert_uint_eq(next.clock, 5000);
+        ck_assert(next.log_root.alg == HASH_SHA256);
+        in.trust = &next;
+        expect(&in, 0, "the same evidence again, with what it taught");
+        p.measurements[0] = p.measurements[1]; /* another history of the same length */
+        m = plan_make(&p, arena);
+        in.evidence = m.text;
+        verify(verifier, &in, arena, &v);
+        ck_assert(red(&v) & RED(log));
+        ck_assert_int_eq(trust_updated(in.trust, &v, &next), ST_UNTRUSTED);
+        ck_assert_uint_eq(next.log_length, 7);
+}
+END_TEST
+
+/* One verifier, two hosts by turns: the key that it keeps is never used for the other. */
+START_TEST(kept_key)
+{
+        struct plan plans_of[2] = {plan_good(key), plan_good(other_key)};
+        struct made made[2] = {plan_make(&plans_of[0], arena), plan_make(&plans_of[1], arena)};
+
+        for (int i = 0; i < 6; i++) {
+                struct verify_input in = input_of(&made[i % 2], &plans_of[i % 2]);
+
+                expect(&in, 0, "own trust record");
+                in.trust = &made[(i + 1) % 2].trust;
+                expect(&in, RED(identity), "the other's trust record");
+        }
+}
+END_TEST
+
+/* What evidence says reaches terminals: no control character leaves the verifier. */
+START_TEST(no_control_characters)
+{
+        struct plan p = plan_good(key);
+        struct verify_input in;
+        struct verdict v;
+        struct made m;
+
+        p.measurements[1] = "<measurement plugin=\"disk\" target=\"disk:/b&#xA;&#x9;trusted\" "
+                            "version=\"1\"><node id=\"b\" type=\"disk\"></node></measurement>";
+        m = plan_make(&p, arena);
+        in = input_of(&m, &p);
+        verify(verifier, &in, arena, &v);
+        ck_assert_uint_eq(red(&v), RED(measurements));
+        for (const char *at = v.checks[CHECK_ID_measurements].found; *at; at++)
+                ck_assert((unsigned char)*at >= ' ' && *at != 0x7f);
+}
+END_TEST
+
+#define COUNT(table) (int)(sizeof(table) / sizeof *(table))
+
+int main(void)
+{
+        Suite *suite = suite_create("verify");
+        TCase *tc = tcase_create("verify");
+        SRunner *runner = srunner_create(suite);
+        int failures;
+
+        tcase_add_checked_fixture(tc, begin, end);
+        tcase_add_test(tc, good_is_trusted);
+        tcase_add_loop_test(tc, input, 0, COUNT(inputs));
+        tcase_add_test(tc, no_challenge_is_told);
+        tcase_add_loop_test(tc, plan, 0, COUNT(plans));
+        tcase_add_loop_test(tc, challenge_length, 0, COUNT(challenge_lengths));
+        tcase_add_test(tc, truncated_attest);
+        tcase_add_loop_test(tc, edited, 0, COUNT(edits));
+        tcase_add_loop_test(tc, not_of_its_kind, 0, COUNT(misshapen));
+        tcase_add_loop_test(tc, bits_flipped, 0, 3);
+        tcase_add_test(tc, truncated_text);
+        tcase_add_test(tc, remembering);
+        tcase_add_test(tc, kept_key);
+        tcase_add_test(tc, no_control_characters);
+        suite_add_tcase(suite, tc);
+        srunner_run_all(runner, CK_NORMAL);
+        failures = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Merkle trees: built by integrity-mgr (the log, the batch of a quote), checked by the verifier.
+ * Plain computation over digests; nothing here knows what they stand for.
+ */
+#include "verifier/tree.h"
+#include "lib/arena.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LEVELS = 64 };
+
+/* Level k holds the hashes of the complete subtrees of 2^k leaves, from the left. */
+struct level {
+        uint8_t *hashes;
+        uint64_t count, room;
+};
+
+struct tree {
+        enum hash_alg alg;
+        int fd; /* -1: the hashes are in memory */
+        bool failed;
+        struct level levels[LEVELS];
+};
+
+struct tree *tree_new(enum hash_alg alg)
+{
+        return tree_new_in(alg, -1);
+}
+
+struct tree *tree_new_in(enum hash_alg alg, int fd)
+{
+        struct tree *t = memory_new(1, sizeof *t);
+
+        assert(hash_size(alg));
+        t->alg = alg;
+        t->fd = fd;
+        return t;
+}
+
+bool tree_failed(const struct tree *t)
+{
+        return t->failed;
+}
+
+void tree_free(struct tree *t)
+{
+        if (!t)
+                return;
+        for (int i = 0; i < LEVELS; i++)
+                free(t->levels[i].hashes);
+        free(t);
+}
+
+uint64_t tree_count(const struct tree *t)
+{
+        return t->levels[0].count;
+}
+
+struct digest tree_node(const struct digest *left, const struct digest *right)
+{
+        size_t size = hash_size(left->alg);
+        uint8_t bytes[1 + 2 * DIGEST_MOST] = {0x01};
+
+        assert(size && left->alg == right->alg);
+        memcpy(bytes + 1, left->bytes, size);
+        memcpy(bytes + 1 + size, right->bytes, size);
+        return digest_of(left->alg, bytes, 1 + 2 * size);
+}
+
+/* Where a hash is in the file: they stand in the order in which their last leaves came, those of
+ * one last leaf from the bottom up. */
+static off_t place(const struct tree *t, int level, uint64_t at)
+{
+        uint64_t leaf = ((at + 1) << level) - 1;
+        uint64_t before = 2 * leaf - (uint64_t)__builtin_popcountll(leaf);
+
+        return (off_t)((before + (uint64_t)level) * hash_size(t->alg));
+}
+
+static struct digest hash_at(const struct tree *t, int level, uint64_t at)
+{
+        size_t size = hash_size(t->alg);
+        struct digest d = {.alg = t->alg};
+
+        assert(at < t->levels[level].count);
+        if (t->fd < 0)
+                memcpy(d.bytes, t->levels[level].hashes + at * size, size);
+        else if (pread(t->fd, d.bytes, size, place(t, level, at)) != (ssize_t)size)
+                ((struct tree *)t)->failed = true;
+        return d;
+}
+
+static void add_hash(struct tree *t, int level, const struct digest *d)
+{
+        struct level *l = &t->levels[level];
+        size_t size = hash_size(t->alg);
+
+        if (t->fd >= 0) {
+                if (pwrite(t->fd, d->bytes, size, place(t, level, l->count)) != (ssize_t)size)
+                        t->failed = true;
+                l->count++;
+                return;
+        }
+        if (l->count == l->room) {
+                l->room = l->room ? 2 * l->room : 8;
+                l->hashes = memory_grow(l->hashes, l->room, size);
+        }
+        memcpy(l->hashes + l->count++ * size, d->bytes, size);
+}
+
+void tree_append(struct tree *t, const struct digest *leaf)
+{
+        struct digest d = *leaf;
+
+        assert(leaf->alg == t->alg);
+        add_hash(t, 0, &d);
+        for (int k = 0; t->levels[k].count % 2 == 0; k++) {
+                struct digest left = hash_at(t, k, t->levels[k].count - 2);
+
+                d = tree_node(&left, &d);
+                add_hash(t, k + 1, &d);
+        }
+}
+
+/* The greatest power of two below n, for n > 1. */
+static uint64_t split(uint64_t n)
+{
+        return (uint64_t)1 << (63 - __builtin_clzll(n - 1));
+}
+
+/* The hash of the n leaves from `start`, which RFC 6962's splitting keeps aligned to n's power. */
+static struct digest subtree(const struct tree *t, uint64_t start, uint64_t n)
+{
+        struct digest left, right;
+        uint64_t k;
+
+        if ((n & (n - 1)) == 0)
+                return hash_at(t, __builtin_ctzll(n), start / n);
+        k = split(n);
+        left = subtree(t, start, k);
+        right = subtree(t, start + k, n - k);
+        return tree_node(&left, &right);
+}
+
+struct digest tree_root(const struct tree *t, uint64_t count)
+{
+        assert(count <= tree_count(t));
+        return count ? subtree(t, 0, count) : digest_of(t->alg, "", 0);
+}
+
+static void path_add(struct tree_path *p, struct digest d)
+{
+        assert(p->count < TREE_PATH_MOST);
+        p->nodes[p->count++] = d;
+}
+
+/* PATH(index, D[n]) of RFC 6962, 2.1.1. */
+static void inclusion(const struct tree *t, uint64_t start, uint64_t index, uint64_t n,
+                      struct tree_path *out)
+{
+        uint64_t k;
+
+        if (n == 1)
+                return;
+        k = split(n);
+        if (index < k) {
+                inclusion(t, start, index, k, out);
+                path_add(out, subtree(t, start + k, n - k));
+        } else {
+                inclusion(t, start + k, index - k, n - k, out);
+                path_add(out, subtree(t, start, k));
+        }
+}
+
+void tree_inclusion(const struct tree *t, uint64_t index, uint64_t count, struct tree_path *out)
+{
+        assert(index < count && count <= tree_count(t));
+        out->count = 0;
+        inclusion(t, 0, index, count, out);
+}
+
+/* SUBPROOF(from, D[n], known) of RFC 6962, 2.1.2; known: the checker has this subtree's hash. */
+static void consistency(const struct tree *t, uint64_t start, uint64_t from, uint64_t n, bool known,
+                        struct tree_path *out)
+{
+        uint64_t k;
+
+        if (from == n) {
+                if (!known)
+                        path_add(out, subtree(t, start, n));
+                return;
+        }
+        k = split(n);
+        if (from <= k) {
+                consistency(t, start, from, k, known, out);
+                path_add(out, subtree(t, start + k, n - k));
+        } else {
+                consistency(t, start + k, from - k, n - k, false, out);
+                path_add(out, subtree(t, start, k));
+        }
+}
+
+void tree_consistency(const struct tree *t, uint64_t from, uint64_t count, struct tree_path *out)
+{
+        assert(from && from <= count && count <= tree_count(t));
+        out->count = 0;
+        consistency(t, 0, from, count, true, out);
+}
+
+static bool same_alg(enum hash_alg alg, const struct digest *path, size_t path_count)
+{
+        for (size_t i = 0; i < path_count; i++)
+                if (path[i].alg != alg)
+                        return false;
+        return hash_size(alg) != 0;
+}
+
+/* One step up on the right edge, where levels without a right sibling have no node of their own. */
+static void skip_lone_levels(uint64_t *at, uint64_t *last)
+{
+        while (!(*at & 1) && *at) {
+                *at >>= 1;
+                *last >>= 1;
+        }
+}
+
+bool tree_root_of_path(const struct digest *leaf, uint64_t index, uint64_t count,
+                       const struct digest *path, size_t path_count, struct digest *root_out)
+{
+        uint64_t at = index, last = count - 1;
+        struct digest d = *leaf;
+
+        if (index >= count || !same_alg(leaf->alg, path, path_count))
+                return false;
+        for (size_t i = 0; i < path_count; i++) {
+                if (!last)
+                        return false;
+                if (at & 1 || at == last) {
+                        d = tree_node(&path[i], &d);
+                        skip_lone_levels(&at, &last);
+                } else {
+                        d = tree_node(&d, &path[i]);
+                }
+                at >>= 1;
+                last >>= 1;
+        }
+        *root_out = d;
+        return last == 0;
+}
+
+bool tree_is_included(const struct digest *leaf, uint64_t index, uint64_t count,
+                      const struct digest *path, size_t path_count, const struct digest *root)
+{
+        struct digest found;
+
+        return tree_root_of_path(leaf, index, count, path, path_count, &found) &&
+               digest_equal(&found, root);
+}
+
+bool tree_is_consistent(uint64_t from, const struct digest *from_root, uint64_t count,
+                        const struct digest *root, const struct digest *path, size_t path_count)
+{
+        uint64_t at = from - 1, last = count - 1;
+        struct digest old, new;
+        size_t i = 0;
+
+        if (!from || from > count || from_root->alg != root->alg ||
+            !same_alg(root->alg, path, path_count))
+                return false;
+        if (from == count)
+                return !path_count && digest_equal(from_root, root);
+        while (at & 1) {
+                at >>= 1;
+                last >>= 1;
+        }
+        if (at == 0) /* from is a power of two: its root is the first node */
+                old = *from_root;
+        else if (path_count)
+                old = path[i++];
+        else
+                return false;
+        for (new = old; i < path_count; i++) {
+                if (!last)
+                        return false;
+                if (at & 1 || at == last) {
+                        old = tree_node(&path[i], &old);
+                        new = tree_node(&path[i], &new);
+                        skip_lone_levels(&at, &last);
+                } else {
+                        new = tree_node(&new, &path[i]);
+                }
+                at >>= 1;
+                last >>= 1;
+        }
+        return last == 0 && digest_equal(&old, from_root) && digest_equal(&new, root);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The trust record (docs/evidence.md): what a verifier knows of a host before it looks at
+ * evidence, as bytes in and out. Made by enrolment, or on the host itself and then marked "no".
+ */
+#ifndef BULKHEAD_VERIFIER_TRUST_H
+#define BULKHEAD_VERIFIER_TRUST_H
+
+#include "lib/arena.h"
+#include "lib/digest.h"
+
+enum { TRUST_MOST = 16 << 10, TRUST_ENROLLED_MOST = 255 };
+
+struct trust {
+        struct digest host;     /* SHA-256 of the EK's TPMT_PUBLIC: the host's identity */
+        struct bytes ak_public; /* TPMT_PUBLIC */
+        struct bytes ak_name;   /* nameAlg || H(ak_public), checked by trust_read() */
+        const char *enrolled;   /* "no", or the UTC time and the method; printable ASCII */
+        /* As this AK's quotes show them: a TPM adds a constant of its own to both counters for a
+         * key outside the endorsement and platform hierarchies (Part 3, TPM2_Quote), so they are
+         * not what TPM2_ReadClock says. They wrap at 2^32. */
+        uint32_t reset_count, restart_count;
+        uint64_t clock; /* milliseconds */
+        uint64_t log_length;
+        struct digest log_root; /* HASH_NONE while log_length is 0 */
+        enum hash_alg alg;      /* of the quotes, the log and the measurements */
+};
+
+/* ST_INVALID or ST_TOO_LARGE, described, for anything but a whole record in its one form.
+ * Pointers lie in the arena. */
+enum status trust_read(struct bytes text, struct arena *a, struct trust *out);
+/* ST_INVALID if the record could not be read back. */
+enum status trust_write(const struct trust *trust, struct buffer *out);
+bool trust_is_enrolled(const struct trust *trust);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verifier: evidence in, checks out. A library that opens no file, starts nothing, never
+ * exits, and asks nobody but the judge it is given. A verdict begins untrusted, and is trusted
+ * only after every check of the evidence's kind was made and none failed.
+ */
+#ifndef BULKHEAD_VERIFIER_VERIFY_H
+#define BULKHEAD_VERIFIER_VERIFY_H
+
+#include "lib/message.h"
+#include "verifier/trust.h"
+
+#include <stdbool.h>
+
+/*
+ * CHECK(id, what passing it means). In the order of the report, which is the order in which what
+ * comes later rests on what came before. All that can still be made are made after one failed.
+ */
+#define HOST_CHECKS(CHECK)                                                                         \
+        CHECK(document, "the document has the shape that its kind demands")                        \
+        CHECK(key, "the attestation key cannot leave its TPM nor sign what others made")           \
+        CHECK(identity, "it is the attestation key of the trust record")                           \
+        CHECK(signature, "that key signed the attested bytes as they are")                         \
+        CHECK(quote, "they are a quote made by a TPM, and nothing else")                           \
+        CHECK(challenge, "it answers this challenge")                                              \
+        CHECK(pcrs, "exactly the PCRs asked for were quoted, with these values")                   \
+        CHECK(counters, "the TPM's counters and clock did not go back")                            \
+        CHECK(boot_log, "the boot log replays to the quoted PCRs")                                 \
+        CHECK(ima_log, "the IMA log replays to the quoted PCR")                                    \
+        CHECK(leaf, "request and result lie under the quote's qualifying data")                    \
+        CHECK(destinations, "the destination PCRs hold these measurements")                        \
+        CHECK(log, "the log holds these measurements, and still what was seen before")             \
+        CHECK(measurements, "one measurement for each target, in order, none besides")             \
+        CHECK(predicate, "the predicate answers <true/>")
+
+enum check_id {
+#define CHECK(id, meaning) CHECK_ID_##id,
+        HOST_CHECKS(CHECK)
+#undef CHECK
+};
+
+enum check_result { CHECK_FAILED = 0, CHECK_PASSED, CHECK_NOT_APPLICABLE };
+
+struct check {
+        enum check_id id;
+        enum check_result result;
+        const char *name;    /* "signature"; of a predicate "predicate NAME" */
+        const char *meaning; /* as in the table */
+        /* Never NULL. detail: what to tell in any case, perhaps ""; may say what a pass or a "not
+         * applicable" leaves open. expected, found: of a failed check, perhaps "". All are free of
+         * control characters but may hold what the evidence says: not markup. */
+        const char *detail, *expected, *found;
+};
+
+struct verify_policy {
+        const char *name;
+        struct bytes stylesheet;
+};
+
+/* Judges a projection; context is verify_input's. The answer counts only with ST_DONE. */
+typedef enum status verify_judge(void *context, struct bytes stylesheet, struct bytes projection,
+                                 struct arena *a, struct judge_rep *out);
+
+struct verify_input {
+        struct bytes evidence;
+        const struct trust *trust; /* NULL: "identity" fails, since anybody can make a key */
+        /* NULL: "challenge" is not applicable, and its detail says that this may be a replay. */
+        const struct bytes *challenge;
+        const struct verify_policy *policies;
+        size_t policies_count;
+        verify_judge *judge; /* NULL: every policy fails */
+        void *judge_context;
+};
+
+struct verdict {
+        bool trusted;
+        const char *kind; /* NULL if the document did not say */
+        const struct check *checks; /* a predicate check for each policy, one if there is none */
+        size_t checks_count;
+        struct bytes challenge;  /* that the evidence carries; 0 bytes if it was not readable */
+        struct bytes projection; /* what predicates saw; 0 bytes likewise */
+        struct trust seen;       /* what trust_updated() takes; only if trusted */
+};
+
+/* Keeps what is worth keeping from one verification to the next: the last key, ready for use.
+ * One thread at a time. */
+struct verifier;
+struct verifier *verifier_new(void); /* calls xml_limits_init() */
+void verifier_free(struct verifier *v); /* NULL is fine */
+
+/* What *out points to lies in the arena or in the input. */
+void verify(struct verifier *v, const struct verify_input *in, struct arena *a,
+            struct verdict *out);
+
+/* The record brought up to date with a verdict that was reached with it; ST_UNTRUSTED, and *out
+ * the old record, for any verdict but trusted. Pointers are the old record's. */
+enum status trust_updated(const struct trust *trust, const struct verdict *verdict,
+                          struct trust *out);
+
+#endif
