@@ -50,7 +50,7 @@ struct handler {
  * setting its field to -1. Descriptors that a handler puts into the reply are closed after it is
  * sent.
  */
-#define HANDLER_PROTOTYPE(number, name, who, asked, reply)                                          \
+#define HANDLER_PROTOTYPE(number, name, who, asked, reply)                                         \
         enum status on_##name(struct request *, const struct name##_req *, struct name##_rep *);   \
         static inline enum status call_##name(struct request *r, const void *q, void *p)           \
         {                                                                                          \
