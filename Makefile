@@ -52,6 +52,6 @@ $(B)/$(1): $(foreach o,$(sort $(OBJS_$(1))),$(B)/obj/$(o).o)
 	@mkdir -p $$(@D)
 	$$(call quiet,LD)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $(LIBS_$(1))
 endef
-$(foreach p,$(PROGRAMS) $(TESTS) $(FUZZERS) $(BENCHES),$(eval $(call program,$(p))))
+$(foreach p,$(PROGRAMS) $(TESTS) $(FIXTURES) $(FUZZERS) $(BENCHES),$(eval $(call program,$(p))))
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

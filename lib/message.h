@@ -43,7 +43,7 @@ struct uuid {
 };
 
 /* Structs: `struct NAME` for a RECORD, `struct NAME_req` and `struct NAME_rep` for a message,
- * `struct NAME_event` for an event. An empty one has a member that means nothing. */
+ * `struct NAME_event` for an event. */
 #define BOOL(name) bool name;
 #define U8(name) uint8_t name;
 #define U32(name) uint32_t name;
@@ -68,11 +68,9 @@ struct uuid {
         };
 #define MSG(number, name, who, request, reply)                                                     \
         struct name##_req {                                                                        \
-                char nothing_req[0];                                                               \
                 request                                                                            \
         };                                                                                         \
         struct name##_rep {                                                                        \
-                char nothing_rep[0];                                                               \
                 reply                                                                              \
         };
 #define EVENT(number, name, fields)                                                                \

@@ -14,6 +14,7 @@
 #include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -228,8 +229,10 @@ void sandbox_enter(const struct sandbox *s)
 {
         sandbox_warm_up(s->profile);
         limit(RLIMIT_CORE, 0);
-        if (s->profile == SANDBOX_COMPUTE || s->profile == SANDBOX_THREADS)
+        if (s->profile == SANDBOX_COMPUTE || s->profile == SANDBOX_THREADS) {
                 limit(RLIMIT_FSIZE, 0);
+                signal(SIGXFSZ, SIG_IGN); /* a last word to a log that is a file fails, no more */
+        }
         if (s->files)
                 limit(RLIMIT_NOFILE, s->files);
         if (s->cpu_seconds)

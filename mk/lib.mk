@@ -2,3 +2,14 @@ L_CHECK := -lcheck -lsubunit -lm -lrt -lpthread
 TESTS += test_message
 OBJS_test_message := tests/unit/test_message $(LIB_BASE) lib/log
 LIBS_test_message = $(L_CHECK) $(L_SSL)
+
+TESTS += test_worker
+OBJS_test_worker := tests/unit/test_worker $(LIB_DAEMON)
+LIBS_test_worker = $(L_CHECK) $(L_SSL) $(L_SEC)
+FIXTURES += worker_fixture
+OBJS_worker_fixture := tests/unit/worker_fixture $(LIB_WORKER)
+LIBS_worker_fixture = $(L_SSL) $(L_SEC) -lpthread
+
+TESTS += test_state_file
+OBJS_test_state_file := tests/unit/test_state_file $(LIB_MESSAGE)
+LIBS_test_state_file = $(L_CHECK) $(L_SSL)

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Workers that crash, hang, die after their answer or reach for what they gave up. */
+#include "lib/channel.h"
+#include "lib/worker.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *fixture;
+static struct worker *w;
+static struct arena *a;
+
+static void set_up(void)
+{
+        a = arena_new();
+        unsetenv("BULKHEAD_DIE_AT_END");
+        ck_assert_int_eq(worker_start(fixture, NULL, NULL, &w), ST_DONE);
+}
+
+static void tear_down(void)
+{
+        worker_stop(w);
+        arena_free(a);
+}
+
+static enum status ask(const char *what, int deadline_ms)
+{
+        struct judge_req q = {{(const uint8_t *)what, strlen(what)}, {0}};
+        struct judge_rep p = {0};
+        enum status s = worker_call(w, deadline_ms, MESSAGE_judge, &q, &p, a);
+
+        if (!s)
+                ck_assert(p.answer);
+        return s;
+}
+
+static size_t open_descriptors(void)
+{
+        DIR *d = opendir("/proc/self/fd");
+        size_t n = 0;
+
+        while (readdir(d))
+                n++;
+        closedir(d);
+        return n;
+}
+
+START_TEST(a_good_job_is_answered)
+{
+        ck_assert_int_eq(ask("", 5000), ST_DONE);
+        ck_assert_int_eq(ask("refuse", 5000), ST_PREDICATE);
+        ck_assert_str_eq(error_last()->subject, "the fixture");
+}
+END_TEST
+
+static const struct {
+        const char *what;
+        enum status status;
+        const char *found;
+} deaths[] = {
+        {"crash", ST_WORKER, "signal 6"}, {"exit", ST_WORKER, "exit status 7"},
+        {"hang", ST_TIMEOUT, "time limit"},
+#ifndef __SANITIZE_ADDRESS__ /* under which there is no filter: see sandbox.c */
+        {"socket", ST_WORKER, "signal 31"}, {"open", ST_WORKER, "signal 31"},
+        {"fork", ST_WORKER, "signal 31"},   {"exec", ST_WORKER, "signal 31"},
+        {"memory", ST_WORKER, "exit status 3"},
+#endif
+};
+
+START_TEST(every_death_is_an_error_and_the_next_job_is_served)
+{
+        size_t before = open_descriptors();
+
+        ck_assert_int_eq(ask(deaths[_i].what, 1000), deaths[_i].status);
+        ck_assert_msg(strstr(error_last()->found, deaths[_i].found) != NULL, "found: %s",
+                      error_last()->found);
+        ck_assert_int_eq(ask("", 5000), ST_DONE);
+        ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+START_TEST(an_answer_of_a_process_that_then_dies_is_none)
+{
+        struct worker *dying;
+        struct judge_req q = {0};
+        struct judge_rep p = {0};
+
+        setenv("BULKHEAD_DIE_AT_END", "1", 1);
+        ck_assert_int_eq(worker_start(fixture, NULL, NULL, &dying), ST_DONE);
+        ck_assert_int_eq(worker_call(dying, 5000, MESSAGE_judge, &q, &p, a), ST_WORKER);
+        worker_stop(dying);
+}
+END_TEST
+
+START_TEST(a_dropped_job_is_killed)
+{
+        struct job *j;
+        struct judge_req q = {{(const uint8_t *)"hang", 4}, {0}};
+        int fd;
+
+        ck_assert_int_eq(job_start(w, NO_DEADLINE, &j), ST_DONE);
+        fd = *(int *)((char *)j + sizeof(char *)); /* its socket: the first member after the name */
+        ck_assert_int_eq(channel_send(fd, MESSAGE_judge, &shape_judge_req, &q, deadline_in(1000)),
+                         ST_DONE);
+        ck_assert(job_alive(j));
+        job_kill(j);
+        ck_assert_int_eq(ask("", 5000), ST_DONE);
+}
+END_TEST
+
+START_TEST(a_program_that_is_no_worker_is_refused)
+{
+        struct worker *none = NULL;
+
+        ck_assert_int_eq(worker_start("/bin/true", NULL, NULL, &none), ST_WORKER);
+        ck_assert_ptr_null(none);
+        ck_assert_int_eq(worker_start("/nowhere/worker", NULL, NULL, &none), ST_WORKER);
+}
+END_TEST
+
+START_TEST(many_jobs_leave_nothing)
+{
+        size_t before = open_descriptors();
+
+        for (int i = 0; i < 300; i++)
+                ck_assert_int_eq(ask(i % 3 ? "" : "crash", 5000), i % 3 ? ST_DONE : ST_WORKER);
+        ck_assert_uint_eq(open_descriptors(), before);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+        Suite *suite = suite_create("worker");
+        TCase *t = tcase_create("worker");
+        SRunner *runner;
+        char path[4096];
+        int failed;
+
+        (void)argc;
+        snprintf(path, sizeof path, "%s", argv[0]);
+        strcpy(strrchr(path, '/') + 1, "worker_fixture");
+        fixture = path;
+        tcase_set_timeout(t, 60);
+        tcase_add_checked_fixture(t, set_up, tear_down);
+        tcase_add_test(t, a_good_job_is_answered);
+        tcase_add_loop_test(t, every_death_is_an_error_and_the_next_job_is_served, 0,
+                            sizeof deaths / sizeof *deaths);
+        tcase_add_test(t, an_answer_of_a_process_that_then_dies_is_none);
+        tcase_add_test(t, a_dropped_job_is_killed);
+        tcase_add_test(t, a_program_that_is_no_worker_is_refused);
+        tcase_add_test(t, many_jobs_leave_nothing);
+        suite_add_tcase(suite, t);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? 1 : 0;
+}
