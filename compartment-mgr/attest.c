@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The story of an attestation at the door (OpenTC D05.4, figure 3.7): may this principal see this
+ * projection, then integrity-mgr does it on targets that svdm opened.
+ */
+#include "compartment-mgr/access.h"
+#include "compartment-mgr/operation.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/stories.h"
+
+#include <unistd.h>
+
+static enum status ask(const struct attest_req *q, const struct descriptor *d,
+                       const struct targets *t, struct arena *a, struct attest_rep *p)
+{
+        struct im_attest_req ask = {
+                .descriptor = *d, .challenge = q->challenge, .log_seen = q->log_seen};
+        struct im_attest_rep answer;
+        enum status s;
+
+        ask.targets.items = (struct open_disk *)t->items;
+        ask.targets.count = t->count;
+        s = peer_call(PEER_IM, MESSAGE_im_attest, &ask, &answer, a, PEER_LONG);
+        if (s)
+                return s;
+        p->evidence = answer.evidence;
+        p->tpm_time = answer.tpm_time;
+        return ST_DONE;
+}
+
+enum status attest(struct request *r, const struct attest_req *q, struct attest_rep *p)
+{
+        struct targets t = TARGETS_NONE;
+        struct descriptor d;
+        int svdm = -1;
+        enum status s;
+
+        s = operation_descriptor(q->descriptor, 1, r->arena, &d);
+        if (s)
+                goto out;
+        s = access_targets(r->principal, d.targets.items, d.targets.count, compartment_owns_path);
+        if (s)
+                goto out;
+        s = peer_connect(PEER_SVDM, PEER_PATIENCE, &svdm);
+        if (s)
+                goto out;
+        s = targets_open(&t, &d, NULL, 0, operation_open_target, &svdm, r->arena);
+        if (s)
+                goto out;
+        s = ask(q, &d, &t, r->arena, p);
+out:
+        targets_clear(&t);
+        if (svdm >= 0)
+                close(svdm);
+        return s;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * VM definitions and life cycle. Handlers of all requests come here; touched are the state files
+ * of the VMs and memory. The lock is held for memory only, never while a file is written, but for
+ * defining and undefining, which must not overtake each other.
+ */
+#include "compartment-mgr/compartment.h"
+#include "lib/log.h"
+#include "lib/state_file.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KIND "vm"
+enum { VERSION = 1, VMS_MOST = 4096 };
+
+struct compartment {
+        struct arena *arena;         /* of the definition */
+        struct arena *refusal_arena; /* of definition.last_refusal, once it was set here */
+        struct vm_definition definition;
+        enum vm_state state;
+        const char *operation; /* under way, or NULL */
+};
+
+static struct {
+        pthread_mutex_t lock;
+        struct compartment **vms;
+        size_t count;
+        int dir;
+        bool simulated;
+        void (*changed)(const char *, const char *, const char *);
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1};
+
+const char *vm_state_word(enum vm_state state)
+{
+        static const char *const words[] = {"stopped", "starting", "running", "stopping",
+                                            "sealing"};
+
+        return words[state];
+}
+
+/* --- copies ------------------------------------------------------------------------------ */
+
+static struct vm_definition copy_definition(struct arena *a, const struct vm_definition *d)
+{
+        struct vm_definition to = *d;
+
+        to.name = arena_text(a, d->name);
+        to.owner = arena_text(a, d->owner);
+        to.last_refusal = arena_text(a, d->last_refusal);
+        to.config.data = arena_copy(a, d->config.data, d->config.len);
+        to.disks.items = arena_get_many(a, d->disks.count, sizeof *to.disks.items);
+        for (size_t i = 0; i < d->disks.count; i++)
+                to.disks.items[i] = (struct disk){
+                        .device = arena_text(a, d->disks.items[i].device),
+                        .path = arena_text(a, d->disks.items[i].path),
+                        .writable = d->disks.items[i].writable,
+                        .kind = arena_text(a, d->disks.items[i].kind),
+                };
+        return to;
+}
+
+static struct compartment *new_compartment(const struct vm_definition *d)
+{
+        struct compartment *c = memory_new(1, sizeof *c);
+
+        c->arena = arena_new();
+        c->definition = copy_definition(c->arena, d);
+        return c;
+}
+
+static void free_compartment(struct compartment *c)
+{
+        arena_free(c->arena);
+        arena_free(c->refusal_arena);
+        free(c);
+}
+
+static struct vm_summary summarise(const struct compartment *c, struct arena *a)
+{
+        return (struct vm_summary){
+                .uuid = c->definition.uuid,
+                .name = arena_text(a, c->definition.name),
+                .owner = arena_text(a, c->definition.owner),
+                .state = vm_state_word(c->state),
+                .generation = c->definition.generation,
+                .simulated = table.simulated,
+                .last_refusal = arena_text(a, c->definition.last_refusal),
+        };
+}
+
+/* --- the table --------------------------------------------------------------------------- */
+
+static enum status write_definition(const struct vm_definition *d)
+{
+        char name[37];
+
+        uuid_write(&d->uuid, name);
+        return state_write_record(table.dir, name, KIND, VERSION, &shape_vm_definition, d);
+}
+
+static void add(struct compartment *c)
+{
+        table.vms = memory_grow(table.vms, table.count + 1, sizeof *table.vms);
+        table.vms[table.count++] = c;
+}
+
+static struct compartment *find(const char *vm)
+{
+        struct uuid uuid;
+        bool by_uuid = uuid_read(vm, &uuid);
+
+        for (size_t i = 0; i < table.count; i++) {
+                const struct vm_definition *d = &table.vms[i]->definition;
+
+                if (by_uuid ? !memcmp(&uuid, &d->uuid, sizeof uuid) : !strcmp(vm, d->name))
+                        return table.vms[i];
+        }
+        return NULL;
+}
+
+static enum status not_found(const char *vm)
+{
+        return FAIL(ST_NOT_FOUND, .subject = FMT("VM %s", vm),
+                    .remedy = "`bulkhead vm list` shows what is defined");
+}
+
+enum status compartments_open(int dir, bool simulated,
+                              void (*changed)(const char *, const char *, const char *))
+{
+        struct arena *a = arena_new();
+        const char **names;
+        size_t count;
+        enum status s;
+
+        table.dir = dir;
+        table.simulated = simulated;
+        table.changed = changed;
+        s = state_list(dir, a, &names, &count);
+        for (size_t i = 0; i < count && !s; i++) {
+                struct vm_definition d;
+                struct uuid uuid;
+
+                if (!uuid_read(names[i], &uuid))
+                        continue;
+                if (state_read_record(dir, names[i], KIND, VERSION, &shape_vm_definition, a, &d))
+                        log_error("reading a VM's definition, which is left out");
+                else
+                        add(new_compartment(&d));
+        }
+        arena_free(a);
+        return s;
+}
+
+size_t compartments_count(size_t *running_out)
+{
+        size_t count;
+
+        *running_out = 0;
+        pthread_mutex_lock(&table.lock);
+        for (size_t i = 0; i < table.count; i++)
+                *running_out += table.vms[i]->state == VM_RUNNING;
+        count = table.count;
+        pthread_mutex_unlock(&table.lock);
+        return count;
+}
+
+static enum status define_locked(const struct vm_definition *d, struct arena *a,
+                                 struct vm_summary *summary_out)
+{
+        char uuid[37];
+        struct compartment *c;
+        enum status s;
+
+        uuid_write(&d->uuid, uuid);
+        if (find(d->name) || find(uuid))
+                return FAIL(ST_EXISTS, .subject = FMT("VM %s", find(d->name) ? d->name : uuid),
+                            .remedy =
+                                    FMT("bulkhead vm undefine %s", find(d->name) ? d->name : uuid));
+        if (table.count >= VMS_MOST)
+                return FAIL(ST_TOO_LARGE, .subject = "VMs", .expected = "at most 4,096");
+        s = write_definition(d);
+        if (s)
+                return s;
+        c = new_compartment(d);
+        add(c);
+        *summary_out = summarise(c, a);
+        return ST_DONE;
+}
+
+enum status compartment_define(const struct vm_definition *d, struct arena *a,
+                               struct vm_summary *summary_out)
+{
+        enum status s;
+
+        pthread_mutex_lock(&table.lock);
+        s = define_locked(d, a, summary_out);
+        pthread_mutex_unlock(&table.lock);
+        return s;
+}
+
+enum status compartment_find(const char *vm, struct arena *a, struct vm_definition *d_out,
+                             struct vm_summary *summary_out)
+{
+        struct compartment *c;
+
+        pthread_mutex_lock(&table.lock);
+        c = find(vm);
+        if (c) {
+                *d_out = copy_definition(a, &c->definition);
+                *summary_out = summarise(c, a);
+        }
+        pthread_mutex_unlock(&table.lock);
+        return c ? ST_DONE : not_found(vm);
+}
+
+enum status compartments_list(struct arena *a, struct vm_definition **definitions_out,
+                              struct vm_summary **summaries_out, size_t *count_out)
+{
+        pthread_mutex_lock(&table.lock);
+        *count_out = table.count;
+        *definitions_out = arena_get_many(a, table.count, sizeof **definitions_out);
+        *summaries_out = arena_get_many(a, table.count, sizeof **summaries_out);
+        for (size_t i = 0; i < table.count; i++) {
+                (*definitions_out)[i] = copy_definition(a, &table.vms[i]->definition);
+                (*summaries_out)[i] = summarise(table.vms[i], a);
+        }
+        pthread_mutex_unlock(&table.lock);
+        return ST_DONE;
+}
+
+bool compartment_owns_path(const char *path, uint32_t owner_uid)
+{
+        bool owns = false;
+
+        pthread_mutex_lock(&table.lock);
+        for (size_t i = 0; i < table.count; i++) {
+                const struct vm_definition *d = &table.vms[i]->definition;
+
+                for (size_t j = 0; d->owner_uid == owner_uid && j < d->disks.count; j++)
+                        owns |= !strcmp(path, d->disks.items[j].path);
+        }
+        pthread_mutex_unlock(&table.lock);
+        return owns;
+}
+
+/* --- one operation at a time ------------------------------------------------------------- */
+
+enum status compartment_claim(const char *vm, const char *operation, struct compartment **c_out)
+{
+        struct compartment *c;
+        const char *busy = NULL;
+
+        pthread_mutex_lock(&table.lock);
+        c = find(vm);
+        if (c && c->operation)
+                busy = c->operation;
+        else if (c)
+                c->operation = operation;
+        pthread_mutex_unlock(&table.lock);
+        *c_out = NULL;
+        if (!c)
+                return not_found(vm);
+        if (busy)
+                return FAIL(ST_BUSY, .subject = FMT("VM %s", vm),
+                            .found = FMT("%s is under way", busy),
+                            .remedy = FMT("wait for it: bulkhead vm show %s", vm));
+        *c_out = c;
+        return ST_DONE;
+}
+
+void compartment_release(struct compartment *c)
+{
+        if (!c)
+                return;
+        pthread_mutex_lock(&table.lock);
+        c->operation = NULL;
+        pthread_mutex_unlock(&table.lock);
+}
+
+const struct vm_definition *compartment_definition(const struct compartment *c)
+{
+        return &c->definition;
+}
+
+enum vm_state compartment_state(const struct compartment *c)
+{
+        return c->state;
+}
+
+enum status compartment_must_be(const struct compartment *c, enum vm_state state,
+                                const char *remedy)
+{
+        if (c->state == state)
+                return ST_DONE;
+        return FAIL(ST_WRONG_STATE, .subject = FMT("VM %s", c->definition.name),
+                    .expected = vm_state_word(state), .found = vm_state_word(c->state),
+                    .remedy = remedy);
+}
+
+void compartment_set_state(struct compartment *c, enum vm_state state, const char *why)
+{
+        bool changes;
+
+        pthread_mutex_lock(&table.lock);
+        changes = c->state != state;
+        c->state = state;
+        pthread_mutex_unlock(&table.lock);
+        if (changes && table.changed)
+                table.changed(c->definition.name, vm_state_word(state), why);
+}
+
+enum status compartment_set_generation(struct compartment *c, uint64_t generation)
+{
+        if (c->definition.generation == generation)
+                return ST_DONE;
+        pthread_mutex_lock(&table.lock);
+        c->definition.generation = generation;
+        pthread_mutex_unlock(&table.lock);
+        return write_definition(&c->definition);
+}
+
+static const char *describe(struct arena *a, const struct error *e)
+{
+        return arena_print(a, "%s%s%s%s%s%s", e->subject, e->subject[0] ? ": " : "",
+                           status_sentence(e->status), e->found[0] ? " (found " : "", e->found,
+                           e->found[0] ? ")" : "");
+}
+
+enum status compartment_set_refusal(struct compartment *c, enum status s)
+{
+        struct error e = *error_last();
+        struct arena *a = arena_new(), *old;
+
+        if (!s && !c->definition.last_refusal[0]) {
+                arena_free(a);
+                return s;
+        }
+        pthread_mutex_lock(&table.lock);
+        c->definition.last_refusal = s ? describe(a, &e) : "";
+        old = c->refusal_arena;
+        c->refusal_arena = a;
+        pthread_mutex_unlock(&table.lock);
+        arena_free(old);
+        if (write_definition(&c->definition))
+                log_error("keeping the last refusal of a VM");
+        if (s)
+                error_keep(&e);
+        return s;
+}
+
+void compartment_summary(const struct compartment *c, struct arena *a,
+                         struct vm_summary *summary_out)
+{
+        pthread_mutex_lock(&table.lock);
+        *summary_out = summarise(c, a);
+        pthread_mutex_unlock(&table.lock);
+}
+
+enum status compartment_undefine(struct compartment *c)
+{
+        char name[37];
+        enum status s;
+
+        uuid_write(&c->definition.uuid, name);
+        pthread_mutex_lock(&table.lock);
+        s = state_remove(table.dir, name);
+        c->operation = NULL;
+        for (size_t i = 0; i < table.count && !s; i++)
+                if (table.vms[i] == c) {
+                        table.vms[i] = table.vms[--table.count];
+                        break;
+                }
+        pthread_mutex_unlock(&table.lock);
+        if (!s)
+                free_compartment(c);
+        return s;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of VMs: definitions (durable, one state file each) and life cycle (in memory, made
+ * again from the hypervisor at a start). One operation at a time on one VM: whoever has claimed a
+ * compartment alone may change it, others are told ST_BUSY with the operation under way.
+ * May be used from many threads.
+ */
+#ifndef BULKHEAD_COMPARTMENT_MGR_COMPARTMENT_H
+#define BULKHEAD_COMPARTMENT_MGR_COMPARTMENT_H
+
+#include "lib/message.h"
+
+enum vm_state { VM_STOPPED, VM_STARTING, VM_RUNNING, VM_STOPPING, VM_SEALING };
+const char *vm_state_word(enum vm_state state); /* as in vm_summary and vm_changed */
+
+struct compartment;
+
+/* Reads all definitions in dir. A damaged one is logged and left out; ST_DAMAGED is not returned
+ * for it. simulated: what summaries say. changed: is told each new state, outside of any lock. */
+enum status compartments_open(int dir, bool simulated,
+                              void (*changed)(const char *vm, const char *state, const char *why));
+size_t compartments_count(size_t *running_out);
+
+/* Makes it durable, then known. ST_EXISTS for a name or UUID that is taken. d is copied. */
+enum status compartment_define(const struct vm_definition *d, struct arena *a,
+                               struct vm_summary *summary_out);
+/* The definition of a VM by name or UUID, in the arena. */
+enum status compartment_find(const char *vm, struct arena *a, struct vm_definition *d_out,
+                             struct vm_summary *summary_out);
+enum status compartments_list(struct arena *a, struct vm_definition **definitions_out,
+                              struct vm_summary **summaries_out, size_t *count_out);
+/* Whether a VM of that owner has a disk at that path. */
+bool compartment_owns_path(const char *path, uint32_t owner_uid);
+
+/* For an operation, named so that others can be told. Ends with compartment_release(). */
+enum status compartment_claim(const char *vm, const char *operation, struct compartment **c_out);
+void compartment_release(struct compartment *c); /* NULL is fine */
+
+/* --- for the one who has claimed it --- */
+
+const struct vm_definition *compartment_definition(const struct compartment *c);
+enum vm_state compartment_state(const struct compartment *c);
+/* ST_WRONG_STATE with the remedy unless it is in that state. */
+enum status compartment_must_be(const struct compartment *c, enum vm_state state,
+                                const char *remedy);
+void compartment_set_state(struct compartment *c, enum vm_state state, const char *why);
+/* Keeps what integrity-mgr told, durably. */
+enum status compartment_set_generation(struct compartment *c, uint64_t generation);
+/* Keeps the thread's error as the VM's last refusal (without what was expected); ST_DONE clears it.
+ * Returns s. */
+enum status compartment_set_refusal(struct compartment *c, enum status s);
+void compartment_summary(const struct compartment *c, struct arena *a,
+                         struct vm_summary *summary_out);
+/* Forgets it, durably, and releases the claim whatever comes. */
+enum status compartment_undefine(struct compartment *c);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * compartment-mgr: the sole door. Starts as root where it can, so that its workers and its state
+ * have owners of their own, then is user bulkhead-cm. It parses nothing from outside but messages:
+ * XML, xl.cfg and the hypervisor are its workers'.
+ */
+#include "compartment-mgr/access.h"
+#include "compartment-mgr/compartment.h"
+#include "compartment-mgr/requests.h"
+#include "compartment-mgr/stories.h"
+#include "compartment-mgr/workers.h"
+#include "lib/config.h"
+#include "lib/log.h"
+#include "lib/state_file.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 1024, FRAME_MOST = 2 << 20, FILES = 2048 };
+
+struct workers workers;
+
+static struct {
+        const char *hypervisor, *admin_group, *verifier_group;
+} options = {.hypervisor = "xen"};
+
+/* --- options ----------------------------------------------------------------------------- */
+
+static const struct argp_option argp_options[] = {
+        {"hypervisor", 'H', "KIND", 0, "xen, or sim: VMs are records and nothing is run (xen)", 0},
+        {"admin-group", 'a', "GROUP", 0, "Its members are admins, as root is", 0},
+        {"verifier-group", 'v', "GROUP", 0, "Its members see and attest their own VMs", 0},
+        {0},
+};
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+        switch (key) {
+        case 'H':
+                options.hypervisor = value;
+                return 0;
+        case 'a':
+                options.admin_group = value;
+                return 0;
+        case 'v':
+                options.verifier_group = value;
+                return 0;
+        case ARGP_KEY_ARG:
+                argp_usage(state);
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+static void parse_options(int argc, char **argv)
+{
+        static const struct argp_child children[] = {{&config_argp, 0, "Folders:", 10}, {0}};
+        static const struct argp argp = {
+                .options = argp_options,
+                .parser = parse_option,
+                .doc = "The daemon to which everybody speaks: checks access, owns the life of the "
+                       "VMs.",
+                .children = children,
+        };
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, NULL))
+                _exit(2);
+        if (!strcmp(options.hypervisor, "xen"))
+                fatal("hypervisor xen: not in this version; --hypervisor sim simulates one");
+        if (strcmp(options.hypervisor, "sim"))
+                fatal("hypervisor %s: there is xen and sim", options.hypervisor);
+}
+
+static gid_t group_of(const char *name)
+{
+        const struct group *g = name ? getgrnam(name) : NULL;
+
+        if (name && !g)
+                fatal("there is no group %s", name);
+        return g ? g->gr_gid : (gid_t)-1;
+}
+
+/* --- openings ---------------------------------------------------------------------------- */
+
+/* Made by root, used by the daemon's user. */
+static int open_folder(const char *path)
+{
+        const struct passwd *user = getuid() ? NULL : getpwnam(USER_CM);
+        int dir;
+
+        if (state_folder(path, &dir))
+                fatal("%s: %s %s", path, status_sentence(error_last()->status),
+                      error_last()->found);
+        if (user && fchown(dir, user->pw_uid, user->pw_gid))
+                fatal("%s: cannot be given to %s: %s", path, USER_CM, strerror(errno));
+        return dir;
+}
+
+static int open_state(char sim[CONFIG_PATH])
+{
+        char own[CONFIG_PATH], vms[CONFIG_PATH];
+        int dir;
+
+        dir = open_folder(config_path(own, config.state, "compartment-mgr"));
+        if (state_lock(dir))
+                fatal("%s: another compartment-mgr uses it", own);
+        close(open_folder(config_path(sim, own, "sim")));
+        return open_folder(config_path(vms, own, "vms"));
+}
+
+static struct worker *start_worker(const char *name, const char *const *args, const char *user)
+{
+        char path[CONFIG_PATH];
+        struct worker *w;
+
+        config_path(path, config.libexec, name);
+        if (worker_start(path, args, user, &w)) {
+                log_error("starting a worker");
+                fatal("%s does not start", path);
+        }
+        return w;
+}
+
+/* libxl needs root; the simulation needs its folder alone. */
+static void start_workers(const char *sim)
+{
+        char descriptors[CONFIG_PATH];
+        const char *xml[] = {config_path(descriptors, config.share, "descriptors"), NULL};
+        const char *domain[] = {"--hypervisor", options.hypervisor, sim, NULL};
+        static const char *const parse[] = {"--config", NULL};
+
+        workers.xml = start_worker("xml_worker", xml, USER_WORKER);
+        workers.config = start_worker("domain_worker", parse, USER_WORKER);
+        workers.domain = start_worker("domain_worker", domain, USER_CM);
+}
+
+static void hold_signals(void)
+{
+        sigset_t set;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGINT);
+        pthread_sigmask(SIG_BLOCK, &set, NULL);
+        signal(SIGPIPE, SIG_IGN);
+}
+
+static int serve(int listener)
+{
+        const struct server_options server = {
+                .handlers = requests_handlers,
+                .handlers_count = requests_handlers_count,
+                .roles = access_roles,
+                .requests_most = REQUESTS_MOST,
+                .connections_most = CONNECTIONS_MOST,
+                .frame_most = FRAME_MOST,
+                .listener = listener,
+        };
+        const int watch[] = {worker_hangup_fd(workers.xml), worker_hangup_fd(workers.config),
+                             worker_hangup_fd(workers.domain)};
+        int r = server_run(&server, watch, sizeof watch / sizeof *watch);
+
+        worker_stop(workers.xml);
+        worker_stop(workers.config);
+        worker_stop(workers.domain);
+        return r;
+}
+
+int main(int argc, char **argv)
+{
+        static const struct sandbox sandbox = {.profile = SANDBOX_DAEMON, .files = FILES};
+        char path[CONFIG_PATH], sim[CONFIG_PATH];
+        int vms, listener;
+
+        process_harden();
+        log_open("compartment-mgr");
+        config_init();
+        parse_options(argc, argv);
+        access_setup(getuid(), group_of(options.admin_group), group_of(options.verifier_group));
+        vms = open_state(sim);
+        if (server_listen(config_path(path, config.run, SOCKET_CM), 0666, &listener)) {
+                log_error("opening the door");
+                return 3;
+        }
+        start_workers(sim);
+        state_setup(user_drop(USER_CM, NULL), options.hypervisor);
+        hold_signals();
+        sandbox_enter(&sandbox);
+        if (compartments_open(vms, !strcmp(options.hypervisor, "sim"), requests_vm_changed)) {
+                log_error("reading the VMs' definitions");
+                return 3;
+        }
+        recover();
+        return serve(listener);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps that several stories share; each asks one neighbour. */
+#include "compartment-mgr/operation.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/workers.h"
+
+#include <unistd.h>
+
+static enum status ask_sealed(struct operation *o)
+{
+        struct im_sealed_req q = {.vm = o->vm->uuid};
+
+        return peer_call(PEER_IM, MESSAGE_im_sealed, &q, &o->sealed, o->arena, PEER_SHORT);
+}
+
+static enum status settle_disks(struct operation *o)
+{
+        struct svdm_settle_req q = {.vm = o->vm->uuid, .generation = o->sealed.generation};
+        struct svdm_settle_rep p;
+
+        return operation_svdm(o, MESSAGE_svdm_settle, &q, &p, PEER_SHORT);
+}
+
+enum status operation_settle(struct operation *o)
+{
+        enum status s = ask_sealed(o);
+
+        if (!s)
+                s = settle_disks(o);
+        if (!s)
+                s = compartment_set_generation(o->compartment, o->sealed.generation);
+        return s;
+}
+
+/* What a crash left mapped: the VM does not run, so nobody uses it. */
+static enum status release_devices(struct operation *o)
+{
+        struct svdm_release_req q = {.vm = o->vm->uuid};
+        struct svdm_release_rep p;
+
+        return operation_svdm(o, MESSAGE_svdm_release, &q, &p, PEER_SHORT);
+}
+
+enum status operation_begin(struct operation *o, struct arena *a, struct compartment *c)
+{
+        enum status s;
+
+        o->arena = a;
+        o->compartment = c;
+        o->vm = compartment_definition(c);
+        s = peer_connect(PEER_SVDM, PEER_PATIENCE, &o->svdm);
+        if (!s)
+                s = release_devices(o);
+        return s ? s : operation_settle(o);
+}
+
+enum status operation_svdm(struct operation *o, enum message_number number, const void *request,
+                           void *reply, int deadline_ms)
+{
+        return peer_ask(o->svdm, number, request, reply, o->arena, deadline_ms);
+}
+
+enum status operation_open_disks(struct operation *o)
+{
+        struct svdm_open_req q = {.vm = o->vm->uuid};
+
+        q.disks.items = o->vm->disks.items;
+        q.disks.count = o->vm->disks.count;
+        return operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_SHORT);
+}
+
+enum status operation_open_target(void *svdm, const char *path, struct arena *a,
+                                  struct open_disk *disk_out)
+{
+        struct svdm_open_target_req q = {.path = path};
+        struct svdm_open_target_rep p;
+        enum status s = peer_ask(*(int *)svdm, MESSAGE_svdm_open_target, &q, &p, a, PEER_SHORT);
+
+        if (!s)
+                *disk_out = p.disk;
+        return s;
+}
+
+enum status operation_open_targets(struct operation *o, const struct descriptor *d,
+                                   const struct open_disk *disks, size_t count)
+{
+        return targets_open(&o->targets, d, disks, count, operation_open_target, &o->svdm,
+                            o->arena);
+}
+
+struct digest operation_config(const struct operation *o)
+{
+        return digest_of(HASH_SHA256, o->vm->config.data, o->vm->config.len);
+}
+
+enum status operation_unseal(struct operation *o, int secret)
+{
+        struct im_unseal_req q = {.vm = o->vm->uuid, .config = operation_config(o)};
+        struct im_unseal_rep p;
+
+        q.disks.items = o->open.disks.items;
+        q.disks.count = o->open.disks.count;
+        q.targets.items = o->targets.items;
+        q.targets.count = o->targets.count;
+        q.secret = secret;
+        return peer_call(PEER_IM, MESSAGE_im_unseal, &q, &p, o->arena, PEER_LONG);
+}
+
+void operation_end(struct operation *o)
+{
+        targets_clear(&o->targets);
+        open_disks_close(o->open.disks.items, o->open.disks.count);
+        o->open.disks.count = 0;
+        if (o->svdm >= 0)
+                close(o->svdm);
+        o->svdm = -1;
+}
+
+enum status operation_descriptor(struct bytes text, uint8_t kind, struct arena *a,
+                                 struct descriptor *descriptor_out)
+{
+        static const char *const kinds[] = {"an unknown kind", "an attestation descriptor",
+                                            "a sealing descriptor"};
+        struct xml_descriptor_req q = {.text = text, .alg = HASH_SHA256};
+        struct xml_descriptor_rep p;
+        enum status s = worker_call(workers.xml, XML_DEADLINE, MESSAGE_xml_descriptor, &q, &p, a);
+
+        if (s)
+                return s;
+        if (p.descriptor.kind != kind)
+                return FAIL(ST_INVALID, .subject = "descriptor", .expected = kinds[kind],
+                            .found = kinds[p.descriptor.kind <= 2 ? p.descriptor.kind : 0],
+                            .remedy = "bulkhead-descriptor(5) shows both kinds");
+        *descriptor_out = p.descriptor;
+        return ST_DONE;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the stories of start, seal and stop share: one operation on one VM with its present seal,
+ * its one connection to svdm, and the disks and targets that are open. The connection's end makes
+ * svdm undo what was not kept or settled.
+ */
+#ifndef BULKHEAD_COMPARTMENT_MGR_OPERATION_H
+#define BULKHEAD_COMPARTMENT_MGR_OPERATION_H
+
+#include "compartment-mgr/compartment.h"
+#include "compartment-mgr/targets.h"
+
+struct operation {
+        struct arena *arena;
+        struct compartment *compartment;
+        const struct vm_definition *vm;
+        int svdm;
+        struct im_sealed_rep sealed; /* what integrity-mgr has committed to */
+        struct svdm_open_rep open;
+        struct targets targets;
+};
+#define OPERATION_NONE                                                                             \
+        {                                                                                          \
+                .svdm = -1                                                                         \
+        }
+
+/* For a VM that does not run: learns its present seal, and clears up what a crash may have left of
+ * its devices and between its seal and its disks. */
+enum status operation_begin(struct operation *o, struct arena *a, struct compartment *c);
+/* Opens the VM's disks by descriptor. */
+enum status operation_open_disks(struct operation *o);
+/* Opens that descriptor's targets, those among disks being those disks. */
+enum status operation_open_targets(struct operation *o, const struct descriptor *d,
+                                   const struct open_disk *disks, size_t count);
+/* Has the disks measured and the secret of the present seal written into secret. */
+enum status operation_unseal(struct operation *o, int secret);
+struct digest operation_config(const struct operation *o);
+/* Asks svdm on the operation's connection. */
+enum status operation_svdm(struct operation *o, enum message_number number, const void *request,
+                           void *reply, int deadline_ms);
+/* Asks integrity-mgr again which seal is the present one, brings the disks and the definition to
+ * it. */
+enum status operation_settle(struct operation *o);
+/* Closes everything; the thread's error stays what it was. May be called again. */
+void operation_end(struct operation *o);
+
+/* targets_open()'s opener over a connection to svdm. */
+enum status operation_open_target(void *svdm, const char *path, struct arena *a,
+                                  struct open_disk *disk_out);
+/* Descriptor text to struct, by the XML worker; kind: 1 attestation, 2 sealing, or refused. */
+enum status operation_descriptor(struct bytes text, uint8_t kind, struct arena *a,
+                                 struct descriptor *descriptor_out);
+
+#endif

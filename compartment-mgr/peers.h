@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections to integrity-mgr and svdm. Either may be restarting: connecting is tried again for a
+ * few seconds. A request that broke off half-way is never sent again from here.
+ */
+#ifndef BULKHEAD_COMPARTMENT_MGR_PEERS_H
+#define BULKHEAD_COMPARTMENT_MGR_PEERS_H
+
+#include "lib/channel.h"
+
+enum peer { PEER_IM, PEER_SVDM };
+
+enum {
+        PEER_PATIENCE = 5000,         /* ms to be connected in */
+        PEER_GLANCE = 300,            /* for status, which does not wait */
+        PEER_SHORT = 120 * 1000,      /* for requests without measuring; slow TPMs included */
+        PEER_LONG = 12 * 3600 * 1000, /* for requests that may read whole disks */
+};
+
+/* ST_UNREACHABLE with the daemon's name. */
+enum status peer_connect(enum peer peer, int patience_ms, int *fd_out);
+/* One request on a connection that is there. */
+enum status peer_ask(int fd, enum message_number number, const void *request, void *reply,
+                     struct arena *a, int deadline_ms);
+/* One request on a connection of its own. */
+enum status peer_call(enum peer peer, enum message_number number, const void *request, void *reply,
+                      struct arena *a, int deadline_ms);
+
+#endif

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is asked at the door, one thin handler a message: access has been checked by role (the
+ * message table), here by VM; then a story or a neighbour. Errors pass access_reply() on the way
+ * out.
+ */
+#include "compartment-mgr/requests.h"
+#include "compartment-mgr/access.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/stories.h"
+#include "compartment-mgr/workers.h"
+#include "lib/log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CM_MSG(number, name, who, asked, answered)                                                 \
+        static enum status on_##name(struct request *, const struct name##_req *,                  \
+                                     struct name##_rep *);                                         \
+        static enum status call_##name(struct request *r, const void *q, void *p)                  \
+        {                                                                                          \
+                return access_reply(r->principal, on_##name(r, q, p));                             \
+        }
+#include "bulkhead/messages.def"
+
+const struct handler requests_handlers[] = {
+#define CM_MSG HANDLER_ENTRY
+#include "bulkhead/messages.def"
+};
+const size_t requests_handlers_count = sizeof requests_handlers / sizeof *requests_handlers;
+
+/* --- the host ---------------------------------------------------------------------------- */
+
+static enum status on_status(struct request *r, const struct status_req *q, struct status_rep *p)
+{
+        struct facts facts;
+
+        (void)q;
+        state_facts(r->arena, &facts);
+        p->facts.items = facts.items;
+        p->facts.count = facts.count;
+        return ST_DONE;
+}
+
+static enum status on_host_setup(struct request *r, const struct host_setup_req *q,
+                                 struct host_setup_rep *p)
+{
+        struct im_setup_req ask = {.passphrase = q->passphrase, .site_public = q->site_public};
+        struct im_setup_rep answer;
+        enum status s = peer_call(PEER_IM, MESSAGE_im_setup, &ask, &answer, r->arena, PEER_SHORT);
+
+        if (!s)
+                p->trust = answer.trust;
+        return s;
+}
+
+static enum status on_host_approval(struct request *r, const struct host_approval_req *q,
+                                    struct host_approval_rep *p)
+{
+        struct im_approval_req ask = {};
+        struct im_approval_rep answer;
+        enum status s;
+
+        ask.future.items = q->future.items;
+        ask.future.count = q->future.count;
+        s = peer_call(PEER_IM, MESSAGE_im_approval, &ask, &answer, r->arena, PEER_SHORT);
+        if (s)
+                return s;
+        p->pcrs.items = answer.pcrs.items;
+        p->pcrs.count = answer.pcrs.count;
+        p->epoch = answer.epoch;
+        p->to_sign = answer.to_sign;
+        return ST_DONE;
+}
+
+static enum status on_host_approve(struct request *r, const struct host_approve_req *q,
+                                   struct host_approve_rep *p)
+{
+        struct im_approve_req ask = {
+                .epoch = q->epoch, .passphrase = q->passphrase, .signature = q->signature};
+        struct im_approve_rep answer;
+
+        (void)p;
+        ask.pcrs.items = q->pcrs.items;
+        ask.pcrs.count = q->pcrs.count;
+        return peer_call(PEER_IM, MESSAGE_im_approve, &ask, &answer, r->arena, PEER_SHORT);
+}
+
+static enum status on_trust(struct request *r, const struct trust_req *q, struct trust_rep *p)
+{
+        struct im_trust_req ask = {};
+        struct im_trust_rep answer;
+        enum status s = peer_call(PEER_IM, MESSAGE_im_trust, &ask, &answer, r->arena, PEER_SHORT);
+
+        (void)q;
+        if (!s)
+                p->trust = answer.trust;
+        return s;
+}
+
+static enum status on_attest(struct request *r, const struct attest_req *q, struct attest_rep *p)
+{
+        return attest(r, q, p);
+}
+
+/* --- VMs --------------------------------------------------------------------------------- */
+
+static const char *owner_name(struct request *r, const char *given)
+{
+        if (*given)
+                return given;
+        return r->principal->uid ? arena_print(r->arena, "uid:%u", r->principal->uid) : "root";
+}
+
+static enum status on_vm_define(struct request *r, const struct vm_define_req *q,
+                                struct vm_define_rep *p)
+{
+        struct domain_config_req ask = {.xl_cfg = q->config};
+        struct domain_config_rep c;
+        struct vm_definition d = {.last_refusal = ""};
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_config, &ask,
+                                    &c, r->arena);
+
+        if (s)
+                return s;
+        d.uuid = c.uuid;
+        d.name = c.name;
+        d.owner = owner_name(r, q->owner);
+        d.owner_uid = *q->owner ? q->owner_uid : r->principal->uid;
+        d.config = c.json;
+        d.disks.items = c.disks.items;
+        d.disks.count = c.disks.count;
+        return compartment_define(&d, r->arena, &p->vm);
+}
+
+/* Ours is perhaps the only key of an encrypted disk. */
+static enum status may_forget(const struct vm_definition *vm, bool forget_key)
+{
+        if (forget_key || !vm->generation)
+                return ST_DONE;
+        for (size_t i = 0; i < vm->disks.count; i++)
+                if (!strcmp(vm->disks.items[i].kind, "crypt"))
+                        return FAIL(ST_REFUSED, .subject = FMT("VM %s", vm->name),
+                                    .found = "a sealed VM with an encrypted disk, whose key would "
+                                             "be gone",
+                                    .remedy =
+                                            FMT("bulkhead vm undefine --forget-key %s", vm->name));
+        return ST_DONE;
+}
+
+static enum status forget_seal(struct request *r, struct compartment *c)
+{
+        struct im_sealed_req ask = {.vm = compartment_definition(c)->uuid};
+        struct im_sealed_rep sealed;
+        struct im_forget_req forget = {.vm = ask.vm};
+        struct im_forget_rep forgotten;
+        enum status s = peer_call(PEER_IM, MESSAGE_im_sealed, &ask, &sealed, r->arena, PEER_SHORT);
+
+        if (s || !sealed.generation)
+                return s;
+        return peer_call(PEER_IM, MESSAGE_im_forget, &forget, &forgotten, r->arena, PEER_SHORT);
+}
+
+static enum status on_vm_undefine(struct request *r, const struct vm_undefine_req *q,
+                                  struct vm_undefine_rep *p)
+{
+        struct compartment *c;
+        enum status s = compartment_claim(q->vm, "undefine", &c);
+
+        (void)p;
+        if (s)
+                return s;
+        s = compartment_must_be(c, VM_STOPPED, FMT("bulkhead vm stop %s", q->vm));
+        if (!s)
+                s = may_forget(compartment_definition(c), q->forget_key);
+        if (!s)
+                s = forget_seal(r, c);
+        if (!s)
+                return compartment_undefine(c);
+        compartment_release(c);
+        return s;
+}
+
+static enum status on_vm_list(struct request *r, const struct vm_list_req *q, struct vm_list_rep *p)
+{
+        struct vm_definition *definitions;
+        size_t count;
+        enum status s = compartments_list(r->arena, &definitions, &p->vms.items, &count);
+
+        (void)q;
+        for (size_t i = 0; i < count && !s; i++)
+                if (access_sees_vm(r->principal, definitions[i].owner_uid))
+                        p->vms.items[p->vms.count++] = p->vms.items[i];
+        return s;
+}
+
+static enum status on_vm_show(struct request *r, const struct vm_show_req *q, struct vm_show_rep *p)
+{
+        struct im_sealed_req ask;
+        struct im_sealed_rep sealed;
+        struct vm_definition d;
+        enum status s = compartment_find(q->vm, r->arena, &d, &p->vm);
+
+        if (s)
+                return s;
+        if (!access_sees_vm(r->principal, d.owner_uid)) /* as if it were not there */
+                return FAIL(ST_NOT_FOUND, .subject = FMT("VM %s", q->vm),
+                            .remedy = "`bulkhead vm list` shows what is defined");
+        p->config = d.config;
+        p->disks.items = d.disks.items;
+        p->disks.count = d.disks.count;
+        if (!d.generation)
+                return ST_DONE;
+        ask.vm = d.uuid;
+        s = peer_call(PEER_IM, MESSAGE_im_sealed, &ask, &sealed, r->arena, PEER_SHORT);
+        if (!s)
+                p->descriptor = sealed.descriptor.canonical;
+        return s;
+}
+
+static enum status on_vm_seal(struct request *r, const struct vm_seal_req *q, struct vm_seal_rep *p)
+{
+        struct compartment *c;
+        enum status s = compartment_claim(q->vm, "seal", &c);
+
+        if (s)
+                return s;
+        s = compartment_must_be(c, VM_STOPPED, FMT("bulkhead vm stop %s", q->vm));
+        if (!s)
+                s = seal(r->arena, c, q->descriptor, q->format, q->passphrase);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
+}
+
+static enum status on_vm_start(struct request *r, const struct vm_start_req *q,
+                               struct vm_start_rep *p)
+{
+        struct compartment *c;
+        enum status s = compartment_claim(q->vm, "start", &c);
+
+        if (s)
+                return s;
+        s = compartment_must_be(c, VM_STOPPED, FMT("bulkhead vm show %s", q->vm));
+        if (!s)
+                s = start(r->arena, c);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
+}
+
+static enum status on_vm_stop(struct request *r, const struct vm_stop_req *q, struct vm_stop_rep *p)
+{
+        struct compartment *c;
+        enum status s = compartment_claim(q->vm, "stop", &c);
+
+        if (s)
+                return s;
+        s = compartment_must_be(c, VM_RUNNING, FMT("bulkhead vm show %s", q->vm));
+        if (!s)
+                s = stop(r->arena, c);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
+}
+
+/* In any state: this also clears away a domain that nobody knows of. */
+static enum status on_vm_destroy(struct request *r, const struct vm_destroy_req *q,
+                                 struct vm_destroy_rep *p)
+{
+        struct compartment *c;
+        enum status s = compartment_claim(q->vm, "destroy", &c);
+
+        if (s)
+                return s;
+        s = stop_at_once(r->arena, c);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
+}
+
+/* --- events ------------------------------------------------------------------------------ */
+
+static enum status on_watch(struct request *r, const struct watch_req *q, struct watch_rep *p)
+{
+        (void)q;
+        (void)p;
+        server_watch(r);
+        return ST_DONE;
+}
+
+void requests_vm_changed(const char *vm, const char *state, const char *why)
+{
+        struct vm_changed_event e = {.vm = vm, .state = state, .why = why};
+
+        log_info("VM %s: %s%s%s", vm, state, *why ? ": " : "", why);
+        server_tell(MESSAGE_vm_changed, &e);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dispatch table of the door, made from the message table. */
+#ifndef BULKHEAD_COMPARTMENT_MGR_REQUESTS_H
+#define BULKHEAD_COMPARTMENT_MGR_REQUESTS_H
+
+#include "lib/server.h"
+
+extern const struct handler requests_handlers[];
+extern const size_t requests_handlers_count;
+
+/* Tells those who watch; for compartments_open(). */
+void requests_vm_changed(const char *vm, const char *state, const char *why);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The story of a seal (OpenTC D05.4, 3.5.2). Comes here from vm_seal with the VM claimed and
+ * stopped. The new LUKS2 headers are made in memory, journalled, and reach the disks only after
+ * integrity-mgr has committed to the generation that they belong to: a crash before that leaves the
+ * disks as they were, a crash after it is completed by the next settling.
+ */
+#include "compartment-mgr/operation.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/stories.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { AUTHORITY_NONE, AUTHORITY_PASSPHRASE, AUTHORITY_SECRET }; /* svdm_prepare */
+
+/* The present secret, for those who may change the disks: it comes out as at a start. */
+static enum status present_secret(struct operation *o, int *secret_out)
+{
+        int ends[2];
+        enum status s;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
+        s = operation_open_targets(o, &o->sealed.descriptor, o->open.disks.items,
+                                   o->open.disks.count);
+        if (!s)
+                s = operation_unseal(o, ends[1]);
+        close(ends[1]);
+        if (s)
+                close(ends[0]);
+        else
+                *secret_out = ends[0];
+        return s;
+}
+
+static enum status prepare(struct operation *o, bool format, int passphrase,
+                           struct svdm_prepare_rep *prepared_out)
+{
+        struct svdm_prepare_req q = {.format = format, .authority = passphrase};
+        int secret = -1;
+        enum status s = ST_DONE;
+
+        if (!format && passphrase >= 0) {
+                q.authority_kind = AUTHORITY_PASSPHRASE;
+        } else if (!format && o->sealed.generation) {
+                q.authority_kind = AUTHORITY_SECRET;
+                s = present_secret(o, &secret);
+                q.authority = secret;
+        } else {
+                q.authority_kind = AUTHORITY_NONE;
+                q.authority = -1;
+        }
+        if (!s)
+                s = operation_svdm(o, MESSAGE_svdm_prepare, &q, prepared_out, PEER_SHORT);
+        if (secret >= 0)
+                close(secret);
+        return s;
+}
+
+static enum status stage(struct operation *o, uint64_t generation)
+{
+        struct svdm_stage_req q = {.generation = generation};
+        struct svdm_stage_rep p;
+
+        return operation_svdm(o, MESSAGE_svdm_stage, &q, &p, PEER_SHORT);
+}
+
+/* Measured as they will be: through the new headers. */
+static enum status commit(struct operation *o, const struct descriptor *d, uint64_t generation,
+                          const struct svdm_prepare_rep *prepared)
+{
+        struct im_seal_req q = {.vm = o->vm->uuid,
+                                .generation = generation,
+                                .descriptor = *d,
+                                .config = operation_config(o),
+                                .secret = prepared->secret};
+        struct im_seal_rep p;
+
+        q.disks.items = prepared->disks.items;
+        q.disks.count = prepared->disks.count;
+        q.targets.items = o->targets.items;
+        q.targets.count = o->targets.count;
+        return peer_call(PEER_IM, MESSAGE_im_seal, &q, &p, o->arena, PEER_LONG);
+}
+
+/* Whatever became of the commit, even if its answer was lost: integrity-mgr knows, and the disks
+ * follow it. What was refused before stays the error. */
+static enum status follow(struct operation *o, enum status s, uint64_t generation)
+{
+        struct error why = *error_last();
+        enum status settled = operation_settle(o);
+
+        if (!settled && o->sealed.generation == generation)
+                return ST_DONE;
+        if (s)
+                error_keep(&why);
+        else if (!settled)
+                return FAIL(ST_INTERNAL, .subject = FMT("VM %s", o->vm->name),
+                            .found = "a seal that was not committed");
+        return s ? s : settled;
+}
+
+enum status seal(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
+                 int passphrase)
+{
+        struct operation o = OPERATION_NONE;
+        struct svdm_prepare_rep prepared = {.secret = -1};
+        struct descriptor d;
+        uint64_t generation;
+        enum status s;
+
+        compartment_set_state(c, VM_SEALING, "");
+        s = operation_descriptor(descriptor, 2, a, &d);
+        if (s)
+                goto out;
+        s = operation_begin(&o, a, c);
+        if (s)
+                goto out;
+        generation = o.sealed.generation + 1;
+        s = operation_open_disks(&o);
+        if (s)
+                goto out;
+        s = prepare(&o, format, passphrase, &prepared);
+        if (s)
+                goto out;
+        s = operation_open_targets(&o, &d, prepared.disks.items, prepared.disks.count);
+        if (s)
+                goto out;
+        s = stage(&o, generation);
+        if (s)
+                goto out;
+        s = commit(&o, &d, generation, &prepared);
+        s = follow(&o, s, generation);
+out:
+        open_disks_close(prepared.disks.items, prepared.disks.count);
+        if (prepared.secret >= 0)
+                close(prepared.secret);
+        operation_end(&o);
+        compartment_set_refusal(c, s);
+        compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : "sealed");
+        return s;
+}

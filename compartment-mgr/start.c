@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The story of a start (OpenTC D05.4, figure 3.9). Comes here from vm_start with the VM claimed;
+ * asks integrity-mgr, svdm and the domain worker, and holds open disks and the end of a pipe into
+ * which a secret goes that it never reads.
+ */
+#include "compartment-mgr/operation.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/stories.h"
+#include "compartment-mgr/workers.h"
+#include "lib/log.h"
+
+#include <unistd.h>
+
+static enum status must_be_sealed(const struct operation *o)
+{
+        if (o->sealed.generation)
+                return ST_DONE;
+        return FAIL(ST_WRONG_STATE, .subject = FMT("VM %s", o->vm->name), .expected = "sealed",
+                    .found = "not sealed",
+                    .remedy = FMT("bulkhead vm seal %s DESCRIPTOR.xml", o->vm->name));
+}
+
+/* The secret goes from the TPM worker to the device worker; here passes the pipe's end alone. */
+static enum status unseal(struct operation *o)
+{
+        struct svdm_key_pipe_req q = {};
+        struct svdm_key_pipe_rep p = {.secret = -1};
+        enum status s = operation_svdm(o, MESSAGE_svdm_key_pipe, &q, &p, PEER_SHORT);
+
+        if (s)
+                return s;
+        s = operation_unseal(o, p.secret);
+        close(p.secret);
+        return s;
+}
+
+static enum status unlock(struct operation *o, struct svdm_unlock_rep *devices_out)
+{
+        struct svdm_unlock_req q = {};
+
+        return operation_svdm(o, MESSAGE_svdm_unlock, &q, devices_out, PEER_SHORT);
+}
+
+static enum status build_paused(struct operation *o, const struct svdm_unlock_rep *devices)
+{
+        struct domain_create_req q = {
+                .uuid = o->vm->uuid, .name = o->vm->name, .json = o->vm->config};
+        struct domain_create_rep p;
+
+        q.devices.items = devices->devices.items;
+        q.devices.count = devices->devices.count;
+        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_create, &q, &p,
+                           o->arena);
+}
+
+static enum status check(struct operation *o)
+{
+        struct svdm_check_req q = {};
+        struct svdm_check_rep p;
+
+        return operation_svdm(o, MESSAGE_svdm_check, &q, &p, PEER_SHORT);
+}
+
+static enum status keep(struct operation *o)
+{
+        struct svdm_keep_req q = {};
+        struct svdm_keep_rep p;
+
+        return operation_svdm(o, MESSAGE_svdm_keep, &q, &p, PEER_SHORT);
+}
+
+static enum status unpause(struct operation *o)
+{
+        struct domain_unpause_req q = {.uuid = o->vm->uuid, .json = o->vm->config};
+        struct domain_unpause_rep p;
+
+        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_unpause, &q, &p,
+                           o->arena);
+}
+
+/* In reverse; what the connection to svdm has not kept goes when it closes. */
+static void undo(struct operation *o, bool built, bool kept)
+{
+        struct error why = *error_last();
+        struct domain_destroy_req destroy = {.uuid = o->vm->uuid};
+        struct domain_destroy_rep destroyed;
+        struct svdm_release_req release = {.vm = o->vm->uuid};
+        struct svdm_release_rep released;
+
+        if (built && worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &destroy,
+                                 &destroyed, o->arena))
+                log_error("destroying a domain whose start was refused");
+        if (kept && operation_svdm(o, MESSAGE_svdm_release, &release, &released, PEER_SHORT))
+                log_error("giving back the devices of a VM whose start was refused");
+        error_keep(&why);
+}
+
+enum status start(struct arena *a, struct compartment *c)
+{
+        struct operation o = OPERATION_NONE;
+        struct svdm_unlock_rep devices = {0};
+        bool built = false, kept = false;
+        enum status s;
+
+        compartment_set_state(c, VM_STARTING, "");
+        s = operation_begin(&o, a, c);
+        if (s)
+                goto out;
+        s = must_be_sealed(&o);
+        if (s)
+                goto out;
+        s = operation_open_disks(&o);
+        if (s)
+                goto out;
+        s = operation_open_targets(&o, &o.sealed.descriptor, o.open.disks.items,
+                                   o.open.disks.count);
+        if (s)
+                goto out;
+        s = unseal(&o); /* measures and judges first */
+        if (s)
+                goto out;
+        s = unlock(&o, &devices);
+        if (s)
+                goto out;
+        built = true; /* also half-built, should the worker die */
+        s = build_paused(&o, &devices);
+        if (s)
+                goto out;
+        s = check(&o); /* after building: nothing is opened by name any more */
+        if (s)
+                goto out;
+        s = keep(&o); /* before running: if we die here, no running guest loses its disks */
+        if (s)
+                goto out;
+        kept = true;
+        s = unpause(&o);
+out:
+        if (s)
+                undo(&o, built && s != ST_EXISTS, kept);
+        operation_end(&o);
+        compartment_set_refusal(c, s);
+        compartment_set_state(c, s ? VM_STOPPED : VM_RUNNING, s ? status_sentence(s) : "");
+        return s;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * getCurrentState(): gathers what this host is and runs, from here and from the two other daemons.
+ * A daemon that does not answer is a warning among the facts, not a failure.
+ */
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/stories.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { FACTS_MOST = 256, PLAIN = 0, NOTE = 1, WARNING = 2 };
+
+static bool users_are_own;
+static const char *hypervisor_name;
+
+void state_setup(bool own_users, const char *hypervisor)
+{
+        users_are_own = own_users;
+        hypervisor_name = hypervisor;
+}
+
+static void add(struct facts *f, const char *area, const char *name, const char *value,
+                uint8_t level)
+{
+        if (f->count < f->room)
+                f->items[f->count++] = (struct fact){area, name, value, level};
+}
+
+static void add_own(struct arena *a, struct facts *f)
+{
+        size_t running, count = compartments_count(&running);
+
+        add(f, "host", "version", BULKHEAD_VERSION, PLAIN);
+        if (users_are_own)
+                add(f, "host", "users", "each daemon has its own", PLAIN);
+        else
+                add(f, "host", "users",
+                    arena_print(a,
+                                "all daemons run as uid %u: not started as root, so they are "
+                                "not kept apart",
+                                (unsigned)getuid()),
+                    WARNING);
+        if (!strcmp(hypervisor_name, "sim"))
+                add(f, "hypervisor", "kind", "simulated: VMs are records, nothing is run", WARNING);
+        else
+                add(f, "hypervisor", "kind", hypervisor_name, PLAIN);
+        add(f, "vm", "defined", arena_print(a, "%zu", count), PLAIN);
+        add(f, "vm", "running",
+            arena_print(a, "%zu%s", running, strcmp(hypervisor_name, "sim") ? "" : " (simulated)"),
+            PLAIN);
+}
+
+/* Measured is only what firmware measured before it ran; this version boots no such image. */
+static void add_tcb(struct facts *f)
+{
+        static const char *const parts[] = {"hypervisor", "Dom0 kernel and initramfs",
+                                            "Dom0 root file system, with daemons and plug-ins"};
+
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+                add(f, "tcb", parts[i],
+                    "not measured: this host does not boot a unified Xen image with a dm-verity "
+                    "root",
+                    WARNING);
+}
+
+static void add_all(struct facts *f, const struct fact *items, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                add(f, items[i].area, items[i].name, items[i].value, items[i].level);
+}
+
+static void add_peer(struct facts *f, struct arena *a, enum peer peer, const char *name)
+{
+        struct im_status_req im_q = {};
+        struct svdm_status_req svdm_q = {};
+        struct im_status_rep im = {0};
+        struct svdm_status_rep svdm = {0};
+        int fd = -1;
+        enum status s = peer_connect(peer, PEER_GLANCE, &fd);
+
+        if (!s && peer == PEER_IM)
+                s = peer_ask(fd, MESSAGE_im_status, &im_q, &im, a, 10 * 1000);
+        else if (!s)
+                s = peer_ask(fd, MESSAGE_svdm_status, &svdm_q, &svdm, a, 10 * 1000);
+        if (fd >= 0)
+                close(fd);
+        if (s) {
+                const struct error *e = error_last();
+
+                add(f, "host", name,
+                    arena_print(a, "%s%s%s", status_sentence(s), e->found[0] ? ": " : "", e->found),
+                    WARNING);
+                return;
+        }
+        add(f, "host", name, "answers", PLAIN);
+        add_all(f, im.facts.items, im.facts.count);
+        add_all(f, svdm.facts.items, svdm.facts.count);
+}
+
+void state_facts(struct arena *a, struct facts *facts_out)
+{
+        facts_out->items = arena_get_many(a, FACTS_MOST, sizeof *facts_out->items);
+        facts_out->count = 0;
+        facts_out->room = FACTS_MOST;
+        add_own(a, facts_out);
+        add_tcb(facts_out);
+        add_peer(facts_out, a, PEER_IM, "integrity-mgr");
+        add_peer(facts_out, a, PEER_SVDM, "svdm");
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stories of compartment-mgr, one file each: start.c, stop.c, seal.c, attest.c, recover.c,
+ * state.c. In each the order of the steps is the security argument, and a failure undoes what was
+ * done before. All take a compartment that the caller has claimed.
+ */
+#ifndef BULKHEAD_COMPARTMENT_MGR_STORIES_H
+#define BULKHEAD_COMPARTMENT_MGR_STORIES_H
+
+#include "compartment-mgr/compartment.h"
+#include "lib/server.h"
+
+/* Measure, judge, unseal, unlock, build paused, compare, run. Afterwards running, or stopped with
+ * nothing left behind. */
+enum status start(struct arena *a, struct compartment *c);
+
+/* Shuts the domain down and gives its devices back; re-seals what the guest changed if its
+ * descriptor says update="clean-stop". */
+enum status stop(struct arena *a, struct compartment *c);
+/* Ends the domain at once; never re-seals. */
+enum status stop_at_once(struct arena *a, struct compartment *c);
+
+/* Seals the VM's disks to what they, the host and the configuration are. passphrase: -1 or a pipe.
+ */
+enum status seal(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
+                 int passphrase);
+
+enum status attest(struct request *r, const struct attest_req *q, struct attest_rep *p);
+
+/* At the daemon's start: takes over the domains that run, ends those that were left half-built,
+ * settles the seals that a crash interrupted. What cannot be reached is logged and tried again
+ * before each operation. */
+void recover(void);
+
+/* getCurrentState() of OpenTC D05.4, 3.3: what runs here, and how far it can be believed. */
+struct facts {
+        struct fact *items;
+        size_t count, room;
+};
+void state_facts(struct arena *a, struct facts *facts_out);
+/* Before the drop of rights is over: whether the daemons have users of their own. */
+void state_setup(bool own_users, const char *hypervisor);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An xl.cfg (xl.cfg(5) of Xen 4.17, the subset of docs/xl-cfg.md) to the one stored form of a VM's
+ * configuration: JSON with sorted keys and no white space, in which every default is spelled out
+ * and UUID and MAC addresses are fixed. Its SHA-256 is what a seal binds, so the same input always
+ * gives the same bytes.
+ *
+ * What is not in the subset is refused by name. What is stored is only what was understood: a key
+ * that this reader and libxlutil see differently never reaches the result.
+ */
+#ifndef BULKHEAD_COMPARTMENT_MGR_XL_CONFIG_H
+#define BULKHEAD_COMPARTMENT_MGR_XL_CONFIG_H
+
+#include "lib/message.h"
+
+enum {
+        XL_CONFIG_MOST = 64 << 10, /* bytes of xl.cfg */
+        XL_CONFIG_DISKS = 32,
+        XL_CONFIG_VIFS = 16,
+        XL_CONFIG_RANDOM = 16 + 3 * XL_CONFIG_VIFS,
+};
+
+struct xl_config {
+        const char *name;
+        struct uuid uuid;
+        struct bytes json;
+        struct disk *disks;
+        size_t disks_count;
+};
+
+/* uuid: the VM's, which the text must not contradict; all zero: the text's, or else a new one.
+ * random: what a new UUID and new MAC addresses (00:16:3e:...) are made from. Results lie in the
+ * arena. ST_TOO_LARGE, ST_INVALID or ST_UNSUPPORTED, with the key as subject and a remedy. */
+enum status xl_config_read(struct arena *a, struct bytes text, const struct uuid *uuid,
+                           const uint8_t random[static XL_CONFIG_RANDOM],
+                           struct xl_config *config_out);
+
+#endif
