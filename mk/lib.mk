@@ -13,3 +13,7 @@ LIBS_worker_fixture = $(L_SSL) $(L_SEC) -lpthread
 TESTS += test_state_file
 OBJS_test_state_file := tests/unit/test_state_file $(LIB_MESSAGE)
 LIBS_test_state_file = $(L_CHECK) $(L_SSL)
+
+TESTS += test_server
+OBJS_test_server := tests/unit/test_server $(LIB_DAEMON)
+LIBS_test_server = $(L_CHECK) $(L_SSL) $(L_SEC)

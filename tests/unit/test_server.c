@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A door under attack: peers without rights, frames of every length, one byte at a time, floods,
+ * stalls, readers that never read. After each of them the next honest request is answered.
+ */
+#include "lib/channel.h"
+#include "lib/log.h"
+#include "lib/server.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CONNECTIONS = 40, FRAME_MOST = 100000 };
+
+static char path[64];
+static pid_t server;
+static struct arena *a;
+static unsigned roles_given;
+
+/* --- the server under test, in a process of its own --- */
+
+static enum status answer_status(struct request *r, const void *q, void *p)
+{
+        struct status_rep *reply = p;
+
+        (void)q;
+        reply->facts.items = arena_get_many(r->arena, 1, sizeof *reply->facts.items);
+        reply->facts.count = 1;
+        reply->facts.items[0] =
+                (struct fact){"test", "peer", arena_print(r->arena, "%u", r->principal->uid), 0};
+        return ST_DONE;
+}
+
+static enum status answer_vm_start(struct request *r, const void *q, void *p)
+{
+        const struct vm_start_req *request = q;
+
+        (void)r;
+        (void)p;
+        if (!strcmp(request->vm, "slow"))
+                usleep(300000);
+        if (!strcmp(request->vm, "bad"))
+                ((struct vm_start_rep *)p)->vm.name = "not a word";
+        else
+                ((struct vm_start_rep *)p)->vm.name = request->vm;
+        return strcmp(request->vm, "none") ? ST_DONE : ST_NOT_FOUND;
+}
+
+/* A megabyte, so that a peer that does not read fills its socket. */
+static enum status answer_trust(struct request *r, const void *q, void *p)
+{
+        (void)q;
+        ((struct trust_rep *)p)->trust = (struct bytes){arena_get(r->arena, 1 << 20), 1 << 20};
+        return ST_DONE;
+}
+
+static enum status answer_host_approve(struct request *r, const void *q, void *p)
+{
+        const struct host_approve_req *request = q;
+
+        (void)r;
+        (void)p;
+        return request->passphrase > 2 ? ST_DONE : ST_DENIED;
+}
+
+static enum status answer_watch(struct request *r, const void *q, void *p)
+{
+        (void)q;
+        (void)p;
+        server_watch(r);
+        return ST_DONE;
+}
+
+static enum status answer_vm_stop(struct request *r, const void *q, void *p)
+{
+        struct vm_changed_event e = {((const struct vm_stop_req *)q)->vm, "stopped", ""};
+
+        (void)r;
+        (void)p;
+        server_tell(MESSAGE_vm_changed, &e);
+        return ST_DONE;
+}
+
+static const struct handler handlers[] = {
+        {MESSAGE_status, answer_status}, {MESSAGE_vm_start, answer_vm_start},
+        {MESSAGE_trust, answer_trust},   {MESSAGE_host_approve, answer_host_approve},
+        {MESSAGE_watch, answer_watch},   {MESSAGE_vm_stop, answer_vm_stop},
+};
+
+static unsigned roles(const struct principal *p, const gid_t *groups, size_t count)
+{
+        (void)p;
+        (void)groups;
+        (void)count;
+        return roles_given;
+}
+
+static void start_server(unsigned give)
+{
+        struct server_options o = {.path = path,
+                                   .handlers = handlers,
+                                   .handlers_count = sizeof handlers / sizeof *handlers,
+                                   .roles = roles,
+                                   .requests_most = 4,
+                                   .connections_most = CONNECTIONS,
+                                   .frame_most = FRAME_MOST};
+
+        roles_given = give;
+        ck_assert_int_eq(server_listen(path, 0600, &o.listener), ST_DONE);
+        server = fork();
+        if (server == 0) {
+                struct rlimit few = {64, 64};
+
+                setrlimit(RLIMIT_NOFILE, &few);
+                _exit(server_run(&o, NULL, 0));
+        }
+        close(o.listener);
+}
+
+static void stop_server(void)
+{
+        int status;
+
+        kill(server, SIGTERM);
+        ck_assert_int_eq(waitpid(server, &status, 0), server);
+        ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "the server ended with %x",
+                      status);
+        unlink(path);
+}
+
+/* --- helpers --- */
+
+static int raw(void)
+{
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+        strcpy(address.sun_path, path);
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+        return fd;
+}
+
+static int greeted(void)
+{
+        int fd;
+
+        ck_assert_int_eq(channel_connect(path, deadline_in(5000), &fd), ST_DONE);
+        return fd;
+}
+
+static enum status start_vm(int fd, const char *name)
+{
+        struct vm_start_req q = {name};
+        struct vm_start_rep p;
+
+        return channel_call(fd, MESSAGE_vm_start, &q, &p, a, deadline_in(5000));
+}
+
+static void still_answers(void)
+{
+        int fd = greeted();
+
+        ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
+        close(fd);
+}
+
+static bool closed_by_peer(int fd)
+{
+        struct pollfd p = {fd, POLLIN, 0};
+        char byte[4096];
+
+        while (poll(&p, 1, 3000) == 1) {
+                ssize_t n = read(fd, byte, sizeof byte);
+
+                if (n <= 0)
+                        return n == 0 || errno == ECONNRESET;
+        }
+        return false;
+}
+
+static void set_up(void)
+{
+        snprintf(path, sizeof path, "/tmp/bulkhead-door-%d.sock", (int)getpid());
+        a = arena_new();
+        start_server(ADMIN | 0x80);
+        close(greeted());
+}
+
+static void tear_down(void)
+{
+        stop_server();
+        arena_free(a);
+}
+
+/* --- tests --- */
+
+START_TEST(requests_are_answered)
+{
+        int fd = greeted();
+
+        ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
+        ck_assert_int_eq(start_vm(fd, "none"), ST_NOT_FOUND);
+        ck_assert_int_eq(start_vm(fd, "bad"), ST_INTERNAL); /* a reply that does not encode */
+        ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
+        close(fd);
+}
+END_TEST
+
+START_TEST(rights_are_checked)
+{
+        struct status_rep status;
+        int fd;
+
+        stop_server();
+        start_server(VERIFIER | 0x80);
+        fd = greeted();
+        ck_assert_int_eq(channel_call(fd, MESSAGE_status, &(struct status_req){}, &status, a,
+                                      deadline_in(5000)),
+                         ST_DONE);
+        ck_assert_int_eq(start_vm(fd, "web01"), ST_DENIED);
+        close(fd);
+        stop_server();
+        start_server(0);
+        fd = raw();
+        ck_assert(closed_by_peer(fd));
+        close(fd);
+}
+END_TEST
+
+static const struct {
+        const char *bytes;
+        size_t len;
+} bad_frames[] = {
+        {"\0\0\0\0\0\1\0\0", 8},            /* a hello without a version */
+        {"\0\0\0\4\0\1\0\0\0\0\0\2", 12},   /* of another version */
+        {"\377\377\377\377\0\1\0\0", 8},    /* 2^32 - 1 bytes */
+        {"\0\0\0\4\0\144\0\0\0\0\0\1", 12}, /* a request before the hello */
+        {"\0\0\0\4\0\1\0\1\0\0\0\1", 12},   /* announces a descriptor that is not there */
+        {"\0\0\0\4\0\1\0\0\0\0\0\1\0\0\0\0\0\0\0\0", 20}, /* hello, then message number 0 */
+        {"\0\0\0\4\0\1\0\0\0\0\0\1\377\377\377\377\0\31\0\0", 20}, /* hello, then a huge one */
+        {"\0\0\0\4\0\1\0\0\0\0\0\1\0\0\0\0\0\31\0\0", 20},  /* hello, then an empty vm_start */
+        {"\0\0\0\4\0\1\0\0\0\0\0\1\0\0\0\2\0\2\0\0xx", 22}, /* hello, then an error as request */
+};
+
+START_TEST(bad_frames_close_their_connection_alone)
+{
+        int good = greeted(), fd = raw();
+
+        ck_assert_int_eq(write(fd, bad_frames[_i].bytes, bad_frames[_i].len),
+                         (ssize_t)bad_frames[_i].len);
+        ck_assert(closed_by_peer(fd));
+        ck_assert_int_eq(start_vm(good, "web01"), ST_DONE);
+        close(fd);
+        close(good);
+        still_answers();
+}
+END_TEST
+
+START_TEST(one_byte_at_a_time_and_two_frames_in_one_write)
+{
+        static const uint8_t bytes[] = "\0\0\0\4\0\1\0\0\0\0\0\1"
+                                       "\0\0\0\2\0\31\0\0\1x"
+                                       "\0\0\0\2\0\31\0\0\1y";
+        struct frame f = {0};
+        int fd = raw();
+
+        for (size_t i = 0; i < 22; i++)
+                ck_assert_int_eq(write(fd, bytes + i, 1), 1);
+        ck_assert_int_eq(channel_receive_frame(fd, 100, a, &f, deadline_in(5000)), ST_DONE);
+        ck_assert_int_eq(f.number, MESSAGE_HELLO);
+        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)), ST_DONE);
+        ck_assert_int_eq(f.number, MESSAGE_vm_start);
+        ck_assert_int_eq(write(fd, bytes + 12, 20), 20);
+        for (int i = 0; i < 2; i++) {
+                ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)),
+                                 ST_DONE);
+                ck_assert_int_eq(f.number, MESSAGE_vm_start);
+        }
+        close(fd);
+}
+END_TEST
+
+START_TEST(a_half_close_still_gets_its_answer)
+{
+        struct vm_start_req q = {"slow"};
+        struct frame f = {0};
+        int fd = greeted();
+
+        ck_assert_int_eq(
+                channel_send(fd, MESSAGE_vm_start, &shape_vm_start_req, &q, deadline_in(1000)),
+                ST_DONE);
+        shutdown(fd, SHUT_WR);
+        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)), ST_DONE);
+        ck_assert_int_eq(f.number, MESSAGE_vm_start);
+        close(fd);
+        still_answers();
+}
+END_TEST
+
+START_TEST(a_flood_of_connections_keeps_nobody_out)
+{
+        int fds[500];
+
+        for (int i = 0; i < 500; i++)
+                fds[i] = raw();
+        still_answers();
+        for (int i = 0; i < 500; i++)
+                close(fds[i]);
+        still_answers();
+}
+END_TEST
+
+START_TEST(a_reader_that_never_reads_blocks_nobody)
+{
+        struct trust_req q = {};
+        int fds[3];
+
+        for (int i = 0; i < 3; i++) {
+                fds[i] = greeted();
+                ck_assert_int_eq(channel_send(fds[i], MESSAGE_trust, &shape_trust_req, &q,
+                                              deadline_in(1000)),
+                                 ST_DONE);
+        }
+        still_answers();
+        for (int i = 0; i < 3; i++)
+                close(fds[i]);
+        still_answers();
+}
+END_TEST
+
+START_TEST(many_requests_at_once_are_all_answered)
+{
+        struct vm_start_req q = {"slow"};
+        struct frame f = {0};
+        int fds[20];
+
+        for (int i = 0; i < 20; i++) {
+                fds[i] = greeted();
+                ck_assert_int_eq(channel_send(fds[i], MESSAGE_vm_start, &shape_vm_start_req, &q,
+                                              deadline_in(1000)),
+                                 ST_DONE);
+        }
+        for (int i = 0; i < 20; i++) {
+                ck_assert_int_eq(channel_receive_frame(fds[i], 1000, a, &f, deadline_in(20000)),
+                                 ST_DONE);
+                ck_assert_int_eq(f.number, MESSAGE_vm_start);
+                close(fds[i]);
+        }
+}
+END_TEST
+
+static size_t descriptors_of(pid_t pid)
+{
+        char command[100];
+        size_t n = 0;
+        FILE *out;
+
+        snprintf(command, sizeof command, "ls /proc/%d/fd | wc -l", (int)pid);
+        out = popen(command, "r");
+        ck_assert_int_eq(fscanf(out, "%zu", &n), 1);
+        pclose(out);
+        return n;
+}
+
+START_TEST(descriptors_travel_and_none_is_left)
+{
+        struct host_approve_req q = {.passphrase = open("/dev/null", O_RDONLY)};
+        struct host_approve_rep p;
+        size_t before;
+        int fd = greeted(), extra[MESSAGE_FDS_MOST];
+
+        ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
+        before = descriptors_of(server);
+        for (int i = 0; i < 10; i++)
+                ck_assert_int_eq(
+                        channel_call(fd, MESSAGE_host_approve, &q, &p, a, deadline_in(5000)),
+                        ST_DONE);
+        ck_assert_uint_eq(descriptors_of(server), before);
+        /* descriptors beside a message that has no place for them */
+        for (int i = 0; i < 10; i++)
+                extra[i] = q.passphrase;
+        ck_assert_int_eq(channel_send_frame(fd, MESSAGE_vm_start,
+                                            (struct bytes){(const uint8_t *)"\1x", 2}, extra, 10,
+                                            deadline_in(1000)),
+                         ST_DONE);
+        ck_assert(closed_by_peer(fd));
+        close(fd);
+        close(q.passphrase);
+        fd = greeted();
+        ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
+        ck_assert_uint_eq(descriptors_of(server), before);
+        close(fd);
+}
+END_TEST
+
+START_TEST(descriptors_of_peers_without_rights_are_refused)
+{
+        int one = open("/dev/null", O_RDONLY), fd;
+
+        stop_server();
+        start_server(VERIFIER | 0x80);
+        fd = greeted();
+        ck_assert_int_eq(channel_send_frame(fd, MESSAGE_status, (struct bytes){NULL, 0}, &one, 1,
+                                            deadline_in(1000)),
+                         ST_DONE);
+        ck_assert(closed_by_peer(fd));
+        close(fd);
+        close(one);
+        fd = greeted();
+        close(fd);
+}
+END_TEST
+
+START_TEST(events_reach_those_who_watch)
+{
+        struct watch_rep nothing;
+        struct vm_stop_req stop = {"web01"};
+        struct vm_stop_rep stopped;
+        struct vm_changed_event e;
+        struct frame f = {0};
+        int watcher = greeted(), other = greeted();
+
+        ck_assert_int_eq(channel_call(watcher, MESSAGE_watch, &(struct watch_req){}, &nothing, a,
+                                      deadline_in(5000)),
+                         ST_DONE);
+        ck_assert_int_eq(
+                channel_call(other, MESSAGE_vm_stop, &stop, &stopped, a, deadline_in(5000)),
+                ST_DONE);
+        ck_assert_int_eq(channel_receive_frame(watcher, 1000, a, &f, deadline_in(5000)), ST_DONE);
+        ck_assert_int_eq(f.number, MESSAGE_vm_changed);
+        ck_assert_int_eq(message_decode(&shape_vm_changed_event, f.body, NULL, 0, a, &e), ST_DONE);
+        ck_assert_str_eq(e.vm, "web01");
+        close(watcher);
+        close(other);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("server");
+        TCase *t = tcase_create("server");
+        SRunner *runner;
+        int failed;
+
+        signal(SIGPIPE, SIG_IGN);
+        tcase_set_timeout(t, 60);
+        tcase_add_checked_fixture(t, set_up, tear_down);
+        tcase_add_test(t, requests_are_answered);
+        tcase_add_test(t, rights_are_checked);
+        tcase_add_loop_test(t, bad_frames_close_their_connection_alone, 0,
+                            sizeof bad_frames / sizeof *bad_frames);
+        tcase_add_test(t, one_byte_at_a_time_and_two_frames_in_one_write);
+        tcase_add_test(t, a_half_close_still_gets_its_answer);
+        tcase_add_test(t, a_flood_of_connections_keeps_nobody_out);
+        tcase_add_test(t, a_reader_that_never_reads_blocks_nobody);
+        tcase_add_test(t, many_requests_at_once_are_all_answered);
+        tcase_add_test(t, descriptors_travel_and_none_is_left);
+        tcase_add_test(t, descriptors_of_peers_without_rights_are_refused);
+        tcase_add_test(t, events_reach_those_who_watch);
+        suite_add_tcase(suite, t);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? 1 : 0;
+}
