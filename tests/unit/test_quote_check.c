@@ -214,12 +214,27 @@ static void save(const char *name, struct bytes b)
         fclose(f);
 }
 
+/* In the parent process, so that nothing is left running after a test that failed. */
+static void make_dir(void)
+{
+        ck_assert(mkdtemp(dir) != NULL);
+}
+
+static void remove_dir(void)
+{
+        char line[512];
+
+        shell("test ! -e pid || kill $(cat pid)");
+        snprintf(line, sizeof line, "rm -rf '%s'", dir);
+        if (system(line))
+                fprintf(stderr, "%s is left\n", dir);
+}
+
 /* swtpm on a unix socket of its own in dir; tpm2-tools find it by TPM2TOOLS_TCTI. */
 static void start_tpm(void)
 {
         char tcti[256], *absolute;
 
-        ck_assert(mkdtemp(dir) != NULL);
         absolute = realpath(dir, NULL);
         snprintf(tcti, sizeof tcti, "swtpm:path=%s/socket", absolute);
         free(absolute);
@@ -230,18 +245,8 @@ static void start_tpm(void)
         MUST("tpm2_createprimary -Q -C o -G ecc -c srk");
         MUST("tpm2_create -Q -C srk -G ecc256:ecdsa-sha256:null -u ak.pub -r ak.priv -a "
              "'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|sign'");
-        MUST("tpm2_load -Q -C srk -u ak.pub -r ak.priv -c ak");
-        MUST("tpm2_readpublic -Q -c ak -f pem -o ak.pem -n ak.name");
-}
-
-static void stop_tpm(void)
-{
-        char line[512];
-
-        shell("kill $(cat pid)");
-        snprintf(line, sizeof line, "rm -rf '%s'", dir);
-        if (system(line))
-                fprintf(stderr, "%s is left\n", dir);
+        MUST("tpm2_flushcontext -t && tpm2_load -Q -C srk -u ak.pub -r ak.priv -c ak");
+        MUST("tpm2_flushcontext -t && tpm2_readpublic -Q -c ak -f pem -o ak.pem -n ak.name");
 }
 
 /* TPM2B_PUBLIC without its length. */
@@ -261,7 +266,7 @@ START_TEST(real_quote)
         struct ak *ak;
 
         start_tpm();
-        MUST("tpm2_quote -Q -c ak -l sha256:0,16,23 -q 0102030405060708 -m attest -s sig -o pcrs "
+        MUST("tpm2_flushcontext -t && tpm2_quote -Q -c ak -l sha256:0,16,23 -q 0102030405060708 -m attest -s sig -o pcrs "
              "-F values");
         MUST(CHECKQUOTE "-f pcrs -l sha256:0,16,23");
         ck_assert_int_eq(ak_read(public_area(), &ak), ST_DONE);
@@ -275,7 +280,7 @@ START_TEST(real_quote)
         ck_assert(digest_equal(&pcrs, &q.pcr_digest));
 
         /* CVE-2024-29039: PCRs 16 and 17 in the quote, 18 and 19 in the file beside it. */
-        MUST("tpm2_quote -Q -c ak -l sha256:16,17 -q 0102030405060708 -m attest -s sig -o pcrs");
+        MUST("tpm2_flushcontext -t && tpm2_quote -Q -c ak -l sha256:16,17 -q 0102030405060708 -m attest -s sig -o pcrs");
         MUST("printf '\\014' | dd of=pcrs bs=1 seek=9 conv=notrunc status=none");
         MUST(CHECKQUOTE "-f pcrs");
         ck_assert_int_eq(quote_read(load("attest"), &later), ST_DONE);
@@ -284,13 +289,14 @@ START_TEST(real_quote)
         /* Counters: this key's constant hides the values, not their order. */
         MUST("tpm2_shutdown -c && swtpm_ioctl --unix socket.ctrl -i && tpm2_startup -c");
         MUST("tpm2_createprimary -Q -C o -G ecc -c srk");
-        MUST("tpm2_load -Q -C srk -u ak.pub -r ak.priv -c ak");
-        MUST("tpm2_quote -Q -c ak -l sha256:0 -q 01 -m attest -s sig");
+        MUST("tpm2_flushcontext -t && tpm2_load -Q -C srk -u ak.pub -r ak.priv -c ak");
+        MUST("tpm2_flushcontext -t && tpm2_quote -Q -c ak -l sha256:0 -q 01 -m attest -s sig");
         ck_assert_int_eq(quote_read(load("attest"), &later), ST_DONE);
         ck_assert_uint_eq((uint32_t)(later.reset_count - q.reset_count), 1);
+        MUST("tpm2_readclock >clock && grep -q reset_count clock");
+        ck_assert(shell(FMT("grep -qx '  reset_count: %u' clock", later.reset_count)) == 1);
         ck_assert(counter_is_before(q.reset_count, later.reset_count));
         ak_free(ak);
-        stop_tpm();
 }
 END_TEST
 
@@ -329,14 +335,12 @@ START_TEST(forged)
         struct made m;
         struct quote q;
 
-        ck_assert(mkdtemp(dir) != NULL);
         p.magic = forgeries[_i].magic;
         p.type = forgeries[_i].type;
         forge(&p, &m);
         ck_assert_msg((shell(CHECKQUOTE) == 0) == forgeries[_i].fools, "%s: see %s/log",
                       forgeries[_i].row, dir);
         ck_assert_int_eq(quote_read(m.attest, &q) == ST_DONE, _i == 0);
-        stop_tpm();
 }
 END_TEST
 
@@ -356,6 +360,7 @@ int main(void)
         tcase_add_test(tc, counters);
         suite_add_tcase(suite, tc);
         tcase_add_checked_fixture(tpm, begin, end);
+        tcase_add_unchecked_fixture(tpm, make_dir, remove_dir);
         tcase_set_timeout(tpm, 60);
         tcase_add_test(tpm, real_quote);
         tcase_add_loop_test(tpm, forged, 0, sizeof forgeries / sizeof *forgeries);
