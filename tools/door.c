@@ -21,7 +21,8 @@ enum status door_call(enum message_number number, const void *request, void *rep
         s = channel_connect(path, deadline_in(CONNECT_MS), &fd);
         if (s == ST_UNREACHABLE || s == ST_NOT_FOUND)
                 s = FAIL(ST_UNREACHABLE, .subject = path, .found = "nobody answers",
-                         .remedy = "start compartment-mgr (systemctl start compartment-mgr; from a "
+                         .remedy = "start compartment-mgr (systemctl start "
+                                   "bulkhead-compartment-mgr; from a "
                                    "checkout: make up, then . build/run/env)");
         if (!s)
                 s = channel_call(fd, number, request, reply, a, NO_DEADLINE);

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# What up, down and the demo share. $1: the run folder, build/run unless given. Sourced.
+# shellcheck shell=bash disable=SC2034
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+build=$(realpath -m "${B:-$top/build}")
+run=$(realpath -m "${1:-$build/run}")
+daemons=(integrity-mgr svdm compartment-mgr)
+
+die() {
+        echo "${0##*/}: $*" >&2
+        exit 3
+}
+
+# Is PID ($1) the program $2 of this checkout? A number alone may be somebody else's by now.
+is_ours() {
+        local exe
+        exe=$(readlink "/proc/$1/exe" 2>/dev/null) || return 1
+        [[ ${exe% (deleted)} == */"$2" ]] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF -- "$2"
+}
+
+pid_of() {
+        local pid
+        pid=$(cat "$run/$1.pid" 2>/dev/null) && [[ $pid ]] && is_ours "$pid" "$1" && echo "$pid"
+}
