@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The registry: every handle, NV index, template and label that Bulkhead uses in a TPM, and
+ * nothing of the kind anywhere else. Templates follow the TCG's "TPM 2.0 Provisioning Guidance"
+ * (storage root key) and "EK Credential Profile" 2.3 (templates L-1 and L-2).
+ */
+#ifndef BULKHEAD_KEYS_H
+#define BULKHEAD_KEYS_H
+
+#include "lib/digest.h"
+
+#include <tss2/tss2_tpm2_types.h>
+
+enum {
+        KEYS_SRK = 0x81000001u,        /* persistent */
+        KEYS_EPOCH = 0x0181b001,       /* NV counter: epochs, retired by incrementing */
+        KEYS_TABLE = 0x0181b002,       /* NV counter: generations of the seal table */
+        KEYS_EK_CERT_RSA = 0x01c00002, /* NV indices of EK certificates: only looked at */
+        KEYS_EK_CERT_ECC = 0x01c0000a,
+        KEYS_COUNTER_SIZE = 8,
+        KEYS_SECRET_SIZE = 32,
+        KEYS_RESETTABLE = 1 << 16 | 1 << 23, /* PCRs that locality 0 may reset, as a mask */
+        KEYS_TRUSTED = 0xffff                /* PCRs that only a reset of the machine clears */
+};
+
+/* The policyRef of PolicyAuthorize, and what caps a destination PCR after its use. */
+#define KEYS_POLICY_REF "bulkhead-site-1"
+#define KEYS_CAP "bulkhead-cap-1"
+
+TPM2B_PUBLIC keys_srk(void);
+TPM2B_PUBLIC keys_ak(void);
+TPM2B_PUBLIC keys_site(void);
+TPM2B_PUBLIC keys_sealed(const struct digest *policy);
+TPM2B_PUBLIC keys_ek_rsa(void);
+TPM2B_PUBLIC keys_ek_ecc(void);
+/* A site key that lives elsewhere, by its point. */
+TPM2B_PUBLIC keys_site_external(const uint8_t x[static 32], const uint8_t y[static 32]);
+TPM2B_NV_PUBLIC keys_counter(TPMI_RH_NV_INDEX index, bool written);
+TPMT_SYM_DEF keys_session_cipher(void);
+
+/* A storage key of the two standard shapes: restricted, fixed, RSA-2048 or P-256, AES-128-CFB. */
+bool keys_srk_standard(const TPMT_PUBLIC *public);
+
+/* Name: nameAlg || H(public area) [TPM 2.0 part 1, 16]. Size 0 if it cannot be computed. */
+TPM2B_NAME keys_name(const TPMT_PUBLIC *public);
+TPM2B_NAME keys_nv_name(const TPMS_NV_PUBLIC *public);
+
+#endif

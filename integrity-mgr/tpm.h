@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What Bulkhead asks of a TPM 2.0, one function a TPM_MSG of include/bulkhead/messages.def, whose
+ * comments are the contract; constructions 1 and 2 of docs/architecture.md.
+ *
+ * Each function takes the message's request and fills in its reply; what the reply points to lies
+ * in the arena. Descriptors in a request stay the caller's. On failure the reply is not to be
+ * used, and no object, session or destination PCR is left behind. A function may be called again
+ * after any failure: a connection, a session or a key that is gone is made anew.
+ *
+ * In general: ST_TPM with what the TPM said; ST_TPM_LOCKED in dictionary-attack lockout;
+ * ST_TPM_REPLACED if the SRK is another one; ST_NOT_SET_UP before tpm_use(); ST_NOT_APPROVED if no
+ * approval fits what the static PCRs and the epoch are; ST_INVALID for arguments out of bounds.
+ */
+#ifndef BULKHEAD_TPM_H
+#define BULKHEAD_TPM_H
+
+#include "lib/message.h"
+
+struct tpm;
+
+enum { TPM_PATIENCE = 90 * 1000 }; /* milliseconds; a key may take a slow TPM a minute */
+
+/* conf: as for Tss2_TctiLdr_Initialize(), "device:/dev/tpmrm0" or "swtpm:path=SOCKET"; "" asks
+ * the loader to find one. Does not connect: every function does when it has to. */
+struct tpm *tpm_new(const char *conf);
+void tpm_free(struct tpm *t); /* flushes and wipes; NULL is fine */
+
+enum status tpm_status(struct tpm *t, struct arena *a, struct tpm_status_rep *rep_out);
+/* May be run again after it was interrupted anywhere: what is ours is taken over, blobs are made
+ * new. Uses the new keys afterwards, with no approval. */
+enum status tpm_setup(struct tpm *t, struct arena *a, const struct tpm_setup_req *req,
+                      struct tpm_setup_rep *rep_out);
+/* Copies what it is given. Connects, and compares the SRK. */
+enum status tpm_use(struct tpm *t, const struct tpm_use_req *req);
+enum status tpm_static(struct tpm *t, struct arena *a, struct tpm_static_rep *rep_out);
+enum status tpm_approval(struct tpm *t, struct arena *a, const struct tpm_approval_req *req,
+                         struct tpm_approval_rep *rep_out);
+/* The approval is in use from now on, too. A wrong passphrase is ST_DENIED, and counts towards
+ * the TPM's lockout; a signature that does not verify is ST_REFUSED. */
+enum status tpm_approve(struct tpm *t, struct arena *a, const struct tpm_approve_req *req,
+                        struct tpm_approve_rep *rep_out);
+/* Takes one epoch back: no approval up to the present epoch is good afterwards. */
+enum status tpm_retire_epoch(struct tpm *t, uint64_t *epoch_out);
+/* What is quoted is the mask and the destination PCRs in extends. Only 16 and 23 may be extended.
+ * ST_BUSY if somebody else extends a quoted PCR all the time. */
+enum status tpm_attest(struct tpm *t, struct arena *a, const struct tpm_attest_req *req,
+                       struct tpm_attest_rep *rep_out);
+enum status tpm_seal(struct tpm *t, struct arena *a, const struct tpm_seal_req *req,
+                     struct tpm_seal_rep *rep_out);
+/* ST_CHANGED if the blob was sealed to another binding or under another site key. */
+enum status tpm_unseal(struct tpm *t, const struct tpm_unseal_req *req);
+enum status tpm_reseal(struct tpm *t, struct arena *a, const struct tpm_reseal_req *req,
+                       struct tpm_reseal_rep *rep_out);
+enum status tpm_table_mac(struct tpm *t, const struct tpm_table_mac_req *req,
+                          struct tpm_table_mac_rep *rep_out);
+enum status tpm_table_counter(struct tpm *t, const struct tpm_table_counter_req *req,
+                              struct tpm_table_counter_rep *rep_out);
+enum status tpm_clock(struct tpm *t, struct tpm_clock_rep *rep_out);
+
+#endif
