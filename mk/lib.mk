@@ -17,3 +17,9 @@ LIBS_test_state_file = $(L_CHECK) $(L_SSL)
 TESTS += test_server
 OBJS_test_server := tests/unit/test_server $(LIB_DAEMON)
 LIBS_test_server = $(L_CHECK) $(L_SSL) $(L_SEC)
+
+FUZZERS += fuzz_message fuzz_state_file
+OBJS_fuzz_message := tests/fuzz/fuzz_message $(LIB_BASE) lib/message
+LIBS_fuzz_message = $(L_SSL)
+OBJS_fuzz_state_file := tests/fuzz/fuzz_state_file $(LIB_MESSAGE) lib/state_file
+LIBS_fuzz_state_file = $(L_SSL)
