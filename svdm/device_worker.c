@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device worker: root by need (it opens disks, and device-mapper will want it), so it does
+ * nothing else. svdm alone talks to it; each job is a process that serves one operation on one VM
+ * and holds its disks, their headers and, between key pipe and unlock, nothing but a pipe. It
+ * writes to a disk in one place: on_device_write_header().
+ */
+#include "lib/config.h"
+#include "lib/log.h"
+#include "lib/worker.h"
+#include "svdm/device.h"
+#include "svdm/header_diff.h"
+#include "svdm/luks_disk.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEVICE_MSG HANDLER_PROTOTYPE
+#include "bulkhead/messages.def"
+
+enum { DEVICES_MOST = 32 };
+
+static const struct device_backend *backend;
+
+/* The job's operation: one process, one operation. */
+static struct operation {
+        struct arena *arena;
+        struct uuid vm;
+        struct device devices[DEVICES_MOST];
+        size_t count;
+        bool open;
+        int key_pipe; /* read end, or -1 */
+        const char *mapped[DEVICES_MOST];
+        size_t mapped_count;
+} operation = {.key_pipe = -1};
+
+static void operation_close(void)
+{
+        for (size_t i = 0; i < operation.count; i++)
+                device_close(&operation.devices[i]);
+        operation.count = 0;
+        operation.open = false;
+}
+
+static enum status need_open(void)
+{
+        return operation.open ? ST_DONE
+                              : FAIL(ST_WRONG_STATE, .subject = "the disks",
+                                     .expected = "opened before", .found = "not open");
+}
+
+/* --- opening ------------------------------------------------------------------------------- */
+
+static enum status refuse_twice(size_t newest)
+{
+        const struct device *d = operation.devices;
+
+        for (size_t i = 0; i < newest; i++)
+                if (open_disk_same(&d[i].seen, &d[newest].seen))
+                        return FAIL(ST_REFUSED, .subject = d[newest].path,
+                                    .expected = "disks that are different",
+                                    .found = FMT("the same as %s", d[i].path),
+                                    .remedy = "name each disk once in the VM's definition");
+        return ST_DONE;
+}
+
+/* A read-only duplicate for whoever asked. A memfd's own descriptor is read-write by birth. */
+static enum status hand_out(int fd, int *out)
+{
+        char path[32];
+
+        *out = -1;
+        if (fd < 0)
+                return ST_DONE;
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        *out = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        return *out < 0 ? FAIL(status_of_errno(errno), .subject = "a disk's descriptor",
+                               .found = strerror(errno))
+                        : ST_DONE;
+}
+
+static enum status describe(const struct device *d, struct open_disk *out)
+{
+        enum status s;
+
+        *out = (struct open_disk){.path = d->path,
+                                  .uuid = d->uuid,
+                                  .encrypted = d->header >= 0,
+                                  .file = -1,
+                                  .header = -1};
+        s = hand_out(d->file, &out->file);
+        return s ? s : hand_out(d->header, &out->header);
+}
+
+static void undescribe(struct open_disk *disks, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                if (disks[i].file >= 0)
+                        close(disks[i].file);
+                if (disks[i].header >= 0)
+                        close(disks[i].header);
+        }
+}
+
+static enum status describe_all(struct arena *a, struct open_disk **items_out, size_t *count_out)
+{
+        struct open_disk *items = arena_get_many(a, operation.count, sizeof *items);
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < operation.count && !s; i++) {
+                s = describe(&operation.devices[i], &items[i]);
+                if (s)
+                        undescribe(items, i + 1);
+        }
+        *items_out = items;
+        *count_out = s ? 0 : operation.count;
+        return s;
+}
+
+enum status on_device_open(struct request *r, const struct device_open_req *q,
+                           struct device_open_rep *p)
+{
+        enum status s = ST_DONE;
+
+        if (operation.open)
+                return FAIL(ST_WRONG_STATE, .subject = "the disks", .found = "open already");
+        operation.vm = q->vm;
+        for (size_t i = 0; i < q->disks.count && !s; i++) {
+                const struct disk *w = &q->disks.items[i];
+                const struct disk ours = {.device = arena_text(operation.arena, w->device),
+                                          .path = arena_text(operation.arena, w->path),
+                                          .kind = w->kind,
+                                          .writable = w->writable};
+
+                s = device_open(&ours, &operation.devices[i]);
+                if (s)
+                        break;
+                operation.count++;
+                s = refuse_twice(i);
+        }
+        if (!s)
+                s = describe_all(r->arena, &p->disks.items, &p->disks.count);
+        if (s)
+                operation_close();
+        operation.open = !s;
+        return s;
+}
+
+enum status on_device_open_target(struct request *r, const struct device_open_target_req *q,
+                                  struct device_open_target_rep *p)
+{
+        const struct disk w = {.device = "", .path = q->path, .kind = verity_kind.name};
+        struct device d;
+        enum status s = device_open(&w, &d);
+
+        (void)r;
+        if (s)
+                return s;
+        s = describe(&d, &p->disk);
+        if (s)
+                undescribe(&p->disk, 1);
+        device_close(&d);
+        return s;
+}
+
+/* --- sealing ------------------------------------------------------------------------------- */
+
+static enum status read_authority(unsigned kind, int fd, struct authority *out)
+{
+        out->kind = kind;
+        out->len = 0;
+        if (kind == AUTHORITY_NONE)
+                return ST_DONE;
+        if (fd < 0 || kind > AUTHORITY_SECRET)
+                return FAIL(ST_INVALID, .subject = "what opens the disks now");
+        if (kind == AUTHORITY_PASSPHRASE)
+                return secret_read_passphrase(fd, out->bytes, &out->len);
+        out->len = SECRET_LEN;
+        return secret_read(fd, out->bytes);
+}
+
+static enum status prepare_all(bool format, const struct authority *authority,
+                               const uint8_t secret[static SECRET_LEN])
+{
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < operation.count && !s; i++) {
+                struct device *d = &operation.devices[i];
+
+                if (d->kind->sealed)
+                        s = d->kind->prepare(d, &operation.vm, format, authority, secret);
+        }
+        return s;
+}
+
+enum status on_device_prepare(struct request *r, const struct device_prepare_req *q,
+                              struct device_prepare_rep *p)
+{
+        struct authority authority;
+        uint8_t secret[SECRET_LEN];
+        int secret_fd = -1;
+        enum status s;
+
+        s = need_open();
+        if (s)
+                return s;
+        secret_new(secret);
+        s = read_authority(q->authority_kind, q->authority, &authority);
+        if (s)
+                goto out;
+        s = prepare_all(q->format, &authority, secret);
+        if (s)
+                goto out;
+        s = secret_offer(secret, &secret_fd);
+        if (s)
+                goto out;
+        s = describe_all(r->arena, &p->disks.items, &p->disks.count);
+out:
+        explicit_bzero(&authority, sizeof authority);
+        explicit_bzero(secret, sizeof secret);
+        if (s && secret_fd >= 0)
+                close(secret_fd);
+        p->secret = s ? -1 : secret_fd;
+        if (s)
+                operation_close(); /* some have new headers, some have not */
+        return s;
+}
+
+static enum status refuse_stranger(const struct device_write_header_req *q, const char *found)
+{
+        return FAIL(ST_CHANGED, .subject = q->path, .expected = "the disk that was prepared",
+                    .found = found,
+                    .remedy = "put the sealed disk back under that path; to give it up, undefine "
+                              "the VM and define it again");
+}
+
+enum status on_device_write_header(struct request *r, const struct device_write_header_req *q,
+                                   struct device_write_header_rep *p)
+{
+        struct disk_identity seen;
+        struct digest head;
+        struct bytes runs;
+        int fd;
+        enum status s;
+
+        (void)p;
+        s = header_bytes(q->runs, r->arena, &runs);
+        if (!s)
+                s = open_disk(q->path, true, &fd, &seen);
+        if (s)
+                return s;
+        s = header_head(fd, &head);
+        if (!s && seen.size != q->size)
+                s = refuse_stranger(q, "one of another size");
+        else if (!s && !digest_equal(&head, &q->old_head) && !digest_equal(&head, &q->new_head))
+                s = refuse_stranger(q, "another header: another disk, or changed since");
+        else if (!s && !digest_equal(&head, &q->new_head))
+                s = header_apply(fd, seen.size, runs);
+        close(fd);
+        return s;
+}
+
+/* --- starting ------------------------------------------------------------------------------ */
+
+enum status on_device_key_pipe(struct request *r, const struct device_key_pipe_req *q,
+                               struct device_key_pipe_rep *p)
+{
+        enum status s = need_open();
+
+        (void)r, (void)q;
+        p->secret = -1;
+        if (s)
+                return s;
+        if (operation.key_pipe >= 0)
+                close(operation.key_pipe);
+        operation.key_pipe = -1;
+        return secret_pipe(&operation.key_pipe, &p->secret);
+}
+
+static void unmap_all(void)
+{
+        while (operation.mapped_count)
+                backend->unmap(operation.mapped[--operation.mapped_count]);
+}
+
+static enum status unlock_one(const struct device *d, const uint8_t secret[static SECRET_LEN],
+                              struct block_device *out)
+{
+        const char *path = NULL;
+        enum status s = d->kind->unlock(d, secret);
+
+        if (!s)
+                s = backend->map(d, operation.arena, &path);
+        if (s)
+                return s;
+        operation.mapped[operation.mapped_count++] = path;
+        *out = (struct block_device){.device = d->name, .path = path, .writable = d->writable};
+        return ST_DONE;
+}
+
+enum status on_device_unlock(struct request *r, const struct device_unlock_req *q,
+                             struct device_unlock_rep *p)
+{
+        uint8_t secret[SECRET_LEN];
+        enum status s = need_open();
+
+        (void)q;
+        if (!s && (operation.key_pipe < 0 || operation.mapped_count))
+                s = FAIL(ST_WRONG_STATE, .subject = "unlocking", .expected = "a key pipe, once");
+        if (s)
+                return s;
+        s = secret_read(operation.key_pipe, secret);
+        close(operation.key_pipe);
+        operation.key_pipe = -1;
+        p->devices.items = arena_get_many(r->arena, operation.count, sizeof *p->devices.items);
+        p->devices.count = operation.count;
+        for (size_t i = 0; i < operation.count && !s; i++)
+                s = unlock_one(&operation.devices[i], secret, &p->devices.items[i]);
+        explicit_bzero(secret, sizeof secret);
+        if (s)
+                unmap_all();
+        return s;
+}
+
+enum status on_device_check(struct request *r, const struct device_check_req *q,
+                            struct device_check_rep *p)
+{
+        enum status s = need_open();
+
+        (void)r, (void)q, (void)p;
+        for (size_t i = 0; i < operation.count && !s; i++) {
+                const struct device *d = &operation.devices[i];
+
+                s = open_disk_check(d->path, d->file, &d->seen);
+        }
+        return s;
+}
+
+enum status on_device_release(struct request *r, const struct device_release_req *q,
+                              struct device_release_rep *p)
+{
+        enum status s = ST_DONE, first = ST_DONE;
+
+        (void)r, (void)p;
+        for (size_t i = q->devices.count; i-- > 0;) {
+                s = backend->unmap(q->devices.items[i].path);
+                if (s && !first)
+                        first = s;
+        }
+        return first;
+}
+
+/* --- beginning ----------------------------------------------------------------------------- */
+
+static const struct handler handlers[] = {
+#define DEVICE_MSG HANDLER_ENTRY
+#include "bulkhead/messages.def"
+};
+
+static void child_begin(void)
+{
+        operation.arena = arena_new();
+}
+
+static const char *backend_name = "sim";
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        (void)state;
+        if (key != 'd')
+                return ARGP_ERR_UNKNOWN;
+        backend_name = value;
+        return 0;
+}
+
+int main(int argc, char **argv)
+{
+        static const struct argp_option options[] = {
+                {"devices", 'd', "BACKEND", 0, "sim: no device is mapped", 0}, {0}};
+        static const struct argp argp = {
+                .options = options, .parser = parse, .doc = "Started by svdm, never by hand."};
+        static const struct worker_duty duty = {.name = "device_worker",
+                                                .handlers = handlers,
+                                                .handlers_count =
+                                                        sizeof handlers / sizeof *handlers,
+                                                .child_begin = child_begin};
+
+        process_harden();
+        log_open("device_worker");
+        argp_parse(&argp, argc, argv, 0, NULL, NULL);
+        if (device_backend_of_name(backend_name, &backend))
+                fatal("the device back-end %s is not in this version: --devices sim", backend_name);
+        luks_init();
+        worker_serve(&duty);
+}

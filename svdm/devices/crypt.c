@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Disks that guests write: LUKS2, the key derived from the VM's secret. All that is known of LUKS
+ * is behind luks_disk.h; here is when it may be made, adopted or opened.
+ */
+#include "svdm/device.h"
+#include "svdm/luks_disk.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static enum status accept(const struct device *d)
+{
+        (void)d; /* a plain disk may be opened: to be formatted, or to be told so */
+        return ST_DONE;
+}
+
+static enum status refuse_plain(const struct device *d)
+{
+        if (luks_probe(d->file) == LUKS_1)
+                return FAIL(ST_REFUSED, .subject = d->path, .expected = "a LUKS2 disk",
+                            .found = "a LUKS1 disk",
+                            .remedy = FMT("cryptsetup convert --type luks2 %s", d->path));
+        return FAIL(ST_REFUSED, .subject = d->path, .expected = "a LUKS2 disk",
+                    .found = "a plain one",
+                    .remedy = FMT("cryptsetup reencrypt --encrypt --type luks2 "
+                                  "--reduce-device-size 32M %s keeps its data; --format "
+                                  "destroys it",
+                                  d->path));
+}
+
+static enum status unlock(const struct device *d, const uint8_t secret[static SECRET_LEN])
+{
+        uint8_t key[DISK_KEY_LEN];
+        enum status s;
+
+        if (d->header < 0)
+                return refuse_plain(d);
+        secret_disk_key(secret, &d->uuid, key);
+        s = luks_test(d->path, d->header, key);
+        explicit_bzero(key, sizeof key);
+        return s;
+}
+
+static enum status adopt(const struct device *d, const struct uuid *vm,
+                         const struct authority *authority, const uint8_t key[static DISK_KEY_LEN],
+                         int *header_out)
+{
+        uint8_t old_key[DISK_KEY_LEN];
+        struct bytes opens = {authority->bytes, authority->len};
+        enum status s;
+
+        if (authority->kind == AUTHORITY_NONE)
+                return FAIL(ST_DENIED, .subject = d->path,
+                            .expected = "a passphrase that opens the disk", .found = "none",
+                            .remedy = "give its passphrase");
+        if (authority->kind == AUTHORITY_SECRET) {
+                secret_disk_key(authority->bytes, &d->uuid, old_key);
+                opens = (struct bytes){old_key, sizeof old_key};
+        }
+        s = luks_adopt(d->path, d->header, vm, opens, key, header_out);
+        explicit_bzero(old_key, sizeof old_key);
+        return s;
+}
+
+static enum status prepare(struct device *d, const struct uuid *vm, bool format,
+                           const struct authority *authority,
+                           const uint8_t secret[static SECRET_LEN])
+{
+        struct uuid uuid = format ? uuid_random() : d->uuid;
+        uint8_t key[DISK_KEY_LEN];
+        int header = -1;
+        enum status s;
+
+        if (!format && d->header < 0)
+                return refuse_plain(d);
+        secret_disk_key(secret, &uuid, key);
+        s = format ? luks_format(d->path, d->seen.size, vm, &uuid, key, &header)
+                   : adopt(d, vm, authority, key, &header);
+        if (!s)
+                s = luks_test(d->path, header, key);
+        explicit_bzero(key, sizeof key);
+        if (s) {
+                if (header >= 0)
+                        close(header);
+                return s;
+        }
+        if (d->header >= 0)
+                close(d->header);
+        d->header = header;
+        d->uuid = uuid;
+        return ST_DONE;
+}
+
+const struct device_kind crypt_kind = {
+        .name = "crypt", .sealed = true, .accept = accept, .unlock = unlock, .prepare = prepare};

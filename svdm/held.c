@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of held disks, in memory and, for VMs that run, as "held-VM" in svdm's state folder.
+ * svdm's requests come here. It looks at the descriptors that the device worker handed over.
+ */
+#include "svdm/held.h"
+#include "lib/log.h"
+#include "lib/state_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KIND "svdm-held"
+enum { VERSION = 1, NAME_SIZE = 64 };
+
+struct claim {
+        struct claim *next;
+        struct arena *arena;
+        struct attachment what;
+        bool kept;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the list and the files */
+static struct claim *claims;
+static int folder = -1;
+static char boot[WORD_MOST + 1];
+
+static void read_boot_id(void)
+{
+        int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, boot, sizeof boot - 1);
+
+        if (fd >= 0)
+                close(fd);
+        boot[n < 0 ? 0 : n] = 0;
+        boot[strcspn(boot, "\n")] = 0;
+}
+
+static const char *file_name(char name[NAME_SIZE], const struct uuid *vm)
+{
+        char uuid[37];
+
+        uuid_write(vm, uuid);
+        snprintf(name, NAME_SIZE, "held-%s", uuid);
+        return name;
+}
+
+static bool same_vm(const struct uuid *a, const struct uuid *b)
+{
+        return !memcmp(a, b, sizeof *a);
+}
+
+static struct claim *kept_of(const struct uuid *vm)
+{
+        for (struct claim *c = claims; c; c = c->next)
+                if (c->kept && same_vm(&c->what.vm, vm))
+                        return c;
+        return NULL;
+}
+
+static void remove_claim(struct claim *c)
+{
+        for (struct claim **at = &claims; *at; at = &(*at)->next)
+                if (*at == c) {
+                        *at = c->next;
+                        break;
+                }
+        arena_free(c->arena);
+        free(c);
+}
+
+static struct claim *add_claim(struct arena *a)
+{
+        struct claim *c = memory_new(1, sizeof *c);
+
+        c->arena = a;
+        c->next = claims;
+        claims = c;
+        return c;
+}
+
+static enum status load_one(int dir, const char *name)
+{
+        struct arena *a = arena_new();
+        struct attachment what;
+        enum status s = state_read_record(dir, name, KIND, VERSION, &shape_attachment, a, &what);
+
+        if (!s && !strcmp(what.boot, boot)) {
+                struct claim *c = add_claim(a);
+
+                c->what = what;
+                c->kept = true;
+                return ST_DONE;
+        }
+        arena_free(a);
+        return s ? s : state_remove(dir, name);
+}
+
+enum status held_load(int dir)
+{
+        struct arena *a = arena_new();
+        const char **names;
+        size_t count;
+        enum status s = state_list(dir, a, &names, &count);
+
+        read_boot_id();
+        folder = dir;
+        for (size_t i = 0; !s && i < count; i++)
+                if (!strncmp(names[i], "held-", 5))
+                        s = load_one(dir, names[i]);
+        arena_free(a);
+        return s;
+}
+
+static enum status identify(const struct disk *d, int fd, struct held_disk *out)
+{
+        struct stat st;
+
+        if (fstat(fd, &st))
+                return FAIL(status_of_errno(errno), .subject = d->path, .found = strerror(errno));
+        *out = (struct held_disk){.path = d->path, .writable = d->writable};
+        if (S_ISBLK(st.st_mode)) {
+                out->node = st.st_rdev;
+        } else {
+                out->device = st.st_dev;
+                out->inode = st.st_ino;
+        }
+        return ST_DONE;
+}
+
+static bool conflict(const struct held_disk *a, const struct held_disk *b)
+{
+        return (a->writable || b->writable) && a->node == b->node && a->device == b->device &&
+               a->inode == b->inode;
+}
+
+static enum status refuse_held(const struct claim *other, const struct held_disk *d)
+{
+        char uuid[37];
+
+        uuid_write(&other->what.vm, uuid);
+        return FAIL(ST_BUSY, .subject = d->path, .expected = "a disk that no other VM holds",
+                    .found = FMT("VM %s holds it", uuid), .remedy = "bulkhead vm stop that VM");
+}
+
+static enum status see_conflicts(const struct attachment *ours)
+{
+        for (const struct claim *c = claims; c; c = c->next) {
+                if (same_vm(&c->what.vm, &ours->vm)) {
+                        if (c->kept)
+                                continue;
+                        return FAIL(ST_BUSY, .subject = "the VM",
+                                    .found = "another operation on it is under way",
+                                    .remedy = "try again when that has ended");
+                }
+                for (size_t i = 0; i < c->what.disks.count; i++)
+                        for (size_t k = 0; k < ours->disks.count; k++)
+                                if (conflict(&c->what.disks.items[i], &ours->disks.items[k]))
+                                        return refuse_held(c, &ours->disks.items[k]);
+        }
+        return ST_DONE;
+}
+
+enum status held_claim(const struct uuid *vm, const struct disk *disks,
+                       const struct open_disk *open, size_t count, struct claim **claim_out)
+{
+        struct arena *a = arena_new();
+        struct attachment what = {.vm = *vm, .boot = boot};
+        enum status s = ST_DONE;
+
+        *claim_out = NULL;
+        what.disks.items = arena_get_many(a, count, sizeof *what.disks.items);
+        what.disks.count = count;
+        for (size_t i = 0; i < count && !s; i++) {
+                s = identify(&disks[i], open[i].file, &what.disks.items[i]);
+                what.disks.items[i].path = arena_text(a, disks[i].path);
+        }
+        pthread_mutex_lock(&lock);
+        if (!s)
+                s = see_conflicts(&what);
+        if (!s) {
+                *claim_out = add_claim(a);
+                (*claim_out)->what = what;
+        }
+        pthread_mutex_unlock(&lock);
+        if (s)
+                arena_free(a);
+        return s;
+}
+
+void held_drop(struct claim *c)
+{
+        if (!c)
+                return;
+        pthread_mutex_lock(&lock);
+        remove_claim(c);
+        pthread_mutex_unlock(&lock);
+}
+
+static void set_devices(struct claim *c, const struct block_device *devices, size_t count)
+{
+        struct block_device *items = arena_get_many(c->arena, count, sizeof *items);
+
+        for (size_t i = 0; i < count; i++)
+                items[i] = (struct block_device){.device = arena_text(c->arena, devices[i].device),
+                                                 .path = arena_text(c->arena, devices[i].path),
+                                                 .writable = devices[i].writable};
+        c->what.devices.items = items;
+        c->what.devices.count = count;
+}
+
+enum status held_keep(struct claim *c, const struct block_device *devices, size_t count)
+{
+        char name[NAME_SIZE];
+        enum status s;
+
+        pthread_mutex_lock(&lock);
+        if (kept_of(&c->what.vm)) {
+                s = FAIL(ST_WRONG_STATE, .subject = "the VM", .found = "it holds its disks already",
+                         .remedy = "bulkhead vm stop it first");
+        } else {
+                set_devices(c, devices, count);
+                s = state_write_record(folder, file_name(name, &c->what.vm), KIND, VERSION,
+                                       &shape_attachment, &c->what);
+                c->kept = !s;
+        }
+        pthread_mutex_unlock(&lock);
+        return s;
+}
+
+bool held_by(const struct uuid *vm)
+{
+        bool yes;
+
+        pthread_mutex_lock(&lock);
+        yes = kept_of(vm);
+        pthread_mutex_unlock(&lock);
+        return yes;
+}
+
+void held_devices(const struct uuid *vm, struct arena *a, struct block_device **devices_out,
+                  size_t *count_out)
+{
+        struct claim *c;
+
+        pthread_mutex_lock(&lock);
+        c = kept_of(vm);
+        *count_out = c ? c->what.devices.count : 0;
+        *devices_out = arena_get_many(a, *count_out, sizeof **devices_out);
+        for (size_t i = 0; i < *count_out; i++) {
+                const struct block_device *d = &c->what.devices.items[i];
+
+                (*devices_out)[i] = (struct block_device){.device = arena_text(a, d->device),
+                                                          .path = arena_text(a, d->path),
+                                                          .writable = d->writable};
+        }
+        pthread_mutex_unlock(&lock);
+}
+
+enum status held_release(const struct uuid *vm)
+{
+        char name[NAME_SIZE];
+        struct claim *c;
+        enum status s = ST_DONE;
+
+        pthread_mutex_lock(&lock);
+        c = kept_of(vm);
+        if (c)
+                s = state_remove(folder, file_name(name, vm));
+        if (c && !s)
+                remove_claim(c);
+        pthread_mutex_unlock(&lock);
+        return s;
+}
+
+size_t held_count(void)
+{
+        size_t n = 0;
+
+        pthread_mutex_lock(&lock);
+        for (const struct claim *c = claims; c; c = c->next)
+                n += c->kept;
+        pthread_mutex_unlock(&lock);
+        return n;
+}

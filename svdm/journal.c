@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The redo journal in svdm's state folder: "journal-VM" lists, "header-VM-N" holds. svdm's requests
+ * come here; the device worker, which writes what it says, never does.
+ */
+#include "svdm/journal.h"
+#include "lib/state_file.h"
+#include "svdm/header_diff.h"
+
+#include <stdio.h>
+
+#define JOURNAL_KIND "svdm-journal"
+#define RUNS_KIND "svdm-header"
+enum { VERSION = 1, DISKS_MOST = 32, NAME_SIZE = 64 };
+
+static const char *journal_name(char name[NAME_SIZE], const struct uuid *vm)
+{
+        char uuid[37];
+
+        uuid_write(vm, uuid);
+        snprintf(name, NAME_SIZE, "journal-%s", uuid);
+        return name;
+}
+
+static const char *runs_name(char name[NAME_SIZE], const struct uuid *vm, size_t disk)
+{
+        char uuid[37];
+
+        uuid_write(vm, uuid);
+        snprintf(name, NAME_SIZE, "header-%s-%zu", uuid, disk);
+        return name;
+}
+
+static enum status stage_disk(int dir, const struct uuid *vm, size_t number,
+                              const struct staged_disk *d, struct journal_disk *out)
+{
+        struct buffer runs = BUFFER_INIT(HEADER_RUNS_MOST);
+        char name[NAME_SIZE];
+        enum status s;
+
+        *out = (struct journal_disk){.path = d->path, .size = d->size};
+        s = header_head(d->old, &out->old_head);
+        if (s)
+                goto out;
+        s = header_head(d->new, &out->new_head);
+        if (s)
+                goto out;
+        s = header_diff(d->old, d->new, &runs);
+        if (s)
+                goto out;
+        out->runs = digest_of(HASH_SHA256, runs.data, runs.len);
+        s = state_write(dir, runs_name(name, vm, number), RUNS_KIND, VERSION, buffer_bytes(&runs));
+out:
+        buffer_clear(&runs);
+        return s;
+}
+
+enum status journal_stage(int dir, const struct uuid *vm, uint64_t generation,
+                          const struct staged_disk *disks, size_t count)
+{
+        struct journal_disk items[DISKS_MOST];
+        struct journal j = {.vm = *vm, .generation = generation};
+        struct arena *a = arena_new();
+        char name[NAME_SIZE];
+        bool found;
+        enum status s;
+
+        s = journal_load(dir, vm, a, &found, &j);
+        if (!s && found)
+                s = FAIL(ST_WRONG_STATE, .subject = "the journal of the disks", .expected = "none",
+                         .found = FMT("one of generation %llu", (unsigned long long)j.generation),
+                         .remedy = "try again: it is settled first");
+        if (!s && count > DISKS_MOST)
+                s = FAIL(ST_TOO_LARGE, .subject = "the disks of a VM");
+        for (size_t i = 0; i < count && !s; i++)
+                s = stage_disk(dir, vm, i, &disks[i], &items[i]);
+        j = (struct journal){.vm = *vm, .generation = generation};
+        j.disks.items = items;
+        j.disks.count = count;
+        if (!s)
+                s = state_write_record(dir, journal_name(name, vm), JOURNAL_KIND, VERSION,
+                                       &shape_journal, &j);
+        arena_free(a);
+        return s;
+}
+
+enum status journal_load(int dir, const struct uuid *vm, struct arena *a, bool *found_out,
+                         struct journal *out)
+{
+        char name[NAME_SIZE];
+        enum status s = state_read_record(dir, journal_name(name, vm), JOURNAL_KIND, VERSION,
+                                          &shape_journal, a, out);
+
+        *found_out = !s;
+        if (s != ST_NOT_FOUND)
+                return s;
+        error_clear();
+        return ST_DONE;
+}
+
+enum status journal_runs(int dir, const struct journal *j, size_t disk, struct arena *a,
+                         struct bytes *out)
+{
+        char name[NAME_SIZE];
+        struct digest found;
+        enum status s = state_read(dir, runs_name(name, &j->vm, disk), RUNS_KIND, VERSION, a, out);
+
+        if (s)
+                return s;
+        found = digest_of(HASH_SHA256, out->data, out->len);
+        return digest_equal(&found, &j->disks.items[disk].runs)
+                       ? ST_DONE
+                       : FAIL(ST_DAMAGED, .subject = name, .expected = "what the journal lists");
+}
+
+enum status journal_drop(int dir, const struct uuid *vm)
+{
+        char name[NAME_SIZE];
+        enum status s = state_remove(dir, journal_name(name, vm)); /* from here there is none */
+
+        for (size_t i = 0; i < DISKS_MOST && !s; i++)
+                s = state_remove(dir, runs_name(name, vm, i));
+        return s;
+}

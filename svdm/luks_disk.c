@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only file that talks to libcryptsetup. The device worker comes here with descriptors and
+ * keys; every header is a memory file, reached as /proc/self/fd/N. Our key slots are PBKDF2 with
+ * 1,000 iterations: their passphrase is a random key, which no iteration makes stronger.
+ */
+#include "svdm/luks_disk.h"
+#include "svdm/header_diff.h"
+
+#include <errno.h>
+#include <libcryptsetup.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TOKEN_TYPE "bulkhead"
+enum { VOLUME_KEY_LEN = 64, SECTOR = 512 };
+
+static const struct crypt_pbkdf_type pbkdf = {
+        .type = CRYPT_KDF_PBKDF2,
+        .hash = "sha256",
+        .iterations = 1000,
+        .flags = CRYPT_PBKDF_NO_BENCHMARK,
+};
+
+static char last_said[200]; /* by libcryptsetup; a worker has one thread */
+
+static void hear(int level, const char *text, void *nothing)
+{
+        (void)nothing;
+        if (level == CRYPT_LOG_ERROR)
+                snprintf(last_said, sizeof last_said, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+void luks_init(void)
+{
+        crypt_set_log_callback(NULL, hear, NULL);
+        crypt_metadata_locking(NULL, 0);
+        crypt_token_external_disable();
+}
+
+static enum status failed(const char *path, int r, const char *remedy)
+{
+        return FAIL(status_of_errno(-r), .subject = path,
+                    .found = *last_said ? last_said : strerror(-r), .remedy = remedy);
+}
+
+enum luks_kind luks_probe(int disk)
+{
+        static const uint8_t magic[6] = {'L', 'U', 'K', 'S', 0xba, 0xbe};
+        uint8_t head[8];
+
+        if (pread(disk, head, sizeof head, 0) != sizeof head || memcmp(head, magic, sizeof magic))
+                return LUKS_NONE;
+        return head[6] == 0 && head[7] == 1   ? LUKS_1
+               : head[6] == 0 && head[7] == 2 ? LUKS_2
+                                              : LUKS_NONE;
+}
+
+static enum status begin(const char *path, int memfd, struct crypt_device **cd_out)
+{
+        char file[32];
+        int r;
+
+        *last_said = 0;
+        snprintf(file, sizeof file, "/proc/self/fd/%d", memfd);
+        r = crypt_init(cd_out, file);
+        return r ? failed(path, r, NULL) : ST_DONE;
+}
+
+static enum status load(const char *path, int memfd, struct crypt_device **cd_out)
+{
+        enum status s = begin(path, memfd, cd_out);
+        int r = s ? 0 : crypt_load(*cd_out, CRYPT_LUKS2, NULL);
+
+        if (s || !r)
+                return s;
+        return FAIL(ST_INVALID, .subject = path, .expected = "a whole LUKS2 header",
+                    .found = *last_said ? last_said : strerror(-r),
+                    .remedy = FMT("cryptsetup repair --type luks2 %s", path));
+}
+
+static enum status read_parameters(const char *path, int memfd, uint64_t *offset_out,
+                                   struct uuid *uuid_out)
+{
+        struct crypt_device *cd = NULL;
+        const char *uuid;
+        enum status s = load(path, memfd, &cd);
+
+        if (!s) {
+                *offset_out = crypt_get_data_offset(cd) * SECTOR;
+                uuid = crypt_get_uuid(cd);
+                if (!uuid || !uuid_read(uuid, uuid_out))
+                        s = FAIL(ST_INVALID, .subject = path, .expected = "a LUKS UUID",
+                                 .found = uuid ? uuid : "none",
+                                 .remedy = FMT("cryptsetup luksUUID --uuid $(uuidgen) %s", path));
+        }
+        crypt_free(cd);
+        return s;
+}
+
+/* Sealed before it is parsed, so that libcryptsetup cannot repair what we are to measure. */
+static enum status copy_sealed(int disk, uint64_t len, int *memfd_out)
+{
+        int memfd;
+        enum status s = header_copy(disk, len, &memfd);
+
+        if (!s)
+                s = header_seal(memfd);
+        if (s && memfd >= 0)
+                close(memfd);
+        *memfd_out = s ? -1 : memfd;
+        return s;
+}
+
+enum status luks_header(const char *path, int disk, uint64_t size, int *header_out,
+                        struct uuid *uuid_out)
+{
+        uint64_t len = size < LUKS_DATA_OFFSET ? size : LUKS_DATA_OFFSET, offset = 0;
+        int memfd = -1;
+        enum status s;
+
+        s = copy_sealed(disk, len, &memfd);
+        if (!s)
+                s = read_parameters(path, memfd, &offset, uuid_out);
+        if (!s && (!offset || offset > size))
+                s = FAIL(ST_INVALID, .subject = path, .expected = "data after the header",
+                         .found = FMT("data at byte %llu of %llu", (unsigned long long)offset,
+                                      (unsigned long long)size));
+        if (!s && offset != len) { /* not the usual 16 MiB: again, exactly */
+                close(memfd);
+                memfd = -1;
+                len = offset;
+                s = copy_sealed(disk, len, &memfd);
+                if (!s)
+                        s = read_parameters(path, memfd, &offset, uuid_out);
+                if (!s && offset != len)
+                        s = FAIL(ST_CHANGED, .subject = path,
+                                 .found = "its header, as it was read");
+        }
+        if (s && memfd >= 0)
+                close(memfd);
+        *header_out = s ? -1 : memfd;
+        return s;
+}
+
+static enum status set_token(const char *path, struct crypt_device *cd, const struct uuid *vm,
+                             int slot)
+{
+        char uuid[37], json[160];
+        int r;
+
+        uuid_write(vm, uuid);
+        snprintf(json, sizeof json,
+                 "{\"type\":\"" TOKEN_TYPE "\",\"keyslots\":[\"%d\"],\"vm\":\"%s\"}", slot, uuid);
+        r = crypt_token_json_set(cd, CRYPT_ANY_TOKEN, json);
+        return r < 0 ? failed(path, r, "free a token: cryptsetup token remove") : ST_DONE;
+}
+
+static bool token_is_ours(struct crypt_device *cd, int token, const struct uuid *vm)
+{
+        const char *type = NULL, *json = NULL;
+        char uuid[40] = "\"";
+
+        if (crypt_token_status(cd, token, &type) < CRYPT_TOKEN_INTERNAL || !type ||
+            strcmp(type, TOKEN_TYPE) || crypt_token_json_get(cd, token, &json) < 0)
+                return false;
+        uuid_write(vm, uuid + 1);
+        strcat(uuid, "\"");
+        return strstr(json, uuid);
+}
+
+/* Removes this VM's tokens and the slots that they name. */
+static enum status remove_ours(const char *path, struct crypt_device *cd, const struct uuid *vm,
+                               int but_slot)
+{
+        const int tokens = crypt_token_max(CRYPT_LUKS2), slots = crypt_keyslot_max(CRYPT_LUKS2);
+
+        for (int token = 0; token < tokens; token++) {
+                int r = 0;
+
+                if (!token_is_ours(cd, token, vm))
+                        continue;
+                for (int slot = 0; slot < slots && !r; slot++)
+                        if (slot != but_slot && !crypt_token_is_assigned(cd, token, slot))
+                                r = crypt_keyslot_destroy(cd, slot);
+                if (!r)
+                        r = crypt_token_json_set(cd, token, NULL) < 0 ? -EIO : 0;
+                if (r)
+                        return failed(path, r, NULL);
+        }
+        return ST_DONE;
+}
+
+static enum status format(const char *path, struct crypt_device *cd, uint64_t size,
+                          const char *uuid, const uint8_t key[static DISK_KEY_LEN], int *slot_out)
+{
+        struct crypt_params_luks2 params = {.pbkdf = &pbkdf,
+                                            .sector_size = size % 4096 ? SECTOR : 4096};
+        int r = crypt_set_data_offset(cd, LUKS_DATA_OFFSET / SECTOR);
+
+        if (!r)
+                r = crypt_format(cd, CRYPT_LUKS2, "aes", "xts-plain64", uuid, NULL, VOLUME_KEY_LEN,
+                                 &params);
+        if (!r)
+                r = crypt_volume_key_keyring(cd, 0);
+        if (!r)
+                r = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, NULL, 0, (const char *)key,
+                                                    DISK_KEY_LEN);
+        *slot_out = r;
+        return r < 0 ? failed(path, r, NULL) : ST_DONE;
+}
+
+enum status luks_format(const char *path, uint64_t size, const struct uuid *vm,
+                        const struct uuid *uuid, const uint8_t key[static DISK_KEY_LEN],
+                        int *header_out)
+{
+        struct crypt_device *cd = NULL;
+        char uuid_text[37];
+        int memfd = -1, slot;
+        enum status s;
+
+        *header_out = -1;
+        if (size < LUKS_DISK_LEAST)
+                return FAIL(ST_REFUSED, .subject = path,
+                            .expected = FMT("at least %d MiB", LUKS_DISK_LEAST >> 20),
+                            .found = FMT("%llu bytes", (unsigned long long)size),
+                            .remedy = "make the disk larger: the header takes 16 MiB");
+        uuid_write(uuid, uuid_text);
+        s = header_of_size(LUKS_DATA_OFFSET, &memfd);
+        if (s)
+                goto out;
+        s = begin(path, memfd, &cd);
+        if (s)
+                goto out;
+        s = format(path, cd, size, uuid_text, key, &slot);
+        if (s)
+                goto out;
+        s = set_token(path, cd, vm, slot);
+        if (s)
+                goto out;
+        crypt_free(cd);
+        cd = NULL;
+        s = header_seal(memfd);
+out:
+        crypt_free(cd);
+        if (s && memfd >= 0)
+                close(memfd);
+        else
+                *header_out = memfd;
+        return s;
+}
+
+static enum status refuse_half_encrypted(const char *path, struct crypt_device *cd)
+{
+        struct crypt_params_reencrypt params = {0};
+
+        if (crypt_reencrypt_status(cd, &params) == CRYPT_REENCRYPT_NONE)
+                return ST_DONE;
+        return FAIL(ST_REFUSED, .subject = path, .expected = "a disk that is encrypted throughout",
+                    .found = "a re-encryption under way",
+                    .remedy = FMT("cryptsetup reencrypt --resume-only %s", path));
+}
+
+static enum status add_slot(const char *path, struct crypt_device *cd, struct bytes authority,
+                            const uint8_t key[static DISK_KEY_LEN], int *slot_out)
+{
+        int r = crypt_volume_key_keyring(cd, 0);
+
+        if (!r)
+                r = crypt_set_pbkdf_type(cd, &pbkdf);
+        if (!r)
+                r = crypt_keyslot_add_by_passphrase(cd, CRYPT_ANY_SLOT,
+                                                    (const char *)authority.data, authority.len,
+                                                    (const char *)key, DISK_KEY_LEN);
+        *slot_out = r;
+        if (r == -EPERM)
+                return FAIL(ST_DENIED, .subject = path,
+                            .expected = "a passphrase of one of its key slots",
+                            .found = "one that opens none",
+                            .remedy = FMT("cryptsetup open --test-passphrase %s", path));
+        return r < 0 ? failed(path, r, FMT("free a key slot: cryptsetup luksKillSlot %s N", path))
+                     : ST_DONE;
+}
+
+enum status luks_adopt(const char *path, int header, const struct uuid *vm, struct bytes authority,
+                       const uint8_t key[static DISK_KEY_LEN], int *header_out)
+{
+        struct crypt_device *cd = NULL;
+        int memfd = -1, slot;
+        enum status s;
+
+        s = header_copy_all(header, &memfd);
+        if (s)
+                goto out;
+        s = load(path, memfd, &cd);
+        if (s)
+                goto out;
+        s = refuse_half_encrypted(path, cd);
+        if (s)
+                goto out;
+        s = add_slot(path, cd, authority, key, &slot);
+        if (s)
+                goto out;
+        s = remove_ours(path, cd, vm, slot);
+        if (s)
+                goto out;
+        s = set_token(path, cd, vm, slot);
+        if (s)
+                goto out;
+        crypt_free(cd);
+        cd = NULL;
+        s = header_seal(memfd);
+out:
+        crypt_free(cd);
+        if (s && memfd >= 0)
+                close(memfd);
+        *header_out = s ? -1 : memfd;
+        return s;
+}
+
+enum status luks_test(const char *path, int header, const uint8_t key[static DISK_KEY_LEN])
+{
+        struct crypt_device *cd = NULL;
+        enum status s = load(path, header, &cd);
+        int r = 0;
+
+        if (!s) {
+                r = crypt_volume_key_keyring(cd, 0);
+                if (!r)
+                        r = crypt_activate_by_passphrase(cd, NULL, CRYPT_ANY_SLOT,
+                                                         (const char *)key, DISK_KEY_LEN, 0);
+        }
+        crypt_free(cd);
+        if (r == -EPERM || r == -ENOENT)
+                return FAIL(ST_CHANGED, .subject = path,
+                            .expected = "a key slot for the sealed key",
+                            .found = "none that it opens",
+                            .remedy = "put the sealed disk back, or seal the VM again");
+        return s ? s : r < 0 ? failed(path, r, NULL) : ST_DONE;
+}

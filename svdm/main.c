@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * svdm, the secure virtual device manager: has the disks of VMs opened, sealed, unlocked and
+ * released. compartment-mgr alone asks it. It starts its device worker as root and then becomes a
+ * user of its own; it links no libcryptsetup, and what it can touch is its own state folder.
+ */
+#include "lib/config.h"
+#include "lib/log.h"
+#include "lib/sandbox.h"
+#include "lib/state_file.h"
+#include "svdm/held.h"
+#include "svdm/requests.h"
+
+#include <argp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+        REQUESTS_MOST = 64,
+        CONNECTIONS_MOST = 256,
+        FRAME_MOST = 1 << 20, /* 32 disks with their paths are far less */
+        FILES_MOST = 16384,   /* descriptors: 32 disks, three each, an operation */
+};
+
+static const char *backend = "sim";
+static uid_t cm_uid;
+
+const char *argp_program_version = "svdm " BULKHEAD_VERSION;
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        (void)state;
+        if (key != 'd')
+                return ARGP_ERR_UNKNOWN;
+        backend = value;
+        return 0;
+}
+
+static void read_options(int argc, char **argv)
+{
+        static const struct argp_option options[] = {
+                {"devices", 'd', "BACKEND", 0,
+                 "How disks are mapped: sim (all but the mapping; the only one in this version)",
+                 0},
+                {0}};
+        static const struct argp_child children[] = {{&config_argp, 0, NULL, 0}, {0}};
+        static const struct argp argp = {.options = options,
+                                         .parser = parse,
+                                         .children = children,
+                                         .doc = "The device manager of Bulkhead: opens, seals and "
+                                                "unlocks the disks of VMs."};
+
+        config_init();
+        argp_parse(&argp, argc, argv, 0, NULL, NULL);
+        if (strcmp(backend, "sim"))
+                fatal("the device back-end %s is not in this version: use --devices sim", backend);
+}
+
+static unsigned roles(const struct principal *p, const gid_t *groups, size_t count)
+{
+        (void)groups, (void)count;
+        return p->uid == cm_uid ? DAEMON : 0;
+}
+
+/* Whom we answer: compartment-mgr's user, or who we are where there are no users of our own. */
+static void learn_users(void)
+{
+        const struct passwd *cm = getuid() ? NULL : getpwnam(USER_CM);
+
+        if (!getuid() && !cm)
+                fatal("there is no user %s: install Bulkhead's users (sysusers), or start as a "
+                      "plain user",
+                      USER_CM);
+        cm_uid = cm ? cm->pw_uid : getuid();
+}
+
+static struct worker *start_device_worker(void)
+{
+        const char *const args[] = {"--devices", backend, NULL};
+        char path[CONFIG_PATH];
+        struct worker *w;
+
+        if (worker_start(config_path(path, config.libexec, "device_worker"), args, NULL, &w)) {
+                log_error("starting the device worker");
+                exit(3);
+        }
+        return w;
+}
+
+/* While root: the folder is the daemon's own, whoever made it. */
+static int own_state_folder(void)
+{
+        const struct passwd *own = getuid() ? NULL : getpwnam(USER_SVDM);
+        char path[CONFIG_PATH];
+        int dir;
+
+        if (state_folder(config_path(path, config.state, "svdm"), &dir)) {
+                log_error("opening the state folder");
+                exit(3);
+        }
+        if (own && fchown(dir, own->pw_uid, own->pw_gid))
+                fatal("cannot give %s to %s", path, USER_SVDM);
+        return dir;
+}
+
+static void read_state(int dir)
+{
+        if (state_lock(dir) || held_load(dir)) {
+                log_error("reading the state");
+                exit(3);
+        }
+}
+
+int main(int argc, char **argv)
+{
+        static const struct sandbox sandbox = {.profile = SANDBOX_DAEMON, .files = FILES_MOST};
+        struct server_options o = {.mode = 0666,
+                                   .handlers = svdm_handlers,
+                                   .roles = roles,
+                                   .requests_most = REQUESTS_MOST,
+                                   .connections_most = CONNECTIONS_MOST,
+                                   .frame_most = FRAME_MOST};
+        char path[CONFIG_PATH];
+        struct worker *w;
+        int hangup, dir;
+        bool own_user;
+
+        process_harden();
+        log_open("svdm");
+        read_options(argc, argv);
+        learn_users();
+        o.handlers_count = svdm_handlers_count;
+        o.path = config_path(path, config.run, SOCKET_SVDM);
+        if (server_listen(o.path, o.mode, &o.listener)) {
+                log_error("opening the socket");
+                return 3;
+        }
+        w = start_device_worker();
+        hangup = worker_hangup_fd(w);
+        dir = own_state_folder();
+        own_user = user_drop(USER_SVDM, NULL);
+        read_state(dir);
+        requests_init(w, dir, backend, own_user);
+        sandbox_enter(&sandbox);
+        log_info("serves %s; devices: %s", o.path, backend);
+        return server_run(&o, &hangup, 1);
+}

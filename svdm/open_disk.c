@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a path to a descriptor that is surely what was meant. The device worker comes here, for
+ * disks and for targets. It opens files and block devices, and reads nothing.
+ */
+#include "svdm/open_disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#ifndef BLKGETDISKSEQ
+#define BLKGETDISKSEQ _IOR(0x12, 128, __u64)
+#endif
+
+/* File systems whose files are made up as they are read. */
+static const long made_up[] = {
+        PROC_SUPER_MAGIC, SYSFS_MAGIC,        DEBUGFS_MAGIC,       TRACEFS_MAGIC,
+        SECURITYFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC,
+        EFIVARFS_MAGIC,   PSTOREFS_MAGIC,     SELINUX_MAGIC,       0x62656570 /* configfs */,
+        BINFMTFS_MAGIC,
+};
+
+static enum status not_opened(const char *path)
+{
+        return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
+}
+
+static int open_path_only(const char *path)
+{
+        const struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                                     .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+
+        return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+}
+
+static enum status refuse_link(const char *path, const char *real)
+{
+        return FAIL(ST_REFUSED, .subject = path, .expected = "a path without symbolic links",
+                    .found = "a symbolic link",
+                    .remedy =
+                            FMT("name the real path: %s", real ? real : "the link leads nowhere"));
+}
+
+/* An O_PATH descriptor: a reference, nothing opened yet. */
+static enum status find(const char *path, int *fd_out)
+{
+        char *real;
+        enum status s;
+
+        if (*path != '/')
+                return FAIL(ST_INVALID, .subject = path, .expected = "an absolute path");
+        *fd_out = open_path_only(path);
+        if (*fd_out >= 0)
+                return ST_DONE;
+        if (errno != ELOOP)
+                return not_opened(path);
+        real = realpath(path, NULL);
+        if (!real || strncmp(path, "/dev/", 5) || strncmp(real, "/dev/", 5)) {
+                s = refuse_link(path, real);
+        } else {
+                *fd_out = open_path_only(real);
+                s = *fd_out < 0 ? not_opened(path) : ST_DONE;
+        }
+        free(real);
+        return s;
+}
+
+static const char *kind_of(mode_t mode)
+{
+        return S_ISFIFO(mode)   ? "a FIFO"
+               : S_ISSOCK(mode) ? "a socket"
+               : S_ISDIR(mode)  ? "a folder"
+               : S_ISCHR(mode)  ? "a character device"
+                                : "something else";
+}
+
+static enum status accept_kind(const char *path, int fd, const struct stat *st)
+{
+        struct statfs fs;
+
+        if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
+                return FAIL(ST_REFUSED, .subject = path, .expected = "a file or a block device",
+                            .found = kind_of(st->st_mode));
+        if (fstatfs(fd, &fs))
+                return not_opened(path);
+        for (size_t i = 0; S_ISREG(st->st_mode) && i < sizeof made_up / sizeof *made_up; i++)
+                if (fs.f_type == made_up[i])
+                        return FAIL(ST_REFUSED, .subject = path, .expected = "a file on a disk",
+                                    .found = "a file of the kernel's own");
+        return ST_DONE;
+}
+
+static enum status identify(const char *path, int fd, struct disk_identity *out)
+{
+        *out = (struct disk_identity){0};
+        if (fstat(fd, &out->stat))
+                return not_opened(path);
+        out->size = (uint64_t)out->stat.st_size;
+        if (!S_ISBLK(out->stat.st_mode))
+                return ST_DONE;
+        if (ioctl(fd, BLKGETSIZE64, &out->size))
+                return not_opened(path);
+        if (ioctl(fd, BLKGETDISKSEQ, &out->sequence))
+                out->sequence = 0; /* kernels before 5.15 */
+        return ST_DONE;
+}
+
+enum status open_disk(const char *path, bool writable, int *fd_out, struct disk_identity *seen_out)
+{
+        int place = -1, fd = -1;
+        char again[32];
+        struct stat st;
+        enum status s;
+
+        *fd_out = -1;
+        s = find(path, &place);
+        if (!s && fstat(place, &st))
+                s = not_opened(path);
+        if (!s)
+                s = accept_kind(path, place, &st);
+        if (!s) {
+                /* The very inode that was looked at: not by its name a second time. */
+                snprintf(again, sizeof again, "/proc/self/fd/%d", place);
+                fd = open(again, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+                s = fd < 0 ? not_opened(path) : identify(path, fd, seen_out);
+        }
+        if (place >= 0)
+                close(place);
+        if (s && fd >= 0)
+                close(fd);
+        else
+                *fd_out = fd;
+        return s;
+}
+
+bool open_disk_same(const struct disk_identity *a, const struct disk_identity *b)
+{
+        if (S_ISBLK(a->stat.st_mode) != S_ISBLK(b->stat.st_mode))
+                return false;
+        if (S_ISBLK(a->stat.st_mode))
+                return a->stat.st_rdev == b->stat.st_rdev;
+        return a->stat.st_dev == b->stat.st_dev && a->stat.st_ino == b->stat.st_ino;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+        return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static enum status compare(const char *path, const struct disk_identity *seen,
+                           const struct disk_identity *now)
+{
+        const bool block = S_ISBLK(seen->stat.st_mode);
+        const char *what = NULL;
+
+        if (!open_disk_same(seen, now))
+                what = "another file or device";
+        else if (seen->sequence != now->sequence)
+                what = "another medium under the same device";
+        else if (seen->size != now->size)
+                what = "another size";
+        else if (!block && !same_time(seen->stat.st_mtim, now->stat.st_mtim))
+                what = "written to since";
+        else if (!block && !same_time(seen->stat.st_ctim, now->stat.st_ctim))
+                what = "changed since (attributes, links or content)";
+        if (!what)
+                return ST_DONE;
+        return FAIL(ST_CHANGED, .subject = path, .expected = "what was opened and measured",
+                    .found = what, .remedy = "see who writes to it, then try again");
+}
+
+enum status open_disk_check(const char *path, int fd, const struct disk_identity *seen)
+{
+        struct disk_identity now;
+        int again;
+        enum status s = identify(path, fd, &now);
+
+        if (!s)
+                s = compare(path, seen, &now);
+        if (!s)
+                s = open_disk(path, false, &again, &now);
+        if (s)
+                return s;
+        close(again);
+        return compare(path, seen, &now);
+}

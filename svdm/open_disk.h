@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening what a path names so that it stays what was opened: by descriptor, following no
+ * symbolic link, regular files and block devices only.
+ */
+#ifndef BULKHEAD_SVDM_OPEN_DISK_H
+#define BULKHEAD_SVDM_OPEN_DISK_H
+
+#include "lib/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* What a file or block device is known by, as long as the host runs. */
+struct disk_identity {
+        struct stat stat;
+        uint64_t size; /* bytes; of a block device what BLKGETSIZE64 says */
+        uint64_t
+                sequence; /* of a block device: changes when another medium or file lies under it */
+};
+
+/*
+ * path: absolute. Symbolic links are refused with the real path as the remedy, but below /dev,
+ * where udev names block devices by them: those are resolved once, must stay below /dev, and what
+ * they lead to is opened without following. Refused are also FIFOs, sockets, folders, character
+ * devices and files of the kernel's own file systems (proc, sys, ...). Nothing is opened before it
+ * is known to be a file or a block device. The descriptor is close-on-exec and read-only, or
+ * read-write if writable.
+ */
+enum status open_disk(const char *path, bool writable, int *fd_out, struct disk_identity *seen_out);
+
+/* The same file or block device? Sizes and times may differ. */
+bool open_disk_same(const struct disk_identity *a, const struct disk_identity *b);
+
+/* Compares what fd was when it was opened with what fd and path are now: ST_CHANGED with the first
+ * difference in device, inode, medium, size or times (of a block device: no times). */
+enum status open_disk_check(const char *path, int fd, const struct disk_identity *seen);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one secret of a VM and what is derived from it. It travels by pipe alone; whoever holds it
+ * in memory wipes it.
+ */
+#ifndef BULKHEAD_SVDM_SECRET_H
+#define BULKHEAD_SVDM_SECRET_H
+
+#include "lib/message.h"
+
+enum {
+        SECRET_LEN = 32,
+        DISK_KEY_LEN = 32,
+        PASSPHRASE_MOST = 4096,
+        SECRET_WAIT_MS = 30000 /* for whoever writes into a pipe */
+};
+
+/* What opens disks at a seal. */
+enum authority_kind { AUTHORITY_NONE, AUTHORITY_PASSPHRASE, AUTHORITY_SECRET };
+struct authority {
+        enum authority_kind kind;
+        uint8_t bytes[PASSPHRASE_MOST]; /* the passphrase, or the VM's present secret */
+        size_t len;
+};
+
+void secret_new(uint8_t secret[static SECRET_LEN]);
+
+/* A pipe, both ends close-on-exec. */
+enum status secret_pipe(int *read_end_out, int *write_end_out);
+/* A pipe that holds the secret already: 32 bytes to read, then its end. */
+enum status secret_offer(const uint8_t secret[static SECRET_LEN], int *read_end_out);
+/* Waits for exactly 32 bytes. What follows them is not read. */
+enum status secret_read(int fd, uint8_t secret[static SECRET_LEN]);
+/* Reads a passphrase to the end of the pipe: the bytes as they are, a newline included, as
+ * `cryptsetup --key-file=-` takes them. 1 to PASSPHRASE_MOST bytes. */
+enum status secret_read_passphrase(int fd, uint8_t passphrase[static PASSPHRASE_MOST],
+                                   size_t *len_out);
+
+/* The key of one disk: HKDF-SHA256 (RFC 5869), no salt, info "bulkhead-disk-1" followed by the
+ * LUKS UUID as 36 characters in lower case (CONSTRUCTIONS 1). */
+void secret_disk_key(const uint8_t secret[static SECRET_LEN], const struct uuid *disk,
+                     uint8_t key[static DISK_KEY_LEN]);
+
+#endif

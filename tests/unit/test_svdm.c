@@ -1,0 +1,666 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * svdm and its device worker as compartment-mgr meets them: real processes, real LUKS2 headers,
+ * cryptsetup(8) as the judge of what lies on the disks. Started as root, the test becomes nobody
+ * first, since the daemons' users may not exist here.
+ */
+#include "lib/channel.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+#define OPENS_IT "cryptsetup open --test-passphrase --disable-locks "
+
+static char place[200], bin[PATH_MAX];
+static pid_t daemon_pid;
+static struct arena *a;
+static struct uuid vm = {{0x7e, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14, 15}};
+static struct uuid other_vm = {{0x7f, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 14, 15}};
+
+__attribute__((format(printf, 1, 2))) static int run(const char *format, ...)
+{
+        char command[2000];
+        va_list args;
+        int r;
+
+        va_start(args, format);
+        vsnprintf(command, sizeof command, format, args);
+        va_end(args);
+        r = system(command);
+        return WIFEXITED(r) ? WEXITSTATUS(r) : -1;
+}
+
+static const char *in_place(const char *name)
+{
+        static char paths[8][300];
+        static int turn;
+        char *path = paths[turn++ % 8];
+
+        snprintf(path, sizeof paths[0], "%s/%s", place, name);
+        return path;
+}
+
+static void start_svdm(void)
+{
+        int fd = -1;
+
+        daemon_pid = fork();
+        ck_assert_int_ge(daemon_pid, 0);
+        if (!daemon_pid) {
+                char program[PATH_MAX + 8];
+
+                snprintf(program, sizeof program, "%s/svdm", bin);
+                execl(program, program, "--run", place, "--state", place, "--libexec", bin, NULL);
+                _exit(127);
+        }
+        for (int i = 0; i < 1000; i++) {
+                if (!channel_connect(in_place("svdm.sock"), deadline_in(1000), &fd))
+                        break;
+                ck_assert_int_eq(waitpid(daemon_pid, NULL, WNOHANG), 0);
+                usleep(10000);
+        }
+        ck_assert_int_ge(fd, 0);
+        close(fd);
+}
+
+static void stop_svdm(int signal)
+{
+        int how;
+
+        kill(daemon_pid, signal);
+        ck_assert_int_eq(waitpid(daemon_pid, &how, 0), daemon_pid);
+        if (signal == SIGTERM)
+                ck_assert_int_eq(how, 0);
+}
+
+static void set_up(void)
+{
+        a = arena_new();
+        ck_assert_ptr_nonnull(mkdtemp(strcpy(place, getenv("SVDM_TEST_PLACE"))));
+        start_svdm();
+}
+
+static void tear_down(void)
+{
+        stop_svdm(SIGTERM);
+        run("rm -rf %s", place);
+        arena_free(a);
+}
+
+static int connect_svdm(void)
+{
+        int fd = -1;
+
+        ck_assert_int_eq(channel_connect(in_place("svdm.sock"), deadline_in(5000), &fd), ST_DONE);
+        return fd;
+}
+
+static void *call_any(int fd, uint16_t number, const void *request, enum status *s_out)
+{
+        void *reply = arena_get(a, shape_size(message_info(number)->reply));
+
+        error_clear();
+        *s_out = channel_call(fd, number, request, reply, a, deadline_in(20000));
+        return reply;
+}
+
+/* CALL(fd, svdm_open, expected status, request fields...) gives the reply. */
+#define CALL(fd, name, want, ...)                                                                  \
+        ({                                                                                         \
+                const struct name##_req q_ = {__VA_ARGS__};                                        \
+                enum status s_;                                                                    \
+                struct name##_rep *p_ = call_any(fd, MESSAGE_##name, &q_, &s_);                    \
+                ck_assert_msg(s_ == (want), #name ": status %d: %s; %s; %s; %s", s_,               \
+                              error_last()->subject, error_last()->expected, error_last()->found,  \
+                              error_last()->remedy);                                               \
+                p_;                                                                                \
+        })
+
+static struct svdm_open_rep *open_disks(int fd, const struct uuid *u, enum status expected,
+                                        size_t count, const char *const *names)
+{
+        struct disk disks[32];
+
+        for (size_t i = 0; i < count; i++)
+                disks[i] = (struct disk){.device = arena_print(a, "xvd%c", 'a' + (int)i),
+                                         .path = arena_text(a, in_place(names[i])),
+                                         .writable = true,
+                                         .kind = "crypt"};
+        return CALL(fd, svdm_open, expected, .vm = *u, .disks = {disks, count});
+}
+
+#define OPEN(fd, u, expected, ...)                                                                 \
+        open_disks(fd, u, expected, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *),        \
+                   (const char *[]){__VA_ARGS__})
+
+static int pipe_with(const char *bytes, size_t len)
+{
+        int ends[2];
+
+        ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+        ck_assert_int_eq(write(ends[1], bytes, len), len);
+        close(ends[1]);
+        return ends[0];
+}
+
+static void read_secret(int fd, char secret[32])
+{
+        ck_assert_int_eq(read(fd, secret, 32), 32);
+        ck_assert_int_eq(read(fd, secret, 1), 0);
+        close(fd);
+}
+
+/* Seals up to staging; the secret comes back. */
+static void seal_to_stage(int fd, const char *disk, bool format, uint64_t generation,
+                          char secret[32])
+{
+        struct svdm_prepare_rep *p;
+
+        OPEN(fd, &vm, ST_DONE, disk);
+        p = CALL(fd, svdm_prepare, ST_DONE, .format = format, .authority = -1);
+        ck_assert_int_eq(p->disks.count, 1);
+        ck_assert(p->disks.items[0].encrypted);
+        ck_assert_int_ge(p->disks.items[0].header, 0);
+        /* not read(2)'s 33rd byte: read_secret() wants the end */
+        read_secret(p->secret, secret);
+        CALL(fd, svdm_stage, ST_DONE, .generation = generation);
+}
+
+static void seal_by_format(const char *disk, char secret[32])
+{
+        int fd = connect_svdm();
+
+        seal_to_stage(fd, disk, true, 1, secret);
+        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
+        close(fd);
+}
+
+static struct svdm_unlock_rep *unlock(int fd, const char *secret, enum status expected)
+{
+        struct svdm_key_pipe_rep *p = CALL(fd, svdm_key_pipe, ST_DONE, );
+
+        ck_assert_int_eq(write(p->secret, secret, 32), 32);
+        close(p->secret);
+        return CALL(fd, svdm_unlock, expected, );
+}
+
+static void make_image(const char *name, int mib)
+{
+        ck_assert_int_eq(run("truncate -s %dM %s", mib, in_place(name)), 0);
+}
+
+static void make_luks(const char *name, const char *passphrase)
+{
+        make_image(name, 32);
+        ck_assert_int_eq(run("printf '%s' | cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 "
+                             "--pbkdf-force-iterations 1000 --disable-locks --key-file=- %s",
+                             passphrase, in_place(name)),
+                         0);
+}
+
+/* The key as RFC 5869 has it, by Python's hmac; compared by letting cryptsetup open the disk. */
+static int opens_with_derived_key(const char *disk, const char *secret)
+{
+        char hex[65];
+
+        hex_write(hex, (const uint8_t *)secret, 32);
+        return run(
+                "python3 -c \"import hmac,subprocess,sys;"
+                "u=subprocess.check_output(['cryptsetup','luksUUID','%s']).strip();"
+                "p=hmac.digest(bytes(32),bytes.fromhex('%s'),'sha256');"
+                "sys.stdout.buffer.write(hmac.digest(p,b'bulkhead-disk-1'+u+b'\\x01','sha256'))\" "
+                "| " OPENS_IT "--key-file=- %s",
+                in_place(disk), hex, in_place(disk));
+}
+
+START_TEST(formats_unlocks_keeps_releases)
+{
+        char secret[32], wrong[32];
+        struct svdm_unlock_rep *p;
+        int fd;
+
+        make_image("disk", 64);
+        seal_by_format("disk", secret);
+        ck_assert_int_eq(run("cryptsetup luksDump --disable-locks %s > %s", in_place("disk"),
+                             in_place("dump")),
+                         0);
+        ck_assert_int_eq(run("grep -q 'cipher: aes-xts-plain64' %s && grep -q 'sector: 4096' %s && "
+                             "grep -q 'offset: 16777216' %s && grep -q '0: bulkhead' %s && "
+                             "test $(grep -c 'Iterations: 1000$' %s) = 2",
+                             in_place("dump"), in_place("dump"), in_place("dump"), in_place("dump"),
+                             in_place("dump")),
+                         0);
+        ck_assert_int_eq(opens_with_derived_key("disk", secret), 0);
+
+        fd = connect_svdm();
+        OPEN(fd, &vm, ST_DONE, "disk");
+        memcpy(wrong, secret, 32);
+        wrong[31] ^= 1;
+        unlock(fd, wrong, ST_CHANGED);
+        p = unlock(fd, secret, ST_DONE);
+        ck_assert_int_eq(p->devices.count, 1);
+        ck_assert_str_eq(p->devices.items[0].path, arena_print(a, "sim:%s", in_place("disk")));
+        ck_assert_str_eq(p->devices.items[0].device, "xvda");
+        CALL(fd, svdm_check, ST_DONE, );
+        CALL(fd, svdm_keep, ST_DONE, );
+        close(fd);
+
+        /* it runs: nobody else may have the disk, even after svdm was killed */
+        stop_svdm(SIGKILL);
+        start_svdm();
+        fd = connect_svdm();
+        OPEN(fd, &other_vm, ST_BUSY, "disk");
+        CALL(fd, svdm_release, ST_DONE, .vm = vm);
+        CALL(fd, svdm_release, ST_DONE, .vm = vm);
+        OPEN(fd, &other_vm, ST_DONE, "disk");
+        close(fd);
+}
+END_TEST
+
+START_TEST(unkept_is_undone)
+{
+        char secret[32];
+        int fd, again;
+
+        make_image("disk", 32);
+        seal_by_format("disk", secret);
+        fd = connect_svdm();
+        OPEN(fd, &vm, ST_DONE, "disk");
+        unlock(fd, secret, ST_DONE);
+        again = connect_svdm();
+        OPEN(again, &other_vm, ST_BUSY, "disk");
+        OPEN(again, &vm, ST_BUSY, "disk");
+        close(again);
+        close(fd);
+        for (int i = 0; i < 500; i++) { /* until it has seen that we went */
+                struct disk d = {.device = "xvda",
+                                 .path = in_place("disk"),
+                                 .writable = true,
+                                 .kind = "crypt"};
+                struct svdm_open_req q = {.vm = other_vm, .disks = {&d, 1}};
+                enum status s;
+
+                again = connect_svdm();
+                call_any(again, MESSAGE_svdm_open, &q, &s);
+                close(again);
+                if (!s)
+                        return;
+                usleep(10000);
+        }
+        ck_abort_msg("the disk is still held");
+}
+END_TEST
+
+START_TEST(adopts_and_replaces_its_own_slot_only)
+{
+        char first[32], second[32];
+        struct svdm_prepare_rep *p;
+        int fd = connect_svdm(), authority = pipe_with("correct horse", 13);
+
+        make_luks("disk", "correct horse");
+        OPEN(fd, &vm, ST_DONE, "disk");
+        p = CALL(fd, svdm_prepare, ST_DONE, .authority_kind = 1, .authority = authority);
+        close(authority);
+        read_secret(p->secret, first);
+        CALL(fd, svdm_stage, ST_DONE, .generation = 1);
+        ck_assert_int_ne(opens_with_derived_key("disk", first), 0); /* not yet */
+        CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        close(fd);
+        ck_assert_int_eq(opens_with_derived_key("disk", first), 0);
+
+        fd = connect_svdm(); /* again, by the present secret */
+        authority = pipe_with(first, 32);
+        do {
+                struct disk d = {.device = "xvda",
+                                 .path = in_place("disk"),
+                                 .writable = true,
+                                 .kind = "crypt"};
+                struct svdm_open_req q = {.vm = vm, .disks = {&d, 1}};
+                enum status s;
+
+                call_any(fd, MESSAGE_svdm_open, &q, &s);
+                if (!s)
+                        break;
+                ck_assert_int_eq(s, ST_BUSY);
+        } while (1);
+        p = CALL(fd, svdm_prepare, ST_DONE, .authority_kind = 2, .authority = authority);
+        close(authority);
+        read_secret(p->secret, second);
+        CALL(fd, svdm_stage, ST_DONE, .generation = 2);
+        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 2)->written, 1);
+        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 2)->written, 0);
+        close(fd);
+        ck_assert_int_eq(opens_with_derived_key("disk", second), 0);
+        ck_assert_int_ne(opens_with_derived_key("disk", first), 0);
+        ck_assert_int_eq(
+                run("printf 'correct horse' | " OPENS_IT "--key-file=- %s", in_place("disk")), 0);
+        ck_assert_int_eq(run("test $(cryptsetup luksDump --disable-locks %s | grep -c 'bulkhead$') "
+                             "= 1",
+                             in_place("disk")),
+                         0);
+}
+END_TEST
+
+/* --- what must be refused ------------------------------------------------------------------ */
+
+static const struct bad_disk {
+        const char *make; /* shell, in the test's folder */
+        enum status expected;
+        const char *found;
+} bad_disks[] = {
+        {"mkfifo disk", ST_REFUSED, "a FIFO"},
+        {"truncate -s 32M real; ln -s real disk", ST_REFUSED, "a symbolic link"},
+        {"mkdir disk", ST_REFUSED, "a folder"},
+        {"python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"disk\")'", ST_REFUSED,
+         "a socket"},
+        {"true", ST_NOT_FOUND, "No such file or directory"},
+        {"truncate -s 32M disk; chmod 0 disk", ST_DENIED, "Permission denied"},
+};
+
+START_TEST(refuses_bad_disks)
+{
+        const struct bad_disk *bad = &bad_disks[_i];
+        int fd = connect_svdm();
+
+        ck_assert_int_eq(run("cd %s && %s", place, bad->make), 0);
+        OPEN(fd, &vm, bad->expected, "disk");
+        ck_assert_str_eq(error_last()->found, bad->found);
+        close(fd);
+}
+END_TEST
+
+START_TEST(refuses_one_disk_twice)
+{
+        int fd = connect_svdm();
+
+        make_image("disk", 32);
+        ck_assert_int_eq(run("ln %s %s", in_place("disk"), in_place("same")), 0);
+        OPEN(fd, &vm, ST_REFUSED, "disk", "same");
+        OPEN(fd, &vm, ST_DONE, "disk"); /* and goes on */
+        close(fd);
+}
+END_TEST
+
+static const struct bad_seal {
+        const char *make;
+        int authority_kind;
+        bool format;
+        enum status expected;
+        const char *remedy; /* is in it */
+} bad_seals[] = {
+        {"truncate -s 32M disk", 1, false, ST_REFUSED, "--format"},
+        {"truncate -s 16M disk", 0, true, ST_REFUSED, "larger"},
+        {"truncate -s 32M disk; echo -n x | cryptsetup luksFormat -q --type luks1 "
+         "--pbkdf-force-iterations 1000 --disable-locks --key-file=- disk",
+         1, false, ST_REFUSED, "cryptsetup convert"},
+        {"truncate -s 32M disk; echo -n other | cryptsetup luksFormat -q --type luks2 --pbkdf "
+         "pbkdf2 --pbkdf-force-iterations 1000 --disable-locks --key-file=- disk",
+         1, false, ST_DENIED, "--test-passphrase"},
+        {"truncate -s 32M disk; echo -n x | cryptsetup luksFormat -q --type luks2 --pbkdf "
+         "pbkdf2 --pbkdf-force-iterations 1000 --disable-locks --key-file=- disk",
+         0, false, ST_DENIED, "passphrase"},
+};
+
+START_TEST(refuses_bad_seals)
+{
+        const struct bad_seal *bad = &bad_seals[_i];
+        int fd = connect_svdm(), authority = pipe_with("x", 1);
+
+        ck_assert_int_eq(run("cd %s && %s && sha256sum disk > sum", place, bad->make), 0);
+        OPEN(fd, &vm, ST_DONE, "disk");
+        CALL(fd, svdm_prepare, bad->expected, .format = bad->format,
+             .authority_kind = (uint8_t)bad->authority_kind, .authority = authority);
+        close(authority);
+        ck_assert_msg(strstr(error_last()->remedy, bad->remedy), "remedy: %s",
+                      error_last()->remedy);
+        CALL(fd, svdm_stage, ST_WRONG_STATE, .generation = 1);
+        ck_assert_int_eq(run("cd %s && sha256sum --quiet -c sum", place), 0);
+        close(fd);
+}
+END_TEST
+
+/* After opening, before check: what happens to the disk. */
+static const char *const changes[] = {
+        "cp disk new; mv new disk",
+        "mv disk away; ln -s away disk",
+        "printf x | dd of=disk bs=1 seek=20000000 conv=notrunc status=none",
+        "truncate -s 33M disk",
+        "touch -d yesterday disk",
+        "rm disk",
+};
+
+START_TEST(check_sees_changes)
+{
+        int fd = connect_svdm();
+
+        make_image("disk", 32);
+        OPEN(fd, &vm, ST_DONE, "disk");
+        CALL(fd, svdm_check, ST_DONE, );
+        ck_assert_int_eq(run("cd %s && %s", place, changes[_i]), 0);
+        {
+                enum status s;
+
+                call_any(fd, MESSAGE_svdm_check, &(struct svdm_check_req){}, &s);
+                ck_assert_msg(s == ST_CHANGED || s == ST_REFUSED || s == ST_NOT_FOUND, "%d", s);
+        }
+        close(fd);
+}
+END_TEST
+
+/* --- the journal, as the daemon drives it -------------------------------------------------- */
+
+START_TEST(uncommitted_seal_leaves_disk_alone)
+{
+        char secret[32];
+        int fd = connect_svdm();
+
+        make_image("disk", 32);
+        ck_assert_int_eq(run("cd %s && sha256sum disk > sum", place), 0);
+        seal_to_stage(fd, "disk", true, 5, secret);
+        stop_svdm(SIGKILL);
+        close(fd);
+        start_svdm();
+        fd = connect_svdm();
+        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 4)->written, 0);
+        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 5)->written, 0);
+        close(fd);
+        ck_assert_int_eq(run("cd %s && sha256sum --quiet -c sum && test -z \"$(ls svdm | grep -v "
+                             "lock)\"",
+                             place),
+                         0);
+}
+END_TEST
+
+START_TEST(committed_seal_is_completed_after_kill)
+{
+        char secret[32];
+        int fd = connect_svdm();
+
+        make_image("disk", 32);
+        seal_to_stage(fd, "disk", true, 5, secret);
+        stop_svdm(SIGKILL);
+        close(fd);
+        start_svdm();
+        fd = connect_svdm();
+        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 5)->written, 1);
+        close(fd);
+        ck_assert_int_eq(opens_with_derived_key("disk", secret), 0);
+}
+END_TEST
+
+START_TEST(others_cannot_drop_a_seal_under_way)
+{
+        char secret[32];
+        int fd = connect_svdm(), other = connect_svdm();
+
+        make_image("disk", 32);
+        seal_to_stage(fd, "disk", true, 1, secret);
+        CALL(other, svdm_settle, ST_BUSY, .vm = vm, .generation = 0);
+        ck_assert_int_eq(CALL(other, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
+        close(fd);
+        close(other);
+}
+END_TEST
+
+/* Between stage and settle the owner's own tool wrote the header, or another disk came. */
+static const struct meddling {
+        const char *command;
+        enum status expected;
+} meddlings[] = {
+        {"printf x > k; printf y | cryptsetup luksAddKey -q --pbkdf pbkdf2 "
+         "--pbkdf-force-iterations 1000 --disable-locks --key-file k disk -",
+         ST_CHANGED},
+        {"truncate -s 48M disk", ST_CHANGED},
+        {"cp disk new; printf '\\x00' | dd of=new bs=1 seek=3 conv=notrunc status=none; "
+         "mv new disk",
+         ST_CHANGED},
+        {"mv disk away; ln -s away disk", ST_REFUSED},
+        {"rm disk", ST_NOT_FOUND},
+};
+
+START_TEST(settle_refuses_a_stranger)
+{
+        const struct meddling *m = &meddlings[_i];
+        struct svdm_prepare_rep *p;
+        int fd = connect_svdm(), authority = pipe_with("x", 1);
+
+        make_luks("disk", "x");
+        OPEN(fd, &vm, ST_DONE, "disk");
+        p = CALL(fd, svdm_prepare, ST_DONE, .authority_kind = 1, .authority = authority);
+        close(p->secret);
+        close(authority);
+        CALL(fd, svdm_stage, ST_DONE, .generation = 1);
+        ck_assert_int_eq(run("cd %s && cp --sparse=always disk kept && %s", place, m->command), 0);
+        CALL(fd, svdm_settle, m->expected, .vm = vm, .generation = 1);
+        /* put back, it is completed */
+        ck_assert_int_eq(run("cd %s && rm -f disk && cp --sparse=always kept disk", place), 0);
+        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
+        close(fd);
+}
+END_TEST
+
+START_TEST(order_is_kept)
+{
+        char secret[32] = {0};
+        int fd = connect_svdm();
+
+        CALL(fd, svdm_prepare, ST_WRONG_STATE, .authority = -1);
+        CALL(fd, svdm_stage, ST_WRONG_STATE, .generation = 1);
+        CALL(fd, svdm_key_pipe, ST_WRONG_STATE, );
+        CALL(fd, svdm_unlock, ST_WRONG_STATE, );
+        CALL(fd, svdm_check, ST_WRONG_STATE, );
+        CALL(fd, svdm_keep, ST_WRONG_STATE, );
+        make_image("disk", 32);
+        OPEN(fd, &vm, ST_DONE, "disk");
+        OPEN(fd, &vm, ST_WRONG_STATE, "disk");
+        CALL(fd, svdm_unlock, ST_WRONG_STATE, );
+        CALL(fd, svdm_keep, ST_WRONG_STATE, );
+        unlock(fd, secret, ST_REFUSED); /* a plain disk is not started */
+        close(fd);
+}
+END_TEST
+
+START_TEST(targets_and_status)
+{
+        struct svdm_open_target_rep *t;
+        struct svdm_status_rep *st;
+        int fd = connect_svdm();
+        struct stat info;
+
+        make_luks("disk", "x");
+        t = CALL(fd, svdm_open_target, ST_DONE, .path = in_place("disk"));
+        ck_assert(t->disk.encrypted);
+        ck_assert_int_eq(fcntl(t->disk.file, F_GETFL) & O_ACCMODE, O_RDONLY);
+        ck_assert_int_eq(fcntl(t->disk.header, F_GETFL) & O_ACCMODE, O_RDONLY);
+        ck_assert_int_eq(fcntl(t->disk.header, F_GET_SEALS),
+                         F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
+        ck_assert_int_eq(fstat(t->disk.header, &info), 0);
+        ck_assert_int_eq(info.st_size, 16 << 20);
+        close(t->disk.file);
+        close(t->disk.header);
+        CALL(fd, svdm_open_target, ST_REFUSED, .path = "/proc/version");
+        CALL(fd, svdm_open_target, ST_REFUSED, .path = "/dev/zero");
+        CALL(fd, svdm_open_target, ST_INVALID, .path = "disk");
+        st = CALL(fd, svdm_status, ST_DONE, );
+        ck_assert_msg(strstr(st->facts.items[0].value, "simulated"), "%s",
+                      st->facts.items[0].value);
+        close(fd);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+        Suite *s = suite_create("svdm");
+        TCase *c = tcase_create("svdm");
+
+        tcase_add_checked_fixture(c, set_up, tear_down);
+        tcase_set_timeout(c, 120);
+        tcase_add_test(c, formats_unlocks_keeps_releases);
+        tcase_add_test(c, unkept_is_undone);
+        tcase_add_test(c, adopts_and_replaces_its_own_slot_only);
+        tcase_add_loop_test(c, refuses_bad_disks, 0, sizeof bad_disks / sizeof *bad_disks);
+        tcase_add_test(c, refuses_one_disk_twice);
+        tcase_add_loop_test(c, refuses_bad_seals, 0, sizeof bad_seals / sizeof *bad_seals);
+        tcase_add_loop_test(c, check_sees_changes, 0, sizeof changes / sizeof *changes);
+        tcase_add_test(c, uncommitted_seal_leaves_disk_alone);
+        tcase_add_test(c, committed_seal_is_completed_after_kill);
+        tcase_add_test(c, others_cannot_drop_a_seal_under_way);
+        tcase_add_loop_test(c, settle_refuses_a_stranger, 0, sizeof meddlings / sizeof *meddlings);
+        tcase_add_test(c, order_is_kept);
+        tcase_add_test(c, targets_and_status);
+        suite_add_tcase(s, c);
+        return s;
+}
+
+/* The programs lie beside the test; nobody may not look into the folder they are in, so they are
+ * copied to the test's place. */
+static void prepare_place(const char *self)
+{
+        static char template[240];
+        const char *tmp = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+        char folder[PATH_MAX], base[200];
+
+        snprintf(folder, sizeof folder, "%s", self);
+        *strrchr(folder, '/') = 0;
+        snprintf(base, sizeof base, "%s/svdm-XXXXXX", tmp);
+        if (!mkdtemp(base) || !realpath(base, bin) ||
+            run("cp %s/svdm %s/device_worker %s && chmod 711 %s", folder, folder, bin, bin)) {
+                fprintf(stderr, "cannot copy svdm and device_worker from %s\n", folder);
+                exit(3);
+        }
+        if (!getuid() && (chown(bin, NOBODY, NOBODY) || setgroups(0, NULL) || setgid(NOBODY) ||
+                          setuid(NOBODY))) {
+                perror("becoming nobody");
+                exit(3);
+        }
+        snprintf(template, sizeof template, "%.200s/place-XXXXXX", bin);
+        setenv("SVDM_TEST_PLACE", template, 1);
+}
+
+int main(int argc, char **argv)
+{
+        SRunner *runner;
+        int failed;
+
+        (void)argc;
+        umask(022);
+        prepare_place(argv[0]);
+        runner = srunner_create(suite());
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        run("rm -rf %s", bin);
+        return failed ? 1 : 0;
+}
