@@ -23,3 +23,11 @@ OBJS_fuzz_message := tests/fuzz/fuzz_message $(LIB_BASE) lib/message
 LIBS_fuzz_message = $(L_SSL)
 OBJS_fuzz_state_file := tests/fuzz/fuzz_state_file $(LIB_MESSAGE) lib/state_file
 LIBS_fuzz_state_file = $(L_SSL)
+
+FIXTURES += protocol_table
+OBJS_protocol_table := lib/protocol_table
+.PHONY: docs
+docs: $(B)/protocol_table
+	sed -i '/^<!-- table/,$$d' docs/protocol.md
+	echo '<!-- table: from include/bulkhead/messages.def by `make docs` -->' >>docs/protocol.md
+	$(B)/protocol_table >>docs/protocol.md
