@@ -23,7 +23,7 @@
 enum {
         REASONS_MOST = 64,
         STEPS_MOST = 1000000,
-        DEPTH_MOST = 200,
+        DEPTH_MOST = 1000,
         VARIABLES_MOST = 10000,
         OUTPUT_MOST = 64 << 10
 };

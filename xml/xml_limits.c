@@ -99,15 +99,21 @@ static void on_error(void *context, xmlError *error)
         note(context, error->line, error->node, error->message);
 }
 
+/* libxslt tells an error in pieces, the place first: they are put together in one line. */
 void xml_errors_generic(void *context, const char *format, ...)
 {
-        char text[256];
+        struct xml_errors *errors = context;
+        size_t used = strlen(errors->text);
         va_list args;
 
+        if (errors->count++ && !errors->in_pieces)
+                return;
+        errors->in_pieces = true;
         va_start(args, format);
-        vsnprintf(text, sizeof text, format, args);
+        vsnprintf(errors->text + used, sizeof errors->text - used, format, args);
         va_end(args);
-        note(context, 0, NULL, text);
+        for (char *p = errors->text; *p; p++)
+                *p = *p == '\n' ? ' ' : *p;
 }
 
 void xml_errors_begin(struct xml_errors *errors)

@@ -50,6 +50,7 @@ struct xml_errors {
         int line;       /* of the first */
         xmlNode *node;  /* of the first, or NULL */
         char text[256]; /* of the first */
+        bool in_pieces; /* text came by a generic callback */
 };
 void xml_errors_begin(struct xml_errors *errors);
 void xml_errors_end(void);

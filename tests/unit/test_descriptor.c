@@ -233,14 +233,14 @@ static const struct {
                              TARGET("name=\"disk:/b\" dest=\"PCR23\""))),
          ST_DONE, NULL},
         {SEAL("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"yes\""))), ST_INVALID, NULL},
-        {SEAL("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"yes\""))
-                  "<predicate ref=\"a\"/>"),
+        {SEAL("",
+              MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"yes\"")) "<predicate ref=\"a\"/>"),
          ST_DONE, NULL},
-        {SEAL("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"no\""))
-                  "<predicate ref=\"a\"/>"),
+        {SEAL("",
+              MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"no\"")) "<predicate ref=\"a\"/>"),
          ST_INVALID, NULL},
-        {ATTEST("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"yes\""))
-                    ALL "<predicate ref=\"a\"/>"),
+        {ATTEST("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"yes\"")) ALL
+                "<predicate ref=\"a\"/>"),
          ST_INVALID, NULL},
         {"<sealing-desc><sealing type=\"tpm-based\">" ONE "</sealing></sealing-desc>", ST_INVALID,
          NULL},
