@@ -5,8 +5,8 @@
  * must be its own exclusive canonical form, so that the digest of a part is the digest of its
  * bytes here and an outsider's `xmllint --exc-c14n` finds the same.
  *
- * Nothing is judged here but the shape. Uses xml/xml_limits.h, whose xml_limits_init() the
- * program calls first.
+ * Nothing is judged here but the shape. Needs no XML library; the descriptor is only cut out, and
+ * is not known to be XML until descriptor_read() gave back the same canonical form.
  */
 #ifndef BULKHEAD_VERIFIER_EVIDENCE_READ_H
 #define BULKHEAD_VERIFIER_EVIDENCE_READ_H
@@ -21,6 +21,7 @@ enum {
         CHALLENGE_LEAST = 16,
         CHALLENGE_MOST = 64,
         EVIDENCE_PATH_MOST = 64,
+        BLOB_MOST = 4096, /* the TPM's structures */
 };
 
 struct path {

@@ -123,7 +123,7 @@ static const char *long_measurement(struct arena *a)
         char *text = arena_text(a, "<measurement plugin=\"disk\" target=\"disk:/a\" version=\"1\">"
                                    "<node id=\"disk:/a\" type=\"disk\">");
 
-        for (int i = 0; i < 14; i++)
+        for (int i = 0; i < 16; i++)
                 text = arena_print(a, "%s<value name=\"v%d\">sha256:%064d</value>", text, i, i);
         return arena_print(a, "%s</node></measurement>", text);
 }
