@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Computes what a seal is bound to. Comes from seal.c at each seal, unseal and re-seal. */
+#include "integrity-mgr/binding.h"
+#include "lib/document.h"
+
+static void add_predicates(struct hash *h, enum hash_alg alg, const struct descriptor *d)
+{
+        hash_u32(h, (uint32_t)d->predicates.count);
+        for (size_t i = 0; i < d->predicates.count; i++) {
+                struct bytes text = d->predicates.items[i].stylesheet;
+                struct digest digest = digest_of(alg, text.data, text.len);
+
+                hash_field_digest(h, &digest);
+        }
+}
+
+static void add_plugins(struct hash *h, const struct binding *b)
+{
+        hash_u32(h, (uint32_t)b->descriptor->targets.count);
+        for (size_t i = 0; i < b->descriptor->targets.count; i++) {
+                hash_field_text(h, b->plugins[i].name);
+                hash_field_digest(h, &b->plugins[i].file);
+        }
+}
+
+static void add_disks(struct hash *h, const struct binding *b)
+{
+        hash_u32(h, (uint32_t)b->disks_count);
+        for (size_t i = 0; i < b->disks_count; i++)
+                hash_field(h, b->disks[i].uuid.bytes, sizeof b->disks[i].uuid.bytes);
+}
+
+static enum status add_measurements(struct hash *h, const struct binding *b)
+{
+        const struct descriptor *d = b->descriptor;
+        uint32_t bound = 0;
+
+        for (size_t i = 0; i < d->targets.count; i++)
+                bound += !d->targets.items[i].judged;
+        hash_u32(h, bound);
+        for (size_t i = 0; i < d->targets.count; i++) {
+                struct digest digest;
+                enum status s;
+
+                if (d->targets.items[i].judged)
+                        continue;
+                s = measurement_digest(&b->measurements[i], b->alg, &digest);
+                if (s)
+                        return s;
+                hash_field_digest(h, &digest);
+        }
+        return ST_DONE;
+}
+
+enum status binding_digest(const struct binding *b, struct digest *digest_out)
+{
+        const struct descriptor *d = b->descriptor;
+        struct digest canonical = digest_of(b->alg, d->canonical.data, d->canonical.len);
+        struct hash *h = hash_begin(b->alg);
+        enum status s;
+
+        *digest_out = (struct digest){0};
+        hash_field_text(h, "bulkhead-seal-1");
+        hash_field(h, b->vm.bytes, sizeof b->vm.bytes);
+        hash_field_digest(h, &canonical);
+        add_plugins(h, b);
+        add_predicates(h, b->alg, d);
+        add_disks(h, b);
+        hash_field_digest(h, &b->config);
+        s = add_measurements(h, b);
+        if (s) {
+                hash_drop(h);
+                return s;
+        }
+        *digest_out = hash_end(h);
+        return ST_DONE;
+}
+
+enum status binding_pcr(const struct descriptor *d, uint32_t *pcr_out)
+{
+        *pcr_out = 0;
+        for (size_t i = 0; i < d->targets.count; i++) {
+                uint32_t pcr = d->targets.items[i].pcr;
+
+                if (pcr && *pcr_out && pcr != *pcr_out)
+                        return FAIL(ST_INVALID, .subject = d->targets.items[i].name,
+                                    .expected = FMT("dest=\"PCR%u\" or \"LOG\"", *pcr_out),
+                                    .found = FMT("dest=\"PCR%u\"", pcr),
+                                    .remedy = "a seal has one destination PCR");
+                if (pcr)
+                        *pcr_out = pcr;
+        }
+        if (!*pcr_out)
+                *pcr_out = 16;
+        return ST_DONE;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a seal is bound to: the one digest that is extended into the destination PCR before the TPM is
+ * asked to unseal (docs/architecture.md, "What the destination PCR binds at a start"):
+ *
+ *   H("bulkhead-seal-1" || VM UUID || descriptor digest || n, for each target its plug-in:
+ *     identifier, file digest || n, for each predicate: digest || n, for each disk: UUID ||
+ *     configuration digest || n, for each measurement that no predicate judges: digest)
+ *
+ * Tags, texts, UUIDs (16 bytes) and digests are fields with their length before them, each n is a
+ * count of 4 bytes. Lists stand in the descriptor's and the configuration's order.
+ */
+#ifndef BULKHEAD_INTEGRITY_MGR_BINDING_H
+#define BULKHEAD_INTEGRITY_MGR_BINDING_H
+
+#include "lib/message.h"
+
+struct binding {
+        enum hash_alg alg;
+        struct uuid vm;
+        const struct descriptor *descriptor; /* predicates resolved; its digest is re-made */
+        const struct plugin_seen *plugins;   /* one a target; so the measurements */
+        const struct measurement *measurements;
+        const struct disk_seen *disks;
+        size_t disks_count;
+        struct digest config;
+};
+
+enum status binding_digest(const struct binding *b, struct digest *digest_out);
+/* The PCR that a descriptor's targets name, 16 where all say LOG; ST_INVALID for two of them. */
+enum status binding_pcr(const struct descriptor *d, uint32_t *pcr_out);
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Compares measurements node by node. It explains; what decides is the TPM, over their digests.
+ * Comes from seal.c.
+ */
+#include "integrity-mgr/difference.h"
+#include "lib/document.h"
+
+#include <string.h>
+
+static const struct node *parent_of(const struct measurement *m, const struct node *n)
+{
+        return n->parent && n->parent <= m->nodes.count ? &m->nodes.items[n->parent - 1] : NULL;
+}
+
+/* The same id and type, up to the measurement itself. */
+static bool same_place(const struct measurement *a, const struct node *in_a,
+                       const struct measurement *b, const struct node *in_b)
+{
+        while (in_a && in_b) {
+                if (strcmp(in_a->id, in_b->id) || strcmp(in_a->type, in_b->type))
+                        return false;
+                in_a = parent_of(a, in_a);
+                in_b = parent_of(b, in_b);
+        }
+        return in_a == in_b;
+}
+
+static const struct node *find(const struct measurement *m, const struct measurement *of,
+                               const struct node *n)
+{
+        for (size_t i = 0; i < m->nodes.count; i++)
+                if (same_place(m, &m->nodes.items[i], of, n))
+                        return &m->nodes.items[i];
+        return NULL;
+}
+
+static const char *text_of(const struct node *n, const char *name)
+{
+        for (size_t i = 0; i < n->values.count; i++)
+                if (!strcmp(n->values.items[i].name, name))
+                        return n->values.items[i].text;
+        return NULL;
+}
+
+static enum status changed(const struct measurement *m, const char *where, const char *expected,
+                           const char *found, const char *remedy)
+{
+        return FAIL(ST_CHANGED,
+                    .subject = *where ? FMT("%.120s (%.120s)", m->target, where) : m->target,
+                    .expected = expected, .found = found, .remedy = remedy);
+}
+
+static enum status compare_values(const struct measurement *m, const struct node *sealed,
+                                  const struct node *found, const char *remedy)
+{
+        for (size_t i = 0; i < sealed->values.count; i++) {
+                const struct value *v = &sealed->values.items[i];
+                const char *now = text_of(found, v->name);
+
+                if (now && !strcmp(v->text, now))
+                        continue;
+                return changed(m, FMT("%s %s: %s", sealed->type, sealed->id, v->name), v->text,
+                               now ? now : "no such value", remedy);
+        }
+        for (size_t i = 0; i < found->values.count; i++) {
+                const struct value *v = &found->values.items[i];
+
+                if (!text_of(sealed, v->name))
+                        return changed(m, FMT("%s %s: %s", found->type, found->id, v->name),
+                                       "no such value", v->text, remedy);
+        }
+        return ST_DONE;
+}
+
+/* A measurement's own digest, such as that of a disk, says it all; its node's name adds nothing. */
+static enum status compare_digests(const struct measurement *sealed,
+                                   const struct measurement *found, const char *remedy)
+{
+        for (size_t i = 0; i < sealed->nodes.count; i++) {
+                const struct node *there = find(found, sealed, &sealed->nodes.items[i]);
+                const char *was = text_of(&sealed->nodes.items[i], "digest");
+                const char *is = there ? text_of(there, "digest") : NULL;
+
+                if (was && is && strcmp(was, is))
+                        return changed(sealed, "", was, is, remedy);
+        }
+        return ST_DONE;
+}
+
+static enum status compare_nodes(const struct measurement *sealed, const struct measurement *found,
+                                 const char *remedy)
+{
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < sealed->nodes.count && !s; i++) {
+                const struct node *n = &sealed->nodes.items[i], *there = find(found, sealed, n);
+
+                s = there ? compare_values(sealed, n, there, remedy)
+                          : changed(sealed, FMT("%s %s", n->type, n->id), "as it was sealed",
+                                    "removed", remedy);
+        }
+        for (size_t i = 0; i < found->nodes.count && !s; i++) {
+                const struct node *n = &found->nodes.items[i];
+
+                if (!find(sealed, found, n))
+                        s = changed(sealed, FMT("%s %s", n->type, n->id), "not there", "added",
+                                    remedy);
+        }
+        return s;
+}
+
+enum status difference_check(const struct measurement *sealed, const struct measurement *found,
+                             const char *remedy)
+{
+        char was[DIGEST_HEX], is[DIGEST_HEX];
+        struct digest a, b;
+        enum status s = measurement_digest(sealed, HASH_SHA256, &a);
+
+        if (!s)
+                s = measurement_digest(found, HASH_SHA256, &b);
+        if (s || digest_equal(&a, &b))
+                return s;
+        s = compare_digests(sealed, found, remedy);
+        if (!s)
+                s = compare_nodes(sealed, found, remedy);
+        if (s)
+                return s;
+        digest_hex(&a, was); /* the order of nodes, or the plug-in's version */
+        digest_hex(&b, is);
+        return changed(sealed, "", FMT("sha256:%s", was), FMT("sha256:%s", is), remedy);
+}

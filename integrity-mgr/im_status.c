@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gathers facts. requests.c comes here; the TPM is asked, nothing is changed. */
+#include "integrity-mgr/im_status.h"
+#include "integrity-mgr/generations.h"
+#include "integrity-mgr/host.h"
+#include "integrity-mgr/journal.h"
+#include "integrity-mgr/tpm_client.h"
+#include "lib/config.h"
+
+#include <inttypes.h>
+
+enum { FACTS_MOST = 128, PLAIN = 0, NOTE = 1, WARNING = 2 };
+
+struct list {
+        struct arena *arena;
+        struct im_status_rep *rep;
+};
+
+static void add(struct list *l, const char *area, const char *name, const char *value,
+                uint8_t level)
+{
+        if (l->rep->facts.count < FACTS_MOST)
+                l->rep->facts.items[l->rep->facts.count++] =
+                        (struct fact){.area = area, .name = name, .value = value, .level = level};
+}
+
+static void add_error(struct list *l, const char *area, const char *name)
+{
+        const struct error *e = error_last();
+
+        add(l, area, name,
+            arena_print(l->arena, "%s: %s%s%s%s%s", e->subject, status_sentence(e->status),
+                        *e->found ? "; found " : "", e->found, *e->remedy ? "; " : "", e->remedy),
+            WARNING);
+        error_clear();
+}
+
+static const char *hex(struct arena *a, struct bytes b)
+{
+        char *text = arena_get(a, 2 * b.len + 1);
+
+        hex_write(text, b.data, b.len);
+        return text;
+}
+
+static void add_tpm(struct list *l)
+{
+        struct tpm_status_req q = {};
+        struct tpm_status_rep p = {};
+
+        if (tpm_client_call(MESSAGE_tpm_status, &q, &p, l->arena)) {
+                add_error(l, "tpm", "TPM");
+                return;
+        }
+        for (size_t i = 0; i < p.facts.count; i++)
+                add(l, p.facts.items[i].area, p.facts.items[i].name, p.facts.items[i].value,
+                    p.facts.items[i].level);
+}
+
+static const char *pcr_list(struct arena *a, uint32_t mask)
+{
+        const char *text = "";
+
+        for (unsigned i = 0; i < 24; i++)
+                if (mask >> i & 1)
+                        text = arena_print(a, "%s%s%u", text, *text ? ", " : "", i);
+        return text;
+}
+
+static void add_approval(struct list *l, const struct host_state *h)
+{
+        struct tpm_static_req q = {};
+        struct tpm_static_rep p = {};
+        uint32_t differing;
+
+        add(l, "host", "approved states", arena_print(l->arena, "%zu", h->approvals.count),
+            h->approvals.count ? PLAIN : WARNING);
+        if (tpm_client_call(MESSAGE_tpm_static, &q, &p, l->arena)) {
+                add_error(l, "host", "present state");
+                return;
+        }
+        add(l, "host", "epoch", arena_print(l->arena, "%" PRIu64, p.epoch), PLAIN);
+        if (host_is_approved(h, p.pcrs.items, p.pcrs.count, p.epoch, &differing))
+                add(l, "host", "present state", "approved", PLAIN);
+        else if (differing == ~0U)
+                add(l, "host", "present state", "not approved: bulkhead host approve", WARNING);
+        else if (!differing)
+                add(l, "host", "present state",
+                    "not approved: its approval was retired (bulkhead host approve)", WARNING);
+        else
+                add(l, "host", "present state",
+                    arena_print(l->arena,
+                                "not approved: PCR %s differ from the closest approval; if that "
+                                "was meant: bulkhead host approve",
+                                pcr_list(l->arena, differing)),
+                    WARNING);
+}
+
+static void add_log(struct list *l)
+{
+        struct log_tree *log;
+
+        if (journal_log(&log)) {
+                add_error(l, "host", "log");
+                return;
+        }
+        add(l, "host", "log entries", arena_print(l->arena, "%" PRIu64, log_tree_length(log)),
+            PLAIN);
+}
+
+static void add_seals(struct list *l)
+{
+        uint64_t counter;
+        size_t count;
+
+        if (generations_facts(&counter, &count)) {
+                add_error(l, "host", "seals");
+                return;
+        }
+        add(l, "host", "sealed VMs", arena_print(l->arena, "%zu", count), PLAIN);
+        add(l, "host", "seal counter", arena_print(l->arena, "%" PRIu64, counter), PLAIN);
+}
+
+static void add_host(struct list *l, const struct host_state *h)
+{
+        struct bytes identity = {h->keys.host_identity.bytes, hash_size(h->keys.host_identity.alg)};
+
+        add(l, "host", "set up", "yes", PLAIN);
+        add(l, "host", "identity", hex(l->arena, identity), PLAIN);
+        add(l, "host", "storage key (SRK) Name", hex(l->arena, h->keys.srk_name), PLAIN);
+        add(l, "host", "attestation key (AK) Name", hex(l->arena, h->keys.ak_name), PLAIN);
+        add(l, "host", "static PCRs",
+            arena_print(l->arena, "%s (%s)", pcr_list(l->arena, h->keys.static_pcrs),
+                        hash_name(h->keys.alg)),
+            PLAIN);
+        add_approval(l, h);
+        add_log(l);
+        add_seals(l);
+}
+
+void im_status(struct arena *a, bool own_user, struct im_status_rep *rep_out)
+{
+        struct list l = {a, rep_out};
+        const struct host_state *h = host_get();
+
+        rep_out->facts.items = arena_get_many(a, FACTS_MOST, sizeof *rep_out->facts.items);
+        add(&l, "tcb", "integrity-mgr",
+            own_user ? "runs as the user " USER_IM
+                     : "shares the user of whoever started it: not apart from the other daemons",
+            own_user ? PLAIN : WARNING);
+        add_tpm(&l);
+        if (h)
+                add_host(&l, h);
+        else
+                add(&l, "host", "set up", "no: bulkhead host setup", WARNING);
+}

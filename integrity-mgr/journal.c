@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes nodes for the log tree. Every story comes here; log_tree.c keeps what is written. */
+#include "integrity-mgr/journal.h"
+#include "lib/document.h"
+#include "lib/log.h"
+
+#include <pthread.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct log_tree *the_log; /* once open it stays */
+
+enum status journal_open(int dir, enum hash_alg alg)
+{
+        enum status s = ST_DONE;
+
+        pthread_mutex_lock(&lock);
+        if (!the_log)
+                s = log_tree_open(dir, alg, &the_log);
+        pthread_mutex_unlock(&lock);
+        return s;
+}
+
+enum status journal_log(struct log_tree **log_out)
+{
+        pthread_mutex_lock(&lock);
+        *log_out = the_log;
+        pthread_mutex_unlock(&lock);
+        if (!*log_out)
+                return FAIL(ST_NOT_SET_UP, .subject = "this host's log",
+                            .remedy = "bulkhead host setup");
+        return ST_DONE;
+}
+
+static enum status write_node(struct arena *a, const struct measurement *m, struct bytes *node_out)
+{
+        struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
+        struct document d = document_begin(&text);
+        enum status s;
+
+        document_measurement(&d, m);
+        s = document_end(&d);
+        if (!s)
+                *node_out = (struct bytes){arena_copy(a, text.data, text.len), text.len};
+        buffer_clear(&text);
+        return s;
+}
+
+enum status journal_found(struct arena *a, const struct found *found,
+                          struct log_entry **entries_out, struct log_place *place_out)
+{
+        struct log_entry *entries = arena_get_many(a, found->count + 1, sizeof *entries);
+        struct log_tree *log;
+        enum status s = journal_log(&log);
+
+        *entries_out = entries;
+        for (size_t i = 0; i < found->count && !s; i++)
+                s = write_node(a, &found->measurements[i], &entries[i].node);
+        return s ? s : log_tree_append(log, entries, found->count, place_out);
+}
+
+static enum status write_event(const char *kind, const struct uuid *vm, uint64_t generation,
+                               enum status outcome, struct buffer *out)
+{
+        struct document d = document_begin(out);
+        char name[37];
+
+        document_open(&d, "event");
+        if (generation)
+                document_attribute_u64(&d, "generation", generation);
+        document_attribute(&d, "kind", kind);
+        document_attribute(&d, "outcome", status_sentence(outcome));
+        if (vm) {
+                uuid_write(vm, name);
+                document_attribute(&d, "vm", name);
+        }
+        document_close(&d);
+        return document_end(&d);
+}
+
+enum status journal_event(const char *kind, const struct uuid *vm, uint64_t generation,
+                          enum status outcome)
+{
+        struct buffer text = BUFFER_INIT(1024);
+        struct log_entry entry = {0};
+        struct error kept = *error_last();
+        struct log_place place;
+        struct log_tree *log;
+        enum status s = journal_log(&log);
+
+        if (!s)
+                s = write_event(kind, vm, generation, outcome, &text);
+        entry.node = buffer_bytes(&text);
+        if (!s)
+                s = log_tree_append(log, &entry, 1, &place);
+        if (!s)
+                s = log_tree_sync(log, &place);
+        buffer_clear(&text);
+        if (s)
+                log_error("logging an event");
+        if (outcome)
+                error_keep(&kept);
+        return s;
+}

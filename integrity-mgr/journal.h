@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What goes into the log tree: measurements, and events such as
+ *
+ *   <event generation="3" kind="seal" outcome="done" vm="UUID"></event>
+ *
+ * One log for the process, open once the host is set up (its algorithm is the host's).
+ */
+#ifndef BULKHEAD_INTEGRITY_MGR_JOURNAL_H
+#define BULKHEAD_INTEGRITY_MGR_JOURNAL_H
+
+#include "integrity-mgr/log_tree.h"
+#include "integrity-mgr/measure.h"
+
+/* alg: NULL is not set up yet. ST_DONE if it is open already. */
+enum status journal_open(int dir, enum hash_alg alg);
+/* ST_NOT_SET_UP before journal_open(). */
+enum status journal_log(struct log_tree **log_out);
+
+/* Appends what was found; entries_out: one a measurement, in the arena. */
+enum status journal_found(struct arena *a, const struct found *found,
+                          struct log_entry **entries_out, struct log_place *place_out);
+/* Appends an event and waits until it is on disk. kind: "setup", "approve", "seal", "start",
+ * "reseal", "forget". vm: NULL where there is none. The error of the thread stays. */
+enum status journal_event(const char *kind, const struct uuid *vm, uint64_t generation,
+                          enum status outcome);
+
+#endif

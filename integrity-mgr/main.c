@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * integrity-mgr: measures, keeps the log tree, seals and attests (OpenTC D05.4, section 3.3). Alone
+ * it has the TPM worker. It answers compartment-mgr, calls no daemon, parses no XML and links no
+ * TPM library. Writes only its state folder.
+ */
+#include "integrity-mgr/judge.h"
+#include "integrity-mgr/measure.h"
+#include "integrity-mgr/requests.h"
+#include "integrity-mgr/tpm_client.h"
+#include "lib/config.h"
+#include "lib/log.h"
+#include "lib/sandbox.h"
+#include "lib/state_file.h"
+#include "lib/worker.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 128 };
+
+static uid_t started_as, door_uid; /* who may ask: compartment-mgr's user */
+
+static unsigned roles(const struct principal *p, const gid_t *groups, size_t groups_count)
+{
+        (void)groups;
+        (void)groups_count;
+        return p->uid == door_uid ? DAEMON : 0;
+}
+
+static struct worker *start(const char *name, const char *user)
+{
+        char path[CONFIG_PATH];
+        struct worker *w;
+
+        if (worker_start(config_path(path, config.libexec, name), (const char *const[]){NULL}, user,
+                         &w)) {
+                log_error(name);
+                fatal("cannot start %s", path);
+        }
+        return w;
+}
+
+static int open_state(const struct passwd *owner)
+{
+        char path[CONFIG_PATH];
+        int dir;
+
+        if (state_folder(config_path(path, config.state, "integrity-mgr"), &dir) ||
+            (owner && fchown(dir, owner->pw_uid, owner->pw_gid) && errno != EPERM) ||
+            state_lock(dir)) {
+                log_error("opening the state folder");
+                fatal("cannot use %s", path);
+        }
+        return dir;
+}
+
+static const struct passwd *user(const char *name)
+{
+        const struct passwd *pw = getpwnam(name);
+
+        if (!pw)
+                fatal("there is no user %s: see scripts/setup", name);
+        return pw;
+}
+
+int main(int argc, char **argv)
+{
+        static const struct argp_child children[] = {{&config_argp, 0, NULL, 0}, {0}};
+        static const struct argp argp = {.children = children,
+                                         .doc = "integrity-mgr: measures, seals and attests."};
+        char path[CONFIG_PATH];
+        struct worker *measure, *policy, *tpm;
+        struct server_options door = {.handlers = requests_handlers,
+                                      .handlers_count = requests_handlers_count,
+                                      .roles = roles,
+                                      .mode = 0666,
+                                      .requests_most = REQUESTS_MOST,
+                                      .connections_most = CONNECTIONS_MOST,
+                                      .frame_most = MESSAGE_MOST};
+        bool own_user;
+        int state, r;
+
+        process_harden();
+        config_init();
+        argp_parse(&argp, argc, argv, 0, NULL, NULL);
+        log_open("integrity-mgr");
+        started_as = geteuid();
+        door_uid = started_as ? started_as : user(USER_CM)->pw_uid;
+
+        state = open_state(started_as ? NULL : user(USER_IM));
+        door.path = config_path(path, config.run, SOCKET_IM);
+        if (server_listen(door.path, door.mode, &door.listener)) {
+                log_error("opening the door");
+                fatal("cannot listen on %s", door.path);
+        }
+        measure = start("measure_worker", USER_WORKER);
+        policy = start("policy_worker", USER_WORKER);
+        tpm = start("tpm_worker", USER_IM);
+        measure_start(measure);
+        judge_start(policy);
+        tpm_client_start(tpm);
+
+        own_user = user_drop(USER_IM, NULL);
+        sandbox_enter(&(struct sandbox){.profile = SANDBOX_DAEMON});
+        if (requests_open(state, own_user)) {
+                log_error("reading the state");
+                fatal("the state cannot be used");
+        }
+        r = server_run(
+                &door,
+                (int[]){worker_hangup_fd(measure), worker_hangup_fd(policy), worker_hangup_fd(tpm)},
+                3);
+        tpm_client_stop();
+        worker_stop(measure);
+        worker_stop(policy);
+        worker_stop(tpm);
+        return r;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Asks measure workers. The stories of attest.c and seal.c come here before the TPM is asked for
+ * anything, so that a long measurement holds up nobody else. Opens plug-ins, and nothing that is
+ * measured.
+ */
+#include "integrity-mgr/measure.h"
+#include "integrity-mgr/measure_run.h"
+#include "lib/config.h"
+#include "lib/worker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { AT_ONCE = 8, LEAST_MS = 60 * 1000, SLOWEST = 16 << 20 /* bytes a second */ };
+
+static struct worker *worker;
+
+void measure_start(struct worker *measure_worker)
+{
+        worker = measure_worker;
+}
+
+/* One target's, with memory and an error of its own: threads do not share them. */
+struct duty {
+        const struct target *target;
+        const struct open_disk *open;
+        uint32_t cores;
+        struct arena *arena;
+        struct measurement *measurement;
+        struct plugin_seen *plugin;
+        enum status s;
+        struct error error;
+};
+
+/* A minute, and more for what is large: nothing that hangs stays for ever. */
+static int deadline(int file)
+{
+        off_t size = file >= 0 ? lseek(file, 0, SEEK_END) : 0;
+        off_t ms = size > 0 ? size / (SLOWEST / 1000) : 0;
+
+        return ms > INT32_MAX - LEAST_MS ? INT32_MAX : (int)ms + LEAST_MS;
+}
+
+static enum status ask(struct duty *d, int plugin)
+{
+        struct measure_req q = {.plugin = plugin,
+                                .target = *d->target,
+                                .file = d->open->file,
+                                .header = d->open->header,
+                                .cores = d->cores};
+        struct measure_rep p;
+        enum status s = measure_plugin_digest(plugin, &d->plugin->file);
+
+        if (!s)
+                s = worker_call(worker, deadline(q.file), MESSAGE_measure, &q, &p, d->arena);
+        if (s)
+                return s;
+        if (strcmp(p.measurement.target, d->target->name) ||
+            strcmp(p.measurement.plugin, d->target->plugin))
+                return FAIL(ST_PLUGIN, .subject = d->target->name, .expected = d->target->plugin,
+                            .found = "an answer in another's name");
+        d->plugin->name = d->target->plugin;
+        d->plugin->version = p.measurement.version;
+        *d->measurement = p.measurement;
+        return ST_DONE;
+}
+
+static enum status measure_one(struct duty *d)
+{
+        int plugin = -1;
+        enum status s = measure_open_plugin(config.plugins, d->target->plugin, &plugin);
+
+        if (!s)
+                s = ask(d, plugin);
+        if (plugin >= 0)
+                close(plugin);
+        return s;
+}
+
+struct queue {
+        struct duty *duties;
+        size_t count, next;
+        pthread_mutex_t lock;
+};
+
+static void *measure_some(void *arg)
+{
+        struct queue *q = arg;
+
+        for (;;) {
+                size_t i;
+
+                pthread_mutex_lock(&q->lock);
+                i = q->next++;
+                pthread_mutex_unlock(&q->lock);
+                if (i >= q->count)
+                        return NULL;
+                q->duties[i].s = measure_one(&q->duties[i]);
+                if (q->duties[i].s)
+                        q->duties[i].error = *error_last();
+        }
+}
+
+/* The caller is the first thread; a single target costs no other. */
+static void measure_queue(struct queue *q)
+{
+        pthread_t threads[AT_ONCE];
+        size_t n = 0;
+
+        pthread_mutex_init(&q->lock, NULL);
+        while (n + 1 < AT_ONCE && n + 1 < q->count &&
+               !pthread_create(&threads[n], NULL, measure_some, q))
+                n++;
+        measure_some(q);
+        while (n)
+                pthread_join(threads[--n], NULL);
+        pthread_mutex_destroy(&q->lock);
+}
+
+static uint32_t cores_each(size_t count)
+{
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        size_t each = cores > 0 ? (size_t)cores / count : 1;
+
+        return each ? (uint32_t)each : 1;
+}
+
+/* An arena may be used by one thread at a time, so each target is measured into its own and
+ * what was found copied over. */
+static enum status copy(struct arena *a, const struct measurement *from, struct measurement *to)
+{
+        struct buffer b = BUFFER_INIT(MESSAGE_MOST);
+        int fds[MESSAGE_FDS_MOST];
+        size_t fds_count = 0;
+        enum status s = message_encode(&shape_measurement, from, &b, fds, &fds_count);
+
+        if (!s)
+                s = message_decode(&shape_measurement, buffer_bytes(&b), NULL, 0, a, to);
+        buffer_clear(&b);
+        return s;
+}
+
+static enum status gather(struct arena *a, struct duty *duties, struct found *found)
+{
+        for (size_t i = 0; i < found->count; i++) {
+                enum status s = duties[i].s;
+
+                if (s)
+                        error_keep(&duties[i].error);
+                else if (duties[i].arena != a)
+                        s = copy(a, &found->measurements[i], &found->measurements[i]);
+                if (s)
+                        return s;
+        }
+        return ST_DONE;
+}
+
+enum status measure_all(struct arena *a, const struct target *targets, size_t count,
+                        const struct open_disk *open, size_t open_count, enum hash_alg alg,
+                        struct found *found_out)
+{
+        struct target *asked = arena_get_many(a, count + 1, sizeof *asked);
+        struct duty *duties = arena_get_many(a, count + 1, sizeof *duties);
+        struct queue q = {.duties = duties, .count = count};
+        enum status s;
+
+        *found_out = (struct found){.count = count};
+        if (count != open_count)
+                return FAIL(ST_PROTOCOL, .subject = "the open targets",
+                            .expected = FMT("%zu", count), .found = FMT("%zu", open_count));
+        found_out->measurements = arena_get_many(a, count + 1, sizeof *found_out->measurements);
+        found_out->plugins = arena_get_many(a, count + 1, sizeof *found_out->plugins);
+        for (size_t i = 0; i < count; i++) {
+                asked[i] = targets[i];
+                if (!asked[i].alg)
+                        asked[i].alg = alg;
+                duties[i] = (struct duty){.target = &asked[i],
+                                          .open = &open[i],
+                                          .cores = cores_each(count),
+                                          .arena = count == 1 ? a : arena_new(),
+                                          .measurement = &found_out->measurements[i],
+                                          .plugin = &found_out->plugins[i]};
+        }
+        if (count)
+                measure_queue(&q);
+        s = gather(a, duties, found_out);
+        for (size_t i = 0; i < count; i++)
+                if (duties[i].arena != a)
+                        arena_free(duties[i].arena);
+        return s;
+}

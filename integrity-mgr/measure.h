@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Measures targets: one measure worker each, several at once. A worker gets the plug-in's file as
+ * integrity-mgr opened and hashed it, and the target's open descriptors.
+ */
+#ifndef BULKHEAD_INTEGRITY_MGR_MEASURE_H
+#define BULKHEAD_INTEGRITY_MGR_MEASURE_H
+
+#include "lib/message.h"
+
+struct worker;
+
+void measure_start(struct worker *measure_worker);
+
+struct found {
+        struct measurement *measurements; /* one a target, in order */
+        struct plugin_seen *plugins;      /* the same */
+        size_t count;
+};
+
+/* open: the targets' descriptors, as many and in the same order; they stay the caller's. The first
+ * target (in order) that could not be measured fails the whole. */
+enum status measure_all(struct arena *a, const struct target *targets, size_t count,
+                        const struct open_disk *open, size_t open_count, enum hash_alg alg,
+                        struct found *found_out);
+
+#endif

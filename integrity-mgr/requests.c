@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Thin handlers: each hands its request to the story that answers it. compartment-mgr alone comes
+ * here (DAEMON).
+ */
+#include "integrity-mgr/requests.h"
+#include "integrity-mgr/attest.h"
+#include "integrity-mgr/generations.h"
+#include "integrity-mgr/host.h"
+#include "integrity-mgr/im_status.h"
+#include "integrity-mgr/journal.h"
+#include "integrity-mgr/seal.h"
+#include "integrity-mgr/tpm_client.h"
+#include "integrity-mgr/trust_record.h"
+
+#include <pthread.h>
+
+#define IM_MSG HANDLER_PROTOTYPE
+#include "bulkhead/messages.def"
+
+static int state = -1;
+static bool own_user;
+
+enum status requests_open(int dir, bool is_own_user)
+{
+        enum status s;
+
+        state = dir;
+        own_user = is_own_user;
+        generations_open(dir);
+        seal_open(dir);
+        s = host_open(dir);
+        return s || !host_get() ? s : journal_open(dir, host_get()->keys.alg);
+}
+
+enum status on_im_status(struct request *r, const struct im_status_req *q, struct im_status_rep *p)
+{
+        (void)q;
+        im_status(r->arena, own_user, p);
+        return ST_DONE;
+}
+
+/* The keys are pinned last: until then the host is not set up, and set-up can be repeated. */
+static enum status set_up(struct arena *a, const struct im_setup_req *q)
+{
+        struct tpm_setup_req ask = {
+                .passphrase = q->passphrase, .site_public = q->site_public, .alg = HASH_SHA256};
+        struct tpm_setup_rep made;
+        enum status s = tpm_client_call(MESSAGE_tpm_setup, &ask, &made, a);
+
+        if (s)
+                return s;
+        tpm_client_use(&(struct tpm_use_req){.keys = made.keys});
+        s = generations_begin();
+        if (!s)
+                s = journal_open(state, made.keys.alg);
+        return s ? s : host_set_up(&made.keys);
+}
+
+enum status on_im_setup(struct request *r, const struct im_setup_req *q, struct im_setup_rep *p)
+{
+        static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+        enum status s = ST_DONE;
+
+        pthread_mutex_lock(&one_at_a_time);
+        if (host_get())
+                s = FAIL(ST_EXISTS, .subject = "the set-up of this host",
+                         .remedy = "to approve a new state of it: bulkhead host approve; for a new "
+                                   "TPM or new keys, move integrity-mgr's state folder away first");
+        if (!s)
+                s = set_up(r->arena, q);
+        pthread_mutex_unlock(&one_at_a_time);
+        if (s)
+                return s;
+        journal_event("setup", NULL, 0, s);
+        return trust_record(r->arena, &p->trust);
+}
+
+/* Puts the value of a future state in the place of the present one. */
+static enum status put_future(const struct pcr_value *f, struct pcr_value *pcrs, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (pcrs[i].pcr == f->pcr && pcrs[i].value.alg == f->value.alg) {
+                        pcrs[i].value = f->value;
+                        return ST_DONE;
+                }
+        return FAIL(ST_INVALID, .subject = FMT("PCR %u", f->pcr),
+                    .expected = "one of this host's static PCRs, in their bank",
+                    .found = hash_name(f->value.alg), .remedy = "bulkhead status names them");
+}
+
+enum status on_im_approval(struct request *r, const struct im_approval_req *q,
+                           struct im_approval_rep *p)
+{
+        struct tpm_static_req none = {};
+        struct tpm_static_rep now;
+        struct tpm_approval_req ask;
+        struct tpm_approval_rep made;
+        const struct host_state *h;
+        enum status s = host_needed(&h);
+
+        if (!s)
+                s = tpm_client_call(MESSAGE_tpm_static, &none, &now, r->arena);
+        for (size_t i = 0; i < q->future.count && !s; i++)
+                s = put_future(&q->future.items[i], now.pcrs.items, now.pcrs.count);
+        if (s)
+                return s;
+        ask = (struct tpm_approval_req){.pcrs = {now.pcrs.items, now.pcrs.count},
+                                        .epoch = now.epoch};
+        s = tpm_client_call(MESSAGE_tpm_approval, &ask, &made, r->arena);
+        if (s)
+                return s;
+        p->pcrs.items = now.pcrs.items;
+        p->pcrs.count = now.pcrs.count;
+        p->epoch = now.epoch;
+        p->to_sign = made.to_sign;
+        return ST_DONE;
+}
+
+enum status on_im_approve(struct request *r, const struct im_approve_req *q,
+                          struct im_approve_rep *p)
+{
+        struct tpm_approve_req ask = {.pcrs = {q->pcrs.items, q->pcrs.count},
+                                      .epoch = q->epoch,
+                                      .passphrase = q->passphrase,
+                                      .signature = q->signature};
+        struct tpm_approve_rep made;
+        const struct host_state *h;
+        enum status s = host_needed(&h);
+
+        (void)p;
+        if (!s)
+                s = tpm_client_call(MESSAGE_tpm_approve, &ask, &made, r->arena);
+        if (!s)
+                s = host_approve(&made.approval);
+        if (h)
+                journal_event("approve", NULL, 0, s);
+        return s;
+}
+
+enum status on_im_attest(struct request *r, const struct im_attest_req *q, struct im_attest_rep *p)
+{
+        return attest(r->arena, q, p);
+}
+
+enum status on_im_seal(struct request *r, const struct im_seal_req *q, struct im_seal_rep *p)
+{
+        (void)p;
+        return seal(r->arena, q);
+}
+
+enum status on_im_unseal(struct request *r, const struct im_unseal_req *q, struct im_unseal_rep *p)
+{
+        (void)p;
+        return unseal(r->arena, q);
+}
+
+enum status on_im_reseal(struct request *r, const struct im_reseal_req *q, struct im_reseal_rep *p)
+{
+        (void)p;
+        return reseal(r->arena, q);
+}
+
+enum status on_im_sealed(struct request *r, const struct im_sealed_req *q, struct im_sealed_rep *p)
+{
+        return sealed(r->arena, &q->vm, p);
+}
+
+enum status on_im_forget(struct request *r, const struct im_forget_req *q, struct im_forget_rep *p)
+{
+        (void)r;
+        (void)p;
+        return seal_forget(&q->vm);
+}
+
+enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct im_trust_rep *p)
+{
+        (void)q;
+        return trust_record(r->arena, &p->trust);
+}
+
+const struct handler requests_handlers[] = {
+#define IM_MSG HANDLER_ENTRY
+#include "bulkhead/messages.def"
+};
+const size_t requests_handlers_count = sizeof requests_handlers / sizeof *requests_handlers;

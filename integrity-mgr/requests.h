@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The requests that integrity-mgr answers: IM_MSG of include/bulkhead/messages.def. */
+#ifndef BULKHEAD_INTEGRITY_MGR_REQUESTS_H
+#define BULKHEAD_INTEGRITY_MGR_REQUESTS_H
+
+#include "lib/server.h"
+
+/* state: the open state folder. own_user: the daemon has a user of its own. Reads what is there. */
+enum status requests_open(int state, bool own_user);
+extern const struct handler requests_handlers[];
+extern const size_t requests_handlers_count;
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stories of sealing (OpenTC D05.4, figures 3.9 and 3.10; docs/architecture.md, constructions 1
+ * and 2). A VM's seal is a record "seal-<uuid>-<generation>" in the state folder, which counts only
+ * while the table of generations names its digest. One story at a time a VM: ST_BUSY otherwise.
+ */
+#ifndef BULKHEAD_INTEGRITY_MGR_SEAL_H
+#define BULKHEAD_INTEGRITY_MGR_SEAL_H
+
+#include "lib/message.h"
+
+void seal_open(int dir);
+/* Seals the secret in the pipe to what is found now. Refused if it would not open again now. */
+enum status seal(struct arena *a, const struct im_seal_req *req);
+/* Writes the secret into the pipe if everything is what was sealed and the predicates agree. */
+enum status unseal(struct arena *a, const struct im_unseal_req *req);
+/* The same secret, sealed to what the targets are now; only if the descriptor says clean-stop. */
+enum status reseal(struct arena *a, const struct im_reseal_req *req);
+/* The present seal; generation 0 and an empty descriptor if there is none. */
+enum status sealed(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out);
+enum status seal_forget(const struct uuid *vm);
+
+#endif

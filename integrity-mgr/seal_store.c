@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keeps seal records. The order of a commit is what survives a power cut: the record is on disk
+ * before the table names it, and an old record goes only when the table names the new one.
+ */
+#include "integrity-mgr/seal_store.h"
+#include "integrity-mgr/generations.h"
+#include "lib/log.h"
+#include "lib/state_file.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME = 80 };
+
+static const char kind[] = "seal";
+static int folder = -1;
+
+void seal_store_open(int dir)
+{
+        folder = dir;
+}
+
+static const char *file_name(const struct uuid *vm, uint64_t generation, char name[NAME])
+{
+        char uuid[37];
+
+        uuid_write(vm, uuid);
+        snprintf(name, NAME, "seal-%s-%" PRIu64, uuid, generation);
+        return name;
+}
+
+/* Removes the VM's records but that of `keep`. What stays behind does no harm. */
+static void remove_others(const struct uuid *vm, uint64_t keep)
+{
+        struct arena *a = arena_new();
+        char kept[NAME], prefix[NAME];
+        const char **names;
+        size_t count = 0;
+
+        file_name(vm, keep, kept);
+        memcpy(prefix, kept, sizeof prefix);
+        prefix[strlen("seal-") + 36 + 1] = '\0';
+        if (state_list(folder, a, &names, &count))
+                log_error("removing old seals");
+        for (size_t i = 0; i < count; i++)
+                if (!strncmp(names[i], prefix, strlen(prefix)) && strcmp(names[i], kept) &&
+                    state_remove(folder, names[i]))
+                        log_error("removing an old seal");
+        arena_free(a);
+}
+
+enum status seal_store_commit(const struct seal_record *record)
+{
+        struct seal_entry entry = {.vm = record->vm, .generation = record->generation};
+        struct buffer encoded = BUFFER_INIT(STATE_MOST - 4096);
+        int fds[MESSAGE_FDS_MOST];
+        size_t fds_count = 0;
+        char name[NAME];
+        enum status s = message_encode(&shape_seal_record, record, &encoded, fds, &fds_count);
+
+        if (!s && encoded.full)
+                s = FAIL(ST_TOO_LARGE, .subject = "what the targets' plug-ins found");
+        entry.record = digest_of(HASH_SHA256, encoded.data, encoded.len);
+        if (!s)
+                s = state_write(folder, file_name(&record->vm, record->generation, name), kind, 1,
+                                buffer_bytes(&encoded));
+        buffer_clear(&encoded);
+        if (!s)
+                s = generations_commit(&entry);
+        if (!s)
+                remove_others(&record->vm, record->generation);
+        return s;
+}
+
+static enum status not_the_one(const char *name, enum status s, const char *found)
+{
+        return FAIL(s, .subject = name, .expected = "the seal that this host committed to",
+                    .found = found,
+                    .remedy = "restore integrity-mgr's newest state from a backup; or seal the VM "
+                              "again: bulkhead vm seal");
+}
+
+enum status seal_store_read(struct arena *a, const struct uuid *vm, struct seal_record *record_out)
+{
+        struct seal_entry entry;
+        struct digest found;
+        struct bytes content;
+        char name[NAME], uuid[37];
+        enum status s = generations_get(vm, &entry);
+
+        if (s)
+                return s;
+        uuid_write(vm, uuid);
+        if (!entry.generation)
+                return FAIL(ST_NOT_FOUND, .subject = FMT("the seal of VM %s", uuid),
+                            .remedy = "bulkhead vm seal NAME DESCRIPTOR.xml");
+        s = state_read(folder, file_name(vm, entry.generation, name), kind, 1, a, &content);
+        if (s == ST_NOT_FOUND)
+                return not_the_one(name, ST_DAMAGED, "no such file");
+        if (s)
+                return s;
+        found = digest_of(HASH_SHA256, content.data, content.len);
+        if (!digest_equal(&found, &entry.record))
+                return not_the_one(name, ST_ROLLED_BACK, "another one");
+        s = message_decode(&shape_seal_record, content, NULL, 0, a, record_out);
+        if (!s && (memcmp(&record_out->vm, vm, sizeof *vm) != 0 ||
+                   record_out->generation != entry.generation || record_out->version != 1 ||
+                   record_out->payload != 1 || record_out->policy != 1))
+                s = not_the_one(name, ST_DAMAGED, "a record of another kind");
+        return s;
+}
+
+enum status seal_store_generation(const struct uuid *vm, uint64_t *generation_out)
+{
+        struct seal_entry entry;
+        enum status s = generations_get(vm, &entry);
+
+        *generation_out = entry.generation;
+        return s;
+}
+
+enum status seal_store_forget(const struct uuid *vm)
+{
+        enum status s = generations_forget(vm);
+
+        if (!s)
+                remove_others(vm, 0);
+        return s;
+}
