@@ -58,7 +58,8 @@ static const char *const attacks[] = {
         ROOT("<false a=\"b\"/>"),
         XSL("<xsl:output method=\"text\"/>" TRUE),
         XSL("<xsl:output method=\"html\"/>" TRUE),
-        XSL("<xsl:output method=\"html\"/>" "<xsl:template match=\"/\"><html/></xsl:template>"),
+        XSL("<xsl:output method=\"html\"/>"
+            "<xsl:template match=\"/\"><html/></xsl:template>"),
         "<true/>",
         "<a xsl:version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\"/>",
         "<true xsl:version=\"1.0\" xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\"/>",
@@ -113,8 +114,7 @@ static const char *const attacks[] = {
              "<xsl:value-of select=\"e:evaluate('1')\"/><true/>"),
         WITH("xmlns:e=\"http://exslt.org/regular-expressions\"",
              "<xsl:if test=\"e:test('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!', '(a+)+$')\"/><true/>"),
-        WITH("xmlns:e=\"http://exslt.org/crypto\"",
-             "<xsl:value-of select=\"e:md5('a')\"/><true/>"),
+        WITH("xmlns:e=\"http://exslt.org/crypto\"", "<xsl:value-of select=\"e:md5('a')\"/><true/>"),
         WITH("xmlns:s=\"http://icl.com/saxon\"",
              "<xsl:value-of select=\"s:evaluate('1')\"/><true/>"),
         WITH("xmlns:s=\"http://icl.com/saxon\"",
@@ -130,8 +130,10 @@ static const char *const attacks[] = {
             "</xsl:call-template>"
             "<xsl:call-template name=\"a\"><xsl:with-param name=\"n\" select=\"$n - 1\"/>"
             "</xsl:call-template></xsl:if></xsl:template>"),
-        XSL("<xsl:variable name=\"t\">aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-            "</xsl:variable><xsl:template match=\"/\" name=\"a\"><xsl:param name=\"n\" select=\"30\"/>"
+        XSL("<xsl:variable "
+            "name=\"t\">aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+            "</xsl:variable><xsl:template match=\"/\" name=\"a\"><xsl:param name=\"n\" "
+            "select=\"30\"/>"
             "<xsl:for-each select=\"//node() | //@*\"><xsl:for-each select=\"//node() | //@*\">"
             "<xsl:for-each select=\"//node() | //@*\"><xsl:for-each select=\"//node() | //@*\">"
             "<xsl:for-each select=\"//node() | //@*\"><xsl:for-each select=\"//node() | //@*\">"
@@ -171,7 +173,9 @@ static const char *const attacks[] = {
         /* XML's own */
         "<!DOCTYPE a [<!ENTITY b \"<true/>\">]>" ROOT("&b;"),
         "<?xml-stylesheet href=\"/etc/passwd\"?>" ROOT("<true/>"),
-        "", "<", "true",
+        "",
+        "<",
+        "true",
 };
 
 /* Only memory stops these: not to be run without a limit. */
