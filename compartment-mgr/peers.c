@@ -30,7 +30,8 @@ enum status peer_connect(enum peer peer, int patience_ms, int *fd_out)
                 return s;
         status_format(found, "%s", error_last()->found);
         return FAIL(ST_UNREACHABLE, .subject = peers[peer].name, .found = found,
-                    .remedy = FMT("start it: systemctl start bulkhead-%s", peers[peer].name));
+                    .remedy = FMT("see its log; start it: systemctl start bulkhead-%s",
+                                  peers[peer].name));
 }
 
 enum status peer_ask(int fd, enum message_number number, const void *request, void *reply,

@@ -39,13 +39,17 @@ static enum status end_and_give_back(struct arena *a, struct compartment *c,
                                      enum message_number number)
 {
         const struct vm_definition *vm = compartment_definition(c);
+        enum vm_state before = compartment_state(c);
         enum status s;
 
         compartment_set_state(c, VM_STOPPING, "");
         s = end_domain(a, vm, number);
-        if (!s)
-                s = give_back(a, vm);
-        compartment_set_state(c, s ? VM_RUNNING : VM_STOPPED, s ? status_sentence(s) : "");
+        if (s) {
+                compartment_set_state(c, before, status_sentence(s));
+                return s;
+        }
+        s = give_back(a, vm); /* if that fails, the next operation does it */
+        compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : "");
         return s;
 }
 

@@ -10,6 +10,20 @@ OBJS_domain_worker := compartment-mgr/domain_worker compartment-mgr/domain_sim c
         $(LIB_WORKER) lib/state_file
 LIBS_domain_worker := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
-TESTS += test_xl_config
+CM_CHECK := -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL)
+
+TESTS += test_xl_config test_access test_compartment test_domain_sim test_targets
 OBJS_test_xl_config := tests/unit/test_xl_config compartment-mgr/xl_config $(LIB_MESSAGE)
-LIBS_test_xl_config := $(L_XL) $(L_JSON) -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL)
+LIBS_test_xl_config := $(L_XL) $(L_JSON) $(CM_CHECK)
+OBJS_test_access := tests/unit/test_access compartment-mgr/access $(LIB_BASE)
+LIBS_test_access := $(CM_CHECK)
+OBJS_test_compartment := tests/unit/test_compartment $(LIB_MESSAGE) lib/state_file
+LIBS_test_compartment := $(CM_CHECK)
+OBJS_test_domain_sim := tests/unit/test_domain_sim compartment-mgr/domain_sim $(LIB_MESSAGE) lib/state_file
+LIBS_test_domain_sim := $(CM_CHECK)
+OBJS_test_targets := tests/unit/test_targets compartment-mgr/targets $(LIB_BASE)
+LIBS_test_targets := $(CM_CHECK)
+
+FUZZERS += fuzz_xl_config
+OBJS_fuzz_xl_config := tests/fuzz/fuzz_xl_config compartment-mgr/xl_config $(LIB_MESSAGE)
+LIBS_fuzz_xl_config := $(L_XL) $(L_JSON) $(L_SSL)

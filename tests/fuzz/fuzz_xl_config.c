@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any bytes as an xl.cfg: refused or read, and then the JSON is JSON again, and reads the same. */
+#include "compartment-mgr/xl_config.h"
+
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        static const uint8_t random_bytes[XL_CONFIG_RANDOM];
+        static const struct uuid none;
+        struct arena *a = arena_new();
+        struct xl_config c, again;
+        struct json_object *json;
+
+        if (!xl_config_read(a, (struct bytes){data, size}, &none, random_bytes, &c)) {
+                json = json_tokener_parse((const char *)c.json.data);
+                if (!json ||
+                    strcmp((const char *)c.json.data,
+                           json_object_to_json_string_ext(
+                                   json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)))
+                        abort();
+                json_object_put(json);
+                if (xl_config_read(a, (struct bytes){data, size}, &none, random_bytes, &again) ||
+                    again.json.len != c.json.len ||
+                    memcmp(again.json.data, c.json.data, c.json.len))
+                        abort();
+        }
+        arena_free(a);
+        return 0;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Definitions are durable, an operation on a VM is alone, and others are told which one it is. */
+#include "compartment-mgr/compartment.c" /* to start with an empty table again */
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static struct arena *a;
+static char folder[512];
+static int dir = -1, events;
+static char last_event[256];
+
+static void changed(const char *vm, const char *state, const char *why)
+{
+        snprintf(last_event, sizeof last_event, "%s %s %s", vm, state, why);
+        events++;
+}
+
+/* As after a restart of the daemon. */
+static void open_again(void)
+{
+        for (size_t i = 0; i < table.count; i++)
+                free_compartment(table.vms[i]);
+        free(table.vms);
+        table.vms = NULL;
+        table.count = 0;
+        ck_assert_int_eq(compartments_open(dir, true, changed), ST_DONE);
+}
+
+static void begin(void)
+{
+        const char *base = getenv("TMPDIR");
+
+        snprintf(folder, sizeof folder, "%s/bulkhead-vms-XXXXXX", base ? base : "/tmp");
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        ck_assert_int_eq(state_folder(folder, &dir), ST_DONE);
+        a = arena_new();
+        open_again();
+        events = 0;
+}
+
+static void end(void)
+{
+        char command[600];
+
+        snprintf(command, sizeof command, "rm -rf '%s'", folder);
+        ck_assert_int_eq(system(command), 0);
+        close(dir);
+        arena_free(a);
+}
+
+static enum status define(const char *name, struct vm_summary *summary_out)
+{
+        static struct disk disk = {"xvda", "/dev/vg/x", true, "crypt"};
+        struct vm_definition d = {.uuid = uuid_random(),
+                                  .name = name,
+                                  .owner = "alice",
+                                  .owner_uid = 1001,
+                                  .config = {(const uint8_t *)"{}", 2},
+                                  .last_refusal = ""};
+
+        d.disks.items = &disk;
+        d.disks.count = 1;
+        return compartment_define(&d, a, summary_out);
+}
+
+START_TEST(survives_a_restart)
+{
+        struct vm_definition d;
+        struct vm_summary v, again;
+        struct compartment *c;
+        char uuid[37];
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_str_eq(v.state, "stopped");
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_set_generation(c, 7), ST_DONE);
+        compartment_release(c);
+        open_again();
+        uuid_write(&v.uuid, uuid);
+        ck_assert_int_eq(compartment_find(uuid, a, &d, &again), ST_DONE);
+        ck_assert_str_eq(again.name, "db1");
+        ck_assert_str_eq(again.owner, "alice");
+        ck_assert_uint_eq(again.generation, 7);
+        ck_assert(again.simulated);
+        ck_assert_uint_eq(d.owner_uid, 1001);
+        ck_assert_uint_eq(d.disks.count, 1);
+        ck_assert_str_eq(d.disks.items[0].path, "/dev/vg/x");
+        ck_assert_mem_eq(d.config.data, "{}", 2);
+}
+END_TEST
+
+START_TEST(names_and_uuids_are_taken_once)
+{
+        struct vm_definition same = {.name = "other", .owner = "", .last_refusal = ""};
+        struct vm_summary v;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        same.uuid = v.uuid;
+        ck_assert_int_eq(define("db1", &v), ST_EXISTS);
+        ck_assert_int_eq(compartment_define(&same, a, &v), ST_EXISTS);
+        ck_assert_uint_eq(compartments_count(&(size_t){0}), 1);
+}
+END_TEST
+
+START_TEST(an_operation_is_alone)
+{
+        struct compartment *c, *other;
+        struct vm_summary v;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "stop", &other), ST_BUSY);
+        ck_assert_ptr_null(other);
+        ck_assert(strstr(error_last()->found, "start"));
+        ck_assert_int_eq(compartment_claim("nobody", "stop", &other), ST_NOT_FOUND);
+        compartment_release(c);
+        ck_assert_int_eq(compartment_claim("db1", "stop", &other), ST_DONE);
+        compartment_release(other);
+}
+END_TEST
+
+static int holders, most_holders, winners;
+
+static void *compete(void *unused)
+{
+        struct compartment *c;
+
+        (void)unused;
+        for (int i = 0; i < 200; i++) {
+                int now;
+
+                if (compartment_claim("db1", "test", &c))
+                        continue;
+                now = __atomic_add_fetch(&holders, 1, __ATOMIC_SEQ_CST);
+                if (now > __atomic_load_n(&most_holders, __ATOMIC_SEQ_CST))
+                        __atomic_store_n(&most_holders, now, __ATOMIC_SEQ_CST);
+                __atomic_add_fetch(&winners, 1, __ATOMIC_SEQ_CST);
+                __atomic_sub_fetch(&holders, 1, __ATOMIC_SEQ_CST);
+                compartment_release(c);
+        }
+        return NULL;
+}
+
+START_TEST(many_at_once)
+{
+        pthread_t threads[20];
+        struct vm_summary v;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        for (size_t i = 0; i < 20; i++)
+                ck_assert_int_eq(pthread_create(&threads[i], NULL, compete, NULL), 0);
+        for (size_t i = 0; i < 20; i++)
+                pthread_join(threads[i], NULL);
+        ck_assert_int_eq(most_holders, 1);
+        ck_assert_int_gt(winners, 0);
+}
+END_TEST
+
+START_TEST(states_are_told)
+{
+        struct compartment *c;
+        struct vm_summary v;
+        size_t running;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        ck_assert_int_eq(compartment_must_be(c, VM_RUNNING, ""), ST_WRONG_STATE);
+        compartment_set_state(c, VM_RUNNING, "why");
+        compartment_set_state(c, VM_RUNNING, "again");
+        ck_assert_int_eq(events, 1);
+        ck_assert_str_eq(last_event, "db1 running why");
+        ck_assert_int_eq(compartment_must_be(c, VM_RUNNING, ""), ST_DONE);
+        ck_assert_uint_eq(compartments_count(&running), 1);
+        ck_assert_uint_eq(running, 1);
+        compartment_release(c);
+}
+END_TEST
+
+START_TEST(a_refusal_is_kept_without_what_was_expected)
+{
+        struct compartment *c;
+        struct vm_definition d;
+        struct vm_summary v;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        compartment_set_refusal(
+                c, FAIL(ST_CHANGED, .subject = "disk:/x", .expected = "hidden", .found = "beef"));
+        ck_assert_int_eq(error_last()->status, ST_CHANGED);
+        ck_assert_str_eq(error_last()->expected, "hidden");
+        compartment_release(c);
+        open_again();
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+        ck_assert_str_eq(v.last_refusal, "disk:/x: not what was sealed (found beef)");
+        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        compartment_set_refusal(c, ST_DONE);
+        compartment_release(c);
+        open_again();
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+        ck_assert_str_eq(v.last_refusal, "");
+}
+END_TEST
+
+START_TEST(undefined_is_gone)
+{
+        struct compartment *c;
+        struct vm_definition d;
+        struct vm_summary v;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(define("db2", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "undefine", &c), ST_DONE);
+        ck_assert_int_eq(compartment_undefine(c), ST_DONE);
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_NOT_FOUND);
+        open_again();
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_NOT_FOUND);
+        ck_assert_int_eq(compartment_find("db2", a, &d, &v), ST_DONE);
+}
+END_TEST
+
+START_TEST(owners_have_paths)
+{
+        struct vm_summary v;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert(compartment_owns_path("/dev/vg/x", 1001));
+        ck_assert(!compartment_owns_path("/dev/vg/x", 1002));
+        ck_assert(!compartment_owns_path("/dev/vg/y", 1001));
+}
+END_TEST
+
+START_TEST(a_damaged_definition_is_left_out)
+{
+        struct vm_definition d;
+        struct vm_summary v, other;
+        char uuid[37];
+        int fd;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(define("db2", &other), ST_DONE);
+        uuid_write(&v.uuid, uuid);
+        fd = openat(dir, uuid, O_WRONLY);
+        ck_assert_int_eq(pwrite(fd, "x", 1, 100), 1);
+        close(fd);
+        open_again();
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_NOT_FOUND);
+        ck_assert_int_eq(compartment_find("db2", a, &d, &v), ST_DONE);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("compartment");
+        TCase *t = tcase_create("all");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_checked_fixture(t, begin, end);
+        tcase_add_test(t, survives_a_restart);
+        tcase_add_test(t, names_and_uuids_are_taken_once);
+        tcase_add_test(t, an_operation_is_alone);
+        tcase_add_test(t, many_at_once);
+        tcase_add_test(t, states_are_told);
+        tcase_add_test(t, a_refusal_is_kept_without_what_was_expected);
+        tcase_add_test(t, undefined_is_gone);
+        tcase_add_test(t, owners_have_paths);
+        tcase_add_test(t, a_damaged_definition_is_left_out);
+        suite_add_tcase(suite, t);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed != 0;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The simulated hypervisor keeps the rules of a real one, and its domains outlive its processes. */
+#include "compartment-mgr/domain.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const struct domain_backend *const sim = &domain_sim;
+static struct arena *a;
+static char folder[512];
+static struct uuid one, two;
+
+static struct bytes json(const char *text)
+{
+        return (struct bytes){(const uint8_t *)text, strlen(text)};
+}
+
+static void begin(void)
+{
+        const char *base = getenv("TMPDIR");
+
+        snprintf(folder, sizeof folder, "%s/bulkhead-sim-XXXXXX", base ? base : "/tmp");
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        a = arena_new();
+        one = uuid_random();
+        two = uuid_random();
+        ck_assert_int_eq(sim->open(folder), ST_DONE);
+}
+
+static void end(void)
+{
+        char command[600];
+
+        snprintf(command, sizeof command, "rm -rf '%s'", folder);
+        ck_assert_int_eq(system(command), 0);
+        arena_free(a);
+}
+
+static enum status create(const struct uuid *uuid, uint32_t *domid_out)
+{
+        struct block_device device = {"xvda", "/dev/mapper/x", true};
+        struct domain_create_req q = {.uuid = *uuid, .name = "vm", .json = json("{}")};
+
+        q.devices.items = &device;
+        q.devices.count = 1;
+        return sim->create(&q, a, domid_out);
+}
+
+/* NULL if there is no such domain. */
+static const char *state_of(const struct uuid *uuid)
+{
+        struct vm_summary *domains;
+        size_t count;
+
+        ck_assert_int_eq(sim->list(a, &domains, &count), ST_DONE);
+        for (size_t i = 0; i < count; i++) {
+                ck_assert(domains[i].simulated);
+                if (!memcmp(&domains[i].uuid, uuid, sizeof *uuid))
+                        return domains[i].state;
+        }
+        return NULL;
+}
+
+START_TEST(a_life)
+{
+        uint32_t domid;
+
+        ck_assert_ptr_null(state_of(&one));
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        ck_assert_str_eq(state_of(&one), "paused");
+        ck_assert_int_eq(sim->unpause(&one, json("{}"), a), ST_DONE);
+        ck_assert_str_eq(state_of(&one), "running");
+        ck_assert_int_eq(sim->unpause(&one, json("{}"), a), ST_WRONG_STATE);
+        ck_assert_int_eq(sim->stop(&one, a), ST_DONE);
+        ck_assert_ptr_null(state_of(&one));
+        ck_assert_int_eq(sim->stop(&one, a), ST_NOT_FOUND);
+        ck_assert_int_eq(sim->destroy(&one, a), ST_NOT_FOUND);
+        ck_assert_int_eq(sim->unpause(&one, json("{}"), a), ST_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(another_configuration_stays_paused)
+{
+        uint32_t domid;
+
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        ck_assert_int_eq(sim->unpause(&one, json("{ }"), a), ST_CHANGED);
+        ck_assert_int_eq(sim->unpause(&one, json("[]"), a), ST_CHANGED);
+        ck_assert_str_eq(state_of(&one), "paused");
+}
+END_TEST
+
+START_TEST(one_domain_a_uuid)
+{
+        uint32_t first, second, third;
+
+        ck_assert_int_eq(create(&one, &first), ST_DONE);
+        ck_assert_int_eq(create(&one, &second), ST_EXISTS);
+        ck_assert_int_eq(create(&two, &second), ST_DONE);
+        ck_assert_uint_gt(second, first);
+        ck_assert_int_eq(sim->destroy(&two, a), ST_DONE);
+        ck_assert_int_eq(create(&two, &third), ST_DONE);
+        ck_assert_uint_gt(third, second); /* never used again */
+}
+END_TEST
+
+START_TEST(outlives_its_process)
+{
+        uint32_t domid;
+        int r;
+        pid_t child = fork();
+
+        if (!child) {
+                if (create(&one, &domid) || sim->unpause(&one, json("{}"), a))
+                        _exit(1);
+                raise(SIGKILL);
+        }
+        ck_assert_int_eq(waitpid(child, &r, 0), child);
+        ck_assert(WIFSIGNALED(r));
+        ck_assert_int_eq(sim->open(folder), ST_DONE);
+        ck_assert_str_eq(state_of(&one), "running");
+        ck_assert_int_eq(create(&two, &domid), ST_DONE);
+        ck_assert_uint_eq(domid, 2);
+}
+END_TEST
+
+START_TEST(many_at_once_have_one_winner)
+{
+        enum { CHILDREN = 20 };
+        int winners = 0, r;
+
+        for (int i = 0; i < CHILDREN; i++)
+                if (!fork()) {
+                        uint32_t domid;
+                        enum status s = create(&one, &domid);
+
+                        _exit(s == ST_DONE ? 0 : s == ST_EXISTS ? 1 : 2);
+                }
+        for (int i = 0; i < CHILDREN; i++) {
+                ck_assert_int_gt(wait(&r), 0);
+                ck_assert(WIFEXITED(r) && WEXITSTATUS(r) < 2);
+                winners += !WEXITSTATUS(r);
+        }
+        ck_assert_int_eq(winners, 1);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("domain_sim");
+        TCase *t = tcase_create("all");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_checked_fixture(t, begin, end);
+        tcase_add_test(t, a_life);
+        tcase_add_test(t, another_configuration_stays_paused);
+        tcase_add_test(t, one_domain_a_uuid);
+        tcase_add_test(t, outlives_its_process);
+        tcase_add_test(t, many_at_once_have_one_winner);
+        suite_add_tcase(suite, t);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed != 0;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Targets that are open disks are those very disks; nothing leaks. */
+#include "compartment-mgr/targets.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct arena *a;
+static struct open_disk disks[2];
+static const char *opened[8];
+static size_t opened_count;
+static int opener_file;
+
+static size_t descriptors(void)
+{
+        DIR *d = opendir("/proc/self/fd");
+        size_t n = 0;
+
+        while (readdir(d))
+                n++;
+        closedir(d);
+        return n;
+}
+
+static void begin(void)
+{
+        a = arena_new();
+        for (size_t i = 0; i < 2; i++)
+                disks[i] = (struct open_disk){.path = i ? "/b" : "/a",
+                                              .encrypted = !i,
+                                              .file = memfd_create("file", MFD_CLOEXEC),
+                                              .header = i ? -1 : memfd_create("h", MFD_CLOEXEC)};
+        opened_count = 0;
+}
+
+static void end(void)
+{
+        open_disks_close(disks, 2);
+        arena_free(a);
+}
+
+static enum status opens(void *with, const char *path, struct arena *arena,
+                         struct open_disk *disk_out)
+{
+        (void)arena;
+        ck_assert_ptr_eq(with, &opener_file);
+        opened[opened_count++] = path;
+        if (!strcmp(path, "/missing"))
+                return ST_NOT_FOUND;
+        *disk_out = (struct open_disk){
+                .path = path, .file = memfd_create("x", MFD_CLOEXEC), .header = -1};
+        opener_file = disk_out->file;
+        return ST_DONE;
+}
+
+static struct descriptor descriptor(const char *const *arguments, size_t count)
+{
+        struct descriptor d = {0};
+
+        d.targets.items = arena_get_many(a, count, sizeof *d.targets.items);
+        d.targets.count = count;
+        for (size_t i = 0; i < count; i++)
+                d.targets.items[i].argument = arguments[i];
+        return d;
+}
+
+static bool same(int x, int y)
+{
+        struct stat sx, sy;
+
+        return !fstat(x, &sx) && !fstat(y, &sy) && sx.st_ino == sy.st_ino && sx.st_dev == sy.st_dev;
+}
+
+START_TEST(in_order)
+{
+        static const char *const arguments[] = {"/c", "/b", "", "/a", "relative"};
+        struct descriptor d = descriptor(arguments, 5);
+        struct targets t = TARGETS_NONE;
+        size_t before = descriptors();
+
+        ck_assert_int_eq(targets_open(&t, &d, disks, 2, opens, &opener_file, a), ST_DONE);
+        ck_assert_uint_eq(t.count, 5);
+        ck_assert_uint_eq(opened_count, 1);
+        ck_assert_str_eq(opened[0], "/c");
+        ck_assert_int_eq(t.items[0].file, opener_file);
+        ck_assert(same(t.items[1].file, disks[1].file));
+        ck_assert_int_eq(t.items[1].header, -1);
+        ck_assert_int_eq(t.items[2].file, -1);
+        ck_assert(same(t.items[3].file, disks[0].file));
+        ck_assert(same(t.items[3].header, disks[0].header));
+        ck_assert(t.items[3].encrypted);
+        ck_assert_int_ne(t.items[3].file, disks[0].file); /* its own to close */
+        ck_assert_int_eq(t.items[4].file, -1);
+        ck_assert_str_eq(t.items[4].path, "relative");
+        targets_clear(&t);
+        targets_clear(&t);
+        ck_assert_uint_eq(descriptors(), before);
+        ck_assert(same(disks[0].file, disks[0].file));
+}
+END_TEST
+
+START_TEST(failure_closes_all)
+{
+        static const char *const arguments[] = {"/a", "/c", "/missing", "/d"};
+        struct descriptor d = descriptor(arguments, 4);
+        struct targets t = TARGETS_NONE;
+        size_t before = descriptors();
+
+        ck_assert_int_eq(targets_open(&t, &d, disks, 2, opens, &opener_file, a), ST_NOT_FOUND);
+        ck_assert_uint_eq(opened_count, 2);
+        ck_assert_uint_eq(t.count, 0);
+        ck_assert_uint_eq(descriptors(), before);
+}
+END_TEST
+
+START_TEST(opening_again_closes_the_first)
+{
+        static const char *const arguments[] = {"/a", "/b"};
+        struct descriptor d = descriptor(arguments, 2);
+        struct targets t = TARGETS_NONE;
+        size_t before = descriptors();
+
+        for (int i = 0; i < 3; i++)
+                ck_assert_int_eq(targets_open(&t, &d, disks, 2, opens, NULL, a), ST_DONE);
+        targets_clear(&t);
+        ck_assert_uint_eq(descriptors(), before);
+}
+END_TEST
+
+START_TEST(too_many)
+{
+        const char *arguments[TARGETS_MOST + 1];
+        struct targets t = TARGETS_NONE;
+        struct descriptor d;
+
+        for (size_t i = 0; i <= TARGETS_MOST; i++)
+                arguments[i] = "";
+        d = descriptor(arguments, TARGETS_MOST + 1);
+        ck_assert_int_eq(targets_open(&t, &d, NULL, 0, opens, NULL, a), ST_TOO_LARGE);
+        d.targets.count--;
+        ck_assert_int_eq(targets_open(&t, &d, NULL, 0, opens, NULL, a), ST_DONE);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("targets");
+        TCase *t = tcase_create("all");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_checked_fixture(t, begin, end);
+        tcase_add_test(t, in_order);
+        tcase_add_test(t, failure_closes_all);
+        tcase_add_test(t, opening_again_closes_the_first);
+        tcase_add_test(t, too_many);
+        suite_add_tcase(suite, t);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed != 0;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * xl.cfg to canonical JSON. The expected JSON was written by Python:
+ *   json.dumps(config, sort_keys=True, separators=(",", ":"))
+ */
+#include "compartment-mgr/xl_config.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define M "name='m'\ntype='hvm'\nmemory=64\n"
+
+static struct arena *a;
+static uint8_t random_bytes[XL_CONFIG_RANDOM];
+
+static void begin(void)
+{
+        a = arena_new();
+        for (size_t i = 0; i < sizeof random_bytes; i++)
+                random_bytes[i] = (uint8_t)i;
+        error_clear();
+}
+
+static void end(void)
+{
+        arena_free(a);
+}
+
+static enum status read_text(const char *text, struct xl_config *out)
+{
+        static const struct uuid none;
+        struct bytes b = {(const uint8_t *)text, strlen(text)};
+
+        return xl_config_read(a, b, &none, random_bytes, out);
+}
+
+static const struct {
+        const char *text, *json;
+} good[] = {
+        {"# comment with a key = 'value'\n"
+         "name = \"db1\"; uuid = \"11111111-2222-4333-8444-555555555555\"\n"
+         "type = 'pvh'\nkernel = '/boot/vmlinuz'\nramdisk = '/boot/initrd'\n"
+         "extra = 'console=hvc0 root=/dev/xvda'\nmemory = 512\nmaxmem = 0x400\nvcpus = 2\n"
+         "disk = [ 'phy:/dev/vg/db01,xvda,w',\n"
+         "         'format=raw,vdev=xvdb,access=ro,target=/srv/a,b.img', ]\n"
+         "vif = [ 'mac=00:16:3E:AA:BB:CC,bridge=br7', '' ]\non_crash = 'preserve'\n",
+         "{\"cmdline\":\"console=hvc0 root=/dev/xvda\",\"disks\":[{\"device\":\"xvda\",\""
+         "path\":\"/dev/vg/db01\",\"writable\":true},{\"device\":\"xvdb\",\"path\":\"/srv/"
+         "a,b.img\",\"writable\":false}],\"kernel\":\"/boot/vmlinuz\",\"maxmem\":1024,\""
+         "maxvcpus\":2,\"memory\":512,\"name\":\"db1\",\"on_crash\":\"preserve\",\"on_powe"
+         "roff\":\"destroy\",\"on_reboot\":\"restart\",\"ramdisk\":\"/boot/initrd\",\"type"
+         "\":\"pvh\",\"uuid\":\"11111111-2222-4333-8444-555555555555\",\"vcpus\":2,\"ver"
+         "sion\":1,\"vifs\":[{\"bridge\":\"br7\",\"mac\":\"00:16:3e:aa:bb:cc\"},{\"bridge\""
+         ":\"xenbr0\",\"mac\":\"00:16:3e:13:14:15\"}]}"},
+        {M, "{\"disks\":[],\"maxmem\":64,\"maxvcpus\":1,\"memory\":64,\"name\":\"m\",\"on_cras"
+            "h\":\"destroy\",\"on_poweroff\":\"destroy\",\"on_reboot\":\"restart\",\"type\":\"h"
+            "vm\",\"uuid\":\"00010203-0405-4607-8809-0a0b0c0d0e0f\",\"vcpus\":1,\"version"
+            "\":1,\"vifs\":[]}"},
+        {"name='m'\nbuilder='hvm'\nmemory=64\nroot='/dev/xvda1'\n"
+         "extra='say=\"hi\" \\\\ it\\'s'\n",
+         "{\"cmdline\":\"root=/dev/xvda1 say=\\\"hi\\\" \\\\ it's\",\"disks\":[],\"maxmem\":"
+         "64,\"maxvcpus\":1,\"memory\":64,\"name\":\"m\",\"on_crash\":\"destroy\",\"on_powe"
+         "roff\":\"destroy\",\"on_reboot\":\"restart\",\"type\":\"hvm\",\"uuid\":\"00010203-"
+         "0405-4607-8809-0a0b0c0d0e0f\",\"vcpus\":1,\"version\":1,\"vifs\":[]}"},
+};
+
+START_TEST(is_canonical)
+{
+        struct xl_config c;
+
+        ck_assert_int_eq(read_text(good[_i].text, &c), ST_DONE);
+        ck_assert_str_eq((const char *)c.json.data, good[_i].json);
+        ck_assert_uint_eq(c.json.len, strlen(good[_i].json));
+}
+END_TEST
+
+START_TEST(disks_are_listed)
+{
+        struct xl_config c;
+
+        ck_assert_int_eq(read_text(good[0].text, &c), ST_DONE);
+        ck_assert_str_eq(c.name, "db1");
+        ck_assert_uint_eq(c.disks_count, 2);
+        ck_assert_str_eq(c.disks[0].device, "xvda");
+        ck_assert_str_eq(c.disks[0].path, "/dev/vg/db01");
+        ck_assert_str_eq(c.disks[0].kind, "crypt");
+        ck_assert(c.disks[0].writable);
+        ck_assert_str_eq(c.disks[1].path, "/srv/a,b.img");
+        ck_assert_str_eq(c.disks[1].kind, "verity");
+        ck_assert(!c.disks[1].writable);
+}
+END_TEST
+
+static const struct {
+        const char *text;
+        enum status status;
+        const char *subject; /* a part of it */
+} bad[] = {
+        {"", ST_INVALID, "xl.cfg"},
+        {"name='m'\ntype='hvm'\n", ST_INVALID, "memory"},
+        {"type='hvm'\nmemory=64\n", ST_INVALID, "name"},
+        {"name='m'\nmemory=64\n", ST_INVALID, "kernel"},
+        {"name='a b'\ntype='hvm'\nmemory=64\n", ST_INVALID, "name"},
+        {"name='../x'\ntype='hvm'\nmemory=64\n", ST_INVALID, "name"},
+        {"name='11111111-2222-4333-8444-555555555555'\ntype='hvm'\nmemory=64\n", ST_INVALID,
+         "name"},
+        {M "uuid='1234'\n", ST_INVALID, "uuid"},
+        {M "uuid='00000000-0000-0000-0000-000000000000'\n", ST_INVALID, "uuid"},
+        {M "memory=65\n", ST_INVALID, "memory"}, /* twice */
+        {M "vcpus=0\n", ST_INVALID, "vcpus"},
+        {M "vcpus=99999999999999999999\n", ST_INVALID, "vcpus"},
+        {M "maxmem=32\n", ST_INVALID, "maxmem"},
+        {M "kernel='vmlinuz'\n", ST_INVALID, "kernel"},
+        {M "kernel=['/vmlinuz']\n", ST_INVALID, "kernel"},
+        {M "cmdline='a'\nextra='b'\n", ST_INVALID, "cmdline"},
+        {M "extra='\xc3\xa4'\n", ST_INVALID, "extra"},
+        {M "builder='hvm'\n", ST_INVALID, "builder"},
+        {M "on_crash='coredump-restart'\n", ST_UNSUPPORTED, "on_crash"},
+        {M "bootloader='pygrub'\n", ST_UNSUPPORTED, "bootloader"},
+        {M "device_model_override='/tmp/qemu'\n", ST_UNSUPPORTED, "device_model_override"},
+        {M "pci=['00:1f.0']\n", ST_UNSUPPORTED, "pci"},
+        {M "x.y=1\n", ST_UNSUPPORTED, "x.y"},
+        {M "memory 7\n", ST_INVALID, "memory"},
+        {M "vcpus=\n", ST_INVALID, "syntax"},
+        {M "extra='x\n", ST_INVALID, "syntax"},
+        {M "disk='/x,raw,xvda,w'\n", ST_INVALID, "disk"},
+        {M "disk=[['/x,raw,xvda,w']]\n", ST_INVALID, "disk"},
+        {M "disk=['/x']\n", ST_INVALID, "disk '/x'"},
+        {M "disk=['x,raw,xvda,w']\n", ST_UNSUPPORTED, "disk 'x"},
+        {M "disk=['/x,qcow2,xvda,w']\n", ST_UNSUPPORTED, "disk '/x"},
+        {M "disk=['/x,raw,xvda,w,script=evil']\n", ST_UNSUPPORTED, "disk '/x"},
+        {M "disk=['nbd:/x,xvda,w']\n", ST_UNSUPPORTED, "disk 'nbd"},
+        {M "disk=['/x,raw,hdc:cdrom,r']\n", ST_UNSUPPORTED, "disk '/x"},
+        {M "disk=['/x,raw,xvda,w,backend=dom7']\n", ST_UNSUPPORTED, "disk '/x"},
+        {M "disk=['/x,raw,xvda,w,backendtype=qdisk']\n", ST_UNSUPPORTED, "disk '/x"},
+        {M "disk=['/x,raw,../a,w']\n", ST_UNSUPPORTED, "disk '/x"},
+        {M "disk=['/x,raw,xvda,w','/x,raw,xvdb,w']\n", ST_INVALID, "disk"},
+        {M "disk=['/x,raw,xvda,w','/y,raw,xvda,w']\n", ST_INVALID, "disk"},
+        {M "vif=['script=vif-evil']\n", ST_UNSUPPORTED, "vif script"},
+        {M "vif=['model=e1000']\n", ST_UNSUPPORTED, "vif model"},
+        {M "vif=['mac=01:16:3e:00:00:01']\n", ST_INVALID, "vif mac"}, /* a group */
+        {M "vif=['mac=00:00:00:00:00:00']\n", ST_INVALID, "vif mac"},
+        {M "vif=['mac=00-16-3e-00-00-01']\n", ST_INVALID, "vif mac"},
+        {M "vif=['bridge=a/b']\n", ST_INVALID, "vif bridge"},
+        {M "vif=['bridge=sixteen-letters-']\n", ST_INVALID, "vif bridge"},
+};
+
+START_TEST(is_refused)
+{
+        struct xl_config c;
+
+        ck_assert_int_eq(read_text(bad[_i].text, &c), bad[_i].status);
+        ck_assert_int_eq(error_last()->status, bad[_i].status);
+        ck_assert_msg(strstr(error_last()->subject, bad[_i].subject), "%s", error_last()->subject);
+        ck_assert_ptr_null(c.json.data);
+}
+END_TEST
+
+START_TEST(keys_in_strings_and_comments_are_none)
+{
+        struct xl_config c;
+
+        ck_assert_int_eq(read_text(M "extra='bootloader=\\'x\\' # pci=1'\n#pci=['00:1f.0']\n", &c),
+                         ST_DONE);
+        ck_assert(strstr((const char *)c.json.data, "\"bootloader='x' # pci=1\""));
+}
+END_TEST
+
+START_TEST(uuid_is_the_vms)
+{
+        struct xl_config c;
+        struct uuid own;
+        char text[37];
+
+        ck_assert(uuid_read("99999999-2222-4333-8444-555555555555", &own));
+        ck_assert_int_eq(xl_config_read(a, (struct bytes){(const uint8_t *)M, strlen(M)}, &own,
+                                        random_bytes, &c),
+                         ST_DONE);
+        uuid_write(&c.uuid, text);
+        ck_assert_str_eq(text, "99999999-2222-4333-8444-555555555555");
+        ck_assert_int_eq(
+                xl_config_read(a,
+                               (struct bytes){(const uint8_t *)good[0].text, strlen(good[0].text)},
+                               &own, random_bytes, &c),
+                ST_INVALID);
+}
+END_TEST
+
+START_TEST(limits)
+{
+        static const struct uuid none;
+        size_t len = XL_CONFIG_MOST + 1, n = 0;
+        char *text = arena_get(a, len + 1);
+        struct xl_config c;
+
+        memset(text, ' ', len);
+        memcpy(text, M, strlen(M));
+        ck_assert_int_eq(xl_config_read(a, (struct bytes){(uint8_t *)text, len - 1}, &none,
+                                        random_bytes, &c),
+                         ST_DONE);
+        ck_assert_int_eq(
+                xl_config_read(a, (struct bytes){(uint8_t *)text, len}, &none, random_bytes, &c),
+                ST_TOO_LARGE);
+        text[len - 2] = 0;
+        ck_assert_int_eq(xl_config_read(a, (struct bytes){(uint8_t *)text, len - 1}, &none,
+                                        random_bytes, &c),
+                         ST_INVALID);
+        n = (size_t)sprintf(text, M "disk=[");
+        for (int i = 0; i < XL_CONFIG_DISKS; i++)
+                n += (size_t)sprintf(text + n, "'/d%d,raw,xvd%d,w',", i, i);
+        sprintf(text + n, "]\n");
+        ck_assert_int_eq(read_text(text, &c), ST_DONE);
+        ck_assert_uint_eq(c.disks_count, XL_CONFIG_DISKS);
+        sprintf(text + n, "'/e,raw,xvde,w']\n");
+        ck_assert_int_eq(read_text(text, &c), ST_TOO_LARGE);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("xl_config");
+        TCase *t = tcase_create("all");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_checked_fixture(t, begin, end);
+        tcase_add_loop_test(t, is_canonical, 0, sizeof good / sizeof *good);
+        tcase_add_test(t, disks_are_listed);
+        tcase_add_loop_test(t, is_refused, 0, sizeof bad / sizeof *bad);
+        tcase_add_test(t, keys_in_strings_and_comments_are_none);
+        tcase_add_test(t, uuid_is_the_vms);
+        tcase_add_test(t, limits);
+        suite_add_tcase(suite, t);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed != 0;
+}
