@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# One changed byte, in image, header or configuration, and the VM does not start; restored, it does.
+# shellcheck source=tests/system/common.bash
+. "$(dirname "$0")/common.bash"
+
+vm tamper
+expect 0 bulkhead vm seal tamper tamper-seal.xml --format
+digest=$(sha256sum tamper-root.img | cut -d' ' -f1)
+flip tamper-root.img 4242
+expect 1 bulkhead vm start tamper
+says "disk:$work/tamper-root.img"
+says "$digest"
+says "$(sha256sum tamper-root.img | cut -d' ' -f1)"
+says remedy
+same "$(state_of tamper)" stopped 'state after a refusal'
+expect 0 bulkhead vm show tamper
+says 'last refusal'
+flip tamper-root.img 4242
+expect 0 bulkhead vm start tamper
+expect 0 bulkhead vm stop tamper
+
+# a key slot more, added by somebody who has the master key or a passphrase: here a changed header
+cp tamper-data.img saved.img
+python3 - tamper-data.img <<'PY'
+import sys, re, hashlib
+# Another UUID in both headers, checksums made good: only a measurement can tell.
+d = bytearray(open(sys.argv[1], 'rb').read(16 << 20))
+size = int.from_bytes(d[8:16], 'big')
+for at in (0, size):
+    d[at + 168:at + 172] = b'0000' if d[at + 168:at + 172] != b'0000' else b'1111'
+    d[at + 448:at + 512] = bytes(64)
+    d[at + 448:at + 480] = hashlib.sha256(d[at:at + size]).digest()
+with open(sys.argv[1], 'r+b') as f:
+    f.write(d)
+PY
+cryptsetup isLuks --type luks2 tamper-data.img || fail 'the changed header has to be a good one'
+expect 1 bulkhead vm start tamper
+cp saved.img tamper-data.img
+
+config tamper 256 >tamper.cfg
+expect 0 bulkhead vm define tamper.cfg
+expect 1 bulkhead vm start tamper
+config tamper 128 >tamper.cfg
+expect 0 bulkhead vm define tamper.cfg
+expect 0 bulkhead vm start tamper

@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Any process is killed during seal, start and stop: the daemons come back, the VM is whole.
+# shellcheck source=tests/system/common.bash
+. "$(dirname "$0")/common.bash"
+
+vm killed
+expect 0 bulkhead vm seal killed killed-seal.xml --format
+# Only processes of this embedded default: they have its run folder among their arguments, or
+# descend from one that has.
+victims() { # NAME
+        local pid root
+        root=$(cat "$BULKHEAD_RUN/supervise.pid")
+        for pid in $(pgrep -x "${1:0:15}"); do
+                local p=$pid
+                while ((p > 1)); do
+                        ((p == root)) && echo "$pid" && break
+                        p=$(awk '/^PPid:/ { print $2 }' "/proc/$p/status" 2>/dev/null || echo 0)
+                done
+        done
+}
+kinds=(compartment-mgr integrity-mgr svdm xml_worker domain_worker measure_worker policy_worker tpm_worker device_worker)
+delays=(0 0.01 0.03)
+for kind in "${kinds[@]}"; do
+        [[ $(victims "$kind") ]] || fail "there is no $kind"
+        for what in seal start stop; do
+                for delay in "${delays[@]}"; do
+                        case $what in
+                        seal) command=(bulkhead vm seal killed killed-seal.xml) ;;
+                        *) command=(bulkhead vm "$what" killed) ;;
+                        esac
+                        [[ $what == stop && $(state_of killed) != running ]] && bulkhead vm start killed >/dev/null 2>&1
+                        "${command[@]}" >/dev/null 2>&1 &
+                        sleep "$delay"
+                        # shellcheck disable=SC2046
+                        kill -9 $(victims "$kind") 2>/dev/null
+                        wait $!
+                        answers
+                        case $(state_of killed) in
+                        running) bulkhead vm destroy killed >/dev/null 2>&1 ;;
+                        stopped) ;;
+                        *) fail "$kind killed during $what after $delay: state $(state_of killed)" ;;
+                        esac
+                        output=$(bulkhead vm start killed 2>&1 && bulkhead vm stop killed 2>&1) ||
+                                fail "$kind killed during $what after $delay: $output"
+                        # Bounded restarts: five in ten seconds.
+                        sleep 1.5
+                done
+        done
+        echo "$kind: killed ${#delays[@]} times in each of seal, start, stop"
+done

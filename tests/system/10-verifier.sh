@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A verifier sees and attests what it owns, and nothing else; a stranger gets nothing.
+# shellcheck source=tests/system/common.bash
+. "$(dirname "$0")/common.bash"
+
+((EUID == 0)) || skip 'needs root to become another user'
+getent group bulkhead-verifier >/dev/null || skip 'there is no group bulkhead-verifier'
+group=$(getent group bulkhead-verifier | cut -d: -f3)
+cli=$(command -v bulkhead)
+as() { # GROUPS COMMAND...
+        local groups=$1
+        shift
+        setpriv --reuid nobody --regid nogroup "$groups" "$@"
+}
+as --clear-groups test -x "$cli" || skip "$cli cannot be entered by nobody"
+verifier="--groups=$group" stranger=--clear-groups
+vm mine --owner nobody
+vm theirs --owner root
+expect 0 bulkhead vm seal mine mine-seal.xml --format
+chmod 0755 "$work"
+chmod 0644 ./*.xml
+expect 0 as "$verifier" "$cli" vm list
+says mine
+says_not theirs
+expect 0 as "$verifier" "$cli" vm show mine
+expect 1 as "$verifier" "$cli" vm show theirs
+for c in "vm start mine" "vm stop mine" "vm destroy mine" "vm undefine mine" "vm seal mine mine-seal.xml" \
+        "vm define mine.cfg" "host approve --print x" "host setup --passphrase-file mine.cfg"; do
+        # shellcheck disable=SC2086
+        expect 1 as "$verifier" "$cli" $c
+        says denied
+done
+challenge=$(openssl rand -hex 32)
+as "$verifier" "$cli" attest mine-attest.xml --challenge "$challenge" >evidence.xml || fail 'attest what is his'
+expect 0 as "$verifier" "$cli" verify evidence.xml --trust "$trust" --challenge "$challenge"
+expect 1 as "$verifier" "$cli" attest theirs-attest.xml
+says denied
+expect 1 as "$stranger" "$cli" vm list
+expect 1 as "$stranger" "$cli" attest mine-attest.xml
+expect 0 as "$stranger" "$cli" status

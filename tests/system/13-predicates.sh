@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Predicates at the verifier and in a sealing descriptor; remembering; what is refused.
+# shellcheck source=tests/system/common.bash
+. "$(dirname "$0")/common.bash"
+
+vm judged
+policy() { # DIGEST
+        sed -e "s|'disk:/[^']*'|'disk:$work/judged-root.img'|" -e "s|'sha256:[0-9a-f]*'|'sha256:$1'|" \
+                "$top/xslt-policies/disk-digest.xsl"
+}
+policy "$(sha256sum judged-root.img | cut -d' ' -f1)" >good.xsl
+policy "$(sha256sum judged.cfg | cut -d' ' -f1)" >bad.xsl
+sed 's|<true/>|<xsl:copy-of select="document(\x27/etc/passwd\x27)"/><true/>|' good.xsl >evil.xsl
+echo '<a' >broken.xsl
+cp "$trust" mine.trust
+c=$(openssl rand -hex 32)
+expect 0 bulkhead attest judged-attest.xml -o first.xml --challenge "$c"
+expect 0 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy good.xsl --policy good.xsl
+expect 1 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy good.xsl --policy bad.xsl
+says 'is not the known image'
+for p in evil broken; do
+        expect 1 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy $p.xsl
+        says untrusted
+        says_not root:
+done
+expect 1 bulkhead verify first.xml --challenge "$c"
+expect 3 bulkhead verify first.xml --trust /dev/full
+same "$(bulkhead verify first.xml --trust mine.trust --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["trusted"])')" \
+        True 'JSON'
+sed 's/sha256:\(.\)/sha256:0/' first.xml | sed 's/sha256:0/sha256:f/' >forged.xml
+expect 1 bulkhead verify forged.xml --trust mine.trust --challenge "$c"
+# What a trust record remembers cannot go back.
+c2=$(openssl rand -hex 32)
+expect 0 bulkhead attest judged-attest.xml -o second.xml --challenge "$c2" --trust mine.trust
+cp mine.trust before.trust
+expect 1 bulkhead verify second.xml --trust mine.trust --challenge "$c" --remember
+same "$(cat mine.trust)" "$(cat before.trust)" 'record after "untrusted"'
+expect 0 bulkhead verify second.xml --trust mine.trust --challenge "$c2" --remember
+cmp -s mine.trust before.trust && fail 'nothing was remembered'
+expect 1 bulkhead verify first.xml --trust mine.trust --challenge "$c"
+expect 0 bulkhead attest judged-attest.xml -o third.xml --challenge "$c" --trust mine.trust
+expect 0 bulkhead verify third.xml --trust mine.trust --challenge "$c"
+grep -q '<consistency ' third.xml || fail 'there is no proof that the log goes on'
+
+# A seal that predicates judge.
+for p in good bad; do
+        {
+                echo '<sealing-desc><sealing type="tpm-based" key="k"><measurement-desc type="tpm">'
+                echo "<measureTarget name=\"disk:$work/judged-root.img\" dest=\"PCR16\" judged=\"yes\"/>"
+                echo "</measurement-desc><predicate>$(sed 1d $p.xsl)</predicate></sealing></sealing-desc>"
+        } >$p-seal.xml
+done
+expect 1 bulkhead vm seal judged bad-seal.xml --format
+expect 0 bulkhead vm seal judged good-seal.xml --format
+expect 0 bulkhead vm start judged
+expect 0 bulkhead vm stop judged
+flip judged-root.img 5
+expect 1 bulkhead vm start judged
+says 'is not the known image'

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# What the system scripts share. Each runs on its own against an embedded default:
+#   scripts/up && . build/run/env && tests/system/01-life-cycle.sh
+# Exit status: 0 passed, 77 skipped (the last line says why), everything else failed.
+# shellcheck shell=bash
+set -uo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+[[ ${BULKHEAD_RUN-} ]] || { echo 'source build/run/env first (scripts/up)' >&2; exit 2; }
+test_name=$(basename "$0" .sh)
+work=$(realpath -m "$BULKHEAD_RUN/../system/$test_name")
+rm -rf "$work"
+mkdir -p "$work"
+cd "$work" || exit 2
+trust=$BULKHEAD_RUN/trust
+made=()
+
+skip() { echo "$*"; exit 77; }
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+# expect STATUS COMMAND...: its output, both streams, is in $output afterwards.
+expect() {
+        local status=$1 result
+        shift
+        echo "\$ $*"
+        output=$("$@" 2>&1)
+        result=$?
+        echo "$output"
+        ((result == status)) || fail "'$*' ended with $result instead of $status"
+}
+says() { [[ $output == *"$1"* ]] || fail "it does not say '$1'"; }
+says_not() { [[ $output != *"$1"* ]] || fail "it says '$1'"; }
+same() { [[ $1 == "$2" ]] || fail "$3: '$1' is not '$2'"; }
+
+# vm NAME: images, configuration and descriptors of a small VM, defined.
+vm() {
+        local name=$1
+        shift
+        head -c 1M /dev/urandom >"$work/$name-root.img"
+        rm -f "$work/$name-data.img"
+        truncate -s 32M "$work/$name-data.img"
+        echo kernel >"$work/vmlinuz"
+        config "$name" 128 >"$work/$name.cfg"
+        sealing "disk:$work/$name-root.img luks:$work/$name-data.img" >"$work/$name-seal.xml"
+        attesting PCR16 "disk:$work/$name-root.img" >"$work/$name-attest.xml"
+        made+=("$name")
+        forget "$name"
+        expect 0 bulkhead vm define "$work/$name.cfg" "$@"
+}
+config() { # NAME MEMORY
+        cat <<END
+name = "$1"
+type = "pv"
+kernel = "$work/vmlinuz"
+memory = $2
+vcpus = 1
+disk = [ "format=raw, vdev=xvda, access=ro, target=$work/$1-root.img",
+         "format=raw, vdev=xvdb, access=rw, target=$work/$1-data.img" ]
+END
+}
+sealing() { # TARGETS ATTRIBUTES
+        local t
+        echo "<sealing-desc><sealing type=\"tpm-based\" key=\"k\" ${2-}><measurement-desc type=\"tpm\">"
+        for t in $1; do echo "<measureTarget name=\"$t\" dest=\"PCR16\"/>"; done
+        echo '</measurement-desc></sealing></sealing-desc>'
+}
+attesting() { # DEST TARGET...
+        local dest=$1 t
+        shift
+        echo '<attestation-desc><attestation type="tpm-based"><measurement-desc type="tpm">'
+        for t in "$@"; do echo "<measureTarget name=\"$t\" dest=\"$dest\"/>"; done
+        echo '</measurement-desc><attestTarget name="PCR0,PCR7"/></attestation></attestation-desc>'
+}
+forget() {
+        bulkhead vm destroy "$1" >/dev/null 2>&1
+        bulkhead vm undefine "$1" >/dev/null 2>&1
+        return 0
+}
+flip() { # FILE OFFSET: one bit of that byte
+        local byte
+        byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
+        # shellcheck disable=SC2059
+        printf "\\x$(printf %02x $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+answers() { # within ten seconds, after a process was killed
+        local i
+        for ((i = 0; i < 100; i++)); do
+                bulkhead status >/dev/null 2>&1 && return 0
+                sleep 0.1
+        done
+        fail 'the daemons do not answer any more'
+}
+state_of() { bulkhead vm show "$1" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["state"])'; }
+generation_of() { bulkhead vm show "$1" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["generation"])'; }
+
+at_exit() {
+        local result=$? v
+        for v in ${made[@]+"${made[@]}"}; do forget "$v"; done
+        ((result)) || rm -rf "$work"
+        exit "$result"
+}
+trap at_exit EXIT
