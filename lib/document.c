@@ -60,14 +60,26 @@ static const char *escaped(unsigned char c, bool in_attribute)
         }
 }
 
+/* Nearly every character: itself wherever it stands. */
+static bool is_plain(unsigned char c)
+{
+        return c >= ' ' && c < 0x7f && c != '&' && c != '<' && c != '>' && c != '"';
+}
+
 static void add_escaped(struct document *d, const char *text, bool in_attribute)
 {
         const unsigned char *p = (const unsigned char *)text, *plain = p;
 
         while (*p) {
-                const char *instead = escaped(*p, in_attribute);
-                size_t len = document_character((const char *)p);
+                const char *instead;
+                size_t len;
 
+                if (is_plain(*p)) {
+                        p++;
+                        continue;
+                }
+                instead = escaped(*p, in_attribute);
+                len = document_character((const char *)p);
                 if (!len) {
                         d->bad = true;
                         return;

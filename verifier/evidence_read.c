@@ -78,7 +78,7 @@ static void close_element(struct walk *w, const char *name)
                 document_close(&w->echo);
 }
 
-/* The text up to `stop`, its references resolved; "" if it does not end. */
+/* The text up to `stop`, its references resolved; NULL if it does not end. */
 static char *text_until(struct walk *w, char stop)
 {
         static const struct {
@@ -86,6 +86,7 @@ static char *text_until(struct walk *w, char stop)
                 char c;
         } references[] = {{"&amp;", '&'}, {"&lt;", '<'},   {"&gt;", '>'},  {"&quot;", '"'},
                           {"&#x9;", '\t'}, {"&#xA;", '\n'}, {"&#xD;", '\r'}};
+        enum { REFERENCES = sizeof references / sizeof *references };
         const uint8_t *end = memchr(w->at, stop, (size_t)(w->end - w->at));
         char *text, *out;
 
@@ -93,12 +94,18 @@ static char *text_until(struct walk *w, char stop)
                 return NULL;
         text = out = arena_get(w->arena, (size_t)(end - w->at) + 1);
         while (w->at < end) {
-                size_t i = 0, known = *w->at == '&' ? sizeof references / sizeof *references : 0;
+                const uint8_t *mark = memchr(w->at, '&', (size_t)(end - w->at));
+                size_t plain = (size_t)((mark ? mark : end) - w->at), i = 0;
 
-                while (i < known && !comes(w, references[i].reference))
+                memcpy(out, w->at, plain);
+                out += plain;
+                w->at += plain;
+                while (mark && i < REFERENCES && !take(w, references[i].reference))
                         i++;
-                *out++ = i < known ? references[i].c : (char)*w->at;
-                w->at += i < known ? strlen(references[i].reference) : 1;
+                if (mark && i == REFERENCES) /* none of canonical XML's */
+                        return NULL;
+                if (mark)
+                        *out++ = references[i].c;
         }
         return text;
 }
@@ -146,6 +153,19 @@ static void no_content(struct walk *w, const char *name)
 {
         start_content(w, name);
         close_element(w, name);
+}
+
+/* Room for one more after `count` items. */
+static void *grown(struct walk *w, void *items, size_t count, size_t size)
+{
+        void *more;
+
+        if (count & (count - 1) || count == 1 || count == 2)
+                return items;
+        more = arena_get_many(w->arena, count ? 2 * count : 4, size);
+        if (count)
+                memcpy(more, items, count * size);
+        return more;
 }
 
 /* --- values ---------------------------------------------------------------------------------- */
@@ -212,8 +232,7 @@ static struct path path(struct walk *w, const char *parent)
         while (element_comes(w, "node")) {
                 if (p.count == EVIDENCE_PATH_MOST)
                         wrong(w, "node");
-                if (!p.nodes)
-                        p.nodes = arena_get_many(w->arena, EVIDENCE_PATH_MOST, sizeof *p.nodes);
+                p.nodes = grown(w, p.nodes, p.count, sizeof *p.nodes);
                 open_element(w, "node");
                 if (!w->wrong)
                         p.nodes[p.count++] = digest(w, "node", text_content(w, "node"));
@@ -275,12 +294,11 @@ static void result(struct walk *w)
         e->log_length = number(w, "length", attribute(w, "length"));
         e->log_root = digest(w, "root", attribute(w, "root"));
         no_content(w, "log");
-        e->found = arena_get_many(w->arena, EVIDENCE_MEASUREMENTS_MOST, sizeof *e->found);
         while (element_comes(w, "measurement")) {
                 if (e->found_count == EVIDENCE_MEASUREMENTS_MOST)
                         wrong(w, "measurement");
-                else
-                        measurement(w, &e->found[e->found_count++]);
+                e->found = grown(w, e->found, e->found_count, sizeof *e->found);
+                measurement(w, &e->found[e->found_count++]);
         }
         close_element(w, "result");
         e->result = (struct bytes){start, (size_t)(w->at - start)};
