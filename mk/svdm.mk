@@ -3,7 +3,7 @@
 SVDM_WORKER := svdm/device svdm/devices/crypt svdm/devices/verity svdm/open_disk svdm/luks_disk svdm/header_diff svdm/secret
 
 PROGRAMS += svdm device_worker
-OBJS_svdm := $(addprefix svdm/,main requests held journal header_diff) $(LIB_BASE) $(LIB_DAEMON)
+OBJS_svdm := $(addprefix svdm/,main requests seal session held journal header_diff) $(LIB_BASE) $(LIB_DAEMON)
 LIBS_svdm := $(L_SSL) $(L_SEC)
 OBJS_device_worker := svdm/device_worker $(SVDM_WORKER) $(LIB_BASE) $(LIB_WORKER)
 LIBS_device_worker := $(L_CRYPT) $(L_SSL) $(L_SEC)

@@ -234,8 +234,9 @@ static enum status refuse_stranger(const struct device_write_header_req *q, cons
 {
         return FAIL(ST_CHANGED, .subject = q->path, .expected = "the disk that was prepared",
                     .found = found,
-                    .remedy = "put the sealed disk back under that path; to give it up, undefine "
-                              "the VM and define it again");
+                    .remedy =
+                            "put the sealed disk back under that path; to give it up: bulkhead vm "
+                            "undefine --forget-key, then define and seal again");
 }
 
 enum status on_device_write_header(struct request *r, const struct device_write_header_req *q,

@@ -14,10 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KIND "svdm-held"
-enum { VERSION = 1, NAME_SIZE = 64 };
+enum { VERSION = 1, NAME_SIZE = 64, CLAIM_WAIT_S = 2 };
 
 struct claim {
         struct claim *next;
@@ -27,6 +28,7 @@ struct claim {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the list and the files */
+static pthread_cond_t dropped = PTHREAD_COND_INITIALIZER;
 static struct claim *claims;
 static int folder = -1;
 static char boot[WORD_MOST + 1];
@@ -73,6 +75,7 @@ static void remove_claim(struct claim *c)
                 }
         arena_free(c->arena);
         free(c);
+        pthread_cond_broadcast(&dropped);
 }
 
 static struct claim *add_claim(struct arena *a)
@@ -149,22 +152,45 @@ static enum status refuse_held(const struct claim *other, const struct held_disk
                     .found = FMT("VM %s holds it", uuid), .remedy = "bulkhead vm stop that VM");
 }
 
-static enum status see_conflicts(const struct attachment *ours)
+/* The claim that is in the way, and the disk that it is about (NULL: the VM itself). */
+static const struct claim *find_conflict(const struct attachment *ours,
+                                         const struct held_disk **disk_out)
 {
         for (const struct claim *c = claims; c; c = c->next) {
-                if (same_vm(&c->what.vm, &ours->vm)) {
-                        if (c->kept)
-                                continue;
-                        return FAIL(ST_BUSY, .subject = "the VM",
-                                    .found = "another operation on it is under way",
-                                    .remedy = "try again when that has ended");
-                }
-                for (size_t i = 0; i < c->what.disks.count; i++)
-                        for (size_t k = 0; k < ours->disks.count; k++)
-                                if (conflict(&c->what.disks.items[i], &ours->disks.items[k]))
-                                        return refuse_held(c, &ours->disks.items[k]);
+                const bool own = same_vm(&c->what.vm, &ours->vm);
+
+                *disk_out = NULL;
+                if (own && !c->kept)
+                        return c;
+                for (size_t i = 0; !own && i < c->what.disks.count; i++)
+                        for (size_t k = 0; k < ours->disks.count; k++) {
+                                *disk_out = &ours->disks.items[k];
+                                if (conflict(&c->what.disks.items[i], *disk_out))
+                                        return c;
+                        }
         }
-        return ST_DONE;
+        return NULL;
+}
+
+/* An operation's connection may have closed a moment ago and its end be on its way: waits for it
+ * a little. What a running VM keeps is not waited for. */
+static enum status wait_until_free(const struct attachment *ours)
+{
+        const struct held_disk *disk;
+        const struct claim *c;
+        struct timespec until;
+        int r = 0;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += CLAIM_WAIT_S;
+        while ((c = find_conflict(ours, &disk)) && !c->kept && !r)
+                r = pthread_cond_timedwait(&dropped, &lock, &until);
+        if (!c)
+                return ST_DONE;
+        return disk ? refuse_held(c, disk)
+                    : FAIL(ST_BUSY, .subject = "the VM",
+                           .found = "another operation on it is under way",
+                           .remedy = "try again when that has ended");
 }
 
 enum status held_claim(const struct uuid *vm, const struct disk *disks,
@@ -183,7 +209,7 @@ enum status held_claim(const struct uuid *vm, const struct disk *disks,
         }
         pthread_mutex_lock(&lock);
         if (!s)
-                s = see_conflicts(&what);
+                s = wait_until_free(&what);
         if (!s) {
                 *claim_out = add_claim(a);
                 (*claim_out)->what = what;

@@ -10,6 +10,7 @@
 #include "lib/state_file.h"
 #include "svdm/held.h"
 #include "svdm/requests.h"
+#include "svdm/session.h"
 
 #include <argp.h>
 #include <pwd.h>
@@ -143,7 +144,7 @@ int main(int argc, char **argv)
         dir = own_state_folder();
         own_user = user_drop(USER_SVDM, NULL);
         read_state(dir);
-        requests_init(w, dir, backend, own_user);
+        svdm = (struct svdm){.worker = w, .dir = dir, .backend = backend, .own_user = own_user};
         sandbox_enter(&sandbox);
         log_info("serves %s; devices: %s", o.path, backend);
         return server_run(&o, &hangup, 1);

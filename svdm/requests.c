@@ -1,143 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * svdm's requests. A connection is one operation on one VM: a session, which owns a job of the
- * device worker and what that job has opened. When the connection closes, what was not kept is
- * undone. The daemon itself opens no disk, holds no key and does not know LUKS.
+ * svdm's requests but for those of a seal (seal.c): opening, starting, stopping, status. The daemon
+ * itself opens no disk, holds no key and does not know LUKS: it asks its session's job.
  */
 #include "svdm/requests.h"
 #include "lib/channel.h"
 #include "lib/config.h"
 #include "lib/log.h"
-#include "svdm/header_diff.h"
-#include "svdm/held.h"
-#include "svdm/journal.h"
+#include "svdm/session.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define SVDM_MSG HANDLER_PROTOTYPE
-#include "bulkhead/messages.def"
-
-enum { DISKS_MOST = 32, WRITE_TIME = 120000, RELEASE_TIME = 60000 };
-
-static struct {
-        struct worker *worker;
-        int dir;
-        const char *backend;
-        bool own_user;
-} svdm;
-
-/* One journal at a time is staged or settled; also guards `staging`. */
-static pthread_mutex_t journal_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct session *staging; /* sessions that have staged and are not settled */
-
-struct session {
-        struct arena *arena;
-        struct job *job;
-        struct uuid vm;
-        struct claim *claim;
-        size_t count;
-        const char *paths[DISKS_MOST];
-        int files[DISKS_MOST], old[DISKS_MOST], new[DISKS_MOST]; /* our own duplicates, or -1 */
-        bool prepared, staged, kept;
-        uint64_t generation; /* staged */
-        struct block_device *devices;
-        size_t devices_count;
-        struct session *next_staging;
-};
-
-void requests_init(struct worker *device_worker, int dir, const char *backend, bool own_user)
-{
-        svdm.worker = device_worker;
-        svdm.dir = dir;
-        svdm.backend = backend;
-        svdm.own_user = own_user;
-}
-
-/* --- a session ----------------------------------------------------------------------------- */
-
-static void forget_staging(struct session *n)
-{
-        for (struct session **at = &staging; *at; at = &(*at)->next_staging)
-                if (*at == n) {
-                        *at = n->next_staging;
-                        break;
-                }
-        n->staged = false;
-}
-
-static void close_all(int *fds, size_t count)
-{
-        for (size_t i = 0; i < count; i++) {
-                if (fds[i] >= 0)
-                        close(fds[i]);
-                fds[i] = -1;
-        }
-}
-
-static void session_end(void *session)
-{
-        struct session *n = session;
-
-        pthread_mutex_lock(&journal_lock);
-        forget_staging(n);
-        pthread_mutex_unlock(&journal_lock);
-        if (n->devices_count && !n->kept) {
-                struct device_release_req q = {.vm = n->vm};
-                struct device_release_rep p;
-
-                q.devices.items = n->devices;
-                q.devices.count = n->devices_count;
-                if (job_call(n->job, MESSAGE_device_release, &q, &p, n->arena))
-                        log_error("undoing a start that was not finished");
-        }
-        if (!n->kept)
-                held_drop(n->claim);
-        job_kill(n->job);
-        close_all(n->files, n->count);
-        close_all(n->old, n->count);
-        close_all(n->new, n->count);
-        arena_free(n->arena);
-        free(n);
-}
-
-static enum status session_begin(struct request *r, struct session **session_out)
-{
-        struct session *n = *r->session;
-
-        if (!n) {
-                n = memory_new(1, sizeof *n);
-                n->arena = arena_new();
-                *r->session = n;
-                *r->session_end = session_end;
-        }
-        *session_out = n;
-        return n->job ? ST_DONE : job_start(svdm.worker, NO_DEADLINE, &n->job);
-}
-
-/* The session of a request that needs open disks. */
-static enum status session_open(struct request *r, struct session **session_out)
-{
-        *session_out = *r->session;
-        if (*session_out && (*session_out)->claim)
-                return ST_DONE;
-        return FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "opened on this connection",
-                    .found = "not open");
-}
-
-static enum status keep_copy(int fd, int *out)
-{
-        *out = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (fd >= 0 && *out < 0)
-                return FAIL(status_of_errno(errno), .subject = "a disk's descriptor",
-                            .found = strerror(errno));
-        return ST_DONE;
-}
+enum { RELEASE_TIME = 60000 };
 
 /* --- opening ------------------------------------------------------------------------------- */
 
@@ -150,9 +25,9 @@ static enum status remember_open(struct session *n, const struct open_disk *disk
                 n->files[i] = n->old[i] = n->new[i] = -1;
         for (size_t i = 0; i < count && !s; i++) {
                 n->paths[i] = arena_text(n->arena, disks[i].path);
-                s = keep_copy(disks[i].file, &n->files[i]);
+                s = session_keep_fd(disks[i].file, &n->files[i]);
                 if (!s)
-                        s = keep_copy(disks[i].header, &n->old[i]);
+                        s = session_keep_fd(disks[i].header, &n->old[i]);
         }
         return s;
 }
@@ -197,155 +72,6 @@ enum status on_svdm_open_target(struct request *r, const struct svdm_open_target
                 s = job_call(n->job, MESSAGE_device_open_target, &ask, &opened, r->arena);
         if (!s)
                 p->disk = opened.disk;
-        return s;
-}
-
-/* --- sealing ------------------------------------------------------------------------------- */
-
-enum status on_svdm_prepare(struct request *r, const struct svdm_prepare_req *q,
-                            struct svdm_prepare_rep *p)
-{
-        const struct device_prepare_req ask = {.format = q->format,
-                                               .authority_kind = q->authority_kind,
-                                               .authority = q->authority};
-        struct device_prepare_rep made = {.secret = -1};
-        struct session *n;
-        enum status s = session_open(r, &n);
-
-        p->secret = -1;
-        if (!s && n->prepared)
-                s = FAIL(ST_WRONG_STATE, .subject = "the disks", .found = "prepared already");
-        if (!s)
-                s = job_call(n->job, MESSAGE_device_prepare, &ask, &made, r->arena);
-        if (s)
-                return s;
-        p->disks.items = made.disks.items;
-        p->disks.count = made.disks.count;
-        p->secret = made.secret;
-        if (made.disks.count != n->count)
-                return FAIL(ST_WORKER, .subject = "device_worker",
-                            .found = "not the disks asked for");
-        for (size_t i = 0; i < n->count && !s; i++)
-                s = keep_copy(made.disks.items[i].header, &n->new[i]);
-        n->prepared = !s;
-        return s;
-}
-
-static enum status size_of(int fd, uint64_t *size_out)
-{
-        off_t end = lseek(fd, 0, SEEK_END); /* block devices too */
-
-        if (end < 0)
-                return FAIL(status_of_errno(errno), .subject = "a disk", .found = strerror(errno));
-        *size_out = (uint64_t)end;
-        return ST_DONE;
-}
-
-static enum status stage(struct session *n, uint64_t generation)
-{
-        struct staged_disk disks[DISKS_MOST];
-        size_t count = 0;
-        enum status s = ST_DONE;
-
-        for (size_t i = 0; i < n->count && !s; i++) {
-                struct staged_disk *d = &disks[count];
-
-                if (n->new[i] < 0)
-                        continue;
-                *d = (struct staged_disk){.path = n->paths[i],
-                                          .new = n->new[i],
-                                          .old = n->old[i] < 0 ? n->files[i] : n->old[i]};
-                s = size_of(n->files[i], &d->size);
-                count++;
-        }
-        return s ? s : journal_stage(svdm.dir, &n->vm, generation, disks, count);
-}
-
-enum status on_svdm_stage(struct request *r, const struct svdm_stage_req *q,
-                          struct svdm_stage_rep *p)
-{
-        struct session *n;
-        enum status s = session_open(r, &n);
-
-        (void)p;
-        if (!s && (!n->prepared || n->staged))
-                s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "prepared, once");
-        if (s)
-                return s;
-        pthread_mutex_lock(&journal_lock);
-        s = stage(n, q->generation);
-        if (!s) {
-                n->generation = q->generation;
-                n->staged = true;
-                n->next_staging = staging;
-                staging = n;
-        }
-        pthread_mutex_unlock(&journal_lock);
-        return s;
-}
-
-static enum status write_disk(const struct journal *j, size_t i, struct arena *a)
-{
-        const struct journal_disk *d = &j->disks.items[i];
-        struct device_write_header_req q = {.path = d->path,
-                                            .size = d->size,
-                                            .old_head = d->old_head,
-                                            .new_head = d->new_head,
-                                            .runs = -1};
-        struct device_write_header_rep p;
-        struct bytes runs;
-        enum status s = journal_runs(svdm.dir, j, i, a, &runs);
-
-        if (!s)
-                s = header_of_bytes(runs, &q.runs);
-        if (!s)
-                s = worker_call(svdm.worker, WRITE_TIME, MESSAGE_device_write_header, &q, &p, a);
-        if (q.runs >= 0)
-                close(q.runs);
-        return s;
-}
-
-/* A seal under way must not lose its journal to somebody who does not know of it. */
-static enum status refuse_under_way(const struct session *asking, const struct uuid *vm,
-                                    uint64_t generation)
-{
-        for (const struct session *n = staging; n; n = n->next_staging)
-                if (n != asking && !memcmp(&n->vm, vm, sizeof *vm) && n->generation != generation)
-                        return FAIL(ST_BUSY, .subject = "the VM", .found = "a seal is under way",
-                                    .remedy = "try again when that has ended");
-        return ST_DONE;
-}
-
-static enum status settle(const struct uuid *vm, uint64_t generation, struct arena *a,
-                          uint32_t *written_out)
-{
-        struct journal j;
-        bool found;
-        enum status s = journal_load(svdm.dir, vm, a, &found, &j);
-
-        *written_out = 0;
-        if (s || !found)
-                return s;
-        for (size_t i = 0; !s && j.generation == generation && i < j.disks.count; i++) {
-                s = write_disk(&j, i, a);
-                *written_out += !s;
-        }
-        return s ? s : journal_drop(svdm.dir, vm);
-}
-
-enum status on_svdm_settle(struct request *r, const struct svdm_settle_req *q,
-                           struct svdm_settle_rep *p)
-{
-        struct session *n = *r->session;
-        enum status s;
-
-        pthread_mutex_lock(&journal_lock);
-        s = refuse_under_way(n, &q->vm, q->generation);
-        if (!s)
-                s = settle(&q->vm, q->generation, r->arena, &p->written);
-        if (!s && n && n->staged && !memcmp(&n->vm, &q->vm, sizeof n->vm))
-                forget_staging(n);
-        pthread_mutex_unlock(&journal_lock);
         return s;
 }
 

@@ -284,22 +284,9 @@ START_TEST(unkept_is_undone)
         OPEN(again, &vm, ST_BUSY, "disk");
         close(again);
         close(fd);
-        for (int i = 0; i < 500; i++) { /* until it has seen that we went */
-                struct disk d = {.device = "xvda",
-                                 .path = in_place("disk"),
-                                 .writable = true,
-                                 .kind = "crypt"};
-                struct svdm_open_req q = {.vm = other_vm, .disks = {&d, 1}};
-                enum status s;
-
-                again = connect_svdm();
-                call_any(again, MESSAGE_svdm_open, &q, &s);
-                close(again);
-                if (!s)
-                        return;
-                usleep(10000);
-        }
-        ck_abort_msg("the disk is still held");
+        again = connect_svdm(); /* at once: it waits until it has seen that we went */
+        OPEN(again, &other_vm, ST_DONE, "disk");
+        close(again);
 }
 END_TEST
 
@@ -322,19 +309,7 @@ START_TEST(adopts_and_replaces_its_own_slot_only)
 
         fd = connect_svdm(); /* again, by the present secret */
         authority = pipe_with(first, 32);
-        do {
-                struct disk d = {.device = "xvda",
-                                 .path = in_place("disk"),
-                                 .writable = true,
-                                 .kind = "crypt"};
-                struct svdm_open_req q = {.vm = vm, .disks = {&d, 1}};
-                enum status s;
-
-                call_any(fd, MESSAGE_svdm_open, &q, &s);
-                if (!s)
-                        break;
-                ck_assert_int_eq(s, ST_BUSY);
-        } while (1);
+        OPEN(fd, &vm, ST_DONE, "disk"); /* at once: it waits for the first one's end */
         p = CALL(fd, svdm_prepare, ST_DONE, .authority_kind = 2, .authority = authority);
         close(authority);
         read_secret(p->secret, second);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * svdm's requests of a seal, in the order of time: prepare makes headers in memory, stage puts them
+ * into the redo journal, settle writes them to the disks once integrity-mgr has committed to their
+ * generation, or drops them if it has not. Only settle changes a disk, by a device worker.
+ */
+#include "lib/channel.h"
+#include "svdm/header_diff.h"
+#include "svdm/journal.h"
+#include "svdm/requests.h"
+#include "svdm/session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WRITE_TIME = 120000 };
+
+enum status on_svdm_prepare(struct request *r, const struct svdm_prepare_req *q,
+                            struct svdm_prepare_rep *p)
+{
+        const struct device_prepare_req ask = {.format = q->format,
+                                               .authority_kind = q->authority_kind,
+                                               .authority = q->authority};
+        struct device_prepare_rep made = {.secret = -1};
+        struct session *n;
+        enum status s = session_open(r, &n);
+
+        p->secret = -1;
+        if (!s && n->prepared)
+                s = FAIL(ST_WRONG_STATE, .subject = "the disks", .found = "prepared already");
+        if (!s)
+                s = job_call(n->job, MESSAGE_device_prepare, &ask, &made, r->arena);
+        if (s)
+                return s;
+        p->disks.items = made.disks.items;
+        p->disks.count = made.disks.count;
+        p->secret = made.secret;
+        if (made.disks.count != n->count)
+                return FAIL(ST_WORKER, .subject = "device_worker",
+                            .found = "not the disks asked for");
+        for (size_t i = 0; i < n->count && !s; i++)
+                s = session_keep_fd(made.disks.items[i].header, &n->new[i]);
+        n->prepared = !s;
+        return s;
+}
+
+static enum status size_of(int fd, uint64_t *size_out)
+{
+        off_t end = lseek(fd, 0, SEEK_END); /* block devices too */
+
+        if (end < 0)
+                return FAIL(status_of_errno(errno), .subject = "a disk", .found = strerror(errno));
+        *size_out = (uint64_t)end;
+        return ST_DONE;
+}
+
+static enum status stage(const struct session *n, uint64_t generation)
+{
+        struct staged_disk disks[SESSION_DISKS_MOST];
+        size_t count = 0;
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < n->count && !s; i++) {
+                struct staged_disk *d = &disks[count];
+
+                if (n->new[i] < 0)
+                        continue;
+                *d = (struct staged_disk){.path = n->paths[i],
+                                          .new = n->new[i],
+                                          .old = n->old[i] < 0 ? n->files[i] : n->old[i]};
+                s = size_of(n->files[i], &d->size);
+                count++;
+        }
+        return s ? s : journal_stage(svdm.dir, &n->vm, generation, disks, count);
+}
+
+enum status on_svdm_stage(struct request *r, const struct svdm_stage_req *q,
+                          struct svdm_stage_rep *p)
+{
+        struct session *n;
+        struct turn turn;
+        enum status s = session_open(r, &n);
+
+        (void)p;
+        if (!s && (!n->prepared || n->staged))
+                s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "prepared, once");
+        if (!s)
+                s = turn_take(&turn, &n->vm, n, q->generation);
+        if (s)
+                return s;
+        s = stage(n, q->generation);
+        if (!s)
+                session_set_staged(n, q->generation);
+        turn_give(&turn);
+        return s;
+}
+
+static enum status write_disk(const struct journal *j, size_t i, struct arena *a)
+{
+        const struct journal_disk *d = &j->disks.items[i];
+        struct device_write_header_req q = {.path = d->path,
+                                            .size = d->size,
+                                            .old_head = d->old_head,
+                                            .new_head = d->new_head,
+                                            .runs = -1};
+        struct device_write_header_rep p;
+        struct bytes runs;
+        enum status s = journal_runs(svdm.dir, j, i, a, &runs);
+
+        if (!s)
+                s = header_of_bytes(runs, &q.runs);
+        if (!s)
+                s = worker_call(svdm.worker, WRITE_TIME, MESSAGE_device_write_header, &q, &p, a);
+        if (q.runs >= 0)
+                close(q.runs);
+        return s;
+}
+
+static enum status settle(const struct uuid *vm, uint64_t generation, struct arena *a,
+                          uint32_t *written_out)
+{
+        struct journal j;
+        bool found;
+        enum status s = journal_load(svdm.dir, vm, a, &found, &j);
+
+        *written_out = 0;
+        if (s || !found)
+                return s;
+        for (size_t i = 0; !s && j.generation == generation && i < j.disks.count; i++) {
+                s = write_disk(&j, i, a);
+                *written_out += !s;
+        }
+        return s ? s : journal_drop(svdm.dir, vm);
+}
+
+enum status on_svdm_settle(struct request *r, const struct svdm_settle_req *q,
+                           struct svdm_settle_rep *p)
+{
+        struct session *n = *r->session;
+        struct turn turn;
+        enum status s = turn_take(&turn, &q->vm, n, q->generation);
+
+        if (s)
+                return s;
+        s = settle(&q->vm, q->generation, r->arena, &p->written);
+        if (!s && n && n->staged && !memcmp(&n->vm, &q->vm, sizeof n->vm))
+                session_set_settled(n);
+        turn_give(&turn);
+        return s;
+}

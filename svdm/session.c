@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions and turns. Requests begin a session; the server ends it when the connection closes, and
+ * what was not kept is undone then. That end comes a moment after a client closed its end, so who
+ * is in the way is waited for a little.
+ */
+#include "svdm/session.h"
+#include "lib/channel.h"
+#include "lib/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TURN_WAIT_S = 2 };
+
+struct svdm svdm;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over both lists */
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static struct turn *turns;
+static struct session *staged;
+
+/* --- turns --------------------------------------------------------------------------------- */
+
+static bool same_vm(const struct uuid *a, const struct uuid *b)
+{
+        return !memcmp(a, b, sizeof *a);
+}
+
+static bool must_wait(const struct uuid *vm, const struct session *asking, uint64_t generation)
+{
+        for (const struct turn *t = turns; t; t = t->next)
+                if (same_vm(&t->vm, vm))
+                        return true;
+        for (const struct session *n = staged; n; n = n->next_staged)
+                if (n != asking && same_vm(&n->vm, vm) && n->generation != generation)
+                        return true;
+        return false;
+}
+
+enum status turn_take(struct turn *t, const struct uuid *vm, const struct session *asking,
+                      uint64_t generation)
+{
+        struct timespec until;
+        int r = 0;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += TURN_WAIT_S;
+        pthread_mutex_lock(&lock);
+        while (!r && must_wait(vm, asking, generation))
+                r = pthread_cond_timedwait(&changed, &lock, &until);
+        if (!r) {
+                *t = (struct turn){.vm = *vm, .next = turns};
+                turns = t;
+        }
+        pthread_mutex_unlock(&lock);
+        return r ? FAIL(ST_BUSY, .subject = "the VM", .found = "a seal is under way",
+                        .remedy = "try again when that has ended")
+                 : ST_DONE;
+}
+
+void turn_give(struct turn *t)
+{
+        pthread_mutex_lock(&lock);
+        for (struct turn **at = &turns; *at; at = &(*at)->next)
+                if (*at == t) {
+                        *at = t->next;
+                        break;
+                }
+        pthread_cond_broadcast(&changed);
+        pthread_mutex_unlock(&lock);
+}
+
+void session_set_staged(struct session *n, uint64_t generation)
+{
+        pthread_mutex_lock(&lock);
+        n->generation = generation;
+        n->staged = true;
+        n->next_staged = staged;
+        staged = n;
+        pthread_mutex_unlock(&lock);
+}
+
+void session_set_settled(struct session *n)
+{
+        pthread_mutex_lock(&lock);
+        for (struct session **at = &staged; *at; at = &(*at)->next_staged)
+                if (*at == n) {
+                        *at = n->next_staged;
+                        break;
+                }
+        n->staged = false;
+        pthread_cond_broadcast(&changed);
+        pthread_mutex_unlock(&lock);
+}
+
+/* --- sessions ------------------------------------------------------------------------------ */
+
+static void unmap(struct session *n)
+{
+        struct device_release_req q = {.vm = n->vm};
+        struct device_release_rep p;
+
+        q.devices.items = n->devices;
+        q.devices.count = n->devices_count;
+        if (job_call(n->job, MESSAGE_device_release, &q, &p, n->arena))
+                log_error("undoing a start that was not finished");
+}
+
+static void close_all(const int *fds, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (fds[i] >= 0)
+                        close(fds[i]);
+}
+
+static void session_end(void *session)
+{
+        struct session *n = session;
+
+        session_set_settled(n);
+        if (n->devices_count && !n->kept)
+                unmap(n);
+        job_kill(n->job);
+        if (!n->kept)
+                held_drop(n->claim);
+        close_all(n->files, n->count);
+        close_all(n->old, n->count);
+        close_all(n->new, n->count);
+        arena_free(n->arena);
+        free(n);
+}
+
+enum status session_begin(struct request *r, struct session **session_out)
+{
+        struct session *n = *r->session;
+
+        if (!n) {
+                n = memory_new(1, sizeof *n);
+                n->arena = arena_new();
+                *r->session = n;
+                *r->session_end = session_end;
+        }
+        *session_out = n;
+        return n->job ? ST_DONE : job_start(svdm.worker, NO_DEADLINE, &n->job);
+}
+
+enum status session_open(struct request *r, struct session **session_out)
+{
+        *session_out = *r->session;
+        if (*session_out && (*session_out)->claim)
+                return ST_DONE;
+        return FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "opened on this connection",
+                    .found = "not open");
+}
+
+enum status session_keep_fd(int fd, int *out)
+{
+        *out = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (fd >= 0 && *out < 0)
+                return FAIL(status_of_errno(errno), .subject = "a disk's descriptor",
+                            .found = strerror(errno));
+        return ST_DONE;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session of svdm: one connection, which is one operation on one VM. It owns a job of the device
+ * worker and what that job has opened. Also the turns that operations on one VM's journal take.
+ */
+#ifndef BULKHEAD_SVDM_SESSION_H
+#define BULKHEAD_SVDM_SESSION_H
+
+#include "lib/worker.h"
+#include "svdm/held.h"
+
+enum { SESSION_DISKS_MOST = 32 };
+
+struct session {
+        struct arena *arena;
+        struct job *job;
+        struct uuid vm;
+        struct claim *claim; /* NULL until disks are open */
+        size_t count;
+        const char *paths[SESSION_DISKS_MOST];
+        /* Our own duplicates, or -1: the disk, its header as it is, its header as it will be. */
+        int files[SESSION_DISKS_MOST], old[SESSION_DISKS_MOST], new[SESSION_DISKS_MOST];
+        bool prepared, kept;
+        struct block_device *devices; /* mapped */
+        size_t devices_count;
+        /* Guarded by the turns' lock: */
+        bool staged;
+        uint64_t generation; /* staged */
+        struct session *next_staged;
+};
+
+/* What all requests use. Set once, before the first. */
+extern struct svdm {
+        struct worker *worker;
+        int dir; /* the state folder */
+        const char *backend;
+        bool own_user;
+} svdm;
+
+/* The connection's session, made at its first request that needs one, with a living job. */
+enum status session_begin(struct request *r, struct session **session_out);
+/* The same for requests that need open disks: ST_WRONG_STATE without. */
+enum status session_open(struct request *r, struct session **session_out);
+/* A duplicate that lives as long as the session; -1 stays -1. */
+enum status session_keep_fd(int fd, int *out);
+
+/*
+ * Staging and settling of one VM's journal happen one after the other. A turn is refused with
+ * ST_BUSY if another one takes too long, or if another session's seal of the VM is under way with
+ * a generation that is not this one: its journal must not be dropped by somebody who knows nothing
+ * of it.
+ */
+struct turn {
+        struct uuid vm;
+        struct turn *next;
+};
+enum status turn_take(struct turn *t, const struct uuid *vm, const struct session *asking,
+                      uint64_t generation);
+void turn_give(struct turn *t);
+/* Within a turn. */
+void session_set_staged(struct session *n, uint64_t generation);
+void session_set_settled(struct session *n);
+
+#endif
