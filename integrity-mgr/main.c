@@ -17,10 +17,11 @@
 #include <errno.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 128 };
+enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 128, OPTION_TCTI = 't' };
 
 static uid_t started_as, door_uid; /* who may ask: compartment-mgr's user */
 
@@ -67,10 +68,26 @@ static const struct passwd *user(const char *name)
         return pw;
 }
 
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        (void)state;
+        if (key != OPTION_TCTI)
+                return ARGP_ERR_UNKNOWN;
+        /* tpm_worker alone reads it, and inherits it */
+        return setenv("BULKHEAD_TCTI", value, 1) ? errno : 0;
+}
+
 int main(int argc, char **argv)
 {
+        static const struct argp_option options[] = {
+                {"tcti", OPTION_TCTI, "CONF", 0,
+                 "Which TPM, as tpm2-tss names it (device:/dev/tpmrm0; environment BULKHEAD_TCTI)",
+                 0},
+                {0}};
         static const struct argp_child children[] = {{&config_argp, 0, NULL, 0}, {0}};
-        static const struct argp argp = {.children = children,
+        static const struct argp argp = {.options = options,
+                                         .parser = parse,
+                                         .children = children,
                                          .doc = "integrity-mgr: measures, seals and attests."};
         char path[CONFIG_PATH];
         struct worker *measure, *policy, *tpm;
