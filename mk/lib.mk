@@ -31,3 +31,7 @@ docs: $(B)/protocol_table
 	sed -i '/^<!-- table/,$$d' docs/protocol.md
 	echo '<!-- table: from include/bulkhead/messages.def by `make docs` -->' >>docs/protocol.md
 	$(B)/protocol_table >>docs/protocol.md
+
+BENCHES += bench_attest
+OBJS_bench_attest := tests/bench/bench_attest $(LIB_MESSAGE) lib/config lib/channel
+LIBS_bench_attest = $(L_SSL)
