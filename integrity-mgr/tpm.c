@@ -89,10 +89,9 @@ static void flush_leftovers(struct tpm *t)
  * it does not put them back: a later secret would travel in clear. */
 static TSS2_RC encrypt_both_ways(struct tpm *t)
 {
-        return Esys_TRSess_SetAttributes(t->esys, t->session,
-                                         TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_DECRYPT |
-                                                 TPMA_SESSION_ENCRYPT,
-                                         0xff);
+        return Esys_TRSess_SetAttributes(
+                t->esys, t->session,
+                TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT, 0xff);
 }
 
 bool tpm_again(struct tpm *t, TSS2_RC rc, struct tpm_tries *tries)
@@ -178,6 +177,7 @@ struct tpm *tpm_new(const char *conf)
         t->patience = TPM_PATIENCE;
         t->efi = !access("/sys/firmware/efi", F_OK);
         t->kept = arena_new();
+        t->trouble = true; /* a process before us may have been killed in the middle */
         t->srk = t->session = t->ak = t->epoch = t->table = ESYS_TR_NONE;
         for (size_t i = 0; i < TPM_HELD_MOST; i++)
                 t->held[i] = ESYS_TR_NONE;

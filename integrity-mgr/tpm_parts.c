@@ -224,8 +224,8 @@ void tpm_destination_clear(struct tpm *t, uint32_t pcr)
         h = hash_begin(alg);
         hash_field_text(h, KEYS_CAP);
         cap = hash_end(h);
-        /* If the cap fails the reset is all the more needed. */
-        if (extend(t, pcr, &cap) | reset(t, pcr))
+        (void)extend(t, pcr, &cap);
+        if (reset(t, pcr))
                 t->stale = true;
 }
 

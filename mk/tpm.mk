@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # What talks to the TPM, and its tests on swtpm.
 L_TPM := $(L_TSS) -ltss2-sys $(L_SSL)
-TPM_OBJS := integrity-mgr/keys integrity-mgr/site_key integrity-mgr/tcti_watch integrity-mgr/tpm integrity-mgr/tpm_approve integrity-mgr/tpm_attest integrity-mgr/tpm_parts integrity-mgr/tpm_policy integrity-mgr/tpm_seal integrity-mgr/tpm_setup integrity-mgr/tpm_status lib/log
+TPM_OBJS := integrity-mgr/keys integrity-mgr/site_key integrity-mgr/tcti_watch integrity-mgr/tpm integrity-mgr/tpm_approve integrity-mgr/tpm_attest integrity-mgr/tpm_parts integrity-mgr/tpm_policy integrity-mgr/tpm_seal integrity-mgr/tpm_setup integrity-mgr/tpm_status
+TPM_TEST := tests/unit/tpm_host tests/unit/swtpm $(TPM_OBJS)
 
-TESTS += test_tpm
-OBJS_test_tpm := tests/unit/test_tpm tests/unit/tpm_host tests/unit/swtpm $(TPM_OBJS) $(LIB_BASE)
-LIBS_test_tpm := -lcheck -lsubunit -lm -lrt -lpthread $(L_TPM)
+PROGRAMS += tpm_worker
+OBJS_tpm_worker := integrity-mgr/tpm_worker $(TPM_OBJS) $(LIB_WORKER)
+LIBS_tpm_worker = $(L_TPM) $(L_SEC)
+
+TESTS += test_tpm test_tpm_worker
+OBJS_test_tpm := tests/unit/test_tpm $(TPM_TEST) $(LIB_BASE) lib/log
+LIBS_test_tpm = $(L_CHECK) $(L_TPM)
+OBJS_test_tpm_worker := tests/unit/test_tpm_worker $(TPM_TEST) $(LIB_DAEMON)
+LIBS_test_tpm_worker = $(L_CHECK) $(L_TPM) $(L_SEC)

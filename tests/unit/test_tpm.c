@@ -283,9 +283,10 @@ static const struct {
         {"tpm2_createprimary -Q -C o -G rsa2048 -c p.ctx && tpm2_evictcontrol -Q -C o -c p.ctx "
          "0x81000001 && tpm2_flushcontext -t",
          "tpm2_evictcontrol -Q -C o -c 0x81000001", NULL, ST_DONE, 0},
-        {"tpm2_createprimary -Q -C o -G ecc -c p.ctx && tpm2_create -Q -C p.ctx -G ecc:ecdsa -c "
-         "k.ctx "
-         "&& tpm2_evictcontrol -Q -C o -c k.ctx 0x81000001; tpm2_flushcontext -t",
+        {"tpm2_createprimary -Q -C o -G ecc:ecdsa:null -a "
+         "'sign|userwithauth|fixedtpm|fixedparent|sensitivedataorigin' -c k.ctx && "
+         "tpm2_flushcontext -t && tpm2_evictcontrol -Q -C o -c k.ctx 0x81000001 && "
+         "tpm2_flushcontext -t",
          "tpm2_evictcontrol -Q -C o -c 0x81000001", "0x81000001", ST_REFUSED, 0},
         {"tpm2_nvdefine -Q -C o -s 8 -a 'ownerread|ownerwrite' 0x0181b001",
          "tpm2_nvundefine -Q -C o 0x0181b001", "0x0181b001", ST_REFUSED, 0},

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tpm_worker: the only ESYS context. Started by integrity-mgr, as its own user; its one argument
+ * is a TCTI string, else BULKHEAD_TCTI counts, else the kernel's resource manager is used.
+ *
+ * One job of it lives on. The job opens the transport, then gives up everything but that
+ * transport: no files, no programs, unix sockets and local ports only (a swtpm is connected to for
+ * each command: by path, since a host's name could not be looked up). What it holds is the
+ * AK's authValue; secrets pass through it from pipe to TPM and back.
+ */
+#include "integrity-mgr/tcti_watch.h"
+#include "integrity-mgr/tpm.h"
+#include "integrity-mgr/tpm_internal.h"
+#include "lib/log.h"
+#include "lib/worker.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tss2/tss2_tctildr.h>
+#include <unistd.h>
+
+#define TPM_MSG HANDLER_PROTOTYPE
+#include "bulkhead/messages.def"
+
+static const char *conf = "device:/dev/tpmrm0";
+static struct tpm *tpm;
+static TSS2_TCTI_CONTEXT *transport;
+
+static const struct sandbox sandbox = {.profile = SANDBOX_PEER, .memory = 256 << 20, .files = 64};
+
+/* --- the transport: opened once, before the sandbox is entered ------------------------------- */
+
+static TSS2_RC open_transport(const char *conf_wanted, TSS2_TCTI_CONTEXT **out)
+{
+        TSS2_RC rc;
+
+        if (!transport) {
+                rc = Tss2_TctiLdr_Initialize(conf_wanted, &transport);
+                if (rc)
+                        return rc; /* no TPM yet: the next request tries again */
+                sandbox_enter(&sandbox);
+        } else if (strncmp(conf, "swtpm:", 6) && strncmp(conf, "mssim:", 6)) {
+                _exit(3); /* a device cannot be opened again from in here: a new job can */
+        }
+        *out = transport;
+        return TSS2_RC_SUCCESS;
+}
+
+static void keep_transport(TSS2_TCTI_CONTEXT **tcti)
+{
+        *tcti = NULL;
+}
+
+static const struct tcti_source once = {open_transport, keep_transport};
+
+/* --- requests: tpm.h has the contract ----------------------------------------------------------
+ */
+
+enum status on_tpm_status(struct request *r, const struct tpm_status_req *q,
+                          struct tpm_status_rep *p)
+{
+        (void)q;
+        return tpm_status(tpm, r->arena, p);
+}
+
+enum status on_tpm_setup(struct request *r, const struct tpm_setup_req *q, struct tpm_setup_rep *p)
+{
+        return tpm_setup(tpm, r->arena, q, p);
+}
+
+enum status on_tpm_use(struct request *r, const struct tpm_use_req *q, struct tpm_use_rep *p)
+{
+        (void)r, (void)p;
+        return tpm_use(tpm, q);
+}
+
+enum status on_tpm_static(struct request *r, const struct tpm_static_req *q,
+                          struct tpm_static_rep *p)
+{
+        (void)q;
+        return tpm_static(tpm, r->arena, p);
+}
+
+enum status on_tpm_approval(struct request *r, const struct tpm_approval_req *q,
+                            struct tpm_approval_rep *p)
+{
+        return tpm_approval(tpm, r->arena, q, p);
+}
+
+enum status on_tpm_approve(struct request *r, const struct tpm_approve_req *q,
+                           struct tpm_approve_rep *p)
+{
+        return tpm_approve(tpm, r->arena, q, p);
+}
+
+enum status on_tpm_attest(struct request *r, const struct tpm_attest_req *q,
+                          struct tpm_attest_rep *p)
+{
+        return tpm_attest(tpm, r->arena, q, p);
+}
+
+enum status on_tpm_seal(struct request *r, const struct tpm_seal_req *q, struct tpm_seal_rep *p)
+{
+        return tpm_seal(tpm, r->arena, q, p);
+}
+
+enum status on_tpm_unseal(struct request *r, const struct tpm_unseal_req *q,
+                          struct tpm_unseal_rep *p)
+{
+        (void)r, (void)p;
+        return tpm_unseal(tpm, q);
+}
+
+enum status on_tpm_reseal(struct request *r, const struct tpm_reseal_req *q,
+                          struct tpm_reseal_rep *p)
+{
+        return tpm_reseal(tpm, r->arena, q, p);
+}
+
+enum status on_tpm_table_mac(struct request *r, const struct tpm_table_mac_req *q,
+                             struct tpm_table_mac_rep *p)
+{
+        (void)r;
+        return tpm_table_mac(tpm, q, p);
+}
+
+enum status on_tpm_table_counter(struct request *r, const struct tpm_table_counter_req *q,
+                                 struct tpm_table_counter_rep *p)
+{
+        (void)r;
+        return tpm_table_counter(tpm, q, p);
+}
+
+enum status on_tpm_clock(struct request *r, const struct tpm_clock_req *q, struct tpm_clock_rep *p)
+{
+        (void)r, (void)q;
+        return tpm_clock(tpm, p);
+}
+
+static const struct handler handlers[] = {
+#define TPM_MSG HANDLER_ENTRY
+#include "bulkhead/messages.def"
+};
+
+/* --- the process -------------------------------------------------------------------------------
+ */
+
+static void begin(void)
+{
+        tpm = tpm_new(conf);
+        tpm->source = &once;
+}
+
+static void end(void)
+{
+        tpm_free(tpm);
+}
+
+/* OpenSSL reads its configuration once, from a file. */
+static void warm_up(void)
+{
+        uint8_t random[16];
+
+        OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
+        if (RAND_bytes(random, sizeof(random)) != 1)
+                fatal("no random numbers");
+        sandbox_warm_up(sandbox.profile);
+}
+
+int main(int argc, char **argv)
+{
+        /* The job enters its sandbox itself, in open_transport(). */
+        static const struct worker_duty duty = {.name = "tpm_worker",
+                                                .handlers = handlers,
+                                                .handlers_count =
+                                                        sizeof(handlers) / sizeof(*handlers),
+                                                .child_begin = begin,
+                                                .child_end = end};
+
+        process_harden();
+        log_open("tpm_worker");
+        if (argc > 1)
+                conf = argv[1];
+        else if (getenv("BULKHEAD_TCTI"))
+                conf = getenv("BULKHEAD_TCTI");
+        warm_up();
+        worker_serve(&duty);
+}
