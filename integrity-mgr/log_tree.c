@@ -218,14 +218,14 @@ static bool add_frame(struct log_tree *l, const struct buffer *frame, const stru
         return true;
 }
 
-/* Does any whole frame behind `at` know that the file was on disk further than `at`? */
+/* Does any whole frame from `at` on know that the file was on disk further than `at`? */
 static bool known_on_disk(struct log_tree *l, uint64_t at, uint64_t size, struct buffer *buffer)
 {
         static const uint8_t magic[] = {MAGIC >> 24, MAGIC >> 16 & 0xff, MAGIC >> 8 & 0xff,
                                         MAGIC & 0xff};
         uint8_t part[16384];
 
-        for (uint64_t p = at + 1; p + FRAME_HEAD <= size; p += sizeof part - 3) {
+        for (uint64_t p = at; p + FRAME_HEAD <= size; p += sizeof part - 3) {
                 size_t n = size - p < sizeof part ? (size_t)(size - p) : sizeof part;
 
                 if (!read_all(l->fd, part, n, p))

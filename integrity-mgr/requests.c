@@ -12,6 +12,7 @@
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
+#include "lib/state_file.h"
 
 #include <pthread.h>
 
@@ -23,13 +24,19 @@ static bool own_user;
 
 enum status requests_open(int dir, bool is_own_user)
 {
+        struct arena *a = arena_new();
+        const char **names;
+        size_t count;
         enum status s;
 
         state = dir;
         own_user = is_own_user;
         generations_open(dir);
         seal_open(dir);
-        s = host_open(dir);
+        s = state_list(dir, a, &names, &count); /* what a power cut left half-written goes */
+        arena_free(a);
+        if (!s)
+                s = host_open(dir);
         return s || !host_get() ? s : journal_open(dir, host_get()->keys.alg);
 }
 
@@ -50,10 +57,7 @@ static enum status set_up(struct arena *a, const struct im_setup_req *q)
 
         if (s)
                 return s;
-        tpm_client_use(&(struct tpm_use_req){.keys = made.keys});
-        s = generations_begin();
-        if (!s)
-                s = journal_open(state, made.keys.alg);
+        s = journal_open(state, made.keys.alg);
         return s ? s : host_set_up(&made.keys);
 }
 
@@ -73,7 +77,9 @@ enum status on_im_setup(struct request *r, const struct im_setup_req *q, struct 
         if (s)
                 return s;
         journal_event("setup", NULL, 0, s);
-        return trust_record(r->arena, &p->trust);
+        /* The AK opens in approved states only, so before the first approval there is no record. */
+        s = trust_record(r->arena, &p->trust);
+        return s == ST_NOT_APPROVED ? ST_DONE : s;
 }
 
 /* Puts the value of a future state in the place of the present one. */
@@ -117,6 +123,24 @@ enum status on_im_approval(struct request *r, const struct im_approval_req *q,
         return ST_DONE;
 }
 
+/* The table of seals is signed by a key that opens in approved states only: it begins with the first
+ * approval, before that is kept. */
+static enum status begin_table(const struct host_state *h, const struct approval *first)
+{
+        struct approval approvals[] = {*first};
+        enum status s;
+
+        tpm_client_use(&(struct tpm_use_req){.keys = h->keys, .approvals = {approvals, 1}});
+        s = generations_begin();
+        if (s)
+                tpm_client_use(&(struct tpm_use_req){.keys = h->keys});
+        if (s == ST_NOT_APPROVED)
+                s = FAIL(ST_NOT_APPROVED, .subject = "the first approval of this host",
+                         .expected = "the state that it is in", .found = "another state",
+                         .remedy = "bulkhead host approve, and then the future state");
+        return s;
+}
+
 enum status on_im_approve(struct request *r, const struct im_approve_req *q,
                           struct im_approve_rep *p)
 {
@@ -131,6 +155,8 @@ enum status on_im_approve(struct request *r, const struct im_approve_req *q,
         (void)p;
         if (!s)
                 s = tpm_client_call(MESSAGE_tpm_approve, &ask, &made, r->arena);
+        if (!s && !h->approvals.count)
+                s = begin_table(h, &made.approval);
         if (!s)
                 s = host_approve(&made.approval);
         if (h)

@@ -31,24 +31,15 @@ static const char *file_name(const struct uuid *vm, uint64_t generation, char na
         return name;
 }
 
-/* Removes the VM's records but that of `keep`. What stays behind does no harm. */
-static void remove_others(const struct uuid *vm, uint64_t keep)
+/* Removes the records before `generation`: one, and one more that a power cut may have left. What
+ * stays behind does no harm. */
+static void remove_before(const struct uuid *vm, uint64_t generation)
 {
-        struct arena *a = arena_new();
-        char kept[NAME], prefix[NAME];
-        const char **names;
-        size_t count = 0;
+        char name[NAME];
 
-        file_name(vm, keep, kept);
-        memcpy(prefix, kept, sizeof prefix);
-        prefix[strlen("seal-") + 36 + 1] = '\0';
-        if (state_list(folder, a, &names, &count))
-                log_error("removing old seals");
-        for (size_t i = 0; i < count; i++)
-                if (!strncmp(names[i], prefix, strlen(prefix)) && strcmp(names[i], kept) &&
-                    state_remove(folder, names[i]))
+        for (uint64_t back = 1; back <= 2 && back < generation; back++)
+                if (state_remove(folder, file_name(vm, generation - back, name)))
                         log_error("removing an old seal");
-        arena_free(a);
 }
 
 enum status seal_store_commit(const struct seal_record *record)
@@ -70,7 +61,7 @@ enum status seal_store_commit(const struct seal_record *record)
         if (!s)
                 s = generations_commit(&entry);
         if (!s)
-                remove_others(&record->vm, record->generation);
+                remove_before(&record->vm, record->generation);
         return s;
 }
 
@@ -123,9 +114,12 @@ enum status seal_store_generation(const struct uuid *vm, uint64_t *generation_ou
 
 enum status seal_store_forget(const struct uuid *vm)
 {
-        enum status s = generations_forget(vm);
+        struct seal_entry entry;
+        enum status s = generations_get(vm, &entry);
 
+        if (!s && entry.generation)
+                s = generations_forget(vm);
         if (!s)
-                remove_others(vm, 0);
+                remove_before(vm, entry.generation + 2); /* the present one, or one never used */
         return s;
 }

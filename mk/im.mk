@@ -8,3 +8,14 @@ OBJS_integrity-mgr = integrity-mgr/main $(OBJS_IM) $(LIB_DAEMON)
 LIBS_integrity-mgr = $(L_SSL) $(L_SEC)
 OBJS_measure_worker = integrity-mgr/measure_worker integrity-mgr/measure_run lib/document $(LIB_WORKER)
 LIBS_measure_worker = $(L_SSL) $(L_SEC)
+
+# Faults at the Nth call: tests/fault/fault.h.
+FAULT_WRAP := $(foreach c,write pwrite fsync fdatasync ftruncate renameat unlinkat openat,-Wl,--wrap=$(c))
+IM_CHECK := -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL)
+
+TESTS += test_binding test_log_tree
+OBJS_test_binding := tests/unit/test_binding integrity-mgr/binding lib/document $(LIB_BASE)
+LIBS_test_binding := $(IM_CHECK)
+OBJS_test_log_tree := tests/unit/test_log_tree tests/fault/fault integrity-mgr/log_tree verifier/tree \
+        verifier/commitment lib/log $(LIB_BASE)
+LIBS_test_log_tree := $(FAULT_WRAP) $(IM_CHECK)
