@@ -156,9 +156,9 @@ int cmd_host_setup(int argc, char **argv)
                 setup_options,
                 setup_parse,
                 NULL,
-                "Pins this host's TPM and makes its keys. Prints the trust record that a verifier "
-                "keeps.\v"
-                "Afterwards `bulkhead host approve` approves the state that the host is in.",
+                "Pins this host's TPM and makes its keys.\v"
+                "Afterwards `bulkhead host approve` approves the state that the host is in, and "
+                "`bulkhead status --trust` prints the trust record that a verifier keeps.",
                 NULL,
                 NULL,
                 NULL};
@@ -182,7 +182,11 @@ int cmd_host_setup(int argc, char **argv)
         if (s) {
                 result = output_error(s, "host setup");
         } else {
-                fwrite(reply.trust.data, 1, reply.trust.len, stdout);
+                puts("The TPM is pinned and the keys are made. Next, if the state that this host "
+                     "is in "
+                     "is\nthe one you want: bulkhead host approve. Then bulkhead status --trust "
+                     "prints "
+                     "the\ntrust record that a verifier keeps.");
                 result = output_end();
         }
         if (request.passphrase >= 0)

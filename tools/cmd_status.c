@@ -65,25 +65,35 @@ static void print_json(const struct status_rep *reply)
         output_json(facts);
 }
 
-static void print_text(const struct status_rep *reply)
+enum { NAME_WIDTH = 28, FACTS = 256 };
+
+static void print_area(const struct status_rep *reply, const char *area, bool told[static FACTS])
 {
         static const char *const marks[] = {"", "note: ", "WARNING: "};
-        const char *area = "";
-        int width = 0;
 
-        for (size_t i = 0; i < reply->facts.count; i++) {
-                int len = (int)strlen(reply->facts.items[i].name);
-
-                width = len > width && len <= 32 ? len : width;
-        }
-        for (size_t i = 0; i < reply->facts.count; i++) {
+        printf("%s\n", output_clean(area));
+        for (size_t i = 0; i < reply->facts.count && i < FACTS; i++) {
                 const struct fact *f = &reply->facts.items[i];
 
                 if (strcmp(area, f->area))
-                        printf("%s%s\n", i ? "\n" : "", output_clean(f->area));
-                area = f->area;
-                printf("  %-*s  %s%s\n", width, output_clean(f->name),
+                        continue;
+                printf("  %-*s  %s%s\n", NAME_WIDTH, output_clean(f->name),
                        marks[f->level < 3 ? f->level : 2], output_clean(f->value));
+                told[i] = true;
+        }
+}
+
+/* By area, in the order in which the areas come first: several daemons tell of the same one. */
+static void print_text(const struct status_rep *reply)
+{
+        bool told[FACTS] = {false};
+
+        for (size_t i = 0; i < reply->facts.count && i < FACTS; i++) {
+                if (told[i])
+                        continue;
+                if (i)
+                        putchar('\n');
+                print_area(reply, reply->facts.items[i].area, told);
         }
 }
 

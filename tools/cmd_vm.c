@@ -13,11 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_OWNER = 0x100, OPTION_FORMAT, OPTION_PASSPHRASE_FILE };
+enum { OPTION_OWNER = 0x100, OPTION_FORMAT, OPTION_FORGET_KEY, OPTION_PASSPHRASE_FILE };
 
 struct arguments {
         const char *name, *file, *owner, *passphrase_file;
-        bool json, format;
+        bool json, format, forget_key;
         unsigned wanted; /* how many of name and file, in that order; a lone file is define's */
         bool file_alone;
 };
@@ -28,13 +28,17 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
         switch (key) {
         case ARGP_KEY_INIT:
-                state->child_inputs[0] = &arguments->json;
+                if (state->root_argp->children)
+                        state->child_inputs[0] = &arguments->json;
                 return 0;
         case OPTION_OWNER:
                 arguments->owner = value;
                 return 0;
         case OPTION_FORMAT:
                 arguments->format = true;
+                return 0;
+        case OPTION_FORGET_KEY:
+                arguments->forget_key = true;
                 return 0;
         case OPTION_PASSPHRASE_FILE:
                 arguments->passphrase_file = value;
@@ -137,8 +141,12 @@ int cmd_vm_define(int argc, char **argv)
 
 int cmd_vm_undefine(int argc, char **argv)
 {
+        static const struct argp_option options[] = {
+                {"forget-key", OPTION_FORGET_KEY, NULL, 0,
+                 "Also where that takes away the only key of an encrypted disk", 0},
+                {0}};
         static const struct argp argp = {
-                NULL,
+                options,
                 parse,
                 "NAME",
                 "Forgets a stopped VM and its seal. Its disks stay as they are: what only the seal "
@@ -156,6 +164,7 @@ int cmd_vm_undefine(int argc, char **argv)
                 return EXIT_USAGE;
         a = arena_new();
         request.vm = arguments.name;
+        request.forget_key = arguments.forget_key;
         s = door_call(MESSAGE_vm_undefine, &request, &reply, a);
         arena_free(a);
         if (s)

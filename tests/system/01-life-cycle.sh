@@ -24,7 +24,9 @@ says stopped
 expect 1 bulkhead vm stop life
 expect 0 bulkhead vm start life
 expect 0 bulkhead vm destroy life
-expect 0 bulkhead vm undefine life
+expect 1 bulkhead vm undefine life
+says --forget-key
+expect 0 bulkhead vm undefine --forget-key life
 expect 1 bulkhead vm show life
 expect 1 bulkhead vm start nobody
 expect 2 bulkhead vm start

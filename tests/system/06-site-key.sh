@@ -19,7 +19,7 @@ expect 3 bulkhead host approve --site-key site.pem
 expect 1 bulkhead host setup --site-key rsa-public.pem
 expect 1 bulkhead host setup --site-key site.pem
 expect 0 bulkhead host setup --site-key public.pem
-says 'enrolled: no'
+expect 1 bulkhead status --trust
 expect 1 bulkhead host setup --site-key public.pem
 expect 0 bulkhead host approve --print to-sign
 openssl dgst -sha256 -sign thief.pem -out signature to-sign
@@ -29,6 +29,8 @@ expect 1 bulkhead vm seal elsewhere elsewhere-seal.xml --format
 openssl dgst -sha256 -sign site.pem -out signature to-sign
 expect 0 bulkhead host approve --signature signature
 expect 0 bulkhead host approve --site-key site.pem --json
+expect 0 bulkhead status --trust
+says 'enrolled: no'
 expect 0 bulkhead vm seal elsewhere elsewhere-seal.xml --format
 expect 0 bulkhead vm start elsewhere
 expect 0 bulkhead vm stop elsewhere

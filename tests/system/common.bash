@@ -72,7 +72,7 @@ attesting() { # DEST TARGET...
 }
 forget() {
         bulkhead vm destroy "$1" >/dev/null 2>&1
-        bulkhead vm undefine "$1" >/dev/null 2>&1
+        bulkhead vm undefine --forget-key "$1" >/dev/null 2>&1
         return 0
 }
 flip() { # FILE OFFSET: one bit of that byte
