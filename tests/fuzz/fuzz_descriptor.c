@@ -20,7 +20,7 @@ static void check(const struct descriptor *d, struct arena *a)
         struct descriptor again;
         size_t fds = 0;
 
-        must(message_encode(shape_descriptor, d, &frame, NULL, &fds) == ST_DONE);
+        must(message_encode(&shape_descriptor, d, &frame, NULL, &fds) == ST_DONE);
         buffer_clear(&frame);
         must(descriptor_read(d->canonical, d->digest.alg, a, &again) == ST_DONE);
         must(again.canonical.len == d->canonical.len && digest_equal(&again.digest, &d->digest));
