@@ -28,7 +28,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
         switch (key) {
         case ARGP_KEY_INIT:
-                if (state->root_argp->children)
+                if (state->child_inputs)
                         state->child_inputs[0] = &arguments->json;
                 return 0;
         case OPTION_OWNER:
