@@ -353,5 +353,6 @@ enum status measure_run(struct arena *a, int plugin, const struct target *target
         const struct bulkhead_measure_plugin *loaded;
         enum status s = measure_load(plugin, target->plugin, &loaded);
 
+        memset(measurement_out, 0, sizeof *measurement_out);
         return s ? s : measure_call(a, loaded, target, file, header, cores, told, measurement_out);
 }

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The two copies of a LUKS2 header (LUKS2 On-Disk Format Specification 1.1.1, chapter 2), read
+ * without libcryptsetup: that library mends and writes, this one only looks, and refuses whatever
+ * the two copies do not agree on.
+ */
+#ifndef BULKHEAD_PLUGINS_LUKS_HEADER_H
+#define BULKHEAD_PLUGINS_LUKS_HEADER_H
+
+#include "bulkhead/measure_plugin.h"
+
+enum { LUKS_UUID_LEN = 36 };
+
+struct luks_header {
+        uint64_t size;  /* of one copy, its JSON area included */
+        uint64_t given; /* bytes in what was read: header file, disk image or device */
+        char uuid[LUKS_UUID_LEN + 1];
+        const char *json; /* json_len bytes without a 0, then a 0; lies in memory */
+        size_t json_len;
+        uint8_t *memory; /* the caller frees */
+};
+
+/* Reads and checks both copies by pread64 and fstat; fd may be a block device. 0, or -1 after
+ * host->refuse(). memory is set in both cases (perhaps to NULL). */
+int luks_header_read(int fd, const struct bulkhead_target *target, const struct bulkhead_host *host,
+                     struct luks_header *header_out);
+
+#endif
