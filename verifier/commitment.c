@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leaves of the quote's tree and of the log: integrity-mgr makes them, the verifier re-makes them. */
+/* Leaves of the two trees: integrity-mgr makes them, the verifier makes them again. */
 #include "verifier/commitment.h"
 
 #include <string.h>

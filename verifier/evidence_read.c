@@ -84,7 +84,7 @@ static char *text_until(struct walk *w, char stop)
         static const struct {
                 const char *reference;
                 char c;
-        } references[] = {{"&amp;", '&'}, {"&lt;", '<'},   {"&gt;", '>'},  {"&quot;", '"'},
+        } references[] = {{"&amp;", '&'},  {"&lt;", '<'},   {"&gt;", '>'},  {"&quot;", '"'},
                           {"&#x9;", '\t'}, {"&#xA;", '\n'}, {"&#xD;", '\r'}};
         enum { REFERENCES = sizeof references / sizeof *references };
         const uint8_t *end = memchr(w->at, stop, (size_t)(w->end - w->at));
@@ -309,8 +309,8 @@ static void leaf(struct walk *w)
         struct evidence *e = w->e;
 
         open_element(w, "leaf");
-        e->leaf.challenge = hex(w, "challenge", attribute(w, "challenge"), CHALLENGE_LEAST,
-                                CHALLENGE_MOST);
+        e->leaf.challenge =
+                hex(w, "challenge", attribute(w, "challenge"), CHALLENGE_LEAST, CHALLENGE_MOST);
         e->leaf.count = number(w, "count", attribute(w, "count"));
         e->leaf.index = number(w, "index", attribute(w, "index"));
         random_bytes(w, attribute(w, "random"), e->leaf.random);

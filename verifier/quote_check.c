@@ -52,8 +52,7 @@ struct ak {
 
 static enum status wrong_key(const char *expected, const char *found)
 {
-        return FAIL(ST_INVALID, .subject = "attestation key", .expected = expected,
-                    .found = found);
+        return FAIL(ST_INVALID, .subject = "attestation key", .expected = expected, .found = found);
 }
 
 /* TPM2B: 2 bytes of length, at most `most`. */
@@ -183,7 +182,8 @@ const uint8_t *ak_name(const struct ak *ak)
 }
 
 /* ECDSA-Sig-Value (RFC 3279) of r and s, both 32 bytes. The number of bytes written, <= 72. */
-static size_t signature_der(const uint8_t numbers[static 2 * COORDINATE_LEN], uint8_t der[static 72])
+static size_t signature_der(const uint8_t numbers[static 2 * COORDINATE_LEN],
+                            uint8_t der[static 72])
 {
         uint8_t *out = der + 2;
 

@@ -29,11 +29,11 @@ enum status ak_signed(struct ak *ak, struct bytes attest, struct bytes signature
 struct quote {
         uint8_t qualifying[QUALIFYING_MOST]; /* extraData */
         size_t qualifying_len;
-        uint64_t clock; /* milliseconds */
+        uint64_t clock;                      /* milliseconds */
         uint32_t reset_count, restart_count; /* as shown for this key: see trust.h */
         bool safe;
         enum hash_alg bank;
-        uint32_t pcrs; /* bit n: PCR n is selected */
+        uint32_t pcrs;            /* bit n: PCR n is selected */
         struct digest pcr_digest; /* SHA-256, the scheme's hash */
 };
 

@@ -129,7 +129,8 @@ enum status trust_read(struct bytes text, struct arena *a, struct trust *out)
         *out = t;
         if (text.len > TRUST_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "trust record", .expected = "at most 16 KiB");
-        if (text.len < sizeof first_line - 1 || memcmp(text.data, first_line, sizeof first_line - 1))
+        if (text.len < sizeof first_line - 1 ||
+            memcmp(text.data, first_line, sizeof first_line - 1))
                 return FAIL(ST_INVALID, .subject = "trust record",
                             .expected = "a first line \"bulkhead-trust: 1\"");
         c.left.data += sizeof first_line - 1;

@@ -91,8 +91,9 @@ static void failed_as_told(struct work *w, struct check *c, enum status s)
 {
         const struct error *e = error_last();
 
-        failed(c, e->status == s && *e->subject ? arena_text(w->arena, e->subject)
-                                                : status_sentence(s),
+        failed(c,
+               e->status == s && *e->subject ? arena_text(w->arena, e->subject)
+                                             : status_sentence(s),
                e->status == s ? arena_text(w->arena, e->expected) : "",
                e->status == s ? arena_text(w->arena, e->found) : "");
         error_clear();
@@ -129,9 +130,9 @@ static void check_document(struct work *w, struct check *c)
                 failed_as_told(w, c, s);
                 return;
         }
-        if (w->wanted.kind != 1 || !same_bytes(w->wanted.canonical.data, w->wanted.canonical.len,
-                                               w->evidence.descriptor.data,
-                                               w->evidence.descriptor.len)) {
+        if (w->wanted.kind != 1 ||
+            !same_bytes(w->wanted.canonical.data, w->wanted.canonical.len,
+                        w->evidence.descriptor.data, w->evidence.descriptor.len)) {
                 failed(c, "the descriptor is none of an attestation", "", "");
                 return;
         }
@@ -179,8 +180,8 @@ static void check_identity(struct work *w, struct check *c)
         }
         name = hex_of(w, ak_name(w->ak), AK_NAME_LEN);
         if (w->wanted.aik.len > AK_NAME_LEN ||
-            memcmp(w->wanted.aik.data ? w->wanted.aik.data : (const uint8_t *)"",
-                   ak_name(w->ak), w->wanted.aik.len))
+            memcmp(w->wanted.aik.data ? w->wanted.aik.data : (const uint8_t *)"", ak_name(w->ak),
+                   w->wanted.aik.len))
                 failed(c, "the descriptor asked for another key",
                        hex_of(w, w->wanted.aik.data, w->wanted.aik.len), name);
         else if (!t)
@@ -293,8 +294,8 @@ static void check_pcrs(struct work *w, struct check *c)
                 failed(c, "not the values of the PCRs that were quoted", pcr_list(w, wanted),
                        pcr_list(w, w->evidence.pcrs));
         else if (!digest_equal(&w->quote.pcr_digest, &found))
-                failed(c, "other values than those quoted",
-                       hex_of_digest(w, &w->quote.pcr_digest), hex_of_digest(w, &found));
+                failed(c, "other values than those quoted", hex_of_digest(w, &w->quote.pcr_digest),
+                       hex_of_digest(w, &found));
         else
                 passed(c, pcr_list(w, wanted));
 }
@@ -302,8 +303,7 @@ static void check_pcrs(struct work *w, struct check *c)
 /* The clock may fall back to its last stored value when power was lost, which shows in `safe`. */
 static bool clock_went_back(const struct trust *t, const struct quote *q)
 {
-        bool same_start = q->reset_count == t->reset_count &&
-                          q->restart_count == t->restart_count;
+        bool same_start = q->reset_count == t->reset_count && q->restart_count == t->restart_count;
 
         return q->clock < t->clock && (same_start || q->safe);
 }
@@ -315,8 +315,10 @@ static void check_counters(struct work *w, struct check *c)
         const char *expected, *found;
 
         if (!w->quote_read || !t) {
-                failed(c, t ? "there is no quote to compare with"
-                            : "no trust record was given to compare with", "", "");
+                failed(c,
+                       t ? "there is no quote to compare with"
+                         : "no trust record was given to compare with",
+                       "", "");
                 return;
         }
         expected = arena_print(w->arena, "at least reset %u, restart %u, clock %llu",
@@ -441,10 +443,9 @@ static void check_log(struct work *w, struct check *c)
         else if (e->log_length > from && e->consistency_from != from)
                 failed(c, "the evidence has no proof that the log still begins as remembered",
                        arena_print(w->arena, "from %llu", (unsigned long long)from),
-                       e->consistency_from
-                               ? arena_print(w->arena, "from %llu",
-                                             (unsigned long long)e->consistency_from)
-                               : "none");
+                       e->consistency_from ? arena_print(w->arena, "from %llu",
+                                                         (unsigned long long)e->consistency_from)
+                                           : "none");
         else if (!tree_is_consistent(from, &t->log_root, e->log_length, &e->log_root,
                                      e->log_length > from ? e->consistency.nodes : NULL,
                                      e->log_length > from ? e->consistency.count : 0))
@@ -517,8 +518,10 @@ static void check_predicate(struct work *w, struct check *c)
         }
         c->name = arena_print(w->arena, "predicate %s", w->policy->name);
         if (!w->shape_held || !w->projection.len || !w->in->judge) {
-                failed(c, w->in->judge ? "not asked: its input has not the shape it may rely on"
-                                       : "there is nobody to judge", "", "");
+                failed(c,
+                       w->in->judge ? "not asked: its input has not the shape it may rely on"
+                                    : "there is nobody to judge",
+                       "", "");
                 return;
         }
         s = w->in->judge(w->in->judge_context, w->policy->stylesheet, w->projection, w->arena,
@@ -606,8 +609,7 @@ static struct trust what_was_seen(const struct work *w)
         return seen;
 }
 
-void verify(struct verifier *v, const struct verify_input *in, struct arena *a,
-            struct verdict *out)
+void verify(struct verifier *v, const struct verify_input *in, struct arena *a, struct verdict *out)
 {
         size_t judged = in->policies_count ? in->policies_count : 1, n = 0;
         struct check *checks = arena_get_many(a, HOST_CHECKS_COUNT + judged, sizeof *checks);
@@ -639,8 +641,8 @@ enum status trust_updated(const struct trust *trust, const struct verdict *verdi
         if (!verdict->trusted || !verdict->seen.alg)
                 return FAIL(ST_UNTRUSTED, .subject = "trust record",
                             .found = "a verdict that is not trusted teaches nothing");
-        if (!same_bytes(trust->ak_public.data, trust->ak_public.len,
-                        verdict->seen.ak_public.data, verdict->seen.ak_public.len))
+        if (!same_bytes(trust->ak_public.data, trust->ak_public.len, verdict->seen.ak_public.data,
+                        verdict->seen.ak_public.len))
                 return FAIL(ST_UNTRUSTED, .subject = "trust record", .found = "another host's");
         *out = verdict->seen;
         return ST_DONE;

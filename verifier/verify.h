@@ -74,7 +74,7 @@ struct verify_input {
 
 struct verdict {
         bool trusted;
-        const char *kind; /* NULL if the document did not say */
+        const char *kind;           /* NULL if the document did not say */
         const struct check *checks; /* a predicate check for each policy, one if there is none */
         size_t checks_count;
         struct bytes challenge;  /* that the evidence carries; 0 bytes if it was not readable */
@@ -85,7 +85,7 @@ struct verdict {
 /* Keeps what is worth keeping from one verification to the next: the last key, ready for use.
  * One thread at a time. */
 struct verifier;
-struct verifier *verifier_new(void); /* calls xml_limits_init() */
+struct verifier *verifier_new(void);    /* calls xml_limits_init() */
 void verifier_free(struct verifier *v); /* NULL is fine */
 
 /* What *out points to lies in the arena or in the input. */

@@ -60,8 +60,8 @@ static void quote_alone(struct subject *s)
         must(!quote_read(s->made.attest, &q), "quote");
 }
 
-static enum status judge(void *context, struct bytes text, struct bytes projection,
-                         struct arena *a, struct judge_rep *out)
+static enum status judge(void *context, struct bytes text, struct bytes projection, struct arena *a,
+                         struct judge_rep *out)
 {
         (void)text;
         return policy_apply(context, projection, a, out);
@@ -133,8 +133,8 @@ static void prepare(struct subject *s, struct arena *a)
         s->verifier = verifier_new();
         policy_warm_up();
         must(!descriptor_init("descriptors"), "run it at the root of the repository");
-        s->listed = (struct verify_policy){"bench", {(const uint8_t *)stylesheet,
-                                                     sizeof stylesheet - 1}};
+        s->listed = (struct verify_policy){"bench",
+                                           {(const uint8_t *)stylesheet, sizeof stylesheet - 1}};
         must(!policy_compile(s->listed.stylesheet, &s->policy), "predicate");
         s->plan = plan_good(plan_key());
         s->plan.measurements[0] = long_measurement(a);
@@ -163,8 +163,8 @@ int main(void)
                 if (v.checks[i].result == CHECK_FAILED)
                         fprintf(stderr, "%s: %s %s %s\n", v.checks[i].name, v.checks[i].detail,
                                 v.checks[i].expected, v.checks[i].found);
-        printf("evidence of %zu bytes, projection of %zu bytes, one predicate\n",
-               s.made.text.len, v.projection.len);
+        printf("evidence of %zu bytes, projection of %zu bytes, one predicate\n", s.made.text.len,
+               v.projection.len);
         for (int i = 0; i < ROUNDS; i++) {
                 tool[i] = openssl_speed();
                 quote[i] = per_second(quote_alone, &s);

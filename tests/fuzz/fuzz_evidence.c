@@ -7,6 +7,7 @@
 #include "verifier/evidence_read.h"
 #include "verifier/verify.h"
 #include "xml/descriptor.h"
+#include "xml/xml_limits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,12 +39,27 @@ static struct trust trust_in(struct bytes ak)
                               .alg = HASH_SHA256};
 }
 
+/* The reader of evidence and libxml2 agree on what canonical XML is. */
+static void must_be_canonical(struct bytes text, struct arena *a)
+{
+        struct bytes canonical;
+        xmlDoc *doc;
+
+        if (xml_read(text, "evidence", &xml_caps_evidence, &doc))
+                abort();
+        if (xml_canonical(doc, a, &canonical) || canonical.len != text.len ||
+            memcmp(canonical.data, text.data, text.len))
+                abort();
+        xmlFreeDoc(doc);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const struct bytes challenge = {(const uint8_t *)"never asked for it", 18};
         static struct verifier *verifier;
         struct arena *a = arena_new();
         struct bytes text = {data, size};
+        struct descriptor wanted;
         struct evidence e;
         struct trust t = {.alg = HASH_SHA256};
         struct verdict v;
@@ -54,8 +70,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         abort();
         }
         as_structures(text);
-        if (!evidence_read(text, a, &e))
+        if (!evidence_read(text, a, &e)) {
                 t = trust_in(e.ak);
+                if (!descriptor_read(e.descriptor, e.alg, a, &wanted) &&
+                    wanted.canonical.len == e.descriptor.len)
+                        must_be_canonical(text, a);
+        }
         verify(verifier,
                &(struct verify_input){.evidence = text, .trust = &t, .challenge = &challenge}, a,
                &v);

@@ -39,12 +39,11 @@ struct plan plan_good(EVP_PKEY *key)
                 .signature_scheme = 0x0018,
                 .signature_hash = 0x000b,
                 .alg = HASH_SHA256,
-                .descriptor =
-                        "<attestation-desc><attestation type=\"tpm-based\"><measurement-desc "
-                        "type=\"tpm\"><measureTarget dest=\"PCR16\" name=\"disk:/a\">"
-                        "</measureTarget><measureTarget dest=\"LOG\" name=\"disk:/b\">"
-                        "</measureTarget></measurement-desc><attestTarget name=\"PCR0,PCR4\">"
-                        "</attestTarget></attestation></attestation-desc>",
+                .descriptor = "<attestation-desc><attestation type=\"tpm-based\"><measurement-desc "
+                              "type=\"tpm\"><measureTarget dest=\"PCR16\" name=\"disk:/a\">"
+                              "</measureTarget><measureTarget dest=\"LOG\" name=\"disk:/b\">"
+                              "</measureTarget></measurement-desc><attestTarget name=\"PCR0,PCR4\">"
+                              "</attestTarget></attestation></attestation-desc>",
                 .measurements =
                         {"<measurement plugin=\"disk\" target=\"disk:/a\" version=\"1\"><node "
                          "id=\"disk:/a\" type=\"disk\"><value name=\"digest\">sha256:aa</value>"
@@ -53,6 +52,7 @@ struct plan plan_good(EVP_PKEY *key)
                          "id=\"disk:/b\" type=\"disk\"><value name=\"digest\">sha256:bb</value>"
                          "</node></measurement>"},
                 .measurements_count = PLAN_TARGETS,
+                .extended = 1,
                 .shown = 1u << 0 | 1u << 4 | 1u << 16,
                 .challenge = {good_challenge, sizeof good_challenge},
                 .batch = 1,
@@ -101,9 +101,8 @@ static void make_pcrs(const struct plan *p, struct digest pcrs[static 24])
         for (int i = 0; i < 24; i++)
                 pcrs[i] = digest_of(p->alg, "pcr", 3 + (i == 4)); /* PCR 4 is another one */
         pcrs[16] = (struct digest){.alg = p->alg};
-        if (p->measurements_count) {
-                struct digest d =
-                        digest_of(p->alg, p->measurements[0], strlen(p->measurements[0]));
+        for (size_t i = 0; i < p->extended && i < p->measurements_count; i++) {
+                struct digest d = digest_of(p->alg, p->measurements[i], strlen(p->measurements[i]));
 
                 pcrs[16] = digest_extend(&pcrs[16], &d);
         }
@@ -184,8 +183,8 @@ static struct tree *make_log(const struct plan *p)
         struct tree *log = tree_new(p->alg);
 
         for (uint64_t i = 0; i < p->log_before + p->measurements_count; i++) {
-                const char *node = i < p->log_before ? "<event></event>"
-                                                     : p->measurements[i - p->log_before];
+                const char *node =
+                        i < p->log_before ? "<event></event>" : p->measurements[i - p->log_before];
                 uint8_t random[32];
                 struct digest d;
 

@@ -28,9 +28,9 @@ struct plan {
         uint32_t selections; /* the count as written; as many are, up to 16 */
         uint16_t bank;
         uint8_t select_len;
-        uint32_t quoted; /* mask */
-        struct bytes extra; /* data NULL: the root of the tree */
-        long cut, trailing; /* bytes taken off the end, added at it; before it is signed */
+        uint32_t quoted;     /* mask */
+        struct bytes extra;  /* data NULL: the root of the tree */
+        long cut, trailing;  /* bytes taken off the end, added at it; before it is signed */
         struct bytes attest; /* data not NULL: this instead */
         /* TPMT_SIGNATURE */
         uint16_t signature_scheme, signature_hash;
@@ -40,7 +40,8 @@ struct plan {
         const char *descriptor;
         const char *measurements[4]; /* canonical; as listed, logged and extended */
         size_t measurements_count;
-        uint32_t shown; /* mask of the <pcr>s */
+        size_t extended; /* as many of them, from the first on, into PCR 16 */
+        uint32_t shown;  /* mask of the <pcr>s */
         struct bytes challenge;
         uint64_t batch, place; /* leaves under the quote, and this one's index */
         uint64_t log_before;   /* entries of the log before this request's */

@@ -82,8 +82,7 @@ START_TEST(every_length)
         for (size_t len = 0; len < m.attest.len + 3; len++) {
                 b = copy_of(m.attest, len);
                 ck_assert_int_eq(quote_read(b, &q) == ST_DONE, len == m.attest.len);
-                ck_assert_int_eq(ak_signed(good, b, m.signature) == ST_DONE,
-                                 len == m.attest.len);
+                ck_assert_int_eq(ak_signed(good, b, m.signature) == ST_DONE, len == m.attest.len);
                 free((void *)b.data);
         }
         for (size_t len = 0; len < m.signature.len + 3; len++) {
@@ -128,8 +127,9 @@ static const struct {
 } signatures[] = {
         {"empty numbers", "0018000b00000000"},
         {"zero", "0018000b0001000001 00"},
-        {"33 bytes", "0018000b0021000000000000000000000000000000000000000000000000000000000000000000"
-                     "000100"},
+        {"33 bytes",
+         "0018000b0021000000000000000000000000000000000000000000000000000000000000000000"
+         "000100"},
         {"length past the end", "0018000bffff00"},
 };
 
@@ -139,8 +139,8 @@ START_TEST(odd_signature)
         struct made m = plan_make(&p, arena);
         uint8_t bytes[128];
         struct ak *ak;
-        long len = hex_read(signatures[_i].hex, strcspn(signatures[_i].hex, " "), bytes,
-                            sizeof bytes);
+        long len =
+                hex_read(signatures[_i].hex, strcspn(signatures[_i].hex, " "), bytes, sizeof bytes);
 
         ck_assert_int_gt(len, 0);
         ck_assert_int_eq(ak_read(m.ak, &ak), ST_DONE);
@@ -266,7 +266,8 @@ START_TEST(real_quote)
         struct ak *ak;
 
         start_tpm();
-        MUST("tpm2_flushcontext -t && tpm2_quote -Q -c ak -l sha256:0,16,23 -q 0102030405060708 -m attest -s sig -o pcrs "
+        MUST("tpm2_flushcontext -t && tpm2_quote -Q -c ak -l sha256:0,16,23 -q 0102030405060708 -m "
+             "attest -s sig -o pcrs "
              "-F values");
         MUST(CHECKQUOTE "-f pcrs -l sha256:0,16,23");
         ck_assert_int_eq(ak_read(public_area(), &ak), ST_DONE);
@@ -280,7 +281,8 @@ START_TEST(real_quote)
         ck_assert(digest_equal(&pcrs, &q.pcr_digest));
 
         /* CVE-2024-29039: PCRs 16 and 17 in the quote, 18 and 19 in the file beside it. */
-        MUST("tpm2_flushcontext -t && tpm2_quote -Q -c ak -l sha256:16,17 -q 0102030405060708 -m attest -s sig -o pcrs");
+        MUST("tpm2_flushcontext -t && tpm2_quote -Q -c ak -l sha256:16,17 -q 0102030405060708 -m "
+             "attest -s sig -o pcrs");
         MUST("printf '\\014' | dd of=pcrs bs=1 seek=9 conv=notrunc status=none");
         MUST(CHECKQUOTE "-f pcrs");
         ck_assert_int_eq(quote_read(load("attest"), &later), ST_DONE);

@@ -11,7 +11,13 @@
 #include <string.h>
 
 static const char *const leaves[8] = {
-        "", "00", "10", "2021", "3031", "40414243", "5051525354555657",
+        "",
+        "00",
+        "10",
+        "2021",
+        "3031",
+        "40414243",
+        "5051525354555657",
         "606162636465666768696a6b6c6d6e6f",
 };
 static const char *const roots[9] = {
@@ -79,16 +85,22 @@ static const struct {
         const char *path[3];
 } known_inclusions[] = {
         {0, 1, 0, {0}},
-        {0, 8, 3,
+        {0,
+         8,
+         3,
          {"96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
           "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
           "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"}},
-        {5, 8, 3,
+        {5,
+         8,
+         3,
          {"bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
           "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
           "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}},
         {2, 3, 1, {"fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"}},
-        {1, 5, 3,
+        {1,
+         5,
+         3,
          {"6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
           "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
           "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"}},
@@ -117,15 +129,21 @@ static const struct {
         const char *path[3];
 } known_consistencies[] = {
         {1, 1, 0, {0}},
-        {1, 8, 3,
+        {1,
+         8,
+         3,
          {"96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
           "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
           "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"}},
-        {6, 8, 3,
+        {6,
+         8,
+         3,
          {"0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
           "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
           "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"}},
-        {2, 5, 2,
+        {2,
+         5,
+         2,
          {"5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
           "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"}},
 };
@@ -142,8 +160,7 @@ START_TEST(known_consistency)
         for (size_t i = 0; i < path.count; i++)
                 same_hex(&path.nodes[i], known_consistencies[_i].path[i]);
         ck_assert(tree_is_consistent(known_consistencies[_i].from, &from,
-                                     known_consistencies[_i].count, &root, path.nodes,
-                                     path.count));
+                                     known_consistencies[_i].count, &root, path.nodes, path.count));
         tree_free(t);
 }
 END_TEST
@@ -156,8 +173,8 @@ START_TEST(inclusion_everywhere)
         struct digest root = tree_root(t, count);
 
         for (uint64_t i = 0; i < count; i++) {
-                struct digest leaf = i < 8 ? leaf_of(leaves[i])
-                                           : digest_of(HASH_SHA256, &i, sizeof i);
+                struct digest leaf =
+                        i < 8 ? leaf_of(leaves[i]) : digest_of(HASH_SHA256, &i, sizeof i);
                 struct tree_path path;
 
                 tree_inclusion(t, i, count, &path);
@@ -168,8 +185,8 @@ START_TEST(inclusion_everywhere)
                         ck_assert(!tree_is_included(&leaf, i, count, path.nodes, path.count - 1,
                                                     &root));
                         path.nodes[path.count - 1].bytes[7] ^= 1;
-                        ck_assert(!tree_is_included(&leaf, i, count, path.nodes, path.count,
-                                                    &root));
+                        ck_assert(
+                                !tree_is_included(&leaf, i, count, path.nodes, path.count, &root));
                         path.nodes[path.count - 1].bytes[7] ^= 1;
                 }
                 path.nodes[path.count] = root;
@@ -194,19 +211,17 @@ START_TEST(consistency_everywhere)
 
                 tree_consistency(t, from, count, &path);
                 ck_assert(tree_is_consistent(from, &old, count, &root, path.nodes, path.count));
-                ck_assert(!tree_is_consistent(from, &forged, count, &root, path.nodes,
-                                              path.count));
-                ck_assert(!tree_is_consistent(from, &old, count, &forged, path.nodes,
-                                              path.count));
+                ck_assert(!tree_is_consistent(from, &forged, count, &root, path.nodes, path.count));
+                ck_assert(!tree_is_consistent(from, &old, count, &forged, path.nodes, path.count));
                 ck_assert(!tree_is_consistent(0, &old, count, &root, path.nodes, path.count));
-                ck_assert(!tree_is_consistent(count + 1, &old, count, &root, path.nodes,
-                                              path.count));
+                ck_assert(
+                        !tree_is_consistent(count + 1, &old, count, &root, path.nodes, path.count));
                 if (path.count)
                         ck_assert(!tree_is_consistent(from, &old, count, &root, path.nodes,
                                                       path.count - 1));
                 path.nodes[path.count] = root;
-                ck_assert(!tree_is_consistent(from, &old, count, &root, path.nodes,
-                                              path.count + 1));
+                ck_assert(
+                        !tree_is_consistent(from, &old, count, &root, path.nodes, path.count + 1));
         }
         tree_free(t);
 }
@@ -216,7 +231,8 @@ END_TEST
 START_TEST(commitments)
 {
         static const uint8_t random[32] = "0123456789abcdef0123456789abcdef";
-        struct digest d = commitment_of(HASH_SHA256, random, (struct bytes){(uint8_t *)"<m></m>", 7});
+        struct digest d =
+                commitment_of(HASH_SHA256, random, (struct bytes){(uint8_t *)"<m></m>", 7});
         struct digest a = digest_of(HASH_SHA256, "a", 1), b = digest_of(HASH_SHA256, "b", 1), leaf;
 
         same_hex(&d, "dd15817241f8df079377c8ac9094b27e838d2cc808665ed9d51de097408ce7e7");

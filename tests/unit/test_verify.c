@@ -4,8 +4,10 @@
  * can be wrong with it (HOSTILE class Q) turns exactly the checks red that are named in its row.
  */
 #include "tests/unit/evidence_make.h"
+#include "verifier/evidence_read.h"
 #include "verifier/verify.h"
 #include "xml/descriptor.h"
+#include "xml/xml_limits.h"
 
 #include <check.h>
 #undef fail /* lib/status.h has one of its own */
@@ -109,14 +111,38 @@ START_TEST(good_is_trusted)
         ck_assert_str_eq(v.kind, "host");
         ck_assert_uint_eq(v.checks_count, CHECK_ID_predicate + 1);
         for (size_t i = 0; i < v.checks_count; i++) {
-                bool open = i == CHECK_ID_boot_log || i == CHECK_ID_ima_log ||
-                            i == CHECK_ID_predicate;
+                bool open =
+                        i == CHECK_ID_boot_log || i == CHECK_ID_ima_log || i == CHECK_ID_predicate;
 
                 ck_assert_uint_eq(v.checks[i].id, i);
                 ck_assert_int_eq(v.checks[i].result, open ? CHECK_NOT_APPLICABLE : CHECK_PASSED);
         }
         ck_assert(memmem(v.projection.data, v.projection.len, "<pcr alg=\"sha256\" index=\"16\">",
                          29));
+}
+END_TEST
+
+/* What the reader accepts is what libxml2 calls the exclusive canonical form. */
+START_TEST(canonical_by_libxml2)
+{
+        struct plan p = plan_good(key);
+        struct bytes canonical;
+        struct evidence e;
+        struct made m;
+        xmlDoc *doc;
+
+        p.measurements[1] =
+                "<measurement plugin=\"disk\" target=\"disk:/b &amp; &lt;>&quot;&#x9;'\" "
+                "version=\"1\"><node id=\"\xc3\xa4\" type=\"disk\"><value name=\"a\">&amp;"
+                "&lt;&gt;\"'&#xD;\n\t\xf0\x9f\x94\x92</value></node></measurement>";
+        m = plan_make(&p, arena);
+        ck_assert_int_eq(evidence_read(m.text, arena, &e), ST_DONE);
+        ck_assert_str_eq(e.found[1].target, "disk:/b & <>\"\t'");
+        ck_assert_int_eq(xml_read(m.text, "evidence", &xml_caps_evidence, &doc), ST_DONE);
+        ck_assert_int_eq(xml_canonical(doc, arena, &canonical), ST_DONE);
+        ck_assert_uint_eq(canonical.len, m.text.len);
+        ck_assert_mem_eq(canonical.data, m.text.data, m.text.len);
+        xmlFreeDoc(doc);
 }
 END_TEST
 
@@ -352,6 +378,13 @@ START_TEST(no_challenge_is_told)
 }
 END_TEST
 
+static const uint8_t zeros[65];
+static const char both_to_16[] =
+        "<attestation-desc><attestation type=\"tpm-based\"><measurement-desc type=\"tpm\">"
+        "<measureTarget dest=\"PCR16\" name=\"disk:/a\"></measureTarget><measureTarget "
+        "dest=\"PCR16\" name=\"disk:/b\"></measureTarget></measurement-desc><attestTarget "
+        "name=\"PCR0,PCR4\"></attestTarget></attestation></attestation-desc>";
+
 /* What a host that lies may have signed, field by field. A macro's worth of names is saved by
  * letting each row be a statement on p. */
 #define PLAN(n, statement)                                                                         \
@@ -404,10 +437,10 @@ END_TEST
         ROW(shown_superset, p->shown |= 1u << 7, RED(pcrs))                                        \
         ROW(shown_shifted, p->quoted = 1u << 16 | 1u << 17;                                        \
             p->shown = 1u << 18 | 1u << 19, RED(pcrs) | RED(destinations))                         \
-        ROW(extra_zero, p->extra = ((struct bytes){(uint8_t[32]){0}, 32}), RED(leaf))              \
+        ROW(extra_zero, p->extra = ((struct bytes){zeros, 32}), RED(leaf))                         \
         ROW(extra_empty, p->extra = ((struct bytes){(uint8_t *)"", 0}), RED(leaf))                 \
         ROW(extra_challenge, p->extra = p->challenge, RED(leaf))                                   \
-        ROW(extra_long, p->extra = ((struct bytes){(uint8_t[65]){0}, 65}), QUOTE)                  \
+        ROW(extra_long, p->extra = ((struct bytes){zeros, 65}), QUOTE)                             \
         ROW(swapped, const char *m = p->measurements[0]; p->measurements[0] = p->measurements[1];  \
             p->measurements[1] = m, RED(measurements))                                             \
         ROW(missing, p->measurements_count = 1, RED(measurements))                                 \
@@ -418,7 +451,7 @@ END_TEST
             p->measurements[1] = "<measurement plugin=\"luks\" target=\"disk:/b\" version=\"1\">"  \
                                  "<node id=\"b\" type=\"disk\"></node></measurement>",             \
             RED(measurements))                                                                     \
-        ROW(none, p->measurements_count = 0, RED(measurements))                                          \
+        ROW(none, p->measurements_count = 0, RED(measurements))                                    \
         ROW(no_proof, p->from = 0, RED(log))                                                       \
         ROW(other_proof, p->from = 4, RED(log))                                                    \
         ROW(key_asked,                                                                             \
@@ -430,14 +463,19 @@ END_TEST
                     "name=\"PCR0,PCR4\"></attestTarget></attestation></attestation-desc>",         \
             RED(identity))                                                                         \
         ROW(challenge_of_descriptor,                                                               \
-            p->descriptor =                                                                        \
-                    "<attestation-desc><attestation "                                              \
-                    "challenge=\"00112233445566778899aabbccddeeff\" type=\"tpm-based\">"           \
-                    "<measurement-desc type=\"tpm\"><measureTarget dest=\"PCR16\" "                \
-                    "name=\"disk:/a\"></measureTarget><measureTarget dest=\"LOG\" "                \
-                    "name=\"disk:/b\"></measureTarget></measurement-desc><attestTarget "           \
-                    "name=\"PCR0,PCR4\"></attestTarget></attestation></attestation-desc>",         \
+            p->descriptor = "<attestation-desc><attestation "                                      \
+                            "challenge=\"00112233445566778899aabbccddeeff\" type=\"tpm-based\">"   \
+                            "<measurement-desc type=\"tpm\"><measureTarget dest=\"PCR16\" "        \
+                            "name=\"disk:/a\"></measureTarget><measureTarget dest=\"LOG\" "        \
+                            "name=\"disk:/b\"></measureTarget></measurement-desc><attestTarget "   \
+                            "name=\"PCR0,PCR4\"></attestTarget></attestation></attestation-desc>", \
             RED(challenge))                                                                        \
+        ROW(none_extended, p->extended = 0, RED(destinations))                                     \
+        ROW(one_too_many_extended, p->extended = 2, RED(destinations))                             \
+        ROW(both_to_16, p->descriptor = both_to_16; p->extended = 2, 0)                            \
+        ROW(one_of_both_extended, p->descriptor = both_to_16, RED(destinations))                   \
+        ROW(sha384, p->alg = HASH_SHA384; p->bank = 0x000c, 0)                                     \
+        ROW(sha384_of_sha256_bank, p->alg = HASH_SHA384, RED(pcrs))                                \
         ROW(batch_of_seven, p->batch = 7; p->place = 6, 0)                                         \
         ROW(batch_of_five_hundred, p->batch = 500; p->place = 499, 0)                              \
         ROW(all_measured_to_log,                                                                   \
@@ -475,8 +513,9 @@ START_TEST(plan)
         m = plan_make(&p, arena);
         in = input_of(&m, &p);
         /* A key that cannot be used leaves the signature unchecked. */
-        expect(&in, plans[_i].red == RED(key) ? RED(key) | RED(identity) | RED(signature)
-                                              : plans[_i].red,
+        expect(&in,
+               plans[_i].red == RED(key) ? RED(key) | RED(identity) | RED(signature)
+                                         : plans[_i].red,
                plans[_i].row);
 }
 END_TEST
@@ -606,7 +645,8 @@ static const struct {
         {"<log length=\"7\"", "<log length=\"+7\""},
         {"<value name=\"digest\">sha256:aa</value>", "<value name=\"digest\"><b></b></value>"},
         {"<value name=\"digest\">sha256:aa</value>", "<wert name=\"digest\">sha256:aa</wert>"},
-        {"<value name=\"digest\">sha256:aa</value>", "<value name=\"digest\">sha256:&#97;a</value>"},
+        {"<value name=\"digest\">sha256:aa</value>",
+         "<value name=\"digest\">sha256:&#97;a</value>"},
         {"<value name=\"digest\">sha256:aa</value>",
          "<value name=\"digest\"><![CDATA[sha256:aa]]></value>"},
         {"<value name=\"digest\">sha256:aa</value>", "text"},
@@ -614,7 +654,21 @@ static const struct {
         {"<opening index=\"5\"", "<opening index=\"5\" index=\"5\""},
         {"<consistency from=\"3\"", "<consistency from=\"0\""},
         {"<consistency from=\"3\">", "<consistency from=\"3\">x"},
-        {"<measureTarget dest=\"LOG\" name=\"disk:/b\">", "<measureTarget dest=\"LOG\" name=\"b\">"},
+        {"sha256:aa", "sha256:a\x01"},
+        {"sha256:aa", "sha256:a\xff"},
+        {"sha256:aa", "sha256:a\xc0\x80"},
+        {"sha256:aa", "sha256:a\xed\xa0\x80"},
+        {"sha256:aa", "sha256:a&"},
+        {"sha256:aa", "sha256:a&apos;"},
+        {"sha256:aa", "sha256:a&#xa;"},
+        {"sha256:aa", "sha256:a&quot;"},
+        {"sha256:aa", "sha256:a>"},
+        {"sha256:aa", "sha256:a\r"},
+        {"target=\"disk:/a\"", "target=\"disk:/a&gt;\""},
+        {"target=\"disk:/a\"", "target=\"disk:/a\t\""},
+        {"target=\"disk:/a\"", "target=\"disk:/a<\""},
+        {"<measureTarget dest=\"LOG\" name=\"disk:/b\">",
+         "<measureTarget dest=\"LOG\" name=\"b\">"},
         {"<attestation-desc>", "<attestation-desc><!-- -->x"},
 };
 
@@ -741,6 +795,7 @@ int main(void)
 
         tcase_add_checked_fixture(tc, begin, end);
         tcase_add_test(tc, good_is_trusted);
+        tcase_add_test(tc, canonical_by_libxml2);
         tcase_add_loop_test(tc, input, 0, COUNT(inputs));
         tcase_add_test(tc, no_challenge_is_told);
         tcase_add_loop_test(tc, plan, 0, COUNT(plans));
