@@ -289,7 +289,7 @@ enum status policy_apply(const struct policy *p, struct bytes projection, struct
         *out = (struct judge_rep){.answer = false};
         s = xml_read(projection, "projection", &xml_caps_evidence, &doc);
         if (!s)
-                s = projection_check(doc, NULL, 0);
+                s = projection_check(doc);
         if (!s)
                 s = transform(p, doc, a, out);
         if (doc)

@@ -202,24 +202,9 @@ static enum status check_pcr(const xmlNode *node, const xmlNode *before)
         return ST_DONE;
 }
 
-static enum status check_targets(const xmlNode *first, const char *const *targets, size_t count)
+enum status projection_check(xmlDoc *doc)
 {
-        size_t i = 0;
-
-        for (const xmlNode *n = first; n; n = n->next, i++) {
-                if (i == count)
-                        return wrong(n, FMT("%zu measurements", count), "one more");
-                if (strcmp(value(n, "target"), targets[i]))
-                        return wrong(n, targets[i], value(n, "target"));
-        }
-        return i == count ? ST_DONE
-                          : FAIL(ST_INVALID, .subject = "projection", .expected = targets[i],
-                                 .found = "no such measurement");
-}
-
-enum status projection_check(xmlDoc *doc, const char *const *targets, size_t targets_count)
-{
-        const xmlNode *root = xmlDocGetRootElement(doc), *n, *before = NULL, *first;
+        const xmlNode *root = xmlDocGetRootElement(doc), *n, *before = NULL;
         enum status s;
 
         if (!is(root, "projection") || root->properties || doc->children != root || root->next)
@@ -230,7 +215,6 @@ enum status projection_check(xmlDoc *doc, const char *const *targets, size_t tar
                 if (s)
                         return s;
         }
-        first = n;
         for (; n && is(n, "measurement"); n = n->next) {
                 s = check_measurement(n);
                 if (s)
@@ -238,6 +222,5 @@ enum status projection_check(xmlDoc *doc, const char *const *targets, size_t tar
         }
         if (n)
                 return wrong(n, "<pcr>s, then <measurement>s", (const char *)n->name);
-        s = check_siblings(root);
-        return s || !targets ? s : check_targets(first, targets, targets_count);
+        return check_siblings(root);
 }

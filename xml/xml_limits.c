@@ -142,19 +142,28 @@ void xml_errors_end(void)
 struct scan {
         const struct xml_caps *caps;
         const char *name;
-        const uint8_t *at, *end;
-        size_t line, depth, nodes, namespaces;
+        const uint8_t *start, *at, *end;
+        size_t depth, nodes, namespaces;
 };
+
+static size_t line(const struct scan *s)
+{
+        size_t lines = 1;
+
+        for (const uint8_t *p = s->start; p < s->at; p++)
+                lines += *p == '\n';
+        return lines;
+}
 
 static enum status too_many(const struct scan *s, const char *expected)
 {
-        return FAIL(ST_TOO_LARGE, .subject = FMT("%s, line %zu", s->name, s->line),
+        return FAIL(ST_TOO_LARGE, .subject = FMT("%s, line %zu", s->name, line(s)),
                     .expected = expected, .remedy = "man bulkhead-descriptor lists the limits");
 }
 
 static enum status forbidden(const struct scan *s, const char *expected, const char *found)
 {
-        return FAIL(ST_INVALID, .subject = FMT("%s, line %zu", s->name, s->line),
+        return FAIL(ST_INVALID, .subject = FMT("%s, line %zu", s->name, line(s)),
                     .expected = expected, .found = found,
                     .remedy = "write plain UTF-8 XML without declarations; see man "
                               "bulkhead-descriptor");
@@ -185,19 +194,15 @@ static size_t character(const uint8_t *p, size_t left)
 
 static enum status check_characters(struct scan *s)
 {
-        const uint8_t *start = s->at;
-
         while (s->at < s->end) {
                 size_t len = character(s->at, (size_t)(s->end - s->at));
 
                 if (!len)
                         return forbidden(s, "UTF-8 text without control characters",
                                          FMT("byte 0x%02x", *s->at));
-                s->line += *s->at == '\n';
                 s->at += len;
         }
-        s->at = start;
-        s->line = 1;
+        s->at = s->start;
         return ST_DONE;
 }
 
@@ -208,17 +213,13 @@ static bool next_is(const struct scan *s, const char *text)
         return (size_t)(s->end - s->at) >= len && !memcmp(s->at, text, len);
 }
 
-static void step(struct scan *s)
-{
-        s->line += *s->at++ == '\n';
-}
-
 /* To after the next `text`, or to the end. */
 static void skip_past(struct scan *s, const char *text)
 {
-        while (s->at < s->end && !next_is(s, text))
-                step(s);
-        s->at += s->at < s->end ? strlen(text) : 0;
+        size_t len = strlen(text);
+        const uint8_t *found = memmem(s->at, (size_t)(s->end - s->at), text, len);
+
+        s->at = found ? found + len : s->end;
 }
 
 static bool is_space(uint8_t c)
@@ -272,11 +273,9 @@ static enum status check_name(struct scan *s)
 
 static void skip_value(struct scan *s)
 {
-        uint8_t quote = *s->at++;
+        const char quote[2] = {(char)*s->at++};
 
-        while (s->at < s->end && *s->at != quote)
-                step(s);
-        s->at += s->at < s->end;
+        skip_past(s, quote);
 }
 
 static enum status check_attribute(struct scan *s, size_t *count)
@@ -302,7 +301,7 @@ static enum status check_start_tag(struct scan *s)
                 else if (next_is(s, "/>"))
                         s->depth--, s->at++;
                 else if (is_space(*s->at) || *s->at == '=' || *s->at == '/')
-                        step(s);
+                        s->at++;
                 else
                         status = check_attribute(s, &attributes);
         }
@@ -338,12 +337,8 @@ static enum status scan(struct scan *s)
         status = check_characters(s);
         if (!status)
                 status = check_declaration(s);
-        while (!status && s->at < s->end) {
-                if (*s->at == '<')
-                        status = check_markup(s);
-                else
-                        step(s);
-        }
+        while (!status && (s->at = memchr(s->at, '<', (size_t)(s->end - s->at))))
+                status = check_markup(s);
         return status;
 }
 
@@ -354,9 +349,9 @@ enum status xml_read(struct bytes text, const char *name, const struct xml_caps 
 {
         struct scan s = {.caps = caps,
                          .name = name,
+                         .start = text.data,
                          .at = text.data,
-                         .end = text.data + text.len,
-                         .line = 1};
+                         .end = text.data + text.len};
         struct xml_errors errors;
         enum status status;
         xmlDoc *doc;
