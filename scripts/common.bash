@@ -2,7 +2,7 @@
 # What up, down and the demo share. $1: the run folder, build/run unless given. Sourced.
 # shellcheck shell=bash disable=SC2034
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-build=$(realpath -m "${B:-$top/build}")
+build=$(cd "$top" && realpath -m "${B:-build}")
 run=$(realpath -m "${1:-$build/run}")
 daemons=(integrity-mgr svdm compartment-mgr)
 

@@ -7,6 +7,7 @@
 #include "tools/apart.h"
 
 #include "lib/channel.h"
+#include "lib/digest.h"
 #include "lib/message.h"
 
 #include <errno.h>
@@ -100,6 +101,7 @@ enum status apart_run(const struct apart *how, void *input, struct buffer *out)
         int fds[2], ended = 0;
         pid_t pid;
 
+        digest_of(HASH_SHA256, "", 0); /* OpenSSL reads its configuration while it still can */
         if (pipe2(fds, O_CLOEXEC))
                 return FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
         pid = fork();

@@ -80,6 +80,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 struct job {
         struct target target;
         int plugin, file;
+        uint32_t cores;
         const struct bulkhead_measure_plugin *loaded;
 };
 
@@ -133,11 +134,10 @@ static enum status run(void *input, struct buffer *out)
         struct measure_rep reply;
         size_t none = 0;
         int fds[MESSAGE_FDS_MOST];
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
         enum status s;
 
-        s = measure_call(a, job->loaded, &job->target, job->file, -1,
-                         cores > 0 ? (uint32_t)cores : 1, progress_show, &reply.measurement);
+        s = measure_call(a, job->loaded, &job->target, job->file, -1, job->cores, progress_show,
+                         &reply.measurement);
         if (!s)
                 s = message_encode(&shape_measure_rep, &reply, out, fds, &none);
         arena_free(a);
@@ -151,7 +151,8 @@ static enum status measure_one(const char *name, const struct arguments *argumen
                                                .memory = MEASURE_MEMORY};
         static const struct apart how = {&sandbox, NO_DEADLINE, load, run};
         struct buffer answer = BUFFER_INIT(MESSAGE_MOST);
-        struct job job = {.plugin = -1, .file = -1};
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        struct job job = {.plugin = -1, .file = -1, .cores = cores > 0 ? (uint32_t)cores : 1};
         struct measure_rep reply;
         enum status s;
 

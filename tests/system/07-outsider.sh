@@ -18,7 +18,7 @@ bulkhead measure --verity --salt 00ff "disk:$work/a.img" | grep -q "$(sed -n 's/
         fail 'dm-verity root'
 for dest in PCR16 PCR23 LOG; do
         attesting "$dest" "disk:$work/a.img" "disk:$work/b.img" >attest.xml
-        expect 0 bulkhead attest attest.xml -o evidence.xml --challenge "$challenge"
+        expect 0 bulkhead attest attest.xml -o evidence.xml --challenge "$challenge" --trust "$trust"
         expect 0 python3 "$top/tests/system/recompute.py" evidence.xml attest.xml "$challenge"
         qualifying=$output
         tpm2_print -t TPMT_PUBLIC -f pem ak.bin >ak.pem 2>/dev/null || fail 'tpm2_print'

@@ -12,7 +12,7 @@ for ((i = 0; i < n; i++)); do
         openssl rand -hex 32 >"$i.challenge"
 done
 for ((i = 0; i < n; i++)); do
-        bulkhead attest "$i.xml" -o "$i-evidence.xml" --challenge "$(cat "$i.challenge")" >"$i.out" 2>&1 &
+        bulkhead attest "$i.xml" -o "$i-evidence.xml" --challenge "$(cat "$i.challenge")" --trust "$trust" >"$i.out" 2>&1 &
 done
 wait
 for ((i = 0; i < n; i++)); do

@@ -32,7 +32,7 @@ for c in "vm start mine" "vm stop mine" "vm destroy mine" "vm undefine mine" "vm
         says denied
 done
 challenge=$(openssl rand -hex 32)
-as "$verifier" "$cli" attest mine-attest.xml --challenge "$challenge" >evidence.xml || fail 'attest what is his'
+as "$verifier" "$cli" attest mine-attest.xml --challenge "$challenge" --trust "$trust" >evidence.xml || fail 'attest what is his'
 expect 0 as "$verifier" "$cli" verify evidence.xml --trust "$trust" --challenge "$challenge"
 expect 1 as "$verifier" "$cli" attest theirs-attest.xml
 says denied

@@ -15,7 +15,7 @@ sed 's|<true/>|<xsl:copy-of select="document(\x27/etc/passwd\x27)"/><true/>|' go
 echo '<a' >broken.xsl
 cp "$trust" mine.trust
 c=$(openssl rand -hex 32)
-expect 0 bulkhead attest judged-attest.xml -o first.xml --challenge "$c"
+expect 0 bulkhead attest judged-attest.xml -o first.xml --challenge "$c" --trust mine.trust
 expect 0 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy good.xsl --policy good.xsl
 expect 1 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy good.xsl --policy bad.xsl
 says 'is not the known image'
