@@ -2,7 +2,7 @@
 /*
  * policy_worker: XSLT, and nothing else. Started by integrity-mgr without arguments. Each
  * predicate is judged in a child of its own that holds nothing but its socket: no files, no
- * network, half a gigabyte of memory at most, five seconds of CPU, and is gone after its answer,
+ * network, 256 MiB of memory at most, five seconds of CPU, and is gone after its answer,
  * which integrity-mgr believes only once it has exited with 0.
  */
 #include "integrity-mgr/policy_judge.h"
@@ -25,7 +25,7 @@ static const struct handler handlers[] = {
 int main(void)
 {
         static const struct sandbox sandbox = {
-                .profile = SANDBOX_COMPUTE, .memory = 512 << 20, .cpu_seconds = 5};
+                .profile = SANDBOX_COMPUTE, .memory = 256 << 20, .cpu_seconds = 5};
         static const struct worker_duty duty = {.name = "policy_worker",
                                                 .handlers = handlers,
                                                 .handlers_count =

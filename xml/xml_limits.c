@@ -158,7 +158,8 @@ static size_t line(const struct scan *s)
 static enum status too_many(const struct scan *s, const char *expected)
 {
         return FAIL(ST_TOO_LARGE, .subject = FMT("%s, line %zu", s->name, line(s)),
-                    .expected = expected, .remedy = "man bulkhead-descriptor lists the limits");
+                    .expected = expected, .found = "more",
+                    .remedy = "man bulkhead-descriptor lists the limits");
 }
 
 static enum status forbidden(const struct scan *s, const char *expected, const char *found)
@@ -310,21 +311,27 @@ static enum status check_start_tag(struct scan *s)
 
 static enum status check_markup(struct scan *s)
 {
+        if (next_is(s, "</")) {
+                s->depth -= s->depth > 0;
+                skip_past(s, ">");
+                return ST_DONE;
+        }
         if (++s->nodes > s->caps->nodes / 2) /* each may be followed by a text */
                 return too_many(s, FMT("at most %zu elements and comments", s->caps->nodes / 2));
-        if (next_is(s, "<!--"))
-                return s->at += 4, skip_past(s, "-->"), ST_DONE;
-        if (next_is(s, "<![CDATA["))
-                return skip_past(s, "]]>"), ST_DONE;
+        if (next_is(s, "<!--")) {
+                s->at += strlen("<!--");
+                skip_past(s, "-->");
+                return ST_DONE;
+        }
+        if (next_is(s, "<![CDATA[")) {
+                skip_past(s, "]]>");
+                return ST_DONE;
+        }
         if (next_is(s, "<!"))
                 return forbidden(s, "no document type", "a declaration that begins with <!");
         if (next_is(s, "<?"))
                 return forbidden(s, "no processing instruction", "markup that begins with <?");
         s->at++;
-        if (s->at < s->end && *s->at == '/') {
-                s->depth -= s->depth > 0;
-                return skip_past(s, ">"), ST_DONE;
-        }
         return check_start_tag(s);
 }
 

@@ -3,7 +3,7 @@
  * xml_worker: the only process in a daemon's reach that links libxml2. Started by compartment-mgr
  * as `xml_worker GRAMMARS` (the folder; default BULKHEAD_SHARE/descriptors). It loads the grammars,
  * then serves each descriptor in a child that holds nothing but its socket: no files, no network,
- * half a gigabyte of memory at most, five seconds of CPU.
+ * 256 MiB of memory at most, five seconds of CPU.
  */
 #include "lib/config.h"
 #include "lib/log.h"
@@ -41,7 +41,7 @@ static void warm_up(void)
 int main(int argc, char **argv)
 {
         static const struct sandbox sandbox = {
-                .profile = SANDBOX_COMPUTE, .memory = 512 << 20, .cpu_seconds = 5};
+                .profile = SANDBOX_COMPUTE, .memory = 256 << 20, .cpu_seconds = 5};
         static const struct worker_duty duty = {.name = "xml_worker",
                                                 .handlers = handlers,
                                                 .handlers_count =

@@ -375,6 +375,11 @@ START_TEST(limits_are_exact)
                                           &xml_caps_document, &doc),
                                  expected);
                 xmlFreeDoc(doc);
+                ck_assert_int_eq(xml_read(many("<a>", "<b i=\"%d\"/>",
+                                               xml_caps_document.nodes / 2 - 1 + over, "</a>"),
+                                          "t", &xml_caps_document, &doc),
+                                 expected);
+                xmlFreeDoc(doc);
                 for (int i = 0; i < XML_DEPTH + over; i++)
                         strcat(deep, "<a>");
                 for (int i = 0; i < XML_DEPTH + over; i++)
