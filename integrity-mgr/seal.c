@@ -36,8 +36,11 @@ static size_t busy_count;
 
 static enum status claim(const struct uuid *vm)
 {
-        enum status s = ST_DONE;
+        const struct host_state *host;
+        enum status s = host_needed(&host);
 
+        if (s)
+                return s;
         pthread_mutex_lock(&busy_lock);
         for (size_t i = 0; i < busy_count && !s; i++)
                 if (!memcmp(&busy[i], vm, sizeof *vm))

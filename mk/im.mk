@@ -19,3 +19,10 @@ LIBS_test_binding := $(IM_CHECK)
 OBJS_test_log_tree := tests/unit/test_log_tree tests/fault/fault integrity-mgr/log_tree verifier/tree \
         verifier/commitment lib/log $(LIB_BASE)
 LIBS_test_log_tree := $(FAULT_WRAP) $(IM_CHECK)
+
+# On a real TPM, simulated: the daemon and its workers have to be there.
+TESTS += test_integrity_mgr
+OBJS_test_integrity_mgr = tests/unit/test_integrity_mgr tests/unit/swtpm $(OBJS_VERIFIER) $(LIB_DAEMON)
+LIBS_test_integrity_mgr = $(IM_CHECK) $(L_SEC) $(L_XML)
+$(B)/obj/tests/unit/test_integrity_mgr.o: ALL_CFLAGS += -DBUILD_DIR='"$(B)"'
+$(B)/test_integrity_mgr: | $(addprefix $(B)/,integrity-mgr measure_worker policy_worker tpm_worker plugins/disk.so)
