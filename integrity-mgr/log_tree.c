@@ -23,6 +23,7 @@
 #include <fcntl.h>
 #include <openssl/rand.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -321,6 +322,19 @@ static void *sync_loop(void *arg)
         return NULL;
 }
 
+/* Signals are for the threads of whoever opened the log. */
+static bool start_syncer(struct log_tree *l)
+{
+        sigset_t all, before;
+        int r;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        r = pthread_create(&l->syncer, NULL, sync_loop, l);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return r == 0;
+}
+
 /* After a write or a sync that failed: back to what is surely on disk. */
 static enum status recover(struct log_tree *l)
 {
@@ -425,7 +439,7 @@ enum status log_tree_open(int dir, enum hash_alg alg, struct log_tree **log_out)
         s = open_head(l);
         if (!s)
                 s = load(l);
-        if (!s && pthread_create(&l->syncer, NULL, sync_loop, l))
+        if (!s && !start_syncer(l))
                 s = FAIL(ST_INTERNAL, .subject = "a thread for the log");
         if (s) {
                 log_tree_close(l);
