@@ -120,10 +120,14 @@ enum status header_of_size(uint64_t len, int *memfd_out)
 enum status header_copy(int fd, uint64_t len, int *memfd_out)
 {
         int memfd = -1;
+        off_t end;
         enum status s = header_of_size(len, &memfd);
 
         if (!s)
                 s = copy_data(fd, memfd, len);
+        end = lseek(fd, 0, SEEK_END); /* a hole at the end is not the same as an end */
+        if (!s && (end < 0 || (uint64_t)end < len))
+                s = FAIL(ST_CHANGED, .subject = "a disk header", .found = "too short a disk");
         if (s && memfd >= 0) {
                 close(memfd);
                 memfd = -1;

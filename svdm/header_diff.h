@@ -12,9 +12,9 @@
 #include "lib/digest.h"
 
 enum {
-        HEADER_HEAD = 512,      /* written last and at once: what a disk is recognised by */
-        HEADER_MOST = 24 << 20, /* bytes of a header that we handle; LUKS2 makes 16 MiB */
-        HEADER_RUNS_MOST = HEADER_MOST + (1 << 20)
+        HEADER_HEAD = 512,          /* written last and at once: what a disk is recognised by */
+        HEADER_MOST = 64 << 20,     /* bytes of a header that we handle; LUKS2 makes 16 MiB */
+        HEADER_RUNS_MOST = 31 << 20 /* a state file takes 32 */
 };
 
 /* An empty memfd of that size. */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define TOKEN_TYPE "bulkhead"
-enum { VOLUME_KEY_LEN = 64, SECTOR = 512 };
+enum { VOLUME_KEY_LEN = 64, SECTOR = 512, LUKS_TEXT_MOST = 4 << 20 };
 
 static const struct crypt_pbkdf_type pbkdf = {
         .type = CRYPT_KDF_PBKDF2,
@@ -99,12 +99,15 @@ static enum status read_parameters(const char *path, int memfd, uint64_t *offset
         return s;
 }
 
-/* Sealed before it is parsed, so that libcryptsetup cannot repair what we are to measure. */
-static enum status copy_sealed(int disk, uint64_t len, int *memfd_out)
+/* The first len bytes in a memfd of that size. Sealed before it is parsed, so that libcryptsetup
+ * cannot mend what we are to measure. */
+static enum status copy_sealed(int disk, uint64_t len, uint64_t size, int *memfd_out)
 {
         int memfd;
         enum status s = header_copy(disk, len, &memfd);
 
+        if (!s && size > len && ftruncate(memfd, (off_t)size))
+                s = FAIL(ST_IO, .subject = "a memory file", .found = strerror(errno));
         if (!s)
                 s = header_seal(memfd);
         if (s && memfd >= 0)
@@ -113,31 +116,46 @@ static enum status copy_sealed(int disk, uint64_t len, int *memfd_out)
         return s;
 }
 
+/* Where the data begin, by the two texts alone: what lies between need not be read for that. */
+static enum status find_data(const char *path, int disk, uint64_t size, uint64_t *offset_out)
+{
+        uint8_t text_size[8]; /* LUKS2 on-disk format, 2.1: hdr_size, big endian */
+        struct reader r = {text_size, sizeof text_size, false};
+        struct uuid uuid;
+        uint64_t texts;
+        int memfd;
+        enum status s;
+
+        if (pread(disk, text_size, sizeof text_size, 8) != sizeof text_size)
+                return FAIL(ST_INVALID, .subject = path, .found = "too short a disk");
+        texts = read_u64(&r);
+        texts = texts > LUKS_TEXT_MOST ? 2 * LUKS_TEXT_MOST : 2 * texts;
+        s = copy_sealed(disk, texts < size ? texts : size, size, &memfd);
+        if (s)
+                return s;
+        s = read_parameters(path, memfd, offset_out, &uuid);
+        close(memfd);
+        if (!s && (!*offset_out || *offset_out >= size))
+                s = FAIL(ST_INVALID, .subject = path, .expected = "data after the header",
+                         .found = FMT("data at byte %llu of %llu", (unsigned long long)*offset_out,
+                                      (unsigned long long)size));
+        return s;
+}
+
 enum status luks_header(const char *path, int disk, uint64_t size, int *header_out,
                         struct uuid *uuid_out)
 {
-        uint64_t len = size < LUKS_DATA_OFFSET ? size : LUKS_DATA_OFFSET, offset = 0;
+        uint64_t offset = 0, again = 0;
         int memfd = -1;
         enum status s;
 
-        s = copy_sealed(disk, len, &memfd);
+        s = find_data(path, disk, size, &offset);
         if (!s)
-                s = read_parameters(path, memfd, &offset, uuid_out);
-        if (!s && (!offset || offset > size))
-                s = FAIL(ST_INVALID, .subject = path, .expected = "data after the header",
-                         .found = FMT("data at byte %llu of %llu", (unsigned long long)offset,
-                                      (unsigned long long)size));
-        if (!s && offset != len) { /* not the usual 16 MiB: again, exactly */
-                close(memfd);
-                memfd = -1;
-                len = offset;
-                s = copy_sealed(disk, len, &memfd);
-                if (!s)
-                        s = read_parameters(path, memfd, &offset, uuid_out);
-                if (!s && offset != len)
-                        s = FAIL(ST_CHANGED, .subject = path,
-                                 .found = "its header, as it was read");
-        }
+                s = copy_sealed(disk, offset, offset, &memfd);
+        if (!s)
+                s = read_parameters(path, memfd, &again, uuid_out);
+        if (!s && again != offset)
+                s = FAIL(ST_CHANGED, .subject = path, .found = "its header, while it was read");
         if (s && memfd >= 0)
                 close(memfd);
         *header_out = s ? -1 : memfd;
@@ -279,8 +297,11 @@ static enum status add_slot(const char *path, struct crypt_device *cd, struct by
                             .expected = "a passphrase of one of its key slots",
                             .found = "one that opens none",
                             .remedy = FMT("cryptsetup open --test-passphrase %s", path));
-        return r < 0 ? failed(path, r, FMT("free a key slot: cryptsetup luksKillSlot %s N", path))
-                     : ST_DONE;
+        if (r == -EINVAL || r == -ENOSPC)
+                return FAIL(ST_REFUSED, .subject = path, .expected = "a free key slot",
+                            .found = *last_said ? last_said : "none",
+                            .remedy = FMT("cryptsetup luksKillSlot %s N", path));
+        return r < 0 ? failed(path, r, NULL) : ST_DONE;
 }
 
 enum status luks_adopt(const char *path, int header, const struct uuid *vm, struct bytes authority,

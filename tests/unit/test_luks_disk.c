@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* LUKS2 headers in memory files, with cryptsetup(8) as maker and as judge. */
+#include "svdm/header_diff.h"
+#include "svdm/luks_disk.h"
+#include "tests/unit/svdm_test.h"
+
+#include <sys/stat.h>
+
+static const struct uuid vm = {{1}}, other_vm = {{2}};
+static const struct uuid disk_uuid = {{0x8e, 0x32, 0xab, 0x8d, 0x5b, 0x25, 0x40, 0xc0, 0x89, 0x65,
+                                       0x78, 0x91, 0x7e, 0x6b, 0x31, 0x52}};
+static const uint8_t key[DISK_KEY_LEN] = "0123456789abcdef0123456789abcde",
+                     key_2[DISK_KEY_LEN] = "another key, as long as 1st one.";
+enum { SIZE = 32 << 20 };
+
+static void set_up(void)
+{
+        int fd;
+
+        make_place();
+        luks_init();
+        fd = open_in_place("key", O_WRONLY | O_CREAT);
+        ck_assert_int_eq(write(fd, key, sizeof key), sizeof key);
+        close(fd);
+        fd = open_in_place("key_2", O_WRONLY | O_CREAT);
+        ck_assert_int_eq(write(fd, key_2, sizeof key_2), sizeof key_2);
+        close(fd);
+}
+
+static enum status header_of(const char *name, int *header_out, struct uuid *uuid_out)
+{
+        int fd = open_in_place(name, O_RDONLY);
+        struct stat st;
+        enum status s;
+
+        ck_assert_int_eq(fstat(fd, &st), 0);
+        s = luks_header("disk", fd, (uint64_t)st.st_size, header_out, uuid_out);
+        close(fd);
+        return s;
+}
+
+/* Lays the header over the disk. */
+static void lay_over(const char *name, int header)
+{
+        ck_assert_int_eq(run("dd if=/proc/%d/fd/%d of=%s bs=1M conv=notrunc status=none", getpid(),
+                             header, name),
+                         0);
+}
+
+#define OPENS(disk, key_file)                                                                      \
+        run("cryptsetup open --test-passphrase --disable-locks --key-file %s %s 2>/dev/null",      \
+            key_file, disk)
+
+static const struct format {
+        uint64_t size;
+        enum status expected;
+        int sector;
+} formats[] = {
+        {SIZE, ST_DONE, 4096},
+        {LUKS_DISK_LEAST, ST_DONE, 4096},
+        {LUKS_DISK_LEAST + 512, ST_DONE, 512},
+        {LUKS_DISK_LEAST - 1, ST_REFUSED, 0},
+        {0, ST_REFUSED, 0},
+};
+
+START_TEST(formats_a_disk)
+{
+        const struct format *f = &formats[_i];
+        struct uuid uuid;
+        int header, again;
+
+        ck_assert_int_eq(luks_format("disk", f->size, &vm, &disk_uuid, key, &header), f->expected);
+        if (f->expected) {
+                ck_assert_int_eq(header, -1);
+                return;
+        }
+        ck_assert_int_eq(luks_test("disk", header, key), ST_DONE);
+        ck_assert_int_eq(luks_test("disk", header, key_2), ST_CHANGED);
+        ck_assert_int_eq(run("truncate -s %llu disk", (unsigned long long)f->size), 0);
+        lay_over("disk", header);
+        ck_assert_int_eq(OPENS("disk", "key"), 0);
+        ck_assert_int_ne(OPENS("disk", "key_2"), 0);
+        ck_assert_int_eq(
+                run("cryptsetup luksDump --disable-locks disk > dump && "
+                    "grep -q 'UUID:[[:space:]]*8e32ab8d-5b25-40c0-8965-78917e6b3152$' dump && "
+                    "grep -q 'cipher: aes-xts-plain64$' dump && grep -q 'sector: %d' dump "
+                    "&& grep -q 'Key:[[:space:]]*512 bits' dump && grep -q 'Iterations: 1000$' "
+                    "dump "
+                    "&& grep -q '0: bulkhead$' dump",
+                    f->sector),
+                0);
+        ck_assert_int_eq(header_of("disk", &again, &uuid), ST_DONE);
+        ck_assert_mem_eq(&uuid, &disk_uuid, sizeof uuid);
+        ck_assert_int_eq(
+                run("cmp /proc/%d/fd/%d /proc/%d/fd/%d", getpid(), header, getpid(), again), 0);
+        close(header);
+        close(again);
+}
+END_TEST
+
+static const struct made {
+        const char *options;
+        enum status expected;
+        long header; /* bytes */
+} made[] = {
+        {"", ST_DONE, 16 << 20},
+        {"--offset 8192", ST_DONE, 4 << 20},
+        {"--offset 49152", ST_DONE, 24 << 20},
+        {"--luks2-metadata-size 64k --luks2-keyslots-size 1m", ST_DONE, 2 << 20},
+        {"--offset 262144", ST_TOO_LARGE, 0},
+};
+
+START_TEST(copies_headers_of_any_layout)
+{
+        const struct made *m = &made[_i];
+        struct uuid uuid;
+        struct stat st;
+        char text[37];
+        int header;
+
+        ck_assert_int_eq(run("truncate -s 130M disk && cryptsetup luksFormat -q --type luks2 "
+                             "%s " LUKS_OPTIONS " disk key",
+                             m->options),
+                         0);
+        ck_assert_int_eq(header_of("disk", &header, &uuid), m->expected);
+        if (m->expected)
+                return;
+        uuid_write(&uuid, text);
+        ck_assert_int_eq(run("test $(cryptsetup luksUUID disk) = %s", text), 0);
+        ck_assert_int_eq(fstat(header, &st), 0);
+        ck_assert_int_eq(st.st_size, m->header);
+        ck_assert_int_eq(run("cmp -n %ld disk /proc/%d/fd/%d", m->header, getpid(), header), 0);
+        ck_assert_int_eq(luks_test("disk", header, key), ST_DONE);
+        close(header);
+}
+END_TEST
+
+/* What no copy is made of: nothing on the disk is mended on the way. */
+static const char *const damages[] = {
+        "printf x | dd of=disk bs=1 seek=5000 conv=notrunc status=none",  /* first text */
+        "printf x | dd of=disk bs=1 seek=21000 conv=notrunc status=none", /* second text */
+        "printf xxxxxx | dd of=disk bs=1 seek=16384 conv=notrunc status=none",
+        "printf x | dd of=disk bs=1 seek=450 conv=notrunc status=none", /* first checksum */
+        "truncate -s 16M disk",
+        "truncate -s 1M disk",
+        "truncate -s 8k disk",
+        "truncate -s 600 disk",
+};
+
+START_TEST(does_not_mend_a_disk)
+{
+        struct uuid uuid;
+        int header;
+        enum status s;
+
+        ck_assert_int_eq(
+                run("truncate -s 32M disk && cryptsetup luksFormat -q --type luks2 " LUKS_OPTIONS
+                    " disk key && %s && cp --sparse=always disk was",
+                    damages[_i]),
+                0);
+        s = header_of("disk", &header, &uuid);
+        if (s) {
+                ck_assert_int_eq(s, ST_INVALID);
+                ck_assert_int_eq(header, -1);
+        } else {
+                close(header);
+        }
+        ck_assert_int_eq(run("cmp disk was"), 0);
+}
+END_TEST
+
+/* The owner's slots and tokens, and other VMs', stay; the VM's own slot is replaced. */
+START_TEST(adopts)
+{
+        const struct bytes owner = {(const uint8_t *)"owner\n", 6}; /* as it is in the file */
+        struct uuid uuid;
+        int header, first, other, second;
+
+        ck_assert_int_eq(
+                run("printf 'owner\\n' > owner && truncate -s 32M disk && "
+                    "cryptsetup luksFormat -q --type luks2 " LUKS_OPTIONS " disk owner && "
+                    "printf '{\"type\":\"mine\",\"keyslots\":[\"0\"]}' | cryptsetup token import "
+                    "--disable-locks --json-file - disk"),
+                0);
+        ck_assert_int_eq(header_of("disk", &header, &uuid), ST_DONE);
+        ck_assert_int_eq(luks_adopt("disk", header, &vm, owner, key, &first), ST_DONE);
+        ck_assert_int_eq(luks_adopt("disk", first, &other_vm, owner,
+                                    (const uint8_t *)"a third key that is 32 bytes long", &other),
+                         ST_DONE);
+        ck_assert_int_eq(
+                luks_adopt("disk", other, &vm, (struct bytes){key, sizeof key}, key_2, &second),
+                ST_DONE);
+        ck_assert_int_eq(luks_test("disk", first, key), ST_DONE);
+        ck_assert_int_eq(luks_test("disk", second, key), ST_CHANGED);
+        ck_assert_int_eq(luks_test("disk", second, key_2), ST_DONE);
+        ck_assert_int_eq(
+                luks_test("disk", second, (const uint8_t *)"a third key that is 32 bytes long"),
+                ST_DONE);
+        lay_over("disk", second);
+        ck_assert_int_eq(OPENS("disk", "owner"), 0);
+        ck_assert_int_eq(OPENS("disk", "key_2"), 0);
+        ck_assert_int_ne(OPENS("disk", "key"), 0);
+        ck_assert_int_eq(run("cryptsetup luksDump --disable-locks disk > dump; "
+                             "test $(grep -c ': luks2$' dump) = 3 && "
+                             "test $(grep -c ': bulkhead$' dump) = 2 && grep -q '0: mine$' dump"),
+                         0);
+        close(header);
+        close(first);
+        close(other);
+        close(second);
+}
+END_TEST
+
+static const struct refusal {
+        const char *make;
+        const char *authority;
+        enum status expected;
+        const char *remedy;
+} refusals[] = {
+        {"true", "wrong", ST_DENIED, "--test-passphrase"},
+        {"true", "", ST_DENIED, ""},
+        {"for i in 1 2 3 4 5 6 7; do cryptsetup luksAddKey -q " LUKS_OPTIONS " --key-file key disk "
+         "key || exit 1; done; ! cryptsetup luksAddKey -q " LUKS_OPTIONS " --key-file key disk "
+         "key 2>/dev/null",
+         NULL, ST_REFUSED, "luksKillSlot"},
+        {"cryptsetup reencrypt -q --init-only --disable-locks --force-offline-reencrypt "
+         "--resilience none --key-file key --cipher aes-xts-plain64 disk",
+         NULL, ST_REFUSED, "--resume-only"},
+};
+
+START_TEST(refuses_to_adopt)
+{
+        const struct refusal *bad = &refusals[_i];
+        struct bytes authority = {(const uint8_t *)bad->authority,
+                                  bad->authority ? strlen(bad->authority) : 0};
+        struct uuid uuid;
+        int header, made_header;
+
+        if (!bad->authority)
+                authority = (struct bytes){key, sizeof key};
+        ck_assert_int_eq(run("truncate -s 32M disk && cryptsetup luksFormat -q --type luks2 "
+                             "--luks2-keyslots-size 2m " LUKS_OPTIONS " disk key && %s",
+                             bad->make),
+                         0);
+        ck_assert_int_eq(header_of("disk", &header, &uuid), ST_DONE);
+        error_clear();
+        ck_assert_int_eq(luks_adopt("disk", header, &vm, authority, key_2, &made_header),
+                         bad->expected);
+        ck_assert_int_eq(made_header, -1);
+        ck_assert_msg(strstr(error_last()->remedy, bad->remedy), "%s", error_last()->remedy);
+        close(header);
+}
+END_TEST
+
+START_TEST(probes)
+{
+        static const char *const makers[] = {
+                "truncate -s 32M disk",
+                "truncate -s 32M disk; cryptsetup luksFormat -q --type luks1 --disable-locks "
+                "--pbkdf-force-iterations 1000 disk key",
+                "truncate -s 32M disk; cryptsetup luksFormat -q --type luks2 " LUKS_OPTIONS
+                " disk key",
+                "truncate -s 3 disk",
+        };
+        static const enum luks_kind kinds[] = {LUKS_NONE, LUKS_1, LUKS_2, LUKS_NONE};
+
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+                int fd;
+
+                ck_assert_int_eq(run("rm -f disk; %s", makers[i]), 0);
+                fd = open_in_place("disk", O_RDONLY);
+                ck_assert_int_eq(luks_probe(fd), kinds[i]);
+                close(fd);
+        }
+}
+END_TEST
+
+int main(void)
+{
+        Suite *s = suite_create("luks_disk");
+        TCase *c = tcase_create("luks_disk");
+
+        tcase_add_checked_fixture(c, set_up, remove_place);
+        tcase_set_timeout(c, 120);
+        tcase_add_loop_test(c, formats_a_disk, 0, sizeof formats / sizeof *formats);
+        tcase_add_loop_test(c, copies_headers_of_any_layout, 0, sizeof made / sizeof *made);
+        tcase_add_loop_test(c, does_not_mend_a_disk, 0, sizeof damages / sizeof *damages);
+        tcase_add_test(c, adopts);
+        tcase_add_loop_test(c, refuses_to_adopt, 0, sizeof refusals / sizeof *refusals);
+        tcase_add_test(c, probes);
+        suite_add_tcase(s, c);
+        return run_suite(s);
+}
