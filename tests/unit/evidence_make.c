@@ -178,13 +178,20 @@ static void entry_random(uint64_t index, uint8_t out[static 32])
         memcpy(out, d.bytes, 32);
 }
 
+/* The log index of measurement i, and the measurement at that index of the log. */
+static uint64_t in_log(const struct plan *p, uint64_t i)
+{
+        return p->log_reversed ? p->measurements_count - 1 - i : i;
+}
+
 static struct tree *make_log(const struct plan *p)
 {
         struct tree *log = tree_new(p->alg);
 
         for (uint64_t i = 0; i < p->log_before + p->measurements_count; i++) {
-                const char *node =
-                        i < p->log_before ? "<event></event>" : p->measurements[i - p->log_before];
+                const char *node = i < p->log_before
+                                           ? "<event></event>"
+                                           : p->measurements[in_log(p, i - p->log_before)];
                 uint8_t random[32];
                 struct digest d;
 
@@ -244,7 +251,8 @@ static void add_openings(struct document *d, const struct plan *p, const struct 
 {
         struct tree_path path;
 
-        for (uint64_t i = p->log_before; i < tree_count(log); i++) {
+        for (uint64_t k = 0; k < p->measurements_count; k++) {
+                uint64_t i = p->log_before + in_log(p, k);
                 uint8_t random[32];
 
                 entry_random(i, random);

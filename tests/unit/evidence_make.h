@@ -11,6 +11,7 @@
 #include "verifier/trust.h"
 
 #include <openssl/evp.h>
+#include <stdbool.h>
 
 enum { PLAN_TARGETS = 2, PLAN_LOG_BEFORE = 5, PLAN_LOG_SEEN = 3, PLAN_CHALLENGE_LEN = 20 };
 
@@ -45,6 +46,7 @@ struct plan {
         struct bytes challenge;
         uint64_t batch, place; /* leaves under the quote, and this one's index */
         uint64_t log_before;   /* entries of the log before this request's */
+        bool log_reversed;     /* this request's entries stand in the log in reverse */
         uint64_t from;         /* the proof of consistency begins there; 0: none */
 };
 

@@ -470,6 +470,13 @@ static const char both_to_16[] =
                             "name=\"disk:/b\"></measureTarget></measurement-desc><attestTarget "   \
                             "name=\"PCR0,PCR4\"></attestTarget></attestation></attestation-desc>", \
             RED(challenge))                                                                        \
+        /* PCRs 0, 1 and 2 have one value: the digest alone does not tell which was quoted. */     \
+        ROW(other_pcr_quoted, p->quoted ^= 3, RED(pcrs))                                           \
+        ROW(other_pcr_shown, p->shown ^= 3, RED(pcrs))                                             \
+        ROW(other_pcr_in_both, p->shown = p->quoted ^= 3, RED(pcrs))                               \
+        ROW(clock_back_unsafe, p->clock = 3999; p->safe = 0, RED(counters))                        \
+        ROW(clock_back_unsafe_after_reset, p->clock = 3999; p->safe = 0; p->resets = 5, 0)         \
+        ROW(log_reversed, p->log_reversed = true, RED(log))                                        \
         ROW(none_extended, p->extended = 0, RED(destinations))                                     \
         ROW(one_too_many_extended, p->extended = 2, RED(destinations))                             \
         ROW(both_to_16, p->descriptor = both_to_16; p->extended = 2, 0)                            \
@@ -654,6 +661,9 @@ static const struct {
         {"<opening index=\"5\"", "<opening index=\"5\" index=\"5\""},
         {"<consistency from=\"3\"", "<consistency from=\"0\""},
         {"<consistency from=\"3\">", "<consistency from=\"3\">x"},
+        {"name=\"disk:/b\"></measureTarget>", "name=\"disk:/b\"/>"},
+        {"<measureTarget dest=\"LOG\" name", "<measureTarget  dest=\"LOG\" name"},
+        {"<attestation-desc>", "<sealing-desc>"},
         {"sha256:aa", "sha256:a\x01"},
         {"sha256:aa", "sha256:a\xff"},
         {"sha256:aa", "sha256:a\xc0\x80"},
@@ -681,6 +691,22 @@ START_TEST(not_of_its_kind)
         in.evidence = edit(m.text, misshapen[_i].from, misshapen[_i].to);
         policies(&in, 1, true);
         expect(&in, (1u << (CHECK_ID_predicate + 1)) - 1, misshapen[_i].to);
+        ck_assert_uint_eq(asked, 0);
+}
+END_TEST
+
+/* Nor does a judge see what is not one measurement a target. */
+START_TEST(judge_sees_shape)
+{
+        struct plan p = plan_good(key);
+        struct verify_input in;
+        struct made m;
+
+        p.measurements_count = 1;
+        m = plan_make(&p, arena);
+        in = input_of(&m, &p);
+        policies(&in, 1, true);
+        expect(&in, RED(measurements) | RED(predicate), "one measurement for two targets");
         ck_assert_uint_eq(asked, 0);
 }
 END_TEST
@@ -803,6 +829,7 @@ int main(void)
         tcase_add_test(tc, truncated_attest);
         tcase_add_loop_test(tc, edited, 0, COUNT(edits));
         tcase_add_loop_test(tc, not_of_its_kind, 0, COUNT(misshapen));
+        tcase_add_test(tc, judge_sees_shape);
         tcase_add_loop_test(tc, bits_flipped, 0, 3);
         tcase_add_test(tc, truncated_text);
         tcase_add_test(tc, remembering);
