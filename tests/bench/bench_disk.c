@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The disk plug-in as shipped, on one file: prints seconds and peak memory of one measurement.
+ * The disk plug-in as shipped, on one file: prints seconds, processor seconds, peak memory in KiB
+ * and digest of one measurement.
  * bench_disk FILE METHOD CORES; bench_disk.sh sets it beside other tools.
  */
 #include "integrity-mgr/measure_run.h"
@@ -19,6 +20,11 @@ static double now(void)
 
         clock_gettime(CLOCK_MONOTONIC, &t);
         return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static double seconds(struct timeval t)
+{
+        return (double)t.tv_sec + (double)t.tv_usec * 1e-6;
 }
 
 int main(int argc, char **argv)
@@ -42,7 +48,8 @@ int main(int argc, char **argv)
         }
         start = now() - start;
         getrusage(RUSAGE_SELF, &usage);
-        printf("%.4f %ld %s\n", start, usage.ru_maxrss,
+        printf("%.4f %.4f %ld %s\n", start, seconds(usage.ru_utime) + seconds(usage.ru_stime),
+               usage.ru_maxrss,
                strchr(m.nodes.items[0].values.items[1].text, ':') + 1);
         arena_free(a);
         return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Helpers of the plug-in tests. */
 #include "tests/unit/plugin_test.h"
+#include "lib/document.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -67,6 +68,29 @@ const char *test_value(const struct measurement *m, size_t node, const char *nam
                 }
         ck_assert_msg(text != NULL, "no value %s", name);
         return text;
+}
+
+void test_measurement_form(const struct measurement *m)
+{
+        struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
+        struct document d = document_begin(&text);
+        char path[512], hex[DIGEST_HEX];
+        struct digest digest;
+        FILE *f;
+
+        snprintf(path, sizeof path, "%s", test_path("measurement"));
+        document_measurement(&d, m);
+        ck_assert_int_eq(document_end(&d), ST_DONE);
+        f = fopen(path, "w");
+        ck_assert_uint_eq(fwrite(text.data, 1, text.len, f), text.len);
+        ck_assert_int_eq(fclose(f), 0);
+        test_command("xmllint --nonet --noout --relaxng descriptors/measurement.rng %s 2>&1", path);
+        ck_assert_int_eq(measurement_digest(m, HASH_SHA256, &digest), ST_DONE);
+        digest_hex(&digest, hex);
+        ck_assert_str_eq(hex,
+                         test_command("xmllint --exc-c14n %s | sha256sum | cut -d' ' -f1", path));
+        unlink(path);
+        buffer_clear(&text);
 }
 
 int test_run_suite(Suite *suite)

@@ -15,6 +15,9 @@ const char *test_command(const char *format, ...) __attribute__((format(printf, 
 void test_write_file(const char *path, size_t len, unsigned seed);
 /* A value of a node; fails the test if there is none, or two. */
 const char *test_value(const struct measurement *m, size_t node, const char *name);
+/* The measurement's document keeps descriptors/measurement.rng, and is its own canonical form, by
+ * xmllint; its digest is what sha256sum says. */
+void test_measurement_form(const struct measurement *m);
 int test_run_suite(Suite *suite);
 
 #endif

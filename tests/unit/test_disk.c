@@ -135,6 +135,7 @@ START_TEST(verity_is_veritysetup)
         ck_assert_str_eq(test_value(&found, 0, "method"), "verity");
         ck_assert_str_eq(test_value(&found, 0, "salt"), trees[_i].salt);
         ck_assert_str_eq(test_value(&found, 0, "hash-type"), "1");
+        test_measurement_form(&found);
         ck_assert_str_eq(test_value(&found, 0, "data-block-size"), "4096");
         ck_assert_str_eq(test_value(&found, 0, "hash-block-size"), "4096");
 }

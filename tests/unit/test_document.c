@@ -231,6 +231,45 @@ START_TEST(measurement_form)
 }
 END_TEST
 
+/* The grammar refuses what the host would never have let through. */
+START_TEST(grammar_refuses)
+{
+        static const char *const documents[] = {
+                "<measurement plugin='p' target='t:x' version='1'/>",
+                "<measurement plugin='P' target='t:x' version='1'><node id='a' "
+                "type='b'/></measurement>",
+                "<measurement plugin='p' target='' version='1'><node id='a' "
+                "type='b'/></measurement>",
+                "<measurement plugin='p' target='t:x' version='-1'><node id='a' "
+                "type='b'/></measurement>",
+                "<measurement plugin='p' target='t:x'><node id='a' type='b'/></measurement>",
+                "<measurement plugin='p' target='t:x' version='1'><node id='a' type='b "
+                "c'/></measurement>",
+                "<measurement plugin='p' target='t:x' version='1'><node id='a' type='b'>x</node>"
+                "</measurement>",
+                "<measurement plugin='p' target='t:x' version='1'><node id='a' type='b'>"
+                "<node id='c' type='d'/><value name='v'/></node></measurement>",
+                "<measurement plugin='p' target='t:x' version='1'><node id='a' type='b'>"
+                "<value name='v'><x/></value></node></measurement>",
+                "<measurement xmlns='urn:x' plugin='p' target='t:x' version='1'><node id='a' "
+                "type='b'/>"
+                "</measurement>",
+                "<measurement plugin='p' target='t' version='1'><node id='a' type='b'/>"
+                "</measurement>",
+                NULL, /* the last one is good: the command itself works */
+        };
+        const char *good = "<measurement plugin='p' target='t:x' version='1'><node id='a' type='b'>"
+                           "<value name='v'/></node></measurement>";
+        char command[700];
+
+        snprintf(command, sizeof command,
+                 "echo \"%s\" | xmllint --nonet --noout --relaxng descriptors/measurement.rng - "
+                 "2>/dev/null",
+                 documents[_i] ? documents[_i] : good);
+        ck_assert_int_eq(system(command) != 0, documents[_i] != NULL);
+}
+END_TEST
+
 START_TEST(nodes_out_of_order_are_bad)
 {
         static const uint32_t parents[][3] = {{1, 0, 0}, {0, 2, 0}, {0, 0, 1}, {0, 9, 0}};
@@ -272,6 +311,7 @@ int main(void)
         tcase_add_loop_test(c, base64_is_rfc4648, 0, 7);
         tcase_add_test(c, full_buffer_is_too_large);
         tcase_add_test(c, measurement_form);
+        tcase_add_loop_test(c, grammar_refuses, 0, 12);
         tcase_add_loop_test(c, nodes_out_of_order_are_bad, 0, 4);
         tcase_add_test(c, nodes_too_deep_are_bad);
         suite_add_tcase(suite, c);

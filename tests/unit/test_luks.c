@@ -137,6 +137,7 @@ START_TEST(agrees_with_cryptsetup)
         n = fread(theirs, 1, sizeof theirs - 1, f);
         theirs[n] = 0;
         ck_assert_int_eq(pclose(f), 0);
+        test_measurement_form(&found);
         lines = lines_of_found();
         ck_assert_ptr_nonnull(strstr(lines, "@luks:/img#keyslot-12\n"));
         ck_assert_str_eq(lines, theirs);

@@ -424,6 +424,7 @@ static int emits_all(void)
 START_TEST(good_output_is_kept)
 {
         ck_assert_int_eq(behave(emits_all), ST_DONE);
+        test_measurement_form(&found);
         ck_assert_str_eq(found.target, "test:x");
         ck_assert_str_eq(found.plugin, "test");
         ck_assert_uint_eq(found.version, 9);
