@@ -15,6 +15,11 @@ LIBS_xml_worker = $(L_SSL) $(L_SEC) $(L_XML)
 OBJS_policy_worker := integrity-mgr/policy_worker $(OBJS_POLICY) $(LIB_WORKER)
 LIBS_policy_worker = $(L_SSL) $(L_SEC) $(L_XSLT)
 
+TESTS += test_grammars
+OBJS_test_grammars = tests/unit/test_grammars tests/unit/evidence_make verifier/tree verifier/commitment \
+        verifier/trust verifier/quote_check $(LIB_DOCUMENT) $(LIB_BASE)
+LIBS_test_grammars = -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL)
+
 # The two programs as their daemons start them, from beside the test.
 TESTS += test_xml_workers
 OBJS_test_xml_workers := tests/unit/test_xml_workers $(LIB_DAEMON)

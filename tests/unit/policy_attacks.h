@@ -23,6 +23,18 @@
 #define TRUE "<xsl:template match=\"/\"><xsl:if test=\"" HERE "\"><true/></xsl:if></xsl:template>"
 #define EXSLT "xmlns:e=\"http://exslt.org/common\" extension-element-prefixes=\"e\""
 
+/* As many times as there are nodes, for each. */
+#define C(inside) "count(//node()[" inside " > 0])"
+/* A template that calls another twice, without any XPath. */
+#define TWICE(name, other)                                                                         \
+        "<xsl:template name=\"" name "\"><xsl:call-template name=\"" other "\"/>"                  \
+        "<xsl:call-template name=\"" other "\"/></xsl:template>"
+
+#define EIGHT(a, b)                                                                                \
+        TWICE(a "0", a "1")                                                                        \
+        TWICE(a "1", a "2") TWICE(a "2", a "3") TWICE(a "3", a "4") TWICE(a "4", a "5")            \
+                TWICE(a "5", a "6") TWICE(a "6", a "7") TWICE(a "7", b "0")
+
 static const char attack_projection[] =
         "<projection>"
         "<measurement plugin=\"disk\" target=\"disk:/img\" version=\"1\">"
@@ -140,9 +152,10 @@ static const char *const attacks[] = {
             "<xsl:if test=\"contains($t, 'b')\"/>"
             "</xsl:for-each></xsl:for-each></xsl:for-each></xsl:for-each></xsl:for-each>"
             "</xsl:for-each><true/></xsl:template>"),
-        THEN_TRUE("<xsl:if test=\"count(//node()[count(//node()[count(//node()[count(//node()["
-                  "count(//node()[count(//node()[count(//node())>0])>0])>0])>0])>0])>0]) > 0\"/>"
-                  "<xsl:value-of select=\"foo()\"/>"),
+        THEN_TRUE("<xsl:if test=\"" C(C(C(C(C(C(C(C(C(C(C(C("1")))))))))))) "\"/>"),
+        XSL("<xsl:template match=\"/\"><xsl:call-template name=\"a0\"/><true/></xsl:template>"
+            "<xsl:template name=\"f0\"/>" EIGHT("a", "b") EIGHT("b", "c") EIGHT("c", "d")
+                    EIGHT("d", "e") EIGHT("e", "f")), /* 2^40 templates */
         /* huge numbers and formats, which may be slow or overrun something; then no answer */
         THEN_TRUE("<xsl:number value=\"1e300\" format=\"a\"/>"),
         THEN_TRUE("<xsl:number value=\"999999999999\" format=\"I\"/>"),
