@@ -32,8 +32,9 @@
 
 #define EIGHT(a, b)                                                                                \
         TWICE(a "0", a "1")                                                                        \
-        TWICE(a "1", a "2") TWICE(a "2", a "3") TWICE(a "3", a "4") TWICE(a "4", a "5")            \
-                TWICE(a "5", a "6") TWICE(a "6", a "7") TWICE(a "7", b "0")
+        TWICE(a "1", a "2")                                                                        \
+        TWICE(a "2", a "3") TWICE(a "3", a "4") TWICE(a "4", a "5") TWICE(a "5", a "6")            \
+                TWICE(a "6", a "7") TWICE(a "7", b "0")
 
 static const char attack_projection[] =
         "<projection>"
@@ -119,6 +120,9 @@ static const char *const attacks[] = {
         WITH("xmlns:p=\"http://bulkhead.example/plugin\" extension-element-prefixes=\"p\"",
              "<p:load/><true/>"), /* libxslt would look for a shared object of that name */
         ROOT("<x:y xmlns:x=\"urn:x\" xsl:extension-element-prefixes=\"x\"/><true/>"),
+        /* forbidden also where it never runs */
+        THEN_TRUE("<xsl:if test=\"//nothing\"><xsl:document "
+                  "href=\"/tmp/bulkhead-attack\"/></xsl:if>"),
         /* extension functions */
         WITH("xmlns:e=\"http://exslt.org/common\"",
              "<xsl:copy-of select=\"e:node-set('a')\"/><true/>"),
