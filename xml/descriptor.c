@@ -185,14 +185,6 @@ static enum status check_sealing(const xmlNode *at, const struct descriptor *d)
         return check_text(at, d->key, TEXT_MOST);
 }
 
-uint32_t descriptor_sealing_pcr(const struct descriptor *d)
-{
-        for (size_t i = 0; i < d->targets.count; i++)
-                if (d->targets.items[i].pcr)
-                        return d->targets.items[i].pcr;
-        return 16;
-}
-
 /* node: <attestation> or <sealing>. */
 static enum status read_request(const xmlNode *node, struct arena *a, struct descriptor *out)
 {

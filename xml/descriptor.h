@@ -27,7 +27,4 @@ void descriptor_clear(void);
 enum status descriptor_read(struct bytes text, enum hash_alg alg, struct arena *a,
                             struct descriptor *out);
 
-/* The PCR that a seal binds: the one that its targets name, 16 where all say LOG. */
-uint32_t descriptor_sealing_pcr(const struct descriptor *d);
-
 #endif

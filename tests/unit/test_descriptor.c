@@ -79,7 +79,6 @@ START_TEST(figure_3_10)
         ck_assert(!d.clean_stop);
         ck_assert_uint_eq(d.pcrs, 0);
         ck_assert_uint_eq(d.targets.items[0].pcr, 16);
-        ck_assert_uint_eq(descriptor_sealing_pcr(&d), 16);
 }
 END_TEST
 
@@ -165,7 +164,6 @@ START_TEST(inline_predicate)
         ck_assert_str_eq(d.predicates.items[0].name, "");
         ck_assert_uint_eq(d.predicates.items[0].stylesheet.len, expected.len);
         ck_assert_mem_eq(d.predicates.items[0].stylesheet.data, expected.data, expected.len);
-        ck_assert_uint_eq(descriptor_sealing_pcr(&d), 16); /* all of it goes to LOG */
 }
 END_TEST
 
