@@ -4,6 +4,7 @@
  * folder and, by tpm_client, the TPM's counter and the table's HMAC.
  */
 #include "integrity-mgr/generations.h"
+#include "integrity-mgr/host.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/log.h"
 #include "lib/state_file.h"
@@ -115,7 +116,10 @@ static enum status load(struct arena *a)
         uint64_t value;
         enum status s = state_read(folder, file, kind, 1, a, &content);
 
-        if (s == ST_NOT_FOUND)
+        if (s == ST_NOT_FOUND && host_get() && !host_get()->approvals.count)
+                s = FAIL(ST_NOT_APPROVED, .subject = "this host", .found = "no approval yet",
+                         .remedy = "bulkhead host approve");
+        else if (s == ST_NOT_FOUND)
                 s = FAIL(ST_DAMAGED, .subject = "the table of seals", .found = "no such file",
                          .remedy = anew);
         if (!s)

@@ -20,6 +20,12 @@ OBJS_test_log_tree := tests/unit/test_log_tree tests/fault/fault integrity-mgr/l
         verifier/commitment lib/log $(LIB_BASE)
 LIBS_test_log_tree := $(FAULT_WRAP) $(IM_CHECK)
 
+# State on disk, with a fake TPM that outlives the process.
+OBJS_FAULT := tests/fault/fault tests/fault/folder tests/fault/fake_tpm
+TESTS += test_generations
+OBJS_test_generations = tests/unit/test_generations $(OBJS_FAULT) integrity-mgr/generations integrity-mgr/host lib/state_file $(LIB_MESSAGE)
+LIBS_test_generations := $(FAULT_WRAP) $(IM_CHECK)
+
 # On a real TPM, simulated: the daemon and its workers have to be there.
 TESTS += test_integrity_mgr
 OBJS_test_integrity_mgr = tests/unit/test_integrity_mgr tests/unit/swtpm $(OBJS_VERIFIER) $(LIB_DAEMON)

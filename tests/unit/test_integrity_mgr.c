@@ -590,6 +590,10 @@ int main(void)
         tcase_add_test(t, test_predicates);
         tcase_add_test(t, test_challenges);
         tcase_add_test(t, test_lease);
+        suite_add_tcase(suite, t);
+        t = tcase_create("overhead");
+        tcase_set_timeout(t, 120);
+        tcase_add_checked_fixture(t, set_up, tear_down);
         tcase_add_test(t, test_overhead);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of present seals: order, old tables, changes that were cut short, damage. */
+#include "integrity-mgr/generations.h"
+#include "tests/fault/fake_tpm.h"
+#include "tests/fault/fault.h"
+#include "tests/fault/folder.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int dir;
+static const char file[] = "generations";
+
+static struct uuid vm(uint8_t n)
+{
+        struct uuid u = {{0}};
+
+        u.bytes[0] = n;
+        return u;
+}
+
+static enum status commit(uint8_t n, uint64_t generation)
+{
+        struct seal_entry e = {vm(n), generation, digest_of(HASH_SHA256, &generation, 8)};
+
+        return generations_commit(&e);
+}
+
+static uint64_t generation(uint8_t n)
+{
+        struct uuid u = vm(n);
+        struct seal_entry e;
+
+        ck_assert_int_eq(generations_get(&u, &e), ST_DONE);
+        if (e.generation) {
+                struct digest d = digest_of(HASH_SHA256, &e.generation, 8);
+
+                ck_assert(digest_equal(&d, &e.record));
+        }
+        return e.generation;
+}
+
+static enum status restart(void)
+{
+        struct uuid u = vm(0);
+        struct seal_entry e;
+
+        generations_open(dir);
+        return generations_get(&u, &e);
+}
+
+static void set_up(void)
+{
+        dir = folder_new();
+        fake_tpm_new();
+        fake_tpm->counter = 41; /* an NV counter does not begin at zero */
+        generations_open(dir);
+        ck_assert_int_eq(generations_begin(), ST_DONE);
+}
+
+static void tear_down(void)
+{
+        fault_disarm();
+        generations_open(-1);
+        folder_remove(dir);
+}
+
+START_TEST(test_order)
+{
+        struct uuid u = vm(1);
+
+        ck_assert_uint_eq(generation(1), 0);
+        ck_assert_int_eq(commit(1, 2), ST_WRONG_STATE);
+        ck_assert_int_eq(commit(1, 1), ST_DONE);
+        ck_assert_int_eq(commit(1, 1), ST_WRONG_STATE);
+        ck_assert_int_eq(commit(2, 1), ST_DONE);
+        ck_assert_int_eq(commit(1, 2), ST_DONE);
+        ck_assert_int_eq(commit(1, 4), ST_WRONG_STATE);
+        ck_assert_int_eq(restart(), ST_DONE);
+        ck_assert_uint_eq(generation(1), 2);
+        ck_assert_uint_eq(generation(2), 1);
+        ck_assert_int_eq(generations_forget(&u), ST_DONE);
+        ck_assert_int_eq(generations_forget(&u), ST_DONE);
+        ck_assert_int_eq(restart(), ST_DONE);
+        ck_assert_uint_eq(generation(1), 0);
+        ck_assert_uint_eq(generation(2), 1);
+        ck_assert_uint_eq(fake_tpm->counter, 41 + 1 + 3 + 1); /* one increment a change */
+}
+END_TEST
+
+/* Any older table is refused, the newest is not; forgetting counts, too. */
+START_TEST(test_rolled_back)
+{
+        unsigned char *old[5], *newest;
+        size_t len[5], newest_len;
+        struct uuid u = vm(1);
+
+        for (int i = 0; i < 5; i++) {
+                old[i] = folder_read(dir, file, &len[i]);
+                if (i < 4)
+                        ck_assert_int_eq(commit(1, (uint64_t)i + 1), ST_DONE);
+                else
+                        ck_assert_int_eq(generations_forget(&u), ST_DONE);
+        }
+        newest = folder_read(dir, file, &newest_len);
+        for (int i = 0; i < 5; i++) {
+                folder_write(dir, file, old[i], len[i]);
+                ck_assert_int_eq(restart(), ST_ROLLED_BACK);
+                ck_assert_str_ne(error_last()->remedy, "");
+                ck_assert_int_eq(commit(1, 1), ST_ROLLED_BACK);
+                free(old[i]);
+        }
+        folder_write(dir, file, newest, newest_len);
+        ck_assert_int_eq(restart(), ST_DONE);
+        free(newest);
+}
+END_TEST
+
+/* Written, but not counted yet: completed, once. */
+START_TEST(test_cut_short)
+{
+        ck_assert_int_eq(commit(1, 1), ST_DONE);
+        fake_tpm->counter--;
+        ck_assert_int_eq(restart(), ST_DONE);
+        ck_assert_uint_eq(fake_tpm->counter, 43);
+        ck_assert_uint_eq(generation(1), 1);
+        fake_tpm->counter -= 2;
+        ck_assert_int_eq(restart(), ST_DAMAGED);
+        ck_assert_uint_eq(fake_tpm->counter, 41);
+        ck_assert_int_eq(unlinkat(dir, file, 0), 0);
+        ck_assert_int_eq(restart(), ST_DAMAGED);
+}
+END_TEST
+
+/* The TPM goes away before the increment, or after it with the answer lost. */
+static const unsigned points[] = {1, 2};
+
+START_TEST(test_tpm_lost)
+{
+        ck_assert_int_eq(commit(1, 1), ST_DONE);
+        /* 5 changes of the file come first: open, write, write, fsync, rename, fsync */
+        fault_arm(6 + points[_i], FAULT_EIO);
+        ck_assert_int_eq(commit(1, 2), ST_TPM);
+        ck_assert(fault_hit());
+        fault_disarm();
+        fake_tpm->gone = true;
+        ck_assert_int_eq(restart(), ST_TPM);
+        fake_tpm->gone = false;
+        ck_assert_uint_eq(generation(1), 2); /* it was committed */
+        ck_assert_uint_eq(fake_tpm->counter, 44);
+        ck_assert_int_eq(commit(1, 3), ST_DONE);
+        ck_assert_uint_eq(fake_tpm->counter, 45);
+}
+END_TEST
+
+/* A table that somebody else wrote, whole by its checksum: each bit of the content flipped in a
+ * state file made anew would need the TPM's key; here every bit of the file. */
+START_TEST(test_damage)
+{
+        unsigned char *bytes;
+        size_t len;
+
+        ck_assert_int_eq(commit(1, 1), ST_DONE);
+        bytes = folder_read(dir, file, &len);
+        for (size_t i = 0; i < 8 * len; i++) {
+                bytes[i / 8] ^= (unsigned char)(1 << i % 8);
+                folder_write(dir, file, bytes, len);
+                ck_assert_int_ne(restart(), ST_DONE);
+                bytes[i / 8] ^= (unsigned char)(1 << i % 8);
+        }
+        for (size_t n = 0; n < len; n++) {
+                folder_write(dir, file, bytes, n);
+                ck_assert_int_ne(restart(), ST_DONE);
+        }
+        folder_write(dir, file, bytes, len);
+        ck_assert_int_eq(restart(), ST_DONE);
+        free(bytes);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("generations");
+        TCase *t = tcase_create("generations");
+        SRunner *runner;
+        int failed;
+
+        tcase_set_timeout(t, 60);
+        tcase_add_checked_fixture(t, set_up, tear_down);
+        tcase_add_test(t, test_order);
+        tcase_add_test(t, test_rolled_back);
+        tcase_add_test(t, test_cut_short);
+        tcase_add_loop_test(t, test_tpm_lost, 0, 2);
+        tcase_add_test(t, test_damage);
+        suite_add_tcase(suite, t);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed != 0;
+}
