@@ -195,6 +195,15 @@ static bool collect_fds(struct frame *f, struct msghdr *msg, size_t most)
         return fits;
 }
 
+/* Who may hand over none is not a program of another version: it is the wrong person who asks. */
+static enum status too_many_fds(size_t fds_most)
+{
+        if (fds_most)
+                return broken("more descriptors than allowed");
+        return FAIL(ST_DENIED, .subject = "a request that hands over a descriptor",
+                    .remedy = "ask as an administrator of this host");
+}
+
 /* One recvmsg() of at most len bytes. 0: nothing there now. */
 static enum status receive_some(struct frame_reader *r, int fd, void *to, size_t len,
                                 size_t fds_most, size_t *got_out)
@@ -216,7 +225,7 @@ static enum status receive_some(struct frame_reader *r, int fd, void *to, size_t
         if (n <= 0)
                 return gone();
         if (!collect_fds(&r->frame, &msg, fds_most))
-                return broken("more descriptors than allowed");
+                return too_many_fds(fds_most);
         *got_out = (size_t)n;
         return ST_DONE;
 }
@@ -232,7 +241,7 @@ static enum status read_header(struct frame_reader *r, size_t most, size_t fds_m
         if (r->body_len > most)
                 return broken("a body that is too long");
         if (r->fds_expected > fds_most)
-                return broken("more descriptors than allowed");
+                return too_many_fds(fds_most);
         return ST_DONE;
 }
 

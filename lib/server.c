@@ -301,7 +301,7 @@ static void read_more(struct connection *c)
         size_t most = c->phase == PHASE_HELLO ? 4 : house.o->frame_most;
 
         if (frame_reader_step(&c->reader, c->fd, most, fds_allowed(c), &whole)) {
-                if (error_last()->status == ST_PROTOCOL)
+                if (error_last()->status == ST_PROTOCOL || error_last()->status == ST_DENIED)
                         channel_send_error(c->fd, error_last(), deadline_in(0));
                 forget(c);
                 return;

@@ -115,8 +115,7 @@ int cmd_vm_define(int argc, char **argv)
                 parse,
                 "CONFIG.cfg",
                 "Makes a VM known from an ordinary xl.cfg: its UUID and MAC addresses are fixed "
-                "from now on.\vDefining a stopped VM again replaces its configuration; a seal that "
-                "bound the old one no longer opens.",
+                "from now on.\vA configuration is not changed afterwards: undefine the VM first.",
                 children,
                 NULL,
                 NULL};

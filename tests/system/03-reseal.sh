@@ -1,17 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A changed image is sealed to anew; the key of the disks stays what it was.
+# Sealed anew: with what the present seal gives, or, after a change, with a passphrase of the disk.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/common.bash"
 
 vm reseal
 expect 0 bulkhead vm seal reseal reseal-seal.xml --format
 uuid=$(cryptsetup luksUUID reseal-data.img)
-head -c 1M /dev/urandom >reseal-root.img
-expect 1 bulkhead vm start reseal
 expect 0 bulkhead vm seal reseal reseal-seal.xml
 says 'generation 2'
 same "$(cryptsetup luksUUID reseal-data.img)" "$uuid" 'UUID of the disk'
+same "$(cryptsetup luksDump reseal-data.img | grep -c ': luks2$')" 1 'number of key slots'
 expect 0 bulkhead vm start reseal
 expect 0 bulkhead vm stop reseal
 # A descriptor that never opens is refused while sealing, and the old seal stays.
@@ -20,3 +19,16 @@ expect 1 bulkhead vm seal reseal bad.xml
 echo '<sealing-desc/>' >bad.xml
 expect 1 bulkhead vm seal reseal bad.xml
 expect 0 bulkhead vm start reseal
+expect 0 bulkhead vm stop reseal
+
+# After a change the old seal gives no key, so nobody can seal to the new state without another one.
+vm changed
+echo -n secret-of-before >old
+cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 changed-data.img old
+expect 0 bulkhead vm seal changed changed-seal.xml --passphrase-file old
+head -c 1M /dev/urandom >changed-root.img
+expect 1 bulkhead vm start changed
+expect 1 bulkhead vm seal changed changed-seal.xml
+expect 0 bulkhead vm seal changed changed-seal.xml --passphrase-file old
+says 'generation 2'
+expect 0 bulkhead vm start changed
