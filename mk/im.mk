@@ -16,7 +16,7 @@ IM_CHECK := -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL)
 TESTS += test_binding test_log_tree
 OBJS_test_binding := tests/unit/test_binding integrity-mgr/binding lib/document $(LIB_BASE)
 LIBS_test_binding := $(IM_CHECK)
-OBJS_test_log_tree := tests/unit/test_log_tree tests/fault/fault integrity-mgr/log_tree verifier/tree \
+OBJS_test_log_tree := tests/unit/test_log_tree tests/fault/fault tests/fault/folder integrity-mgr/log_tree verifier/tree \
         verifier/commitment lib/log $(LIB_BASE)
 LIBS_test_log_tree := $(FAULT_WRAP) $(IM_CHECK)
 
@@ -25,6 +25,11 @@ OBJS_FAULT := tests/fault/fault tests/fault/folder tests/fault/fake_tpm
 TESTS += test_generations
 OBJS_test_generations = tests/unit/test_generations $(OBJS_FAULT) integrity-mgr/generations integrity-mgr/host lib/state_file $(LIB_MESSAGE)
 LIBS_test_generations := $(FAULT_WRAP) $(IM_CHECK)
+TESTS += test_seal_record
+OBJS_test_seal_record = tests/unit/test_seal_record tests/fault/fake_measure $(OBJS_FAULT) \
+        $(addprefix integrity-mgr/,seal seal_store binding difference generations journal log_tree host) \
+        verifier/tree verifier/commitment lib/document lib/state_file $(LIB_MESSAGE)
+LIBS_test_seal_record := $(FAULT_WRAP) $(IM_CHECK)
 
 # On a real TPM, simulated: the daemon and its workers have to be there.
 TESTS += test_integrity_mgr

@@ -8,6 +8,7 @@
 #include <openssl/hmac.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct fake_tpm *fake_tpm;
@@ -77,7 +78,7 @@ static enum status unseal(const struct tpm_unseal_req *q)
 {
         enum status s = opens(q->blob_public, &q->binding);
 
-        if (!s && write(q->secret, q->blob_private.data, 32) != 32)
+        if (!s && writev(q->secret, &(struct iovec){(void *)q->blob_private.data, 32}, 1) != 32)
                 return gone();
         return s;
 }

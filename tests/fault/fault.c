@@ -77,14 +77,17 @@ PROTOTYPE(ssize_t, pwrite, int fd, const void *p, size_t len, off_t at)
         return fails();
 }
 
+/* Nothing here outlives the machine, so nothing waits for a disk. */
 PROTOTYPE(int, fsync, int fd)
 {
-        return due() ? fails() : __real_fsync(fd);
+        (void)fd;
+        return due() ? fails() : 0;
 }
 
 PROTOTYPE(int, fdatasync, int fd)
 {
-        return due() ? fails() : __real_fdatasync(fd);
+        (void)fd;
+        return due() ? fails() : 0;
 }
 
 PROTOTYPE(int, ftruncate, int fd, off_t len)

@@ -24,7 +24,8 @@ int folder_new(void)
         char path[256];
         int dir;
 
-        snprintf(path, sizeof path, "%s/bulkhead-test.XXXXXX", tmp ? tmp : "/tmp");
+        mkdir("build", 0777);
+        snprintf(path, sizeof path, "%s/test.XXXXXX", tmp ? tmp : "build");
         must(mkdtemp(path) != NULL, "mkdtemp");
         dir = open(path, O_RDONLY | O_DIRECTORY);
         must(dir >= 0, path);

@@ -6,6 +6,7 @@
 #include "integrity-mgr/log_tree.h"
 #include "lib/arena.h"
 #include "tests/fault/fault.h"
+#include "tests/fault/folder.h"
 #include "verifier/commitment.h"
 
 #include <check.h>
@@ -27,32 +28,17 @@ static size_t count;
 
 static void set_up(void)
 {
-        const char *tmp = getenv("TMPDIR");
-        char path[256];
-
-        snprintf(path, sizeof path, "%s/test_log_tree.XXXXXX", tmp ? tmp : "/tmp");
-        ck_assert_ptr_nonnull(mkdtemp(path));
-        dir = open(path, O_RDONLY | O_DIRECTORY);
-        ck_assert_int_ge(dir, 0);
+        dir = folder_new();
         count = 0;
         ck_assert_int_eq(log_tree_open(dir, HASH_SHA256, &l), ST_DONE);
 }
 
 static void tear_down(void)
 {
-        char path[64], real[256];
-        ssize_t n;
-
         fault_disarm();
         log_tree_close(l);
         l = NULL;
-        snprintf(path, sizeof path, "/proc/self/fd/%d", dir);
-        n = readlink(path, real, sizeof real - 1);
-        ck_assert_int_gt(n, 0);
-        real[n] = '\0';
-        unlinkat(dir, "log", 0);
-        rmdir(real);
-        close(dir);
+        folder_remove(dir);
 }
 
 /* --- RFC 6962, by the letter ------------------------------------------------------------------ */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What measure workers and policy workers would answer. */
+#include "tests/fault/fake_measure.h"
+#include "integrity-mgr/judge.h"
+
+struct measurement fake_found[2];
+struct plugin_seen fake_plugins[2];
+enum status fake_verdict;
+
+static struct value digest[] = {{"digest", "sha256:11"}, {"size", "4096"}};
+static struct node disk[] = {{0, "disk:/a", "disk", {digest, 2}}};
+static struct value header[] = {{"uuid", "u"}, {"cipher", "aes"}};
+static struct value slot[] = {{"kdf", "pbkdf2"}};
+static struct node luks[] = {{0, "luks:/b", "luks", {header, 2}},
+                             {1, "0", "keyslot", {slot, 1}},
+                             {1, "1", "keyslot", {slot, 1}}};
+
+void fake_measure_reset(void)
+{
+        digest[0].text = "sha256:11";
+        header[1].text = "aes";
+        fake_found[0] = (struct measurement){"disk:/a", "disk", 1, {disk, 1}};
+        fake_found[1] = (struct measurement){"luks:/b", "luks", 1, {luks, 2}};
+        fake_plugins[0] = (struct plugin_seen){"disk", 1, digest_of(HASH_SHA256, "disk", 4)};
+        fake_plugins[1] = (struct plugin_seen){"luks", 1, digest_of(HASH_SHA256, "luks", 4)};
+        fake_verdict = ST_DONE;
+}
+
+enum status measure_all(struct arena *a, const struct target *targets, size_t count,
+                        const struct open_disk *open, size_t open_count, enum hash_alg alg,
+                        struct found *found_out)
+{
+        (void)a, (void)targets, (void)open, (void)open_count, (void)alg;
+        *found_out = (struct found){fake_found, fake_plugins, count};
+        return ST_DONE;
+}
+
+enum status judge_resolve(struct arena *a, struct descriptor *d)
+{
+        (void)a, (void)d;
+        return ST_DONE;
+}
+
+enum status judge_all(struct arena *a, const struct descriptor *d,
+                      const struct measurement *measurements, size_t count)
+{
+        (void)a, (void)measurements, (void)count;
+        return d->predicates.count && fake_verdict
+                       ? FAIL(fake_verdict, .subject = "the fake predicate")
+                       : ST_DONE;
+}

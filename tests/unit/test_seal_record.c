@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sealing without TPM and workers: what is compared and how it is named, what predicates leave
+ * open, which record counts; and the same under faults at each call that changes the disk.
+ */
+#include "integrity-mgr/generations.h"
+#include "integrity-mgr/host.h"
+#include "integrity-mgr/journal.h"
+#include "integrity-mgr/seal.h"
+#include "lib/state_file.h"
+#include "tests/fault/fake_measure.h"
+#include "tests/fault/fake_tpm.h"
+#include "tests/fault/fault.h"
+#include "tests/fault/folder.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int dir;
+static struct arena *a;
+static struct target targets[2];
+static struct predicate predicate;
+static struct descriptor descriptor;
+static struct open_disk disks[2];
+static struct digest config;
+static const struct uuid vm = {{1, 2, 3}};
+
+static void set_up_host(void)
+{
+        struct tpm_keys keys = {.alg = HASH_SHA256, .static_pcrs = 0x95};
+        struct approval approval = {.epoch = 1};
+
+        ck_assert_int_eq(host_set_up(&keys), ST_DONE);
+        ck_assert_int_eq(host_approve(&approval), ST_DONE);
+        ck_assert_int_eq(generations_begin(), ST_DONE);
+}
+
+static void open_state(void)
+{
+        generations_open(dir);
+        seal_open(dir);
+        ck_assert_int_eq(host_open(dir), ST_DONE);
+        if (!host_get())
+                set_up_host();
+}
+
+static struct bytes text(const char *t)
+{
+        return (struct bytes){(const uint8_t *)t, strlen(t)};
+}
+
+static void prepare(void)
+{
+        dir = folder_new();
+        a = arena_new();
+        fake_tpm_new();
+        fake_measure_reset();
+        targets[0] = (struct target){
+                .name = "disk:/a", .plugin = "disk", .argument = "/a", .method = "", .pcr = 16};
+        targets[1] = (struct target){
+                .name = "luks:/b", .plugin = "luks", .argument = "/b", .method = "", .pcr = 0};
+        predicate = (struct predicate){"", text("<x/>")};
+        descriptor = (struct descriptor){.kind = 2,
+                                         .canonical = text("<d></d>"),
+                                         .key = "k",
+                                         .targets = {targets, 2},
+                                         .predicates = {&predicate, 0}};
+        disks[0] = (struct open_disk){.path = "/a", .uuid = {{7}}, .file = -1, .header = -1};
+        disks[1] = (struct open_disk){.path = "/b", .uuid = {{8}}, .file = -1, .header = -1};
+        config = digest_of(HASH_SHA256, "config", 6);
+}
+
+static void set_up(void)
+{
+        prepare();
+        open_state();
+}
+
+static void tear_down(void)
+{
+        fault_disarm();
+        generations_open(-1);
+        arena_free(a);
+        folder_remove(dir);
+}
+
+static void open_log(void)
+{
+        ck_assert_int_eq(journal_open(dir, HASH_SHA256), ST_DONE);
+}
+
+static enum status do_seal(uint64_t generation, char secret_of)
+{
+        char secret[32];
+        int fds[2];
+        struct im_seal_req q = {.vm = vm,
+                                .generation = generation,
+                                .descriptor = descriptor,
+                                .config = config,
+                                .disks = {disks, 2},
+                                .targets = {disks, 2}};
+        enum status s;
+
+        memset(secret, secret_of, sizeof secret);
+        ck_assert_int_eq(pipe(fds), 0);
+        /* writev() is not counted */
+        ck_assert_int_eq(writev(fds[1], &(struct iovec){secret, 32}, 1), 32);
+        q.secret = fds[0];
+        s = seal(a, &q);
+        close(fds[0]);
+        close(fds[1]);
+        return s;
+}
+
+/* 0 and *secret_of, or why not. */
+static enum status do_unseal(char *secret_of)
+{
+        char secret[33];
+        int fds[2];
+        struct im_unseal_req q = {
+                .vm = vm, .config = config, .disks = {disks, 2}, .targets = {disks, 2}};
+        enum status s;
+
+        ck_assert_int_eq(pipe(fds), 0);
+        q.secret = fds[1];
+        s = unseal(a, &q);
+        close(fds[1]);
+        ck_assert_int_eq(read(fds[0], secret, sizeof secret), s ? 0 : 32);
+        *secret_of = secret[0];
+        close(fds[0]);
+        return s;
+}
+
+static enum status do_reseal(uint64_t generation)
+{
+        struct im_reseal_req q = {.vm = vm,
+                                  .generation = generation,
+                                  .config = config,
+                                  .disks = {disks, 2},
+                                  .targets = {disks, 2}};
+
+        return reseal(a, &q);
+}
+
+static uint64_t generation(void)
+{
+        struct im_sealed_rep p;
+
+        ck_assert_int_eq(sealed(a, &vm, &p), ST_DONE);
+        return p.generation;
+}
+
+/* --- what changed, and how it is told --------------------------------------------------------- */
+
+static struct value *values(int m, size_t node)
+{
+        return fake_found[m].nodes.items[node].values.items;
+}
+
+static void nothing(void)
+{
+}
+static void image(void)
+{
+        values(0, 0)[0].text = "sha256:22";
+}
+static void cipher(void)
+{
+        values(1, 0)[1].text = "null";
+}
+static void added(void)
+{
+        fake_found[1].nodes.count = 3;
+}
+static void removed(void)
+{
+        fake_found[1].nodes.count = 1;
+}
+static void fewer_values(void)
+{
+        fake_found[0].nodes.items[0].values.count = 1;
+}
+static void version(void)
+{
+        fake_found[0].version = 2;
+}
+static void plugin(void)
+{
+        fake_plugins[1].file.bytes[0] ^= 1;
+}
+static void configuration(void)
+{
+        config.bytes[0] ^= 1;
+}
+static void disk_uuid(void)
+{
+        disks[1].uuid.bytes[0] = 9;
+}
+static void disk_order(void)
+{
+        struct open_disk d = disks[0];
+
+        disks[0] = disks[1];
+        disks[1] = d;
+}
+
+static const struct {
+        void (*change)(void);
+        enum status s;
+        const char *subject, *expected, *found;
+} changes[] = {
+        {nothing, ST_DONE, "", "", ""},
+        {image, ST_CHANGED, "disk:/a", "sha256:11", "sha256:22"},
+        {cipher, ST_CHANGED, "luks:/b (luks luks:/b: cipher)", "aes", "null"},
+        {added, ST_CHANGED, "luks:/b (keyslot 1)", "not there", "added"},
+        {removed, ST_CHANGED, "luks:/b (keyslot 0)", "as it was sealed", "removed"},
+        {fewer_values, ST_CHANGED, "disk:/a (disk disk:/a: size)", "4096", "no such value"},
+        {version, ST_CHANGED, "disk:/a", "sha256:", "sha256:"},
+        {plugin, ST_CHANGED, "plug-in luks", "sha256:", "sha256:"},
+        {configuration, ST_CHANGED, "the VM's configuration", "sha256:", "sha256:"},
+        {disk_uuid, ST_CHANGED, "disk /b", "LUKS UUID 08", "LUKS UUID 09"},
+        {disk_order, ST_CHANGED, "disk /b", "LUKS UUID 07", "LUKS UUID 08"},
+};
+
+START_TEST(test_changes)
+{
+        char secret_of;
+        unsigned calls;
+
+        open_log();
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        changes[_i].change();
+        calls = fake_tpm->calls;
+        ck_assert_int_eq(do_unseal(&secret_of), changes[_i].s);
+        if (!changes[_i].s) {
+                ck_assert_int_eq(secret_of, 'x');
+                return;
+        }
+        ck_assert_uint_eq(fake_tpm->calls, calls); /* named before the TPM was asked */
+        ck_assert_str_eq(error_last()->subject, changes[_i].subject);
+        ck_assert(!strncmp(error_last()->expected, changes[_i].expected,
+                           strlen(changes[_i].expected)));
+        ck_assert(!strncmp(error_last()->found, changes[_i].found, strlen(changes[_i].found)));
+        ck_assert_str_ne(error_last()->expected, error_last()->found);
+        ck_assert_str_ne(error_last()->remedy, "");
+}
+END_TEST
+
+/* The comparison explains; the TPM decides: a record whose measurements were made to fit does not
+ * open, because what is bound is computed from what was found. (Its digest is in the table, so
+ * this takes whoever could write the table, too.) */
+START_TEST(test_tpm_decides)
+{
+        struct seal_record r;
+        struct seal_entry e;
+        struct buffer b = BUFFER_INIT(STATE_MOST);
+        int fds[MESSAGE_FDS_MOST];
+        size_t n = 0;
+        char secret_of;
+
+        open_log();
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        ck_assert_int_eq(state_read_record(dir, "seal-01020300-0000-0000-0000-000000000000-1",
+                                           "seal", 1, &shape_seal_record, a, &r),
+                         ST_DONE);
+        r.generation = 2;
+        r.measurements.items[0].nodes.items[0].values.items[0].text = "sha256:22";
+        ck_assert_int_eq(message_encode(&shape_seal_record, &r, &b, fds, &n), ST_DONE);
+        ck_assert_int_eq(state_write(dir, "seal-01020300-0000-0000-0000-000000000000-2", "seal", 1,
+                                     buffer_bytes(&b)),
+                         ST_DONE);
+        e = (struct seal_entry){vm, 2, digest_of(HASH_SHA256, b.data, b.len)};
+        ck_assert_int_eq(generations_commit(&e), ST_DONE);
+        image();
+        ck_assert_int_eq(do_unseal(&secret_of), ST_CHANGED);
+        ck_assert_str_eq(error_last()->subject, "the fake TPM");
+        buffer_clear(&b);
+}
+END_TEST
+
+/* --- predicates ------------------------------------------------------------------------------- */
+
+START_TEST(test_judged)
+{
+        char secret_of;
+
+        open_log();
+        targets[0].judged = true;
+        ck_assert_int_eq(do_seal(1, 'x'), ST_INVALID); /* by whom? */
+        descriptor.predicates.count = 1;
+        fake_verdict = ST_PREDICATE;
+        ck_assert_int_eq(do_seal(1, 'x'), ST_PREDICATE);
+        ck_assert_uint_eq(generation(), 0);
+        fake_verdict = ST_DONE;
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        image(); /* judged */
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
+        fake_verdict = ST_PREDICATE;
+        ck_assert_int_eq(do_unseal(&secret_of), ST_PREDICATE);
+        fake_verdict = ST_TIMEOUT;
+        ck_assert_int_eq(do_unseal(&secret_of), ST_TIMEOUT);
+        fake_verdict = ST_DONE;
+        cipher(); /* bound */
+        ck_assert_int_eq(do_unseal(&secret_of), ST_CHANGED);
+}
+END_TEST
+
+/* --- which record counts ---------------------------------------------------------------------- */
+
+#define RECORD_NAME(n) "seal-01020300-0000-0000-0000-000000000000-" n
+
+START_TEST(test_old_record)
+{
+        unsigned char *old, *bytes;
+        size_t old_len, len;
+        char secret_of;
+
+        open_log();
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        old = folder_read(dir, RECORD_NAME("1"), &old_len);
+        ck_assert_int_eq(do_seal(2, 'y'), ST_DONE);
+        ck_assert_int_eq(faccessat(dir, RECORD_NAME("1"), F_OK, 0), -1);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
+        ck_assert_int_eq(secret_of, 'y');
+        bytes = folder_read(dir, RECORD_NAME("2"), &len);
+        folder_write(dir, RECORD_NAME("2"), old, old_len);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_ROLLED_BACK);
+        ck_assert_uint_eq(generation(), 2); /* it can be sealed again */
+        unlinkat(dir, RECORD_NAME("2"), 0);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DAMAGED);
+        bytes[len - 1] ^= 1;
+        folder_write(dir, RECORD_NAME("2"), bytes, len);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DAMAGED);
+        ck_assert_int_eq(do_seal(3, 'z'), ST_DONE);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
+        ck_assert_int_eq(seal_forget(&vm), ST_DONE);
+        ck_assert_int_eq(faccessat(dir, RECORD_NAME("3"), F_OK, 0), -1);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_NOT_FOUND);
+        ck_assert_uint_eq(generation(), 0);
+        free(old);
+        free(bytes);
+}
+END_TEST
+
+START_TEST(test_clean_stop)
+{
+        char secret_of;
+
+        open_log();
+        ck_assert_int_eq(do_reseal(1), ST_NOT_FOUND);
+        descriptor.clean_stop = true;
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        image();
+        ck_assert_int_eq(do_reseal(1), ST_WRONG_STATE);
+        ck_assert_int_eq(do_reseal(2), ST_DONE);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
+        ck_assert_int_eq(secret_of, 'x');
+        configuration(); /* a stop does not take a new configuration along */
+        ck_assert_int_eq(do_reseal(3), ST_CHANGED);
+        configuration();
+        plugin();
+        ck_assert_int_eq(do_reseal(3), ST_CHANGED);
+        ck_assert_uint_eq(generation(), 2);
+}
+END_TEST
+
+/* --- faults ------------------------------------------------------------------------------------
+ */
+
+/* In a child: opens the state, seals generation 2 with a fault at call n. Its exit status: 0 never
+ * reached, 1 the seal went well, 2 it was refused, FAULT_EXIT killed. */
+static int seal_with_fault(unsigned n, enum fault kind)
+{
+        pid_t child = fork();
+        int st;
+
+        if (!child) {
+                enum status s;
+
+                open_state();
+                open_log();
+                fault_arm(n, kind);
+                s = do_seal(2, 'y');
+                if (!fault_hit())
+                        _exit(s ? 3 : 0);
+                fault_disarm();
+                if (kind == FAULT_KILL)
+                        _exit(FAULT_EXIT);
+                /* the same process goes on: the old or the new one, and then a new seal */
+                open_log();
+                if (generation() != 1 && generation() != 2)
+                        _exit(4);
+                if (do_seal(generation() + 1, 'z'))
+                        _exit(5);
+                _exit(s ? 2 : 1);
+        }
+        waitpid(child, &st, 0);
+        return WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
+}
+
+/* In a child: what a restarted daemon finds. */
+static void check_restarted(bool sealed_after)
+{
+        pid_t child = fork();
+        int st;
+
+        if (!child) {
+                char secret_of;
+                uint64_t g;
+
+                open_state();
+                open_log();
+                g = generation();
+                if (do_unseal(&secret_of))
+                        _exit(1);
+                if (sealed_after ? secret_of != 'z' : secret_of != (g == 1 ? 'x' : 'y'))
+                        _exit(2);
+                _exit(do_seal(g + 1, 'w') ? 3 : 0);
+        }
+        waitpid(child, &st, 0);
+        ck_assert_int_eq(st, 0);
+}
+
+START_TEST(test_faults)
+{
+        int r = 1;
+        unsigned n;
+
+        for (n = 1; r; n++) {
+                pid_t child;
+                int st;
+
+                prepare(); /* the state lives in the children alone, as it does in daemons */
+                child = fork();
+                if (!child) {
+                        open_state();
+                        open_log();
+                        _exit(do_seal(1, 'x') != ST_DONE);
+                }
+                waitpid(child, &st, 0);
+                ck_assert_int_eq(st, 0);
+                r = seal_with_fault(n, (enum fault)_i);
+                ck_assert_msg(r <= 2 || r == FAULT_EXIT, "call %u: %d", n, r);
+                if (r)
+                        check_restarted(r != FAULT_EXIT);
+                tear_down();
+                ck_assert_uint_lt(n, 200);
+        }
+        ck_assert_uint_gt(n, 15);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("seal");
+        TCase *t = tcase_create("seal");
+        SRunner *runner;
+        int failed, quiet = open("/dev/null", O_WRONLY);
+
+        if (!getenv("V"))
+                dup2(quiet, STDERR_FILENO);
+        tcase_set_timeout(t, 120);
+        tcase_add_checked_fixture(t, set_up, tear_down);
+        tcase_add_loop_test(t, test_changes, 0, sizeof changes / sizeof *changes);
+        tcase_add_test(t, test_tpm_decides);
+        tcase_add_test(t, test_judged);
+        tcase_add_test(t, test_old_record);
+        tcase_add_test(t, test_clean_stop);
+        suite_add_tcase(suite, t);
+        t = tcase_create("faults");
+        tcase_set_timeout(t, 120);
+        tcase_add_loop_test(t, test_faults, FAULT_KILL, FAULT_FOR_EVER + 1);
+        suite_add_tcase(suite, t);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed != 0;
+}
