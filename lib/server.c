@@ -218,12 +218,14 @@ static void start_queued(void)
         pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
         pthread_attr_setstacksize(&attributes, STACK_SIZE);
         while (house.queue && house.running < house.o->requests_most) {
-                struct connection *c = house.queue;
+                struct connection *c = house.queue, *next = c->next_queued;
 
                 c->phase = PHASE_RUNNING;
-                if (pthread_create(&thread, &attributes, serve, c))
+                if (pthread_create(&thread, &attributes, serve, c)) {
+                        c->phase = PHASE_QUEUED;
                         break; /* no thread now: the next one handed back tries again */
-                house.queue = c->next_queued;
+                }
+                house.queue = next; /* c is its thread's, which may have handed it back by now */
                 if (!house.queue)
                         house.queue_end = &house.queue;
                 house.running++;
