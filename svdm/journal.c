@@ -11,7 +11,7 @@
 
 #define JOURNAL_KIND "svdm-journal"
 #define RUNS_KIND "svdm-header"
-enum { VERSION = 1, DISKS_MOST = 32, NAME_SIZE = 64 };
+enum { VERSION = 1, DISKS_MOST = 32, NAME_SIZE = 72 };
 
 static const char *journal_name(char name[NAME_SIZE], const struct uuid *vm)
 {
@@ -55,32 +55,51 @@ out:
         return s;
 }
 
+static enum status refuse_second(int dir, const struct uuid *vm)
+{
+        struct arena *a = arena_new();
+        struct journal j;
+        bool found;
+        enum status s = journal_load(dir, vm, a, &found, &j);
+
+        if (!s && found)
+                s = FAIL(ST_WRONG_STATE, .subject = "the journal of the disks", .expected = "none",
+                         .found = FMT("one of generation %llu", (unsigned long long)j.generation),
+                         .remedy = "try again: it is settled first");
+        arena_free(a);
+        return s;
+}
+
+/* What a failed staging left: of no use, and large. */
+static void sweep(int dir, const struct uuid *vm)
+{
+        struct error why = *error_last();
+
+        journal_drop(dir, vm);
+        error_keep(&why);
+}
+
 enum status journal_stage(int dir, const struct uuid *vm, uint64_t generation,
                           const struct staged_disk *disks, size_t count)
 {
         struct journal_disk items[DISKS_MOST];
         struct journal j = {.vm = *vm, .generation = generation};
-        struct arena *a = arena_new();
         char name[NAME_SIZE];
-        bool found;
-        enum status s;
+        enum status s = refuse_second(dir, vm);
 
-        s = journal_load(dir, vm, a, &found, &j);
-        if (!s && found)
-                s = FAIL(ST_WRONG_STATE, .subject = "the journal of the disks", .expected = "none",
-                         .found = FMT("one of generation %llu", (unsigned long long)j.generation),
-                         .remedy = "try again: it is settled first");
-        if (!s && count > DISKS_MOST)
-                s = FAIL(ST_TOO_LARGE, .subject = "the disks of a VM");
+        if (s)
+                return s;
+        if (count > DISKS_MOST)
+                return FAIL(ST_TOO_LARGE, .subject = "the disks of a VM");
         for (size_t i = 0; i < count && !s; i++)
                 s = stage_disk(dir, vm, i, &disks[i], &items[i]);
-        j = (struct journal){.vm = *vm, .generation = generation};
         j.disks.items = items;
         j.disks.count = count;
         if (!s)
                 s = state_write_record(dir, journal_name(name, vm), JOURNAL_KIND, VERSION,
                                        &shape_journal, &j);
-        arena_free(a);
+        if (s)
+                sweep(dir, vm);
         return s;
 }
 

@@ -13,6 +13,7 @@
 #include "svdm/session.h"
 
 #include <argp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,7 @@ int main(int argc, char **argv)
         bool own_user;
 
         process_harden();
+        mallopt(M_MMAP_THRESHOLD, 128 << 10); /* fixed: headers go back to the kernel after use */
         log_open("svdm");
         read_options(argc, argv);
         learn_users();

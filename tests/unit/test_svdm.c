@@ -575,6 +575,129 @@ START_TEST(targets_and_status)
 }
 END_TEST
 
+/* --- deaths -------------------------------------------------------------------------------- */
+
+static pid_t child_of(pid_t parent)
+{
+        char command[64];
+        FILE *f;
+        int pid = 0;
+
+        snprintf(command, sizeof command, "pgrep -P %d", (int)parent);
+        f = popen(command, "r");
+        ck_assert_ptr_nonnull(f);
+        ck_assert_int_eq(fscanf(f, "%d", &pid), 1);
+        pclose(f);
+        return pid;
+}
+
+START_TEST(a_dead_job_hurts_its_operation_only)
+{
+        int fd = connect_svdm(), other = connect_svdm();
+        enum status s;
+
+        make_image("disk", 32);
+        make_image("other", 32);
+        OPEN(fd, &vm, ST_DONE, "disk");
+        ck_assert_int_eq(kill(child_of(child_of(daemon_pid)), SIGKILL), 0);
+        call_any(fd, MESSAGE_svdm_check, &(struct svdm_check_req){}, &s);
+        ck_assert_int_eq(s, ST_WORKER);
+        OPEN(other, &other_vm, ST_DONE, "other");
+        close(fd);
+        OPEN(connect_svdm(), &vm, ST_DONE, "disk");
+        close(other);
+}
+END_TEST
+
+START_TEST(without_its_worker_svdm_ends)
+{
+        int how;
+
+        ck_assert_int_eq(kill(child_of(daemon_pid), SIGKILL), 0);
+        ck_assert_int_eq(waitpid(daemon_pid, &how, 0), daemon_pid);
+        ck_assert(WIFEXITED(how) && WEXITSTATUS(how) == 3);
+        start_svdm();
+}
+END_TEST
+
+/* What a seal's client knew when svdm was killed under it. */
+struct known {
+        char secret[32];
+        bool staged;
+};
+
+static void seal_until_killed(int fd, struct known *known)
+{
+        struct disk d = {
+                .device = "xvda", .path = in_place("disk"), .writable = true, .kind = "crypt"};
+        int authority = pipe_with("x", 1);
+        struct svdm_prepare_rep *p;
+        enum status s;
+
+        call_any(fd, MESSAGE_svdm_open, &(struct svdm_open_req){.vm = vm, .disks = {&d, 1}}, &s);
+        if (s)
+                return;
+        p = call_any(fd, MESSAGE_svdm_prepare,
+                     &(struct svdm_prepare_req){.authority_kind = 1, .authority = authority}, &s);
+        if (s)
+                return;
+        read_secret(p->secret, known->secret);
+        call_any(fd, MESSAGE_svdm_stage, &(struct svdm_stage_req){.generation = 1}, &s);
+        known->staged = !s;
+        if (!s)
+                call_any(fd, MESSAGE_svdm_settle,
+                         &(struct svdm_settle_req){.vm = vm, .generation = 1}, &s);
+}
+
+enum { KILLS = 16, KILL_STEP_US = 4000 };
+
+START_TEST(killed_at_any_time)
+{
+        struct known known = {0};
+        pid_t killer;
+        int fd;
+
+        make_luks("disk", "x");
+        fd = connect_svdm();
+        killer = fork();
+        if (!killer) {
+                usleep((useconds_t)(_i * KILL_STEP_US));
+                kill(daemon_pid, SIGKILL);
+                _exit(0);
+        }
+        seal_until_killed(fd, &known);
+        ck_assert_int_eq(waitpid(killer, NULL, 0), killer);
+        waitpid(daemon_pid, NULL, 0);
+        close(fd);
+        start_svdm();
+        fd = connect_svdm();
+        CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        close(fd);
+        if (known.staged)
+                ck_assert_int_eq(opens_with_derived_key("disk", known.secret), 0);
+        ck_assert_int_eq(run("printf x | " OPENS_IT "--key-file=- %s", in_place("disk")), 0);
+        ck_assert_int_eq(run("test -z \"$(ls %s/svdm | grep journal)\"", place), 0);
+}
+END_TEST
+
+START_TEST(secret_is_in_no_file)
+{
+        char secret[32], hex[65];
+        int fd = connect_svdm();
+
+        make_image("disk", 32);
+        seal_to_stage(fd, "disk", true, 1, secret);
+        hex_write(hex, (uint8_t *)secret, 32);
+        ck_assert_int_eq(run("ls %s/svdm | grep -q header && python3 -c \""
+                             "import sys,glob;s=bytes.fromhex('%s');"
+                             "sys.exit(any(s in open(f,'rb').read() for f in "
+                             "glob.glob('%s/svdm/*')))\"",
+                             place, hex, place),
+                         0);
+        close(fd);
+}
+END_TEST
+
 static Suite *suite(void)
 {
         Suite *s = suite_create("svdm");
@@ -595,6 +718,10 @@ static Suite *suite(void)
         tcase_add_loop_test(c, settle_refuses_a_stranger, 0, sizeof meddlings / sizeof *meddlings);
         tcase_add_test(c, order_is_kept);
         tcase_add_test(c, targets_and_status);
+        tcase_add_test(c, a_dead_job_hurts_its_operation_only);
+        tcase_add_test(c, without_its_worker_svdm_ends);
+        tcase_add_loop_test(c, killed_at_any_time, 0, KILLS);
+        tcase_add_test(c, secret_is_in_no_file);
         suite_add_tcase(s, c);
         return s;
 }
