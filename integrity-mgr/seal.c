@@ -20,8 +20,9 @@
 
 enum { BUSY_MOST = 64 };
 
-static const char remedy_again[] = "restore it; or, if the change was meant, seal again: "
-                                   "bulkhead vm seal NAME DESCRIPTOR.xml";
+static const char remedy_again[] = "restore it; or, if the change was meant, seal again, with a "
+                                   "passphrase of the VM's disks: bulkhead vm seal NAME "
+                                   "DESCRIPTOR.xml --passphrase-file FILE";
 
 void seal_open(int dir)
 {

@@ -154,7 +154,7 @@ static enum status refused(TSS2_RC rc)
                             .found = "another VM, descriptor, predicate, disk, configuration or "
                                      "site key",
                             .remedy = "bulkhead vm show NAME; if the change is wanted: bulkhead "
-                                      "vm seal NAME DESCRIPTOR.xml");
+                                      "vm seal NAME DESCRIPTOR.xml --passphrase-file FILE");
         if (code == TPM2_RC_POLICY || code == TPM2_RC_VALUE)
                 return FAIL(ST_NOT_APPROVED, .subject = "the state of this host",
                             .found = "it changed while a secret was being unsealed",
