@@ -28,5 +28,6 @@ expect 0 bulkhead vm start again
 expect 0 bulkhead vm stop again
 expect 0 "$top/scripts/down" "$other"
 says stopped
-pgrep -f -- "$other" && fail 'a process is left'
+for _ in 1 2 3 4 5 6 7 8 9 10; do pgrep -f -- "$other" >/dev/null && sleep 0.2; done
+pgrep -af -- "$other" && fail 'a process is left'
 expect 0 "$top/scripts/down" "$other"
