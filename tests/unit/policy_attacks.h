@@ -33,8 +33,9 @@
 #define EIGHT(a, b)                                                                                \
         TWICE(a "0", a "1")                                                                        \
         TWICE(a "1", a "2")                                                                        \
-        TWICE(a "2", a "3") TWICE(a "3", a "4") TWICE(a "4", a "5") TWICE(a "5", a "6")            \
-                TWICE(a "6", a "7") TWICE(a "7", b "0")
+        TWICE(a "2", a "3")                                                                        \
+        TWICE(a "3", a "4") TWICE(a "4", a "5") TWICE(a "5", a "6") TWICE(a "6", a "7")            \
+                TWICE(a "7", b "0")
 
 static const char attack_projection[] =
         "<projection>"
@@ -59,6 +60,7 @@ static const char *const attacks[] = {
         ROOT("<xsl:if test=\"" HERE "\"><true a=\"b\"/></xsl:if>"),
         ROOT("<xsl:if test=\"" HERE "\"><a><true/></a></xsl:if>"),
         ROOT("<xsl:if test=\"" HERE "\"><TRUE/></xsl:if>"),
+        ROOT("<xsl:if test=\"" HERE "\"><xml:true/></xsl:if>"),
         ROOT("<xsl:if test=\"" HERE "\"><xsl:element name=\"true\" namespace=\"urn:a\"/></xsl:if>"),
         ROOT("<xsl:if test=\"" HERE "\"><xsl:element name=\"true\">"
              "<xsl:attribute name=\"a\">b</xsl:attribute></xsl:element></xsl:if>"),

@@ -278,6 +278,8 @@ static const struct {
                  GOOD) "</measurement>"),
          false},
         {M(D(N("<a:value xmlns:a=\"urn:a\" name=\"digest\">good</a:value>"))), false},
+        {M(D(N("<xml:value name=\"digest\">good</xml:value>"))), false},
+        {M(D(N("<value xml:name=\"digest\">good</value>"))), false},
         {M(D(N("<value a:name=\"digest\" xmlns:a=\"urn:a\">good</value>"))), false},
         {M(D(N("<value name=\"digest\" more=\"x\">good</value>"))), false},
         {M(D(N("<value name=\"digest\"><value name=\"digest\">good</value></value>"))), false},
