@@ -1,7 +1,8 @@
 # The verifier: a library. OBJS_TREE is all that integrity-mgr takes of it (no XML).
 OBJS_TREE = verifier/tree verifier/commitment
 OBJS_TRUST = verifier/trust verifier/quote_check
-OBJS_VERIFIER = $(OBJS_TREE) $(OBJS_TRUST) verifier/evidence_read verifier/verify \
+OBJS_VERIFIER = $(OBJS_TREE) $(OBJS_TRUST) verifier/evidence_read verifier/check \
+        verifier/host_quote verifier/host_result verifier/verify \
         $(OBJS_XML) $(LIB_DOCUMENT)
 LIBS_VERIFIER = $(L_SSL) $(L_XML)
 LIBS_VERIFIER_CHECK = -lcheck -lsubunit -lm -lrt -lpthread $(LIBS_VERIFIER)

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Evidence of kind "host", second half: are request, measurements and log what the quote binds,
+ * and do the predicates hold? In the order of HOST_CHECKS, from the boot log to predicates.
+ */
+#include "verifier/check.h"
+#include "verifier/tree.h"
+
+#include <string.h>
+
+void check_boot_log(struct work *w, struct check *c)
+{
+        (void)w;
+        check_not_applicable(c, "the evidence has no boot log");
+}
+
+void check_ima_log(struct work *w, struct check *c)
+{
+        (void)w;
+        check_not_applicable(c, "the evidence has no IMA log");
+}
+
+void check_leaf(struct work *w, struct check *c)
+{
+        const struct evidence *e = &w->evidence;
+        struct digest request, result, leaf, root;
+
+        if (!w->quote_read) {
+                check_failed(c, "there is no quote to compare with", "", "");
+                return;
+        }
+        request = digest_of(e->alg, e->descriptor.data, e->descriptor.len);
+        result = digest_of(e->alg, e->result.data, e->result.len);
+        leaf = commitment_request(e->leaf.random, e->leaf.challenge, &request, &result);
+        if (!tree_root_of_path(&leaf, e->leaf.index, e->leaf.count, e->leaf.path.nodes,
+                               e->leaf.path.count, &root))
+                check_failed(c, "the path does not fit the leaf's place",
+                             arena_print(w->arena, "a path for leaf %llu of %llu",
+                                         (unsigned long long)e->leaf.index,
+                                         (unsigned long long)e->leaf.count),
+                             arena_print(w->arena, "%zu nodes", e->leaf.path.count));
+        else if (!check_same_bytes(root.bytes, hash_size(root.alg), w->quote.qualifying,
+                                   w->quote.qualifying_len))
+                check_failed(c, "request or result is not what was quoted",
+                             check_hex_of(w, w->quote.qualifying, w->quote.qualifying_len),
+                             check_hex_of_digest(w, &root));
+        else
+                check_passed(c, "");
+}
+
+static struct digest destination(const struct work *w, uint32_t pcr)
+{
+        const struct evidence *e = &w->evidence;
+        struct digest value = {.alg = e->alg}, d;
+
+        for (size_t i = 0; i < w->wanted.targets.count && i < e->found_count; i++) {
+                if (w->wanted.targets.items[i].pcr != pcr)
+                        continue;
+                d = digest_of(e->alg, e->found[i].canonical.data, e->found[i].canonical.len);
+                value = digest_extend(&value, &d);
+        }
+        return value;
+}
+
+void check_destinations(struct work *w, struct check *c)
+{
+        uint32_t pcrs = check_pcrs_wanted(&(struct descriptor){.targets = w->wanted.targets});
+
+        if (!pcrs) {
+                check_not_applicable(c, "every target is bound by the log alone");
+                return;
+        }
+        for (uint32_t i = 0; i < PCR_COUNT; i++) {
+                struct digest value = destination(w, i);
+
+                if (!(pcrs >> i & 1) || digest_equal(&value, &w->evidence.pcr[i]))
+                        continue;
+                check_failed(c, arena_print(w->arena, "PCR %u does not hold these measurements", i),
+                             check_hex_of_digest(w, &value),
+                             check_hex_of_digest(w, &w->evidence.pcr[i]));
+                return;
+        }
+        check_passed(c, check_pcr_list(w, pcrs));
+}
+
+/* The target whose log entry does not open, or NULL. */
+static const char *closed_entry(const struct evidence *e)
+{
+        for (size_t i = 0; i < e->found_count; i++) {
+                const struct found *f = &e->found[i];
+                struct digest d = commitment_of(e->alg, f->opening.random, f->canonical);
+
+                d = commitment_leaf(&d);
+                if ((i && f->opening.index <= f[-1].opening.index) ||
+                    !tree_is_included(&d, f->opening.index, e->log_length, f->opening.path.nodes,
+                                      f->opening.path.count, &e->log_root))
+                        return f->target;
+        }
+        return NULL;
+}
+
+void check_log(struct work *w, struct check *c)
+{
+        const struct evidence *e = &w->evidence;
+        const struct trust *t = w->in->trust;
+        const char *closed = closed_entry(e);
+        uint64_t from = t ? t->log_length : 0;
+
+        if (closed)
+                check_failed(c, "a measurement is not in the log where it is said to be", "",
+                             closed);
+        else if (!from)
+                check_passed(c, "no earlier log is remembered to compare with");
+        else if (e->log_length < from)
+                check_failed(c, "the log is shorter than it was",
+                             arena_print(w->arena, "at least %llu", (unsigned long long)from),
+                             arena_print(w->arena, "%llu", (unsigned long long)e->log_length));
+        else if (e->log_length > from && e->consistency_from != from)
+                check_failed(c, "the evidence has no proof that the log still begins as remembered",
+                             arena_print(w->arena, "from %llu", (unsigned long long)from),
+                             e->consistency_from
+                                     ? arena_print(w->arena, "from %llu",
+                                                   (unsigned long long)e->consistency_from)
+                                     : "none");
+        else if (!tree_is_consistent(from, &t->log_root, e->log_length, &e->log_root,
+                                     e->log_length > from ? e->consistency.nodes : NULL,
+                                     e->log_length > from ? e->consistency.count : 0))
+                check_failed(c, "the log does not begin with what was seen before",
+                             check_hex_of_digest(w, &t->log_root), "another history");
+        else
+                check_passed(c,
+                             arena_print(w->arena, "the first %llu entries are those seen before",
+                                         (unsigned long long)from));
+}
+
+static bool named_before(const struct evidence *e, size_t i)
+{
+        for (size_t k = 0; k < i; k++)
+                if (!strcmp(e->found[k].target, e->found[i].target))
+                        return true;
+        return false;
+}
+
+void check_measurements(struct work *w, struct check *c)
+{
+        const struct evidence *e = &w->evidence;
+        size_t wanted = w->wanted.targets.count;
+
+        if (e->found_count != wanted || !wanted) {
+                check_failed(c, "not one measurement for each target",
+                             arena_print(w->arena, "%zu", wanted),
+                             arena_print(w->arena, "%zu", e->found_count));
+                return;
+        }
+        for (size_t i = 0; i < wanted; i++) {
+                const struct target *t = &w->wanted.targets.items[i];
+                const struct found *f = &e->found[i];
+
+                if (strcmp(t->name, f->target) || strcmp(t->plugin, f->plugin)) {
+                        check_failed(
+                                c, arena_print(w->arena, "measurement %zu is of another target", i),
+                                arena_print(w->arena, "%s by %s", t->name, t->plugin),
+                                arena_print(w->arena, "%s by %s", f->target, f->plugin));
+                        return;
+                }
+                if (named_before(e, i)) {
+                        check_failed(c, "one target was measured twice", "", f->target);
+                        return;
+                }
+        }
+        w->shape_held = true;
+        check_passed(c, "");
+}
+
+static const char *reasons(struct work *w, const struct judge_rep *said)
+{
+        struct buffer text = BUFFER_INIT(2000);
+        const char *out;
+
+        for (size_t i = 0; i < said->reasons.count; i++)
+                buffer_print(&text, "%s%s: %s", i ? "; " : "", said->reasons.items[i].path,
+                             said->reasons.items[i].text);
+        out = arena_text(w->arena, text.len ? (const char *)text.data : "");
+        buffer_clear(&text);
+        return out;
+}
+
+void check_predicate(struct work *w, struct check *c)
+{
+        struct judge_rep said = {.answer = false};
+        enum status s;
+
+        if (!w->policy) {
+                check_not_applicable(c,
+                                     "no policy was given: what was measured is shown, not judged");
+                return;
+        }
+        c->name = arena_print(w->arena, "predicate %s", w->policy->name);
+        if (!w->shape_held || !w->projection.len || !w->in->judge) {
+                check_failed(c,
+                             w->in->judge ? "not asked: its input has not the shape it may rely on"
+                                          : "there is nobody to judge",
+                             "", "");
+                return;
+        }
+        s = w->in->judge(w->in->judge_context, w->policy->stylesheet, w->projection, w->arena,
+                         &said);
+        if (s)
+                check_failed_as_told(w, c, s);
+        else if (!said.answer)
+                check_failed(c, "the predicate says no", "<true/>", reasons(w, &said));
+        else
+                check_passed(c, "");
+}
