@@ -51,3 +51,7 @@ uninstall:
 	        $(DEST)/share/bash-completion/completions/bulkhead $(UNITS:packaging/%=$(DEST)/lib/systemd/system/%)
 	for m in $(MANUALS); do rm -f $(DEST)/share/man/man$${m##*.}/$${m##*/}; done
 	rm -rf $(DEST)/libexec/bulkhead $(DEST)/lib/bulkhead $(DEST)/share/bulkhead
+
+TESTS += test_tools
+OBJS_test_tools = tests/unit/test_tools tools/apart tools/file tools/passphrase lib/message lib/channel lib/log lib/sandbox $(LIB_BASE)
+LIBS_test_tools = $(L_CHECK) $(L_SSL) $(L_SEC)

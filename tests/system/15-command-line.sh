@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Exit statuses of every kind, and hostile files given to the command line: refused, never trusted.
+# shellcheck source=tests/system/common.bash
+. "$(dirname "$0")/common.bash"
+
+head -c 100000 /dev/urandom >a.img
+attesting PCR16 "disk:$work/a.img" >attest.xml
+challenge=$(openssl rand -hex 32)
+expect 0 bulkhead attest attest.xml -o evidence.xml --trust "$trust" --challenge "$challenge" --json
+expect 0 bulkhead verify evidence.xml --trust "$trust" --challenge "$challenge" --json
+
+# usage
+for c in '' 'nothing' 'vm' 'vm start' 'vm start a b' 'vm seal a' 'measure' 'measure nocolon' 'measure --salt 00 disk:a' \
+        'measure --verity --salt 0g disk:a' 'attest' 'attest --challenge 00 attest.xml' 'verify' 'verify --remember evidence.xml' \
+        'host approve --pcr 24=00' 'host approve --print a --site-key b' 'status --what' 'host setup --site-key a --passphrase-file b'; do
+        # shellcheck disable=SC2086
+        expect 2 bulkhead $c
+done
+for c in '' status host 'host setup' 'host approve' vm 'vm define' 'vm undefine' 'vm list' 'vm show' 'vm seal' 'vm start' 'vm stop' \
+        'vm destroy' measure attest verify; do
+        # shellcheck disable=SC2086
+        expect 0 bulkhead $c --help
+        says Usage
+done
+# nobody answers; nowhere to write to
+expect 3 bulkhead --run /nonexistent status
+says remedy
+expect 3 bash -c 'bulkhead status --json >/dev/full'
+expect 3 bash -c "bulkhead measure disk:$work/a.img >/dev/full"
+expect 3 bash -c "bulkhead verify evidence.xml --trust '$trust' --challenge $challenge >/dev/full"
+expect 3 bulkhead attest attest.xml -o /dev/full --trust "$trust"
+
+# what cannot be measured
+ln -s a.img link
+mkfifo fifo
+for t in disk:"$work/link" disk:"$work/fifo" disk:"$work" disk:/dev/null disk:"$work/none" luks:"$work/a.img" \
+        nosuch:"$work/a.img" ../../disk:"$work/a.img" disk:/proc/self/mem; do
+        expect 1 bulkhead measure "$t"
+done
+# any user, no daemon
+if ((EUID == 0)) && setpriv --reuid nobody --regid nogroup --clear-groups test -x "$(command -v bulkhead)"; then
+        cp a.img /tmp/bulkhead-test-$$.img && chmod 0644 /tmp/bulkhead-test-$$.img
+        expect 0 env BULKHEAD_RUN=/nonexistent setpriv --reuid nobody --regid nogroup --clear-groups \
+                "$(command -v bulkhead)" measure disk:/tmp/bulkhead-test-$$.img
+        rm -f /tmp/bulkhead-test-$$.img
+fi
+
+# hostile evidence
+size=$(stat -c %s evidence.xml)
+for ((n = 0; n < size; n += size / 40)); do
+        head -c "$n" evidence.xml >bad.xml
+        bulkhead verify bad.xml --trust "$trust" --challenge "$challenge" >bad.out 2>&1
+        (($? == 1)) || { cat bad.out; fail "evidence cut at $n"; }
+        cp evidence.xml bad.xml
+        flip bad.xml "$n"
+        bulkhead verify bad.xml --trust "$trust" --challenge "$challenge" >bad.out 2>&1
+        (($? == 1)) || { cat bad.out; fail "evidence changed at $n"; }
+done
+{ echo '<!DOCTYPE e [<!ENTITY x SYSTEM "file:///etc/passwd">]>'; cat evidence.xml; } >bad.xml
+expect 1 bulkhead verify bad.xml --trust "$trust" --challenge "$challenge"
+cat evidence.xml evidence.xml >bad.xml
+expect 1 bulkhead verify bad.xml --trust "$trust" --challenge "$challenge"
+head -c 17M /dev/zero >bad.xml
+expect 1 bulkhead verify bad.xml --trust "$trust" --challenge "$challenge"
+# a trust record of somebody else, cut, or changed
+for ((n = 1; n < $(stat -c %s "$trust"); n += 37)); do
+        head -c "$n" "$trust" >bad.trust
+        bulkhead verify evidence.xml --trust bad.trust --challenge "$challenge" >bad.out 2>&1
+        (($? == 1)) || { cat bad.out; fail "trust record cut at $n"; }
+done
+
+# hostile descriptors: refused here already, and by the daemon's own worker
+{ echo '<!DOCTYPE d [<!ENTITY x "y">]>'; cat attest.xml; } >bad.xml
+expect 1 bulkhead attest bad.xml
+python3 -c 'print("<attestation-desc>" + "<a>" * 100000)' >bad.xml
+expect 1 bulkhead attest bad.xml
+head -c 2M /dev/zero >bad.xml
+expect 1 bulkhead attest bad.xml
+vm cmdline
+expect 1 bulkhead vm seal cmdline bad.xml --format
+{ echo '<!DOCTYPE d [<!ENTITY x "y">]>'; cat cmdline-seal.xml; } >bad.xml
+expect 1 bulkhead vm seal cmdline bad.xml --format
+expect 1 bulkhead vm seal cmdline attest.xml --format
+cryptsetup isLuks cmdline-data.img && fail 'a refused seal has formatted the disk'
+printf 'name = "x"\nbootloader = "pygrub"\n' >bad.cfg
+expect 1 bulkhead vm define bad.cfg
+head -c 100K /dev/urandom >bad.cfg
+expect 1 bulkhead vm define bad.cfg
+expect 0 bulkhead status

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line's own rooms: work done apart, files replaced whole, passphrases by pipe. */
+#include "tools/apart.h"
+#include "tools/file.h"
+#include "tools/passphrase.h"
+
+#include "lib/channel.h"
+
+#include <check.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- apart --------------------------------------------------------------------------------- */
+
+static enum status fine(void *input, struct buffer *out)
+{
+        buffer_text(out, input);
+        return ST_DONE;
+}
+
+static enum status refuses(void *input, struct buffer *out)
+{
+        (void)input;
+        buffer_text(out, "half a result");
+        return FAIL(ST_CHANGED, .subject = "s", .expected = "e", .found = "f", .remedy = "r");
+}
+
+static enum status refuses_silently(void *input, struct buffer *out)
+{
+        (void)input, (void)out;
+        return ST_UNSUPPORTED;
+}
+
+static enum status opens_a_file(void *input, struct buffer *out)
+{
+        (void)input;
+        buffer_u8(out, open("/etc/passwd", O_RDONLY) >= 0);
+        return ST_DONE;
+}
+
+static enum status makes_a_socket(void *input, struct buffer *out)
+{
+        (void)input, (void)out;
+        channel_pair((int[2]){0});
+        return ST_DONE;
+}
+
+static enum status exits_early(void *input, struct buffer *out)
+{
+        (void)input, (void)out;
+        _exit(0);
+}
+
+static enum status crashes(void *input, struct buffer *out)
+{
+        buffer_text(out, "trusted");
+        (void)input;
+        abort();
+}
+
+static enum status never_ends(void *input, struct buffer *out)
+{
+        volatile char *forever = input;
+
+        (void)out;
+        while (*forever)
+                ;
+        return ST_DONE;
+}
+
+static enum status says_too_much(void *input, struct buffer *out)
+{
+        (void)input;
+        for (int i = 0; i < 1000; i++)
+                buffer_text(out, "0123456789");
+        return ST_DONE;
+}
+
+static const struct {
+        const char *name;
+        enum status (*work)(void *, struct buffer *);
+        enum status expected;
+        const char *result;
+        bool needs_filter; /* which a sanitizer cannot live in */
+} rows[] = {
+        {"fine", fine, ST_DONE, "input", false},
+        {"refuses", refuses, ST_CHANGED, NULL, false},
+        {"refuses silently", refuses_silently, ST_UNSUPPORTED, NULL, false},
+        {"opens a file", opens_a_file, ST_WORKER, NULL, true},
+        {"makes a socket", makes_a_socket, ST_WORKER, NULL, true},
+        {"exits early", exits_early, ST_WORKER, NULL, false},
+        {"crashes", crashes, ST_WORKER, NULL, false},
+        {"never ends", never_ends, ST_TIMEOUT, NULL, false},
+        {"says too much", says_too_much, ST_TOO_LARGE, NULL, false},
+};
+
+START_TEST(test_apart)
+{
+        static const struct sandbox sandbox = {.profile = SANDBOX_COMPUTE, .cpu_seconds = 20};
+        struct apart how = {&sandbox, rows[_i].expected == ST_TIMEOUT ? 200 : 20000, NULL,
+                            rows[_i].work};
+        struct buffer out = BUFFER_INIT(1000);
+        char input[] = "input";
+        enum status s;
+
+#ifdef __SANITIZE_ADDRESS__
+        if (rows[_i].needs_filter) {
+                printf("skipped: %s (no system call filter under a sanitizer)\n", rows[_i].name);
+                return;
+        }
+#endif
+        error_clear();
+        s = apart_run(&how, input, &out);
+        ck_assert_msg(s == rows[_i].expected, "%s: %d", rows[_i].name, s);
+        if (rows[_i].result)
+                ck_assert_str_eq((const char *)out.data, rows[_i].result);
+        else
+                ck_assert_uint_eq(out.len, 0);
+        if (s == ST_CHANGED) {
+                ck_assert_str_eq(error_last()->subject, "s");
+                ck_assert_str_eq(error_last()->expected, "e");
+                ck_assert_str_eq(error_last()->found, "f");
+                ck_assert_str_eq(error_last()->remedy, "r");
+        }
+        buffer_clear(&out);
+}
+END_TEST
+
+/* --- files --------------------------------------------------------------------------------- */
+
+static char folder[] = "build/test_tools.XXXXXX"; /* below the root of the checkout */
+
+static const char *in_folder(const char *name)
+{
+        static char path[256];
+
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        return path;
+}
+
+static struct bytes bytes_of(const char *text)
+{
+        return (struct bytes){(const uint8_t *)text, strlen(text)};
+}
+
+START_TEST(test_file)
+{
+        struct arena *a = arena_new();
+        struct bytes got;
+        struct stat st;
+        char to[256];
+
+        umask(022);
+        ck_assert_int_eq(file_read(in_folder("none"), 10, a, &got), ST_NOT_FOUND);
+        ck_assert_int_eq(file_replace(in_folder("f"), bytes_of("first")), ST_DONE);
+        ck_assert(!stat(in_folder("f"), &st) && (st.st_mode & 0777) == 0644);
+        chmod(in_folder("f"), 0600);
+        ck_assert_int_eq(file_replace(in_folder("f"), bytes_of("0123456789")), ST_DONE);
+        ck_assert(!stat(in_folder("f"), &st) && (st.st_mode & 0777) == 0600);
+        ck_assert_int_eq(file_read(in_folder("f"), 9, a, &got), ST_TOO_LARGE);
+        ck_assert_int_eq(file_read(in_folder("f"), 10, a, &got), ST_DONE);
+        ck_assert(got.len == 10 && !memcmp(got.data, "0123456789", 11));
+        ck_assert_int_ne(file_replace("/dev/full", bytes_of("x")), ST_DONE);
+        ck_assert_int_ne(file_replace(in_folder("no/such/folder"), bytes_of("x")), ST_DONE);
+        /* A temporary file that cannot be put in place does not stay. */
+        snprintf(to, sizeof to, "%s", in_folder("sub"));
+        ck_assert(!mkdir(to, 0700));
+        ck_assert_int_ne(file_replace(to, bytes_of("x")), ST_DONE);
+        ck_assert(!rmdir(to) && !unlink(in_folder("f")));
+        arena_free(a);
+}
+END_TEST
+
+/* --- passphrases --------------------------------------------------------------------------- */
+
+static const struct {
+        const char *content, *expected; /* NULL: refused */
+        size_t repeat;
+} passphrases[] = {
+        {"geheim\n", "geheim", 1}, {"geheim", "geheim", 1}, {"two\nlines\n", "two", 1},
+        {" a b \n", " a b ", 1},   {"", NULL, 1},           {"\n", NULL, 1},
+        {"x", NULL, 513},          {"x", "", 512},
+};
+
+START_TEST(test_passphrase)
+{
+        char path[256], got[1000];
+        int pipe_end = -1;
+        enum status s;
+        ssize_t n;
+        FILE *f;
+
+        snprintf(path, sizeof path, "%s", in_folder("passphrase"));
+        f = fopen(path, "w");
+        for (size_t i = 0; i < passphrases[_i].repeat; i++)
+                fputs(passphrases[_i].content, f);
+        fclose(f);
+        s = passphrase_pipe(path, NULL, false, &pipe_end);
+        unlink(path);
+        if (!passphrases[_i].expected) {
+                ck_assert_int_eq(s, ST_USAGE);
+                ck_assert_int_eq(pipe_end, -1);
+                return;
+        }
+        ck_assert_int_eq(s, ST_DONE);
+        ck_assert(fcntl(pipe_end, F_GETFD) & FD_CLOEXEC);
+        n = read(pipe_end, got, sizeof got);
+        if (*passphrases[_i].expected)
+                ck_assert(n == (ssize_t)strlen(passphrases[_i].expected) &&
+                          !memcmp(got, passphrases[_i].expected, (size_t)n));
+        else
+                ck_assert_int_eq(n, (ssize_t)passphrases[_i].repeat);
+        ck_assert_int_eq(read(pipe_end, got, sizeof got), 0);
+        close(pipe_end);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("tools");
+        TCase *t = tcase_create("tools");
+        SRunner *runner;
+        int bad;
+
+        if (!mkdtemp(folder))
+                return 1;
+        tcase_add_loop_test(t, test_apart, 0, sizeof rows / sizeof *rows);
+        tcase_add_test(t, test_file);
+        tcase_add_loop_test(t, test_passphrase, 0, sizeof passphrases / sizeof *passphrases);
+        suite_add_tcase(suite, t);
+        runner = srunner_create(suite);
+        srunner_run_all(runner, CK_NORMAL);
+        bad = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        if (rmdir(folder))
+                bad++; /* something was left in it */
+        return bad != 0;
+}
