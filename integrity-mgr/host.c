@@ -15,6 +15,13 @@
 
 static const char file[] = "host", kind[] = "host";
 
+/* In its own arena, which lives as long as the process. */
+struct kept {
+        struct host_state state; /* first: what host_get() gives out */
+        struct arena *arena;
+        const struct host_state *before;
+};
+
 static int folder = -1;
 static _Atomic(const struct host_state *) current;
 static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
@@ -22,8 +29,9 @@ static pthread_mutex_t changing = PTHREAD_MUTEX_INITIALIZER;
 /* Makes what the file holds the present state. */
 static enum status load(void)
 {
-        struct arena *a = arena_new(); /* lives as long as the state: to the end */
-        struct host_state *h = arena_get(a, sizeof *h);
+        struct arena *a = arena_new();
+        struct kept *k = arena_get(a, sizeof *k);
+        struct host_state *h = &k->state;
         enum status s = state_read_record(folder, file, kind, 1, &shape_host_state, a, h);
 
         if (s) {
@@ -32,6 +40,8 @@ static enum status load(void)
         }
         tpm_client_use(&(struct tpm_use_req){
                 .keys = h->keys, .approvals = {h->approvals.items, h->approvals.count}});
+        k->arena = a;
+        k->before = atomic_load(&current);
         atomic_store(&current, h);
         return ST_DONE;
 }
