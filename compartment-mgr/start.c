@@ -87,9 +87,12 @@ static void undo(struct operation *o, bool built, bool kept)
         struct domain_destroy_rep destroyed;
         struct svdm_release_req release = {.vm = o->vm->uuid};
         struct svdm_release_rep released;
+        enum status s = ST_NOT_FOUND;
 
-        if (built && worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &destroy,
-                                 &destroyed, o->arena))
+        if (built)
+                s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &destroy,
+                                &destroyed, o->arena);
+        if (s && s != ST_NOT_FOUND)
                 log_error("destroying a domain whose start was refused");
         if (kept && operation_svdm(o, MESSAGE_svdm_release, &release, &released, PEER_SHORT))
                 log_error("giving back the devices of a VM whose start was refused");
@@ -130,10 +133,10 @@ enum status start(struct arena *a, struct compartment *c)
         s = check(&o); /* after building: nothing is opened by name any more */
         if (s)
                 goto out;
+        kept = true;
         s = keep(&o); /* before running: if we die here, no running guest loses its disks */
         if (s)
                 goto out;
-        kept = true;
         s = unpause(&o);
 out:
         if (s)

@@ -77,7 +77,7 @@ static enum status key_allowed(const char *key)
                                        : ST_DONE;
         return FAIL(ST_UNSUPPORTED, .subject = FMT("xl.cfg: %.100s", key),
                     .found = "a key that this version does not know",
-                    .remedy = "remove it; bulkhead-xl-cfg(5) lists the keys that are read");
+                    .remedy = "remove it; docs/xl-cfg.md lists the keys that are read");
 }
 
 static bool is_letter(uint8_t c)
@@ -156,7 +156,7 @@ static enum status invalid(struct cfg *c, const char *subject)
         if (c->report_text && (end = strchr(c->report_text, '\n')))
                 *end = 0;
         return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", subject), .found = c->report_text,
-                    .remedy = "see xl.cfg(5) and bulkhead-xl-cfg(5)");
+                    .remedy = "see xl.cfg(5); docs/xl-cfg.md lists what is read");
 }
 
 static bool printable(const char *text)
@@ -228,7 +228,7 @@ static enum status get_one_of(struct cfg *c, const char *key, const char *const 
                         return ST_DONE;
                 }
         return FAIL(ST_UNSUPPORTED, .subject = FMT("xl.cfg: %s", key), .found = v,
-                    .remedy = "bulkhead-xl-cfg(5) lists the values that are read");
+                    .remedy = "docs/xl-cfg.md lists the values that are read");
 }
 
 static enum status get_list(struct cfg *c, const char *key, int most, XLU_ConfigList **list_out,

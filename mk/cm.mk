@@ -12,7 +12,7 @@ LIBS_domain_worker := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 CM_CHECK := -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL)
 
-TESTS += test_xl_config test_access test_compartment test_domain_sim test_targets
+TESTS += test_xl_config test_access test_compartment test_domain_sim test_targets test_stories
 OBJS_test_xl_config := tests/unit/test_xl_config compartment-mgr/xl_config $(LIB_MESSAGE)
 LIBS_test_xl_config := $(L_XL) $(L_JSON) $(CM_CHECK)
 OBJS_test_access := tests/unit/test_access compartment-mgr/access $(LIB_BASE)
@@ -23,6 +23,11 @@ OBJS_test_domain_sim := tests/unit/test_domain_sim compartment-mgr/domain_sim $(
 LIBS_test_domain_sim := $(CM_CHECK)
 OBJS_test_targets := tests/unit/test_targets compartment-mgr/targets $(LIB_BASE)
 LIBS_test_targets := $(CM_CHECK)
+
+# The stories against neighbours that the test plays.
+OBJS_test_stories := tests/unit/test_stories $(addprefix compartment-mgr/,start stop seal operation targets compartment) \
+        $(LIB_MESSAGE) lib/state_file
+LIBS_test_stories := $(CM_CHECK)
 
 FUZZERS += fuzz_xl_config
 OBJS_fuzz_xl_config := tests/fuzz/fuzz_xl_config compartment-mgr/xl_config $(LIB_MESSAGE)

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Start, stop and seal with neighbours that are played here: the order of their requests, and what
+ * is left behind when the Nth request fails, for every N. Nothing may be: no domain, no device, no
+ * open descriptor; and the first failure is what is told.
+ */
+#include "compartment-mgr/operation.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/stories.h"
+#include "compartment-mgr/workers.h"
+#include "lib/state_file.h"
+
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct workers workers;
+
+/* --- the neighbours ---------------------------------------------------------------------- */
+
+static struct {
+        int asked, fail_at;
+        bool lose_answer;    /* the failing request was carried out all the same */
+        char order[1024];    /* names of what was asked */
+        uint64_t generation; /* integrity-mgr's */
+        uint64_t staged;     /* svdm's journal, or 0 */
+        uint64_t on_disk;    /* generation of the headers */
+        bool domain, running, mapped, kept, clean_stop;
+        uint8_t kind; /* of descriptors that the XML worker returns */
+        uint8_t authority_kind;
+        int connection; /* svdm's, as far as it is open */
+} world;
+
+static struct target one_target = {
+        .name = "luks:/d", .plugin = "luks", .argument = "/d", .method = "", .pcr = 16};
+
+static struct descriptor make_descriptor(uint8_t kind)
+{
+        struct descriptor d = {.kind = kind, .key = "", .clean_stop = world.clean_stop};
+
+        d.targets.items = &one_target;
+        d.targets.count = 1;
+        return d;
+}
+
+static struct open_disk *make_disks(struct arena *a)
+{
+        struct open_disk *d = arena_get(a, sizeof *d);
+
+        *d = (struct open_disk){.path = "/d",
+                                .encrypted = true,
+                                .file = memfd_create("file", MFD_CLOEXEC),
+                                .header = memfd_create("header", MFD_CLOEXEC)};
+        return d;
+}
+
+static void carry_out_im(uint16_t number, const void *request, void *reply)
+{
+        const struct im_seal_req *seal_q = request;
+        const struct im_reseal_req *reseal_q = request;
+
+        if (number == MESSAGE_im_sealed) {
+                struct im_sealed_rep *p = reply;
+
+                *p = (struct im_sealed_rep){.generation = world.generation};
+                p->descriptor = make_descriptor(2);
+        } else if (number == MESSAGE_im_seal) {
+                ck_assert_uint_eq(seal_q->generation, world.generation + 1);
+                ck_assert_uint_eq(world.staged, seal_q->generation); /* journalled before */
+                ck_assert_uint_eq(seal_q->targets.count, 1);
+                world.generation = seal_q->generation;
+        } else if (number == MESSAGE_im_reseal) {
+                ck_assert(!world.domain && !world.mapped);
+                ck_assert_uint_eq(reseal_q->generation, world.generation + 1);
+                world.generation = reseal_q->generation;
+        }
+}
+
+static void settle(uint64_t generation)
+{
+        if (world.staged == generation && generation)
+                world.on_disk = generation;
+        world.staged = 0;
+}
+
+static void carry_out_svdm(uint16_t number, const void *request, void *reply, struct arena *a)
+{
+        if (number == MESSAGE_svdm_settle) {
+                settle(((const struct svdm_settle_req *)request)->generation);
+        } else if (number == MESSAGE_svdm_open) {
+                struct svdm_open_rep *p = reply;
+
+                p->disks.items = make_disks(a);
+                p->disks.count = 1;
+        } else if (number == MESSAGE_svdm_prepare) {
+                struct svdm_prepare_rep *p = reply;
+
+                world.authority_kind = ((const struct svdm_prepare_req *)request)->authority_kind;
+                p->disks.items = make_disks(a);
+                p->disks.count = 1;
+                p->secret = memfd_create("secret", MFD_CLOEXEC);
+        } else if (number == MESSAGE_svdm_stage) {
+                world.staged = ((const struct svdm_stage_req *)request)->generation;
+        } else if (number == MESSAGE_svdm_key_pipe) {
+                ((struct svdm_key_pipe_rep *)reply)->secret = memfd_create("key", MFD_CLOEXEC);
+        } else if (number == MESSAGE_svdm_unlock) {
+                static struct block_device device = {"xvda", "/dev/x", true};
+                struct svdm_unlock_rep *p = reply;
+
+                p->devices.items = &device;
+                p->devices.count = 1;
+                world.mapped = true;
+        } else if (number == MESSAGE_svdm_keep) {
+                world.kept = true;
+        } else if (number == MESSAGE_svdm_release) {
+                ck_assert(!world.domain); /* never under a domain's feet */
+                world.mapped = world.kept = false;
+        }
+}
+
+static enum status carry_out_worker(uint16_t number, void *reply)
+{
+        if (number == MESSAGE_xml_descriptor) {
+                ((struct xml_descriptor_rep *)reply)->descriptor = make_descriptor(world.kind);
+        } else if (number == MESSAGE_domain_create) {
+                ck_assert(world.mapped);
+                world.domain = true;
+        } else if (number == MESSAGE_domain_unpause) {
+                ck_assert(world.kept);
+                world.running = true;
+        } else if (number == MESSAGE_domain_stop || number == MESSAGE_domain_destroy) {
+                if (!world.domain)
+                        return FAIL(ST_NOT_FOUND, .subject = "domain");
+                world.domain = world.running = false;
+        }
+        return ST_DONE;
+}
+
+/* Then a lost answer is no answer: nobody got them. */
+static bool gives_descriptors(uint16_t number)
+{
+        return number == MESSAGE_svdm_open || number == MESSAGE_svdm_prepare ||
+               number == MESSAGE_svdm_key_pipe;
+}
+
+static enum status ask(uint16_t number, const void *request, void *reply, struct arena *a)
+{
+        bool fails = ++world.asked == world.fail_at;
+        bool done = !fails || (world.lose_answer && !gives_descriptors(number));
+        enum status s = ST_DONE;
+
+        strncat(world.order, message_info(number)->name, 40);
+        strcat(world.order, " ");
+        if (done && number >= 300)
+                s = carry_out_worker(number, reply);
+        else if (done && number >= 200)
+                carry_out_svdm(number, request, reply, a);
+        else if (done)
+                carry_out_im(number, request, reply);
+        return fails ? FAIL(ST_TPM, .subject = "played", .found = message_info(number)->name) : s;
+}
+
+enum status peer_connect(enum peer peer, int patience_ms, int *fd_out)
+{
+        (void)patience_ms;
+        ck_assert_int_eq(peer, PEER_SVDM);
+        *fd_out = world.connection = memfd_create("connection", MFD_CLOEXEC);
+        return ST_DONE;
+}
+
+enum status peer_ask(int fd, enum message_number number, const void *request, void *reply,
+                     struct arena *a, int deadline_ms)
+{
+        (void)deadline_ms;
+        ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
+        return ask((uint16_t)number, request, reply, a);
+}
+
+enum status peer_call(enum peer peer, enum message_number number, const void *request, void *reply,
+                      struct arena *a, int deadline_ms)
+{
+        (void)peer;
+        (void)deadline_ms;
+        return ask((uint16_t)number, request, reply, a);
+}
+
+enum status worker_call(struct worker *w, int deadline_ms, uint16_t number, const void *request,
+                        void *reply, struct arena *a)
+{
+        (void)w;
+        (void)deadline_ms;
+        return ask(number, request, reply, a);
+}
+
+/* --- a VM and its state ------------------------------------------------------------------- */
+
+static struct arena *a;
+static char folder[512];
+static int dir;
+
+static void begin(void)
+{
+        const char *base = getenv("TMPDIR");
+        struct disk disk = {"xvda", "/d", true, "crypt"};
+        struct vm_definition d = {.uuid = uuid_random(),
+                                  .name = "db1",
+                                  .owner = "root",
+                                  .config = {(const uint8_t *)"{}", 2},
+                                  .last_refusal = ""};
+        struct vm_summary v;
+
+        snprintf(folder, sizeof folder, "%s/bulkhead-story-XXXXXX", base ? base : "/tmp");
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        ck_assert_int_eq(state_folder(folder, &dir), ST_DONE);
+        a = arena_new();
+        ck_assert_int_eq(compartments_open(dir, true, NULL), ST_DONE);
+        d.disks.items = &disk;
+        d.disks.count = 1;
+        ck_assert_int_eq(compartment_define(&d, a, &v), ST_DONE);
+        memset(&world, 0, sizeof world);
+        world.kind = 2;
+}
+
+static void end(void)
+{
+        struct compartment *c;
+        char command[600];
+
+        ck_assert_int_eq(compartment_claim("db1", "end", &c), ST_DONE);
+        ck_assert_int_eq(compartment_undefine(c), ST_DONE);
+        snprintf(command, sizeof command, "rm -rf '%s'", folder);
+        ck_assert_int_eq(system(command), 0);
+        close(dir);
+        arena_free(a);
+}
+
+static size_t descriptors(void)
+{
+        DIR *d = opendir("/proc/self/fd");
+        size_t n = 0;
+
+        while (readdir(d))
+                n++;
+        closedir(d);
+        return n;
+}
+
+/* What svdm does when the connection of an operation closes. */
+static void after(void)
+{
+        if (!world.kept)
+                world.mapped = false;
+}
+
+static enum status tell(enum status (*story)(struct arena *, struct compartment *), int fail_at)
+{
+        size_t before = descriptors();
+        struct compartment *c;
+        enum status s;
+
+        world.asked = 0;
+        world.fail_at = fail_at;
+        world.order[0] = 0;
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        s = story(a, c);
+        compartment_release(c);
+        after();
+        ck_assert_uint_eq(descriptors(), before);
+        return s;
+}
+
+static struct vm_summary summary(void)
+{
+        struct vm_definition d;
+        struct vm_summary v;
+
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+        return v;
+}
+
+static enum status seal_it(struct arena *arena, struct compartment *c)
+{
+        return seal(arena, c, (struct bytes){0}, false, -1);
+}
+
+static enum status format_it(struct arena *arena, struct compartment *c)
+{
+        return seal(arena, c, (struct bytes){0}, true, -1);
+}
+
+/* --- stories ------------------------------------------------------------------------------ */
+
+START_TEST(order_of_a_start)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_str_eq(world.order, "svdm_release im_sealed svdm_settle svdm_open svdm_key_pipe "
+                                      "im_unseal svdm_unlock domain_create svdm_check svdm_keep "
+                                      "domain_unpause ");
+        ck_assert(world.running && world.kept);
+        ck_assert_str_eq(summary().state, "running");
+}
+END_TEST
+
+START_TEST(a_failed_start_leaves_nothing)
+{
+        enum { STEPS = 11 };
+
+        world.generation = world.on_disk = 1;
+        for (int n = 1; n <= STEPS; n++) {
+                ck_assert_int_eq(tell(start, n), ST_TPM);
+                ck_assert_str_eq(error_last()->subject, "played");
+                ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
+                ck_assert_str_eq(summary().state, "stopped");
+                ck_assert(strstr(summary().last_refusal, "played"));
+        }
+        ck_assert_int_eq(tell(start, STEPS + 1), ST_DONE); /* there are no more steps */
+        ck_assert_str_eq(summary().last_refusal, "");
+}
+END_TEST
+
+/* The worker died after it had done what it was asked. */
+START_TEST(a_start_whose_answer_is_lost_leaves_nothing)
+{
+        world.generation = world.on_disk = 1;
+        world.lose_answer = true;
+        for (int n = 1; n <= 11; n++) {
+                ck_assert_int_eq(tell(start, n), ST_TPM);
+                ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
+        }
+}
+END_TEST
+
+START_TEST(only_a_sealed_vm_starts)
+{
+        ck_assert_int_eq(tell(start, 0), ST_WRONG_STATE);
+        ck_assert(strstr(error_last()->remedy, "vm seal db1"));
+        ck_assert_str_eq(world.order, "svdm_release im_sealed svdm_settle ");
+}
+END_TEST
+
+START_TEST(order_of_seals)
+{
+        ck_assert_int_eq(tell(format_it, 0), ST_DONE);
+        ck_assert_str_eq(world.order, "xml_descriptor svdm_release im_sealed svdm_settle svdm_open "
+                                      "svdm_prepare svdm_stage im_seal im_sealed svdm_settle ");
+        ck_assert_uint_eq(world.authority_kind, 0);
+        ck_assert_uint_eq(summary().generation, 1);
+        ck_assert_uint_eq(world.on_disk, 1);
+        ck_assert_int_eq(tell(seal_it, 0), ST_DONE);
+        ck_assert(strstr(world.order, "svdm_open im_unseal svdm_prepare "));
+        ck_assert_uint_eq(world.authority_kind, 2);
+        ck_assert_uint_eq(summary().generation, 2);
+        ck_assert_uint_eq(world.on_disk, 2);
+        ck_assert_str_eq(summary().state, "stopped");
+}
+END_TEST
+
+/* Disks and integrity-mgr never part for longer than until the next operation. */
+START_TEST(a_failed_seal_is_whole_or_nothing)
+{
+        enum status s;
+        int n = 0;
+
+        world.lose_answer = _i;
+        do {
+                world.generation = world.on_disk = 1;
+                world.staged = 0;
+                s = tell(seal_it, ++n);
+                ck_assert(!s || s == ST_TPM);
+                if (!s && world.asked >= n)
+                        ck_assert_uint_eq(world.generation,
+                                          2); /* the answer was lost, found again */
+                tell(start, 0);
+                ck_assert_uint_eq(world.on_disk, world.generation);
+                ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
+                ck_assert_uint_lt(n, 50);
+        } while (world.asked && n <= 11);
+        ck_assert_int_eq(tell(seal_it, 0), ST_DONE);
+}
+END_TEST
+
+START_TEST(a_lost_answer_to_a_seal_is_found_again)
+{
+        world.lose_answer = true;
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(seal_it, 9), ST_DONE);
+        ck_assert(strstr(world.order, "im_seal im_sealed svdm_settle "));
+        ck_assert_uint_eq(summary().generation, 2);
+        ck_assert_uint_eq(world.on_disk, 2);
+}
+END_TEST
+
+START_TEST(the_other_kind_of_descriptor_is_refused)
+{
+        world.kind = 1;
+        ck_assert_int_eq(tell(format_it, 0), ST_INVALID);
+        ck_assert_str_eq(world.order, "xml_descriptor ");
+}
+END_TEST
+
+START_TEST(order_of_a_stop)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(stop, 0), ST_DONE);
+        ck_assert_str_eq(world.order,
+                         "domain_stop svdm_release svdm_release im_sealed svdm_settle ");
+        ck_assert_uint_eq(world.generation, 1);
+        ck_assert_str_eq(summary().state, "stopped");
+}
+END_TEST
+
+START_TEST(a_clean_stop_reseals)
+{
+        world.generation = world.on_disk = 1;
+        world.clean_stop = true;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(stop, 0), ST_DONE);
+        ck_assert(strstr(world.order, "domain_stop svdm_release "));
+        ck_assert(strstr(world.order, "svdm_open im_reseal "));
+        ck_assert_uint_eq(summary().generation, 2);
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
+        ck_assert_str_eq(world.order, "domain_destroy svdm_release ");
+        ck_assert_uint_eq(world.generation, 2); /* what a power cut does is not vouched for */
+}
+END_TEST
+
+START_TEST(a_domain_that_is_gone_is_stopped)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        world.domain = world.running = false;
+        ck_assert_int_eq(tell(stop, 0), ST_DONE);
+        ck_assert(!world.mapped);
+        ck_assert_str_eq(summary().state, "stopped");
+}
+END_TEST
+
+START_TEST(a_domain_that_does_not_stop_runs)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(stop, 1), ST_TPM);
+        ck_assert_str_eq(summary().state, "running");
+        ck_assert(world.running && world.mapped);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("stories");
+        TCase *t = tcase_create("all");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_checked_fixture(t, begin, end);
+        tcase_add_test(t, order_of_a_start);
+        tcase_add_test(t, a_failed_start_leaves_nothing);
+        tcase_add_test(t, a_start_whose_answer_is_lost_leaves_nothing);
+        tcase_add_test(t, only_a_sealed_vm_starts);
+        tcase_add_test(t, order_of_seals);
+        tcase_add_loop_test(t, a_failed_seal_is_whole_or_nothing, 0, 2);
+        tcase_add_test(t, a_lost_answer_to_a_seal_is_found_again);
+        tcase_add_test(t, the_other_kind_of_descriptor_is_refused);
+        tcase_add_test(t, order_of_a_stop);
+        tcase_add_test(t, a_clean_stop_reseals);
+        tcase_add_test(t, a_domain_that_is_gone_is_stopped);
+        tcase_add_test(t, a_domain_that_does_not_stop_runs);
+        suite_add_tcase(suite, t);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed != 0;
+}
