@@ -25,6 +25,11 @@ OBJS_FAULT := tests/fault/fault tests/fault/folder tests/fault/fake_tpm
 TESTS += test_generations
 OBJS_test_generations = tests/unit/test_generations $(OBJS_FAULT) integrity-mgr/generations integrity-mgr/host lib/state_file $(LIB_MESSAGE)
 LIBS_test_generations := $(FAULT_WRAP) $(IM_CHECK)
+TESTS += test_evidence
+OBJS_test_evidence = tests/unit/test_evidence tests/fault/folder tests/fault/fake_measure $(OBJS_FAULT) \
+        $(addprefix integrity-mgr/,attest evidence journal log_tree host) \
+        verifier/tree verifier/commitment lib/document lib/state_file $(LIB_MESSAGE)
+LIBS_test_evidence := $(FAULT_WRAP) $(IM_CHECK)
 TESTS += test_seal_record
 OBJS_test_seal_record = tests/unit/test_seal_record tests/fault/fake_measure $(OBJS_FAULT) \
         $(addprefix integrity-mgr/,seal seal_store binding difference generations journal log_tree host) \
