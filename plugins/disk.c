@@ -241,7 +241,7 @@ int disk_whole(struct source *s, const EVP_MD *md, uint8_t *digest_out)
         struct ring ring = {.source = s,
                             .lock = PTHREAD_MUTEX_INITIALIZER,
                             .changed = PTHREAD_COND_INITIALIZER};
-        uint8_t *memory = malloc((size_t)RING * DISK_UNIT);
+        uint8_t *memory = aligned_alloc(DISK_BLOCK, (size_t)RING * DISK_UNIT);
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         pthread_t reader;
         int r = -1;

@@ -12,9 +12,11 @@
 #include <pthread.h>
 
 enum {
-        DISK_BLOCK = 4096,     /* of dm-verity: data and hash blocks */
-        DISK_UNIT = 512 << 10, /* read at once: large enough that the call's cost is lost */
-        DISK_SALT_MOST = 256   /* dm-verity's superblock has room for no more */
+        DISK_BLOCK = 4096, /* of dm-verity: data and hash blocks */
+        /* Read at once: large enough that the call's cost is lost. Into memory that begins on a
+         * page: into any other the kernel copies at a quarter of the speed. */
+        DISK_UNIT = 512 << 10,
+        DISK_SALT_MOST = 256 /* dm-verity's superblock has room for no more */
 };
 
 struct source {

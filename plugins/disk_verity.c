@@ -182,7 +182,7 @@ int disk_verity(struct source *s, const EVP_MD *md, const uint8_t *salt, size_t 
         good = v.digests;
         for (unsigned i = 0; i < count; i++) {
                 workers[i].verity = &v;
-                workers[i].buffer = malloc(v.per_block * DISK_BLOCK);
+                workers[i].buffer = aligned_alloc(DISK_BLOCK, v.per_block * DISK_BLOCK);
                 workers[i].ctx = EVP_MD_CTX_new();
                 good = good && workers[i].buffer && workers[i].ctx &&
                        EVP_DigestInit_ex2(workers[i].ctx, md, NULL);
