@@ -323,10 +323,13 @@ enum status tpm_srk_public(struct tpm *t, TPM2B_PUBLIC *out)
         return rc ? tpm_failed(rc, "reading the storage root key") : ST_DONE;
 }
 
-static enum status replaced(const TPM2B_NAME *found, const struct bytes *pinned)
+/* Looked at twice, over two connections, before a person is told to set up anew. */
+static enum status replaced(struct tpm *t, const TPM2B_NAME *found)
 {
+        const struct bytes *pinned = &t->keys.srk_name;
         char found_hex[2 * sizeof(found->name) + 1] = "none", pinned_hex[129];
 
+        t->stale = true;
         if (found->size)
                 hex_write(found_hex, found->name, found->size);
         hex_write(pinned_hex, pinned->data, pinned->len > 64 ? 64 : pinned->len);
@@ -343,13 +346,13 @@ static enum status check_pinned(struct tpm *t)
         enum status s = tpm_srk_public(t, &public);
 
         if (s == ST_NOT_FOUND)
-                return replaced(&name, &t->keys.srk_name);
+                return replaced(t, &name);
         if (s)
                 return s;
         name = keys_name(&public.publicArea);
         if (!name.size || name.size != t->keys.srk_name.len ||
             memcmp(name.name, t->keys.srk_name.data, name.size))
-                return replaced(&name, &t->keys.srk_name);
+                return replaced(t, &name);
         return ST_DONE;
 }
 

@@ -250,6 +250,7 @@ static enum status counter_handle(struct tpm *t, ESYS_TR *handle, uint32_t index
         *handle = ESYS_TR_NONE;
         if (rc && tpm_code(rc) != TPM2_RC_HANDLE)
                 return tpm_failed(rc, "reading a counter of the TPM");
+        t->stale = true; /* looked at twice, as the SRK */
         return FAIL(ST_TPM_REPLACED, .subject = FMT("NV counter 0x%08x", index),
                     .expected = "the counter made at set-up",
                     .found = rc ? "none" : "another kind of index",

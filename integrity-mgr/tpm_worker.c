@@ -24,6 +24,8 @@
 #define TPM_MSG HANDLER_PROTOTYPE
 #include "bulkhead/messages.def"
 
+enum { OPEN_SECONDS = 20 };
+
 static const char *conf = "device:/dev/tpmrm0";
 static struct tpm *tpm;
 static TSS2_TCTI_CONTEXT *transport;
@@ -37,7 +39,9 @@ static TSS2_RC open_transport(const char *conf_wanted, TSS2_TCTI_CONTEXT **out)
         TSS2_RC rc;
 
         if (!transport) {
+                alarm(OPEN_SECONDS); /* tcti-swtpm would wait for ever: then this job dies */
                 rc = Tss2_TctiLdr_Initialize(conf_wanted, &transport);
+                alarm(0);
                 if (rc)
                         return rc; /* no TPM yet: the next request tries again */
                 sandbox_enter(&sandbox);

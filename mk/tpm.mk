@@ -13,3 +13,9 @@ OBJS_test_tpm := tests/unit/test_tpm $(TPM_TEST) $(LIB_BASE) lib/log
 LIBS_test_tpm = $(L_CHECK) $(L_TPM)
 OBJS_test_tpm_worker := tests/unit/test_tpm_worker $(TPM_TEST) $(LIB_DAEMON)
 LIBS_test_tpm_worker = $(L_CHECK) $(L_TPM) $(L_SEC)
+
+TESTS += test_tpm_policy test_tpm_hostile
+OBJS_test_tpm_policy := tests/unit/test_tpm_policy $(TPM_TEST) $(LIB_BASE) lib/log
+LIBS_test_tpm_policy = $(L_CHECK) $(L_TPM)
+OBJS_test_tpm_hostile := tests/unit/test_tpm_hostile tests/unit/interposer $(TPM_TEST) $(LIB_BASE) lib/log
+LIBS_test_tpm_hostile = $(L_CHECK) $(L_TPM)

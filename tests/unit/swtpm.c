@@ -19,6 +19,8 @@ static pid_t pid;
 static void give_up(const char *what)
 {
         fprintf(stderr, "swtpm: %s failed\n", what);
+        run("tail -n 5 log");
+        fprintf(stderr, "%s", output);
         exit(99);
 }
 
@@ -58,6 +60,7 @@ void swtpm_start(void)
 {
         char path[PATH_MAX + 32];
 
+        swtpm_kill(); /* if a test failed before it could */
         if (!folder[0])
                 make_folder();
         snprintf(path, sizeof(path), "%s/sock", folder);
@@ -69,6 +72,10 @@ void swtpm_start(void)
                 become_swtpm();
         for (int i = 0; i < 500 && access(path, F_OK); i++)
                 usleep(10000);
+        /* A socket is there a moment before anybody listens at it. */
+        for (int i = 0; run("tpm2_getcap -Q properties-fixed"); i++, usleep(20000))
+                if (i == 50)
+                        give_up(run_output());
         if (run("%s/scripts/swtpm.sh firmware '%s'", root, conf))
                 give_up(run_output());
 }

@@ -56,7 +56,7 @@ struct bytes host_file(struct arena *a, const char *name)
 
         snprintf(path, sizeof(path), "%s/%s", swtpm_folder(), name);
         f = fopen(path, "re");
-        ck_assert_ptr_nonnull(f);
+        ck_assert_msg(f != NULL, "%s: %m", path);
         len = fread(content, 1, sizeof(content), f);
         fclose(f);
         return (struct bytes){arena_copy(a, content, len), len};
