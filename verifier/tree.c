@@ -17,6 +17,7 @@ enum { LEVELS = 64 };
 struct level {
         uint8_t *hashes;
         uint64_t count, room;
+        struct digest last[2]; /* of a tree in a file: the newest two, which appending needs */
 };
 
 struct tree {
@@ -89,6 +90,8 @@ static struct digest hash_at(const struct tree *t, int level, uint64_t at)
         assert(at < t->levels[level].count);
         if (t->fd < 0)
                 memcpy(d.bytes, t->levels[level].hashes + at * size, size);
+        else if (at + 2 >= t->levels[level].count)
+                d = t->levels[level].last[at % 2];
         else if (pread(t->fd, d.bytes, size, place(t, level, at)) != (ssize_t)size)
                 ((struct tree *)t)->failed = true;
         return d;
@@ -100,9 +103,7 @@ static void add_hash(struct tree *t, int level, const struct digest *d)
         size_t size = hash_size(t->alg);
 
         if (t->fd >= 0) {
-                if (pwrite(t->fd, d->bytes, size, place(t, level, l->count)) != (ssize_t)size)
-                        t->failed = true;
-                l->count++;
+                l->last[l->count++ % 2] = *d;
                 return;
         }
         if (l->count == l->room) {
@@ -112,18 +113,33 @@ static void add_hash(struct tree *t, int level, const struct digest *d)
         memcpy(l->hashes + l->count++ * size, d->bytes, size);
 }
 
+/* What one leaf made stands together in the file, from the leaf at the bottom up to level `top`. */
+static void write_hashes(struct tree *t, int top)
+{
+        size_t size = hash_size(t->alg), len = 0;
+        uint8_t bytes[LEVELS * DIGEST_MOST];
+
+        for (int k = 0; k <= top; k++, len += size)
+                memcpy(bytes + len, t->levels[k].last[(t->levels[k].count - 1) % 2].bytes, size);
+        if (pwrite(t->fd, bytes, len, place(t, 0, t->levels[0].count - 1)) != (ssize_t)len)
+                t->failed = true;
+}
+
 void tree_append(struct tree *t, const struct digest *leaf)
 {
         struct digest d = *leaf;
+        int k;
 
         assert(leaf->alg == t->alg);
         add_hash(t, 0, &d);
-        for (int k = 0; t->levels[k].count % 2 == 0; k++) {
+        for (k = 0; t->levels[k].count % 2 == 0; k++) {
                 struct digest left = hash_at(t, k, t->levels[k].count - 2);
 
                 d = tree_node(&left, &d);
                 add_hash(t, k + 1, &d);
         }
+        if (t->fd >= 0)
+                write_hashes(t, k);
 }
 
 /* The greatest power of two below n, for n > 1. */
