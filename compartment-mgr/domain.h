@@ -8,10 +8,12 @@
 #define BULKHEAD_COMPARTMENT_MGR_DOMAIN_H
 
 #include "lib/message.h"
+#include "lib/sandbox.h"
 
 struct domain_backend {
-        const char *name;  /* of the option --hypervisor */
-        const char *shown; /* what people are told that it is */
+        const char *name;              /* of the option --hypervisor */
+        const char *shown;             /* what people are told that it is */
+        const struct sandbox *sandbox; /* of each child; NULL where root is needed */
         /* folder: where the back-end may keep what it needs. In the warm parent, once. */
         enum status (*open)(const char *folder);
         /* Builds the domain paused. ST_EXISTS if there is one with that UUID. */

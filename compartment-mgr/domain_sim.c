@@ -169,9 +169,13 @@ static enum status sim_list(struct arena *a, struct vm_summary **domains_out, si
         return ST_DONE;
 }
 
+static const struct sandbox sandbox = {
+        .profile = SANDBOX_DAEMON, .memory = 256 << 20, .cpu_seconds = 30};
+
 const struct domain_backend domain_sim = {
         .name = "sim",
         .shown = "simulated",
+        .sandbox = &sandbox,
         .open = sim_open,
         .create = sim_create,
         .unpause = sim_unpause,

@@ -121,7 +121,7 @@ static _Noreturn void serve_config(void)
 
 static _Noreturn void serve_domains(const char *name, const char *folder)
 {
-        static const struct worker_duty duty = {
+        static struct worker_duty duty = {
                 .name = "domain_worker",
                 .handlers = domain_handlers,
                 .handlers_count = sizeof domain_handlers / sizeof *domain_handlers,
@@ -135,6 +135,9 @@ static _Noreturn void serve_domains(const char *name, const char *folder)
         if (backend->open(folder))
                 fatal("%s: %s: %s", folder, status_sentence(error_last()->status),
                       error_last()->found);
+        duty.sandbox = backend->sandbox;
+        if (duty.sandbox)
+                sandbox_warm_up(duty.sandbox->profile);
         worker_serve(&duty);
 }
 

@@ -12,7 +12,8 @@ enum peer { PEER_IM, PEER_SVDM };
 
 enum {
         PEER_PATIENCE = 5000,         /* ms to be connected in */
-        PEER_GLANCE = 300,            /* for status, which does not wait */
+        PEER_GLANCE = 300,            /* the same for status, which does not wait */
+        PEER_BRIEF = 10 * 1000,       /* for what anybody may ask */
         PEER_SHORT = 120 * 1000,      /* for requests without measuring; slow TPMs included */
         PEER_LONG = 12 * 3600 * 1000, /* for requests that may read whole disks */
 };

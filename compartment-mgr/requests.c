@@ -90,7 +90,7 @@ static enum status on_trust(struct request *r, const struct trust_req *q, struct
 {
         struct im_trust_req ask = {};
         struct im_trust_rep answer;
-        enum status s = peer_call(PEER_IM, MESSAGE_im_trust, &ask, &answer, r->arena, PEER_SHORT);
+        enum status s = peer_call(PEER_IM, MESSAGE_im_trust, &ask, &answer, r->arena, PEER_BRIEF);
 
         (void)q;
         if (!s)
@@ -136,9 +136,7 @@ static enum status on_vm_define(struct request *r, const struct vm_define_req *q
 /* Ours is perhaps the only key of an encrypted disk. */
 static enum status may_forget(const struct vm_definition *vm, bool forget_key)
 {
-        if (forget_key || !vm->generation)
-                return ST_DONE;
-        for (size_t i = 0; i < vm->disks.count; i++)
+        for (size_t i = 0; i < vm->disks.count && !forget_key; i++)
                 if (!strcmp(vm->disks.items[i].kind, "crypt"))
                         return FAIL(ST_REFUSED, .subject = FMT("VM %s", vm->name),
                                     .found = "a sealed VM with an encrypted disk, whose key would "
@@ -148,15 +146,19 @@ static enum status may_forget(const struct vm_definition *vm, bool forget_key)
         return ST_DONE;
 }
 
-static enum status forget_seal(struct request *r, struct compartment *c)
+static enum status forget_seal(struct request *r, const struct vm_definition *vm, bool forget_key)
 {
-        struct im_sealed_req ask = {.vm = compartment_definition(c)->uuid};
+        struct im_sealed_req ask = {.vm = vm->uuid};
         struct im_sealed_rep sealed;
-        struct im_forget_req forget = {.vm = ask.vm};
+        struct im_forget_req forget = {.vm = vm->uuid};
         struct im_forget_rep forgotten;
         enum status s = peer_call(PEER_IM, MESSAGE_im_sealed, &ask, &sealed, r->arena, PEER_SHORT);
 
-        if (s || !sealed.generation)
+        if (s == ST_NOT_SET_UP || (!s && !sealed.generation))
+                return ST_DONE; /* nothing to forget */
+        if (!s)
+                s = may_forget(vm, forget_key);
+        if (s)
                 return s;
         return peer_call(PEER_IM, MESSAGE_im_forget, &forget, &forgotten, r->arena, PEER_SHORT);
 }
@@ -172,9 +174,7 @@ static enum status on_vm_undefine(struct request *r, const struct vm_undefine_re
                 return s;
         s = compartment_must_be(c, VM_STOPPED, FMT("bulkhead vm stop %s", q->vm));
         if (!s)
-                s = may_forget(compartment_definition(c), q->forget_key);
-        if (!s)
-                s = forget_seal(r, c);
+                s = forget_seal(r, compartment_definition(c), q->forget_key);
         if (!s)
                 return compartment_undefine(c);
         compartment_release(c);

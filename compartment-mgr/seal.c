@@ -43,7 +43,7 @@ static enum status prepare(struct operation *o, bool format, int passphrase,
         int secret = -1;
         enum status s = ST_DONE;
 
-        if (!format && passphrase >= 0) {
+        if (passphrase >= 0) {
                 q.authority_kind = AUTHORITY_PASSPHRASE;
         } else if (!format && o->sealed.generation) {
                 q.authority_kind = AUTHORITY_SECRET;

@@ -80,9 +80,9 @@ static void add_peer(struct facts *f, struct arena *a, enum peer peer, const cha
         enum status s = peer_connect(peer, PEER_GLANCE, &fd);
 
         if (!s && peer == PEER_IM)
-                s = peer_ask(fd, MESSAGE_im_status, &im_q, &im, a, 10 * 1000);
+                s = peer_ask(fd, MESSAGE_im_status, &im_q, &im, a, PEER_BRIEF);
         else if (!s)
-                s = peer_ask(fd, MESSAGE_svdm_status, &svdm_q, &svdm, a, 10 * 1000);
+                s = peer_ask(fd, MESSAGE_svdm_status, &svdm_q, &svdm, a, PEER_BRIEF);
         if (fd >= 0)
                 close(fd);
         if (s) {

@@ -90,6 +90,7 @@ START_TEST(another_configuration_stays_paused)
         ck_assert_int_eq(create(&one, &domid), ST_DONE);
         ck_assert_int_eq(sim->unpause(&one, json("{ }"), a), ST_CHANGED);
         ck_assert_int_eq(sim->unpause(&one, json("[]"), a), ST_CHANGED);
+        ck_assert_int_eq(sim->unpause(&one, json("{"), a), ST_CHANGED);
         ck_assert_str_eq(state_of(&one), "paused");
 }
 END_TEST
