@@ -162,29 +162,33 @@ static void write_image(char content)
         fclose(f);
 }
 
+static enum status approve(void)
+{
+        struct im_approval_req ask = {};
+        struct im_approval_rep now;
+        struct im_approve_req q = {};
+        struct im_approve_rep nothing;
+        enum status s = call(MESSAGE_im_approval, &ask, &now);
+
+        if (s)
+                return s;
+        q.pcrs.items = now.pcrs.items;
+        q.pcrs.count = now.pcrs.count;
+        q.epoch = now.epoch;
+        q.passphrase = pipe_with("site passphrase", 15);
+        s = call(MESSAGE_im_approve, &q, &nothing);
+        close(q.passphrase);
+        return s;
+}
+
 static enum status host_up(void)
 {
         struct im_setup_req q = {.passphrase = pipe_with("site passphrase", 15)};
         struct im_setup_rep p;
-        struct im_approval_req ask = {};
-        struct im_approval_rep now;
-        struct im_approve_req approve = {};
-        struct im_approve_rep nothing;
         enum status s = call(MESSAGE_im_setup, &q, &p);
 
         close(q.passphrase);
-        if (s)
-                return s;
-        s = call(MESSAGE_im_approval, &ask, &now);
-        if (s)
-                return s;
-        approve.pcrs.items = now.pcrs.items;
-        approve.pcrs.count = now.pcrs.count;
-        approve.epoch = now.epoch;
-        approve.passphrase = pipe_with("site passphrase", 15);
-        s = call(MESSAGE_im_approve, &approve, &nothing);
-        close(approve.passphrase);
-        return s;
+        return s ? s : approve();
 }
 
 static struct digest config_digest;
@@ -260,16 +264,18 @@ static uint64_t generation(void)
 
 static struct bytes challenge = {(const uint8_t *)"0123456789abcdef0123", 20};
 
+static const char *plugin = "disk";
+
 static enum status attest_on(int fd, struct arena *arena, const char *dest, const char *more,
                              uint64_t seen, struct im_attest_rep *p)
 {
         struct open_disk disk = open_image();
         char *text = arena_print(arena,
                                  "<attestation-desc><attestation type=\"tpm-based\" %s>"
-                                 "<measurement-desc type=\"tpm\"><measureTarget name=\"disk:%s\" "
+                                 "<measurement-desc type=\"tpm\"><measureTarget name=\"%s:%s\" "
                                  "dest=\"%s\"/></measurement-desc><attestTarget name=\"ALLPCRS\"/>"
                                  "</attestation></attestation-desc>",
-                                 more, image, dest);
+                                 more, plugin, image, dest);
         struct im_attest_req q = {.challenge = challenge, .log_seen = seen, .targets = {&disk, 1}};
         enum status s = descriptor_read((struct bytes){(uint8_t *)text, strlen(text)}, HASH_SHA256,
                                         arena, &q.descriptor);
@@ -499,6 +505,77 @@ START_TEST(test_challenges)
 }
 END_TEST
 
+/* --- what goes away comes back ---------------------------------------------------------------- */
+
+static const char *fact(const char *name)
+{
+        static struct im_status_rep p;
+        struct im_status_req q = {};
+
+        ck_assert_int_eq(call(MESSAGE_im_status, &q, &p), ST_DONE);
+        for (size_t i = 0; i < p.facts.count; i++)
+                if (!strcmp(p.facts.items[i].name, name))
+                        return p.facts.items[i].value;
+        return "";
+}
+
+/* The TPM pulled and plugged in again: told meanwhile, and nothing has to be restarted. */
+START_TEST(test_tpm_away)
+{
+        struct im_attest_rep e;
+        struct trust t;
+
+        ck_assert_int_eq(host_up(), ST_DONE);
+        ck_assert_int_eq(seal(1, descriptor(SEALING("", "", ""), image)), ST_DONE);
+        t = trust_now();
+        ck_assert_str_eq(fact("present state"), "approved");
+        swtpm_kill();
+        ck_assert_int_eq(unseal(), ST_TPM);
+        ck_assert_int_eq(attest_on(door, a, "PCR16", "", 0, &e), ST_TPM);
+        ck_assert(strstr(fact("present state"), "TPM"));
+        ck_assert_uint_eq(generation(), 1);
+        swtpm_start();
+        open_tpm_to_daemon();
+        ck_assert_int_eq(unseal(), ST_DONE);
+        ck_assert_int_eq(attest_on(door, a, "PCR16", "", t.log_length, &e), ST_DONE);
+        ck_assert(trusted(e.evidence, &t));
+}
+END_TEST
+
+/* The host in another state: told by name, refused, approved, and all seals open again. */
+START_TEST(test_other_state)
+{
+        ck_assert_int_eq(host_up(), ST_DONE);
+        ck_assert_int_eq(seal(1, descriptor(SEALING("", "", ""), image)), ST_DONE);
+        /* the test opens the socket as root, or as whoever runs everything */
+        ck_assert_int_eq(run("tpm2_pcrextend 4:sha256="
+                             "0000000000000000000000000000000000000000000000000000000000000001"),
+                         0);
+        ck_assert(strstr(fact("present state"), "PCR 4 differ"));
+        ck_assert_int_eq(unseal(), ST_NOT_APPROVED);
+        ck_assert_str_ne(error_last()->remedy, "");
+        ck_assert_int_eq(approve(), ST_DONE);
+        ck_assert_str_eq(fact("present state"), "approved");
+        ck_assert_int_eq(unseal(), ST_DONE);
+        ck_assert_str_eq(fact("approved states"), "2");
+}
+END_TEST
+
+/* A request that fails for a plug-in leaves the next one alone. */
+START_TEST(test_plugin_missing)
+{
+        struct im_attest_rep e;
+
+        ck_assert_int_eq(host_up(), ST_DONE);
+        ck_assert_int_eq(attest_on(door, a, "LOG", "", 0, &e), ST_DONE);
+        plugin = "no-such";
+        ck_assert_int_eq(attest_on(door, a, "LOG", "", 0, &e), ST_NOT_FOUND);
+        ck_assert(strstr(error_last()->subject, "no-such"));
+        plugin = "disk";
+        ck_assert_int_eq(attest_on(door, a, "LOG", "", 0, &e), ST_DONE);
+}
+END_TEST
+
 struct asker {
         const char *dest;
         uint64_t seen;
@@ -590,6 +667,9 @@ int main(void)
         tcase_add_test(t, test_predicates);
         tcase_add_test(t, test_challenges);
         tcase_add_test(t, test_lease);
+        tcase_add_test(t, test_tpm_away);
+        tcase_add_test(t, test_other_state);
+        tcase_add_test(t, test_plugin_missing);
         suite_add_tcase(suite, t);
         t = tcase_create("overhead");
         tcase_set_timeout(t, 120);
