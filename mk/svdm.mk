@@ -21,3 +21,7 @@ OBJS_test_header_diff := tests/unit/test_header_diff $(LIB_BASE)
 LIBS_test_header_diff := $(L_CHECK) $(L_SSL)
 OBJS_test_svdm := tests/unit/test_svdm $(LIB_BASE) $(LIB_DAEMON)
 LIBS_test_svdm := $(L_CHECK) $(L_SSL) $(L_SEC)
+
+FUZZERS += fuzz_header_runs
+OBJS_fuzz_header_runs := tests/fuzz/fuzz_header_runs svdm/header_diff $(LIB_BASE)
+LIBS_fuzz_header_runs := $(L_SSL)

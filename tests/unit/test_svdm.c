@@ -649,7 +649,7 @@ static void seal_until_killed(int fd, struct known *known)
                          &(struct svdm_settle_req){.vm = vm, .generation = 1}, &s);
 }
 
-enum { KILLS = 16, KILL_STEP_US = 4000 };
+enum { KILLS = 16, KILL_STEP_US = 12000 };
 
 START_TEST(killed_at_any_time)
 {
