@@ -340,6 +340,49 @@ out:
         return s;
 }
 
+enum status luks_add_recovery(const char *path, int header, const uint8_t key[static DISK_KEY_LEN],
+                              struct bytes passphrase, int *header_out)
+{
+        /* A person's passphrase, unlike our keys, is to be guessed slowly: RFC 9106, section 4, the
+         * second recommended option; no benchmark, which takes seconds and a gigabyte. */
+        static const struct crypt_pbkdf_type slow = {.type = CRYPT_KDF_ARGON2ID,
+                                                     .hash = "sha256",
+                                                     .iterations = 4,
+                                                     .max_memory_kb = 64 << 10,
+                                                     .parallel_threads = 4,
+                                                     .flags = CRYPT_PBKDF_NO_BENCHMARK};
+        struct crypt_device *cd = NULL;
+        int memfd = -1, r;
+        enum status s;
+
+        *header_out = -1;
+        s = header_copy_all(header, &memfd);
+        if (s)
+                goto out;
+        s = load(path, memfd, &cd);
+        if (s)
+                goto out;
+        r = crypt_volume_key_keyring(cd, 0);
+        if (!r)
+                r = crypt_set_pbkdf_type(cd, &slow);
+        if (!r)
+                r = crypt_keyslot_add_by_passphrase(cd, CRYPT_ANY_SLOT, (const char *)key,
+                                                    DISK_KEY_LEN, (const char *)passphrase.data,
+                                                    passphrase.len);
+        s = r < 0 ? failed(path, r, NULL) : ST_DONE;
+        crypt_free(cd);
+        cd = NULL;
+        if (!s)
+                s = header_seal(memfd);
+out:
+        crypt_free(cd);
+        if (s && memfd >= 0)
+                close(memfd);
+        else if (!s)
+                *header_out = memfd;
+        return s;
+}
+
 enum status luks_test(const char *path, int header, const uint8_t key[static DISK_KEY_LEN])
 {
         struct crypt_device *cd = NULL;

@@ -309,7 +309,10 @@ static const struct argp_option seal_options[] = {
         {"format", OPTION_FORMAT, NULL, 0,
          "Make new encrypted disks: DESTROYS what is on the VM's writable disks", 1},
         {"passphrase-file", OPTION_PASSPHRASE_FILE, "FILE", 0,
-         "The first line opens the LUKS2 disks that are adopted (asked for without it)", 1},
+         "The first line opens the LUKS2 disks that are adopted (asked for without it); with "
+         "--format, "
+         "it will open the new disks too: without one their key is in this TPM alone",
+         1},
         {0},
 };
 

@@ -63,6 +63,24 @@ static enum status adopt(const struct device *d, const struct uuid *vm,
         return s;
 }
 
+/* A new header; with a passphrase also a slot for it. */
+static enum status make(const struct device *d, const struct uuid *vm, const struct uuid *uuid,
+                        const struct authority *authority, const uint8_t key[static DISK_KEY_LEN],
+                        int *header_out)
+{
+        struct bytes passphrase = {authority->bytes, authority->len};
+        int made = -1;
+        enum status s = luks_format(d->path, d->seen.size, vm, uuid, key, &made);
+
+        if (s || authority->kind != AUTHORITY_PASSPHRASE) {
+                *header_out = made;
+                return s;
+        }
+        s = luks_add_recovery(d->path, made, key, passphrase, header_out);
+        close(made);
+        return s;
+}
+
 static enum status prepare(struct device *d, const struct uuid *vm, bool format,
                            const struct authority *authority,
                            const uint8_t secret[static SECRET_LEN])
@@ -75,7 +93,7 @@ static enum status prepare(struct device *d, const struct uuid *vm, bool format,
         if (!format && d->header < 0)
                 return refuse_plain(d);
         secret_disk_key(secret, &uuid, key);
-        s = format ? luks_format(d->path, d->seen.size, vm, &uuid, key, &header)
+        s = format ? make(d, vm, &uuid, authority, key, &header)
                    : adopt(d, vm, authority, key, &header);
         if (!s)
                 s = luks_test(d->path, header, key);

@@ -32,3 +32,18 @@ expect 1 bulkhead vm seal changed changed-seal.xml
 expect 0 bulkhead vm seal changed changed-seal.xml --passphrase-file old
 says 'generation 2'
 expect 0 bulkhead vm start changed
+expect 0 bulkhead vm stop changed
+
+# The same with a new disk that was given a passphrase.
+vm fresh
+expect 0 bulkhead vm seal fresh fresh-seal.xml --format --passphrase-file old
+same "$(cryptsetup luksDump fresh-data.img | grep -c ': luks2$')" 2 'number of key slots'
+same "$(cryptsetup luksDump fresh-data.img | grep -c 'PBKDF: *argon2id')" 1 'slots that are guessed slowly'
+cryptsetup open --test-passphrase --key-file old fresh-data.img || fail 'the passphrase does not open it'
+expect 0 bulkhead vm start fresh
+expect 0 bulkhead vm stop fresh
+flip fresh-root.img 99
+expect 1 bulkhead vm start fresh
+expect 1 bulkhead vm seal fresh fresh-seal.xml
+expect 0 bulkhead vm seal fresh fresh-seal.xml --passphrase-file old
+expect 0 bulkhead vm start fresh
