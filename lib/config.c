@@ -6,6 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#ifndef BULKHEAD_PREFIX
+#define BULKHEAD_PREFIX "/usr"
+#endif
+
 struct config config;
 
 static const char *or_default(const char *variable, const char *usual)
@@ -19,9 +23,9 @@ void config_init(void)
 {
         config.run = or_default("BULKHEAD_RUN", "/run/bulkhead");
         config.state = or_default("BULKHEAD_STATE", "/var/lib/bulkhead");
-        config.libexec = or_default("BULKHEAD_LIBEXEC", "/usr/libexec/bulkhead");
-        config.plugins = or_default("BULKHEAD_PLUGINS", "/usr/lib/bulkhead/plugins");
-        config.share = or_default("BULKHEAD_SHARE", "/usr/share/bulkhead");
+        config.libexec = or_default("BULKHEAD_LIBEXEC", BULKHEAD_PREFIX "/libexec/bulkhead");
+        config.plugins = or_default("BULKHEAD_PLUGINS", BULKHEAD_PREFIX "/lib/bulkhead/plugins");
+        config.share = or_default("BULKHEAD_SHARE", BULKHEAD_PREFIX "/share/bulkhead");
 }
 
 enum { OPTION_RUN = 0x1000, OPTION_STATE, OPTION_LIBEXEC, OPTION_PLUGINS, OPTION_SHARE };
