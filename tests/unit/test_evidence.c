@@ -5,6 +5,11 @@
  */
 #include "integrity-mgr/evidence.h"
 #include "integrity-mgr/attest.h"
+#include "integrity-mgr/host.h"
+#include "integrity-mgr/journal.h"
+#include "tests/fault/fake_measure.h"
+#include "tests/fault/fake_tpm.h"
+#include "tests/fault/fault.h"
 #include "tests/fault/folder.h"
 
 #include <check.h>
@@ -249,6 +254,45 @@ START_TEST(test_aik)
 }
 END_TEST
 
+/* Nothing is told that is not on disk: whatever call fails, there is no evidence. */
+START_TEST(test_durable)
+{
+        struct tpm_keys keys = {.alg = HASH_SHA256};
+        struct arena *a = arena_new();
+        struct target target = {.name = "disk:/a", .plugin = "disk", .pcr = 16};
+        struct open_disk open = {.path = "/a", .file = -1, .header = -1};
+        struct im_attest_req q = {.descriptor = {.kind = 1, .targets = {&target, 1}},
+                                  .targets = {&open, 1}};
+        int dir = folder_new();
+        unsigned n;
+        bool hit = true;
+
+        whole();
+        q.challenge = first(20);
+        fake_tpm_new();
+        fake_measure_reset();
+        ck_assert_int_eq(host_open(dir), ST_DONE);
+        ck_assert_int_eq(host_set_up(&keys), ST_DONE);
+        ck_assert_int_eq(journal_open(dir, HASH_SHA256), ST_DONE);
+        for (n = 1; hit; n++) {
+                struct im_attest_rep p = {};
+                enum status s;
+
+                fault_arm(n, FAULT_EIO);
+                s = attest(a, &q, &p);
+                hit = fault_hit();
+                fault_disarm();
+                ck_assert_int_eq(s != ST_DONE, hit);
+                ck_assert_int_eq(p.evidence.len == 0, hit);
+                ck_assert_int_eq(attest(a, &q, &p), ST_DONE);
+                ck_assert_uint_eq(fake_tpm->attested.qualifying.alg, HASH_SHA256);
+        }
+        ck_assert_uint_ge(n, 4);
+        folder_remove(dir);
+        arena_free(a);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("evidence");
@@ -259,6 +303,7 @@ int main(void)
         tcase_add_test(t, test_expected);
         tcase_add_test(t, test_canonical);
         tcase_add_test(t, test_too_large);
+        tcase_add_test(t, test_durable);
         tcase_add_loop_test(t, test_challenge, 0, sizeof challenges / sizeof *challenges);
         tcase_add_loop_test(t, test_aik, 0, sizeof aiks / sizeof *aiks);
         suite_add_tcase(suite, t);
