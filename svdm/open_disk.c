@@ -116,10 +116,37 @@ static enum status identify(const char *path, int fd, struct disk_identity *out)
         return ST_DONE;
 }
 
+/* By the descriptor, not by its name a second time: the very inode that was looked at. */
+static int reopen(int fd, int flags)
+{
+        char again[32];
+
+        snprintf(again, sizeof again, "/proc/self/fd/%d", fd);
+        return open(again, flags | O_NONBLOCK | O_CLOEXEC);
+}
+
+enum status open_disk_unused(const char *path, int fd)
+{
+        struct stat st;
+        int exclusive;
+
+        if (fstat(fd, &st))
+                return not_opened(path);
+        if (!S_ISBLK(st.st_mode))
+                return ST_DONE;
+        exclusive = reopen(fd, O_RDONLY | O_EXCL); /* open(2): refused while mounted or claimed */
+        if (exclusive >= 0)
+                return close(exclusive) ? not_opened(path) : ST_DONE;
+        if (errno != EBUSY)
+                return not_opened(path);
+        return FAIL(ST_BUSY, .subject = path, .expected = "a device that the host does not use",
+                    .found = "one that is mounted or part of another device",
+                    .remedy = FMT("lsblk %s shows by what; free it", path));
+}
+
 enum status open_disk(const char *path, bool writable, int *fd_out, struct disk_identity *seen_out)
 {
         int place = -1, fd = -1;
-        char again[32];
         struct stat st;
         enum status s;
 
@@ -130,11 +157,11 @@ enum status open_disk(const char *path, bool writable, int *fd_out, struct disk_
         if (!s)
                 s = accept_kind(path, place, &st);
         if (!s) {
-                /* The very inode that was looked at: not by its name a second time. */
-                snprintf(again, sizeof again, "/proc/self/fd/%d", place);
-                fd = open(again, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC);
+                fd = reopen(place, writable ? O_RDWR : O_RDONLY);
                 s = fd < 0 ? not_opened(path) : identify(path, fd, seen_out);
         }
+        if (!s && writable)
+                s = open_disk_unused(path, fd);
         if (place >= 0)
                 close(place);
         if (s && fd >= 0)

@@ -26,9 +26,12 @@ struct disk_identity {
  * they lead to is opened without following. Refused are also FIFOs, sockets, folders, character
  * devices and files of the kernel's own file systems (proc, sys, ...). Nothing is opened before it
  * is known to be a file or a block device. The descriptor is close-on-exec and read-only, or
- * read-write if writable.
+ * read-write if writable; a block device that the host itself uses is not opened for writing.
  */
 enum status open_disk(const char *path, bool writable, int *fd_out, struct disk_identity *seen_out);
+
+/* ST_BUSY for a block device that is mounted or claimed by another device of this host. */
+enum status open_disk_unused(const char *path, int fd);
 
 /* The same file or block device? Sizes and times may differ. */
 bool open_disk_same(const struct disk_identity *a, const struct disk_identity *b);

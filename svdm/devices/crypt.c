@@ -9,10 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A plain disk may be opened: to be formatted, or to be told so. One that the host has mounted
+ * would be destroyed by two writers. */
 static enum status accept(const struct device *d)
 {
-        (void)d; /* a plain disk may be opened: to be formatted, or to be told so */
-        return ST_DONE;
+        return d->writable ? open_disk_unused(d->path, d->file) : ST_DONE;
 }
 
 static enum status refuse_plain(const struct device *d)

@@ -202,6 +202,27 @@ START_TEST(sees_another_medium)
 }
 END_TEST
 
+/* What a mount or another device does: it claims. */
+START_TEST(refuses_what_the_host_uses)
+{
+        struct disk_identity seen;
+        int fd, claim;
+
+        ck_assert_int_eq(run("truncate -s 1M d"), 0);
+        attach_loop("d");
+        claim = open(loop, O_RDONLY | O_EXCL | O_CLOEXEC);
+        ck_assert_int_ge(claim, 0);
+        ck_assert_int_eq(open_disk(loop, true, &fd, &seen), ST_BUSY);
+        ck_assert_int_eq(fd, -1);
+        ck_assert_int_eq(open_disk(loop, false, &fd, &seen), ST_DONE); /* measuring is no harm */
+        ck_assert_int_eq(open_disk_unused(loop, fd), ST_BUSY);
+        close(claim);
+        ck_assert_int_eq(open_disk_unused(loop, fd), ST_DONE);
+        close(fd);
+        run("losetup -d %s", loop);
+}
+END_TEST
+
 int main(void)
 {
         Suite *s = suite_create("open_disk");
@@ -215,6 +236,7 @@ int main(void)
         if (!getuid() && !access("/dev/loop-control", F_OK)) {
                 tcase_add_test(c, resolves_links_below_dev);
                 tcase_add_test(c, sees_another_medium);
+                tcase_add_test(c, refuses_what_the_host_uses);
         } else {
                 puts("SKIPPED: block devices (needs root and loop devices)");
         }
