@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of present seals: order, old tables, changes that were cut short, damage. */
 #include "integrity-mgr/generations.h"
+#include "lib/state_file.h"
 #include "tests/fault/fake_tpm.h"
 #include "tests/fault/fault.h"
 #include "tests/fault/folder.h"
@@ -155,8 +156,34 @@ START_TEST(test_tpm_lost)
 }
 END_TEST
 
-/* A table that somebody else wrote, whole by its checksum: each bit of the content flipped in a
- * state file made anew would need the TPM's key; here every bit of the file. */
+/* A table that somebody else wrote, whole by its checksum, is not signed for. */
+START_TEST(test_forged)
+{
+        struct arena *a = arena_new();
+        struct seal_table_file f;
+        uint8_t *table;
+
+        ck_assert_int_eq(commit(1, 1), ST_DONE);
+        ck_assert_int_eq(state_read_record(dir, file, file, 1, &shape_seal_table_file, a, &f),
+                         ST_DONE);
+        table = arena_copy(a, f.table.data, f.table.len);
+        f.table.data = table;
+        for (size_t i = 0; i < f.table.len; i++) {
+                table[i] ^= 1;
+                ck_assert_int_eq(state_write_record(dir, file, file, 1, &shape_seal_table_file, &f),
+                                 ST_DONE);
+                ck_assert_int_eq(restart(), ST_DAMAGED);
+                table[i] ^= 1;
+        }
+        f.mac = (struct digest){0};
+        ck_assert_int_eq(state_write_record(dir, file, file, 1, &shape_seal_table_file, &f),
+                         ST_DONE);
+        ck_assert_int_eq(restart(), ST_DAMAGED);
+        arena_free(a);
+}
+END_TEST
+
+/* Every bit of the file, and every beginning of it. */
 START_TEST(test_damage)
 {
         unsigned char *bytes;
@@ -193,6 +220,7 @@ int main(void)
         tcase_add_test(t, test_rolled_back);
         tcase_add_test(t, test_cut_short);
         tcase_add_loop_test(t, test_tpm_lost, 0, 2);
+        tcase_add_test(t, test_forged);
         tcase_add_test(t, test_damage);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);
