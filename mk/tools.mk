@@ -9,7 +9,7 @@ LIBS_bulkhead = $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 # Where an installed program looks for the others, unless told otherwise.
 $(B)/obj/lib/config.o: ALL_CFLAGS += -DBULKHEAD_PREFIX='"$(PREFIX)"'
 
-.PHONY: setup up down demo check-system install uninstall
+.PHONY: setup up down demo install uninstall
 setup:
 	scripts/setup
 
@@ -24,10 +24,6 @@ demo:
 	scripts/setup
 	$(MAKE) all
 	B=$(B) scripts/demo
-
-# The numbered system scripts; BULKHEAD_TEST_FULL=1 for the long form of some.
-check-system: all
-	B=$(B) tests/system/run
 
 # --- installing: what `make all` made, man pages, units, users, grammars, predicates ---
 DAEMONS := compartment-mgr integrity-mgr svdm
