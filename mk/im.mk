@@ -42,3 +42,7 @@ OBJS_test_integrity_mgr = tests/unit/test_integrity_mgr tests/unit/swtpm $(OBJS_
 LIBS_test_integrity_mgr = $(IM_CHECK) $(L_SEC) $(L_XML)
 $(B)/obj/tests/unit/test_integrity_mgr.o: ALL_CFLAGS += -DBUILD_DIR='"$(B)"'
 $(B)/test_integrity_mgr: | $(addprefix $(B)/,integrity-mgr measure_worker policy_worker tpm_worker plugins/disk.so)
+
+FUZZERS += fuzz_log_tree
+OBJS_fuzz_log_tree = tests/fuzz/fuzz_log_tree integrity-mgr/log_tree verifier/tree verifier/commitment $(LIB_MESSAGE)
+LIBS_fuzz_log_tree = $(L_SSL)
