@@ -200,3 +200,25 @@ long hex_read(const char *text, size_t text_len, uint8_t *out, size_t room)
         }
         return (long)(text_len / 2);
 }
+
+size_t utf8_sequence(const uint8_t *p, size_t left)
+{
+        uint32_t v;
+        size_t n;
+
+        if (p[0] < 0x80)
+                return 1;
+        n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+        if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
+                return 0;
+        v = p[0] & (0xff >> (n + 1));
+        for (size_t i = 1; i < n; i++) {
+                if ((p[i] & 0xc0) != 0x80)
+                        return 0;
+                v = v << 6 | (p[i] & 0x3f);
+        }
+        if ((n == 3 && v < 0x800) || (n == 4 && (v < 0x10000 || v > 0x10ffff)) ||
+            (v >= 0xd800 && v <= 0xdfff))
+                return 0;
+        return n;
+}

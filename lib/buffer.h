@@ -59,4 +59,7 @@ void hex_write(char *out, const uint8_t *bytes, size_t len); /* 2 * len + 1 char
 /* The number of bytes written, or -1: odd length, another character, more than `room` bytes. */
 long hex_read(const char *text, size_t text_len, uint8_t *out, size_t room);
 
+/* The length of the UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. */
+size_t utf8_sequence(const uint8_t *p, size_t left);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statuses and the error kept for the request at hand. No I/O, no allocation. */
 #include "lib/status.h"
+#include "lib/buffer.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -20,13 +21,24 @@ static const struct {
 
 static _Thread_local struct error kept;
 
-/* An identifier from outside must not forge a log line or move a terminal's cursor. */
+/* An identifier from outside must not forge a log line or move a terminal's cursor, and what is
+ * kept must cross sockets: UTF-8, also where it is cut. */
 static void copy_printable(char *to, size_t size, const char *from)
 {
-        size_t n = 0;
+        size_t left = from ? strlen(from) : 0, n = 0;
 
-        for (; from && *from && n + 1 < size; from++)
-                to[n++] = (unsigned char)*from < 0x20 || *from == 0x7f ? '?' : *from;
+        while (left) {
+                size_t len = utf8_sequence((const uint8_t *)from, left);
+                bool bad = !len || (unsigned char)*from < 0x20 || *from == 0x7f;
+
+                len = len ? len : 1;
+                if (n + len >= size)
+                        break;
+                memcpy(to + n, bad ? "?" : from, len);
+                n += len;
+                from += len;
+                left -= len;
+        }
         to[n] = 0;
 }
 

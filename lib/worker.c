@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,7 +23,7 @@
 enum { START_TIME = 30000, END_TIME = 10000 };
 
 struct worker {
-        const char *name;
+        char name[64];
         pid_t pid;
         int control;
 };
@@ -96,7 +97,9 @@ enum status worker_start(const char *program, const char *const *args, const cha
                 return FAIL(ST_IO, .subject = program, .found = strerror(errno));
         }
         w = memory_new(1, sizeof *w);
-        *w = (struct worker){base_name(program), pid, fds[0]};
+        w->pid = pid;
+        w->control = fds[0];
+        snprintf(w->name, sizeof w->name, "%s", base_name(program));
         s = wait_until_warm(w);
         if (s) {
                 worker_stop(w);

@@ -204,6 +204,36 @@ START_TEST(a_refusal_is_kept_without_what_was_expected)
 }
 END_TEST
 
+/* A name that is no UTF-8, or is cut in the midst of a character, can still be kept and sent. */
+START_TEST(a_refusal_is_always_text)
+{
+        static const char *const found[] = {"\xfe\xff M-|", "\xed\xa0\x80", "\xc3",
+                                            "\xc3\xa4\x1b["};
+        static const char *const kept[] = {"?? M-|", "???", "?", "\xc3\xa4?["};
+        struct compartment *c;
+        struct vm_definition d;
+        struct vm_summary v;
+        char much[400];
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        for (size_t i = 0; i < 4; i++) {
+                compartment_set_refusal(c, FAIL(ST_CHANGED, .found = found[i]));
+                ck_assert_str_eq(error_last()->found, kept[i]);
+                open_again();
+                ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+                ck_assert(strstr(v.last_refusal, kept[i]));
+                ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        }
+        for (size_t i = 0; i < sizeof much - 1; i++)
+                much[i] = i % 2 ? '\xa4' : '\xc3';
+        much[sizeof much - 1] = 0;
+        FAIL(ST_CHANGED, .found = much);
+        ck_assert_uint_eq(strlen(error_last()->found), 254);
+        ck_assert_mem_eq(error_last()->found, much, 254);
+}
+END_TEST
+
 START_TEST(undefined_is_gone)
 {
         struct compartment *c;
@@ -265,6 +295,7 @@ int main(void)
         tcase_add_test(t, many_at_once);
         tcase_add_test(t, states_are_told);
         tcase_add_test(t, a_refusal_is_kept_without_what_was_expected);
+        tcase_add_test(t, a_refusal_is_always_text);
         tcase_add_test(t, undefined_is_gone);
         tcase_add_test(t, owners_have_paths);
         tcase_add_test(t, a_damaged_definition_is_left_out);
