@@ -222,17 +222,14 @@ enum status tpm_open_secret(struct tpm *t, uint32_t pcr, const struct digest *bi
         ESYS_TR object;
         enum status s;
 
-        s = tpm_approval_fitting(t, &o.approval);
-        if (s)
-                return s;
-        s = approval_ticket(t, o.approval, &o.state, &o.ticket);
-        if (s)
-                return s;
         s = tpm_load(t, public, private, &object);
         if (s)
                 return s;
         tpm_hold(t, object);
-        if (pcr) {
+        s = tpm_approval_fitting(t, &o.approval);
+        if (!s)
+                s = approval_ticket(t, o.approval, &o.state, &o.ticket);
+        if (!s && pcr) {
                 extend.digest = *binding;
                 o.destination = destination(pcr, binding);
                 s = tpm_destination_set(t, pcr, &extend, 1);

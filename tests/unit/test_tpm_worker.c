@@ -59,7 +59,7 @@ static void set_up(void)
         struct tpm_use_rep used;
 
         ok(ASK_TPM(tpm_setup, &setup, &keys));
-        use.keys = keys.keys;
+        use = (struct tpm_use_req){.keys = keys.keys};
         ok(ASK_TPM(tpm_use, &use, &used));
         ok(ASK_TPM(tpm_static, &nothing, &present));
         memcpy(&approve.pcrs, &present.pcrs, sizeof(approve.pcrs));
