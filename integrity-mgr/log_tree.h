@@ -10,19 +10,10 @@
 #ifndef BULKHEAD_INTEGRITY_MGR_LOG_TREE_H
 #define BULKHEAD_INTEGRITY_MGR_LOG_TREE_H
 
-#include "lib/buffer.h"
-#include "lib/digest.h"
-#include "lib/status.h"
+#include "integrity-mgr/log_file.h"
 #include "verifier/tree.h"
 
-enum { LOG_RANDOM = 32, LOG_FRAME_MOST = 20 << 20, LOG_APPEND_MOST = 4096 };
-
 struct log_tree;
-
-struct log_entry {
-        struct bytes node;          /* canonical XML of a measurement or an event */
-        uint8_t random[LOG_RANDOM]; /* made by log_tree_append() */
-};
 
 /* Where an append went. */
 struct log_place {

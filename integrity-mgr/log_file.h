@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The file that the log is kept in: append-only, each append a frame that names the one before.
+ * Only log_tree.c comes here; it serialises the calls. The format stands at the head of log_file.c.
+ */
+#ifndef BULKHEAD_INTEGRITY_MGR_LOG_FILE_H
+#define BULKHEAD_INTEGRITY_MGR_LOG_FILE_H
+
+#include "lib/buffer.h"
+#include "lib/digest.h"
+#include "lib/status.h"
+
+enum { LOG_RANDOM = 32, LOG_FRAME_MOST = 20 << 20, LOG_APPEND_MOST = 4096, LOG_SUM = 32 };
+
+struct log_entry {
+        struct bytes node;          /* canonical XML of a measurement or an event */
+        uint8_t random[LOG_RANDOM]; /* made when it is appended */
+};
+
+struct log_file {
+        int dir, fd;
+        enum hash_alg alg;
+        uint64_t written, synced; /* bytes; synced is its owner's to move on */
+        uint8_t last[LOG_SUM];    /* sum of the last frame */
+        bool unreadable;          /* the disk failed while it was read */
+};
+
+/* Opens "log" in that folder, or makes it; fd is -1 or to be closed also after an error.
+ * ST_DAMAGED if it is a log of another algorithm or none. */
+enum status log_file_open(int dir, enum hash_alg alg, struct log_file *out);
+
+typedef void (*log_file_entry)(void *context, const uint8_t *random, struct bytes node);
+/* Tells every entry from the beginning, and cuts off a tail that a power cut tore. ST_DAMAGED
+ * when something that had been on disk is not what was written: then nothing is cut off. */
+enum status log_file_load(struct log_file *f, log_file_entry entry, void *context);
+
+/* Writes one frame and makes the entries' randomness. On failure nothing was appended, unless
+ * *broken_out: then the file has to be cut back. */
+enum status log_file_append(struct log_file *f, struct log_entry *entries, size_t count,
+                            bool *broken_out);
+/* Back to what is surely on disk; to be loaded again. */
+enum status log_file_cut_back(struct log_file *f);
+
+/* What went wrong with the log, as an error for a person. */
+enum status log_file_failed(const char *what, int error);
+
+#endif
