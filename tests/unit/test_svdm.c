@@ -698,6 +698,16 @@ START_TEST(secret_is_in_no_file)
 }
 END_TEST
 
+START_TEST(other_back_ends_are_refused)
+{
+        ck_assert_int_eq(run("%s/svdm --run %s --state %s --libexec %s --devices dm 2> %s", bin,
+                             place, place, bin, in_place("said")),
+                         3);
+        ck_assert_int_eq(run("grep -q 'dm is not in this version' %s", in_place("said")), 0);
+        ck_assert_int_eq(run("%s/device_worker 2> %s", bin, in_place("said")), 3);
+}
+END_TEST
+
 static Suite *suite(void)
 {
         Suite *s = suite_create("svdm");
@@ -722,6 +732,7 @@ static Suite *suite(void)
         tcase_add_test(c, without_its_worker_svdm_ends);
         tcase_add_loop_test(c, killed_at_any_time, 0, KILLS);
         tcase_add_test(c, secret_is_in_no_file);
+        tcase_add_test(c, other_back_ends_are_refused);
         suite_add_tcase(s, c);
         return s;
 }
