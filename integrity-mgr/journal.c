@@ -8,27 +8,38 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct log_tree *the_log; /* once open it stays */
+static int folder = -1;
+static enum hash_alg algorithm;
+
+/* Called with the lock. */
+static enum status open_log(void)
+{
+        return the_log ? ST_DONE : log_tree_open(folder, algorithm, &the_log);
+}
 
 enum status journal_open(int dir, enum hash_alg alg)
 {
-        enum status s = ST_DONE;
+        enum status s;
 
         pthread_mutex_lock(&lock);
-        if (!the_log)
-                s = log_tree_open(dir, alg, &the_log);
+        folder = dir;
+        algorithm = alg;
+        s = open_log();
         pthread_mutex_unlock(&lock);
         return s;
 }
 
 enum status journal_log(struct log_tree **log_out)
 {
+        enum status s;
+
         pthread_mutex_lock(&lock);
+        s = folder >= 0 ? open_log()
+                        : FAIL(ST_NOT_SET_UP, .subject = "this host's log",
+                               .remedy = "bulkhead host setup");
         *log_out = the_log;
         pthread_mutex_unlock(&lock);
-        if (!*log_out)
-                return FAIL(ST_NOT_SET_UP, .subject = "this host's log",
-                            .remedy = "bulkhead host setup");
-        return ST_DONE;
+        return s;
 }
 
 static enum status write_node(struct arena *a, const struct measurement *m, struct bytes *node_out)

@@ -12,6 +12,7 @@
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
+#include "lib/log.h"
 #include "lib/state_file.h"
 
 #include <pthread.h>
@@ -37,7 +38,9 @@ enum status requests_open(int dir, bool is_own_user)
         arena_free(a);
         if (!s)
                 s = host_open(dir);
-        return s || !host_get() ? s : journal_open(dir, host_get()->keys.alg);
+        if (!s && host_get() && journal_open(dir, host_get()->keys.alg))
+                log_error("opening the log"); /* each request that needs it will say so */
+        return s;
 }
 
 enum status on_im_status(struct request *r, const struct im_status_req *q, struct im_status_rep *p)
@@ -123,8 +126,8 @@ enum status on_im_approval(struct request *r, const struct im_approval_req *q,
         return ST_DONE;
 }
 
-/* The table of seals is signed by a key that opens in approved states only: it begins with the first
- * approval, before that is kept. */
+/* The table of seals is signed by a key that opens in approved states only: it begins with the
+ * first approval, before that is kept. */
 static enum status begin_table(const struct host_state *h, const struct approval *first)
 {
         struct approval approvals[] = {*first};

@@ -561,6 +561,27 @@ START_TEST(test_other_state)
 }
 END_TEST
 
+/* A damaged log stops what needs it, and the daemon says so; mended, it goes on. */
+START_TEST(test_log_damaged)
+{
+        struct im_attest_rep e;
+
+        ck_assert_int_eq(host_up(), ST_DONE);
+        for (int i = 0; i < 3; i++)
+                ck_assert_int_eq(attest_on(door, a, "LOG", "", 0, &e), ST_DONE);
+        stop_daemon(SIGTERM);
+        ck_assert_int_eq(run("cp integrity-mgr/log keep && printf x | "
+                             "dd of=integrity-mgr/log bs=1 seek=100 conv=notrunc"),
+                         0);
+        start_daemon();
+        ck_assert_int_eq(attest_on(door, a, "LOG", "", 0, &e), ST_DAMAGED);
+        ck_assert(strstr(error_last()->subject, "the log"));
+        ck_assert(strstr(fact("log"), "damaged"));
+        ck_assert_int_eq(run("cat keep > integrity-mgr/log"), 0);
+        ck_assert_int_eq(attest_on(door, a, "LOG", "", 0, &e), ST_DONE);
+}
+END_TEST
+
 /* A request that fails for a plug-in leaves the next one alone. */
 START_TEST(test_plugin_missing)
 {
@@ -669,6 +690,7 @@ int main(void)
         tcase_add_test(t, test_lease);
         tcase_add_test(t, test_tpm_away);
         tcase_add_test(t, test_other_state);
+        tcase_add_test(t, test_log_damaged);
         tcase_add_test(t, test_plugin_missing);
         suite_add_tcase(suite, t);
         t = tcase_create("overhead");
