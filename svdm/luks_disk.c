@@ -171,7 +171,10 @@ static enum status set_token(const char *path, struct crypt_device *cd, const st
         uuid_write(vm, uuid);
         snprintf(json, sizeof json,
                  "{\"type\":\"" TOKEN_TYPE "\",\"keyslots\":[\"%d\"],\"vm\":\"%s\"}", slot, uuid);
-        r = crypt_token_json_set(cd, CRYPT_ANY_TOKEN, json);
+        /* Tried first: a person's slot costs seconds and a gigabyte to find that it is not ours. */
+        r = crypt_keyslot_set_priority(cd, slot, CRYPT_SLOT_PRIORITY_PREFER);
+        if (r >= 0)
+                r = crypt_token_json_set(cd, CRYPT_ANY_TOKEN, json);
         return r < 0 ? failed(path, r, "free a token: cryptsetup token remove") : ST_DONE;
 }
 

@@ -35,8 +35,8 @@ enum status luks_format(const char *path, uint64_t size, const struct uuid *vm,
 enum status luks_adopt(const char *path, int header, const struct uuid *vm, struct bytes authority,
                        const uint8_t key[static DISK_KEY_LEN], int *header_out);
 
-/* A copy of that header in which passphrase has a slot too: for the day on which the TPM or what was
- * measured is gone. key: what opens a slot now. Sealed. */
+/* A copy of that header in which passphrase has a slot too: for the day on which the TPM or what
+ * was measured is gone. key: what opens a slot now. Sealed. */
 enum status luks_add_recovery(const char *path, int header, const uint8_t key[static DISK_KEY_LEN],
                               struct bytes passphrase, int *header_out);
 

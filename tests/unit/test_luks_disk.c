@@ -203,12 +203,36 @@ START_TEST(adopts)
         ck_assert_int_ne(OPENS("disk", "key"), 0);
         ck_assert_int_eq(run("cryptsetup luksDump --disable-locks disk > dump; "
                              "test $(grep -c ': luks2$' dump) = 3 && "
+                             "test $(grep -c 'Priority:[[:space:]]*preferred$' dump) = 2 && "
                              "test $(grep -c ': bulkhead$' dump) = 2 && grep -q '0: mine$' dump"),
                          0);
         close(header);
         close(first);
         close(other);
         close(second);
+}
+END_TEST
+
+START_TEST(adds_a_recovery_passphrase)
+{
+        const struct bytes passphrase = {(const uint8_t *)"for the day", 11};
+        int header, with, bad;
+
+        ck_assert_int_eq(luks_format("disk", SIZE, &vm, &disk_uuid, key, &header), ST_DONE);
+        ck_assert_int_eq(luks_add_recovery("disk", header, key, passphrase, &with), ST_DONE);
+        ck_assert_int_ne(luks_add_recovery("disk", header, key_2, passphrase, &bad), ST_DONE);
+        ck_assert_int_eq(bad, -1);
+        ck_assert_int_eq(luks_test("disk", with, key), ST_DONE);
+        ck_assert_int_eq(run("truncate -s 32M disk && printf 'for the day' > day"), 0);
+        lay_over("disk", with);
+        ck_assert_int_eq(OPENS("disk", "key"), 0);
+        ck_assert_int_eq(OPENS("disk", "day"), 0);
+        ck_assert_int_ne(OPENS("disk", "key_2"), 0);
+        ck_assert_int_eq(run("test $(cryptsetup luksDump --disable-locks disk | "
+                             "grep -c 'PBKDF:[[:space:]]*argon2id$') = 1"),
+                         0);
+        close(header);
+        close(with);
 }
 END_TEST
 
@@ -287,6 +311,7 @@ int main(void)
         tcase_add_loop_test(c, copies_headers_of_any_layout, 0, sizeof made / sizeof *made);
         tcase_add_loop_test(c, does_not_mend_a_disk, 0, sizeof damages / sizeof *damages);
         tcase_add_test(c, adopts);
+        tcase_add_test(c, adds_a_recovery_passphrase);
         tcase_add_loop_test(c, refuses_to_adopt, 0, sizeof refusals / sizeof *refusals);
         tcase_add_test(c, probes);
         suite_add_tcase(s, c);

@@ -269,6 +269,27 @@ START_TEST(formats_unlocks_keeps_releases)
 }
 END_TEST
 
+START_TEST(formats_with_a_passphrase_for_recovery)
+{
+        struct svdm_prepare_rep *p;
+        char secret[32];
+        int fd = connect_svdm(), passphrase = pipe_with("some day", 8);
+
+        make_image("disk", 32);
+        OPEN(fd, &vm, ST_DONE, "disk");
+        p = CALL(fd, svdm_prepare, ST_DONE, .format = true, .authority_kind = 1,
+                 .authority = passphrase);
+        close(passphrase);
+        read_secret(p->secret, secret);
+        CALL(fd, svdm_stage, ST_DONE, .generation = 1);
+        CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        close(fd);
+        ck_assert_int_eq(opens_with_derived_key("disk", secret), 0);
+        ck_assert_int_eq(run("printf 'some day' | " OPENS_IT "--key-file=- %s", in_place("disk")),
+                         0);
+}
+END_TEST
+
 START_TEST(unkept_is_undone)
 {
         char secret[32];
@@ -716,6 +737,7 @@ static Suite *suite(void)
         tcase_add_checked_fixture(c, set_up, tear_down);
         tcase_set_timeout(c, 120);
         tcase_add_test(c, formats_unlocks_keeps_releases);
+        tcase_add_test(c, formats_with_a_passphrase_for_recovery);
         tcase_add_test(c, unkept_is_undone);
         tcase_add_test(c, adopts_and_replaces_its_own_slot_only);
         tcase_add_loop_test(c, refuses_bad_disks, 0, sizeof bad_disks / sizeof *bad_disks);
