@@ -87,7 +87,7 @@ static void flush_leftovers(struct tpm *t)
 
 /* tpm2-tss 3.2.1 takes flags off a session for a command that cannot use them, and after an error
  * it does not put them back: a later secret would travel in clear. */
-static TSS2_RC encrypt_both_ways(struct tpm *t)
+TSS2_RC tpm_encrypt(struct tpm *t)
 {
         return Esys_TRSess_SetAttributes(
                 t->esys, t->session,
@@ -98,7 +98,7 @@ bool tpm_again(struct tpm *t, TSS2_RC rc, struct tpm_tries *tries)
 {
         struct timespec pause = {0, 1000000L << tries->waits};
 
-        if (rc && t->session != ESYS_TR_NONE && encrypt_both_ways(t))
+        if (rc && t->session != ESYS_TR_NONE && tpm_encrypt(t))
                 t->stale = true;
         if (rc && means_stale(rc))
                 t->stale = true;
@@ -371,7 +371,7 @@ enum status tpm_session(struct tpm *t)
                                           ESYS_TR_NONE, NULL, TPM2_SE_HMAC, &cipher,
                                           TPM2_ALG_SHA256, &t->session));
         if (!rc)
-                rc = encrypt_both_ways(t);
+                rc = tpm_encrypt(t);
         if (rc) {
                 t->session = ESYS_TR_NONE;
                 return tpm_failed(rc, "opening a session with the TPM");

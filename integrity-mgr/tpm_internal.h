@@ -64,6 +64,7 @@ enum status tpm_run(struct tpm *t, tpm_step *step, struct arena *a, const void *
 
 /* The session that carries secrets, to the SRK whose Name is pinned. */
 enum status tpm_session(struct tpm *t);
+TSS2_RC tpm_encrypt(struct tpm *t); /* puts its encryption back, both ways */
 /* The SRK's public area as ESYS will use it, whatever else the wire said. */
 enum status tpm_srk_public(struct tpm *t, TPM2B_PUBLIC *out);
 enum status tpm_in_use(const struct tpm *t); /* ST_DONE after tpm_use() */
