@@ -43,7 +43,7 @@ static enum status quote(struct tpm *t, struct arena *a, uint32_t mask,
         TSS2_RC rc;
 
         memcpy(qualifying.buffer, req->qualifying.bytes, qualifying.size);
-        /* No secret is in a quote, and tpm2-tss 3.2.1 takes milliseconds to encrypt. */
+        /* No secret is in a quote, and encrypting costs more than half a millisecond. */
         rc = Esys_TRSess_SetAttributes(t->esys, t->session, TPMA_SESSION_CONTINUESESSION, 0xff);
         if (!rc)
                 rc = ASK(t, Esys_Quote(t->esys, t->ak, t->session, ESYS_TR_NONE, ESYS_TR_NONE,
