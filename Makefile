@@ -31,8 +31,8 @@ L_SEC = -lseccomp
 LIB_BASE := lib/status lib/arena lib/buffer lib/digest
 LIB_DOCUMENT := lib/document
 LIB_MESSAGE := $(LIB_BASE) lib/message lib/log
-LIB_DAEMON := $(LIB_MESSAGE) lib/config lib/channel lib/dispatch lib/server lib/worker lib/sandbox lib/state_file
-LIB_WORKER := $(LIB_MESSAGE) lib/config lib/channel lib/dispatch lib/worker_serve lib/sandbox
+LIB_DAEMON := $(LIB_MESSAGE) lib/config lib/channel lib/dispatch lib/server lib/worker lib/worker_wire lib/sandbox lib/state_file
+LIB_WORKER := $(LIB_MESSAGE) lib/config lib/channel lib/dispatch lib/worker_serve lib/worker_wire lib/sandbox
 
 # --- programs: OBJS_name, LIBS_name ----------------------------------------------------------
 PROGRAMS :=

@@ -37,6 +37,7 @@ int main(void)
 {
         /* no sandbox from the start: a plug-in's file has to be loaded first */
         static const struct worker_duty duty = {.name = "measure_worker",
+                                                .ahead = true,
                                                 .handlers = handlers,
                                                 .handlers_count =
                                                         sizeof handlers / sizeof *handlers};

@@ -27,6 +27,7 @@ int main(void)
         static const struct sandbox sandbox = {
                 .profile = SANDBOX_COMPUTE, .memory = 256 << 20, .cpu_seconds = 5};
         static const struct worker_duty duty = {.name = "policy_worker",
+                                                .ahead = true,
                                                 .handlers = handlers,
                                                 .handlers_count =
                                                         sizeof handlers / sizeof *handlers,

@@ -222,3 +222,31 @@ size_t utf8_sequence(const uint8_t *p, size_t left)
                 return 0;
         return n;
 }
+
+/* p: a whole sequence. */
+static bool is_control(const uint8_t *p)
+{
+        if (p[0] == 0xc2 || p[0] < 0x80) /* C0, DEL; C1 */
+                return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
+        if (p[0] == 0xe2 && p[1] == 0x80) /* U+200E, U+200F; U+2028 to U+202E */
+                return p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae);
+        return p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9; /* U+2066 to U+2069 */
+}
+
+void utf8_printable(char *to, size_t size, const char *from)
+{
+        size_t left = from ? strlen(from) : 0, n = 0;
+
+        for (size_t len; left; from += len, left -= len) {
+                size_t valid = utf8_sequence((const uint8_t *)from, left);
+                bool bad = !valid || is_control((const uint8_t *)from);
+                size_t written = bad ? 1 : valid;
+
+                len = valid ? valid : 1;
+                if (n + written >= size)
+                        break;
+                memcpy(to + n, bad ? "?" : from, written);
+                n += written;
+        }
+        to[n] = 0;
+}

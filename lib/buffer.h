@@ -61,5 +61,9 @@ long hex_read(const char *text, size_t text_len, uint8_t *out, size_t room);
 
 /* The length of the UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. */
 size_t utf8_sequence(const uint8_t *p, size_t left);
+/* What a terminal and a log may be given of a text that is anybody's (NULL is ""), cut to `size`
+ * with its 0 byte: UTF-8, with '?' for a control character, be it of ASCII or of U+0080 to U+009F
+ * (U+009B begins an escape sequence), and for one that turns the direction of what follows. */
+void utf8_printable(char *to, size_t size, const char *from);
 
 #endif

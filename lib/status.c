@@ -23,33 +23,14 @@ static _Thread_local struct error kept;
 
 /* An identifier from outside must not forge a log line or move a terminal's cursor, and what is
  * kept must cross sockets: UTF-8, also where it is cut. */
-static void copy_printable(char *to, size_t size, const char *from)
-{
-        size_t left = from ? strlen(from) : 0, n = 0;
-
-        while (left) {
-                size_t len = utf8_sequence((const uint8_t *)from, left);
-                bool bad = !len || (unsigned char)*from < 0x20 || *from == 0x7f;
-
-                len = len ? len : 1;
-                if (n + len >= size)
-                        break;
-                memcpy(to + n, bad ? "?" : from, len);
-                n += len;
-                from += len;
-                left -= len;
-        }
-        to[n] = 0;
-}
-
 enum status error_set(enum status s, const struct why *why)
 {
         struct error e = {.status = s};
 
-        copy_printable(e.subject, sizeof e.subject, why->subject);
-        copy_printable(e.expected, sizeof e.expected, why->expected);
-        copy_printable(e.found, sizeof e.found, why->found);
-        copy_printable(e.remedy, sizeof e.remedy, why->remedy);
+        utf8_printable(e.subject, sizeof e.subject, why->subject);
+        utf8_printable(e.expected, sizeof e.expected, why->expected);
+        utf8_printable(e.found, sizeof e.found, why->found);
+        utf8_printable(e.remedy, sizeof e.remedy, why->remedy);
         kept = e;
         return s;
 }

@@ -126,34 +126,9 @@ void worker_stop(struct worker *w)
 
 /* --- jobs --- */
 
-static enum status send_job(struct worker *w, int deadline_ms, int socket, int exit_pipe)
+static enum status start_job(struct worker *w, int deadline_ms, bool single, struct job **job_out)
 {
-        struct job_message m = {.deadline_ms = deadline_ms};
-        _Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = {0};
-        const int fds[2] = {socket, exit_pipe};
-        struct iovec part = {&m, sizeof m};
-        struct msghdr msg = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-        ssize_t r;
-
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(sizeof fds);
-        memcpy(CMSG_DATA(c), fds, sizeof fds);
-        do
-                r = sendmsg(w->control, &msg, MSG_NOSIGNAL);
-        while (r < 0 && errno == EINTR);
-        if (r < 0)
-                return FAIL(ST_WORKER, .subject = w->name, .found = strerror(errno),
-                            .remedy = "the daemon starts it anew: try again");
-        return ST_DONE;
-}
-
-enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
-{
+        struct job_message m = {.deadline_ms = deadline_ms, .single = single};
         int sockets[2], pipes[2];
         struct job *j;
         enum status s = channel_pair(sockets);
@@ -167,7 +142,9 @@ enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
                 close(sockets[1]);
                 return s;
         }
-        s = send_job(w, deadline_ms, sockets[1], pipes[1]);
+        if (!job_message_send(w->control, &m, (const int[]){sockets[1], pipes[1]}, 2))
+                s = FAIL(ST_WORKER, .subject = w->name, .found = strerror(errno),
+                         .remedy = "the daemon starts it anew: try again");
         close(sockets[1]);
         close(pipes[1]);
         j = memory_new(1, sizeof *j);
@@ -181,6 +158,11 @@ enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
         }
         *job_out = j;
         return ST_DONE;
+}
+
+enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
+{
+        return start_job(w, deadline_ms, false, job_out);
 }
 
 /* How the child ended, waiting for it at most until `deadline`. */
@@ -260,7 +242,7 @@ enum status worker_call(struct worker *w, int deadline_ms, uint16_t number, cons
                         void *reply, struct arena *a)
 {
         struct job *j;
-        enum status s = job_start(w, deadline_ms, &j), ended;
+        enum status s = start_job(w, deadline_ms, true, &j), ended;
 
         if (s)
                 return s;

@@ -49,8 +49,9 @@ struct worker_duty {
         const struct handler *handlers;
         size_t handlers_count;
         const struct sandbox *sandbox; /* entered by each child; NULL: none (root by need) */
-        void (*child_begin)(void);     /* in each child, before the sandbox; may be NULL */
-        void (*child_end)(void);       /* in each child, after its last request; may be NULL */
+        bool ahead; /* one child is forked ahead of its job, child_begin() and sandbox included */
+        void (*child_begin)(void); /* in each child, before the sandbox; may be NULL */
+        void (*child_end)(void);   /* in each child, after its last request; may be NULL */
 };
 
 /* Serves jobs from descriptor 3, where worker_start() put the control socket. Never returns. The

@@ -36,7 +36,7 @@ static size_t children_count;
 
 /* --- in the child --- */
 
-static _Noreturn void serve_job(const struct worker_duty *duty, int socket)
+static _Noreturn void serve_job(const struct worker_duty *duty, int socket, bool single)
 {
         static const struct principal parent = {.roles = PARENT};
         struct arena *a = arena_new();
@@ -46,24 +46,21 @@ static _Noreturn void serve_job(const struct worker_duty *duty, int socket)
         struct frame f = {0};
         enum status s;
 
-        for (;;) {
+        do {
                 s = channel_receive_frame(socket, MESSAGE_MOST, a, &f, NO_DEADLINE);
-                if (s)
-                        break;
-                s = dispatch(duty->handlers, duty->handlers_count, &r, &f, socket);
-                if (s)
-                        break;
+                if (!s)
+                        s = dispatch(duty->handlers, duty->handlers_count, &r, &f, socket);
                 arena_empty(a);
-        }
+        } while (!s && !single);
         if (session_end)
                 session_end(session);
         if (duty->child_end)
                 duty->child_end();
-        /* the daemon closing its end is how a job ends well */
-        _exit(s == ST_UNREACHABLE ? 0 : 3);
+        /* the daemon closing its end is how a job of many requests ends well */
+        _exit(!s || s == ST_UNREACHABLE ? 0 : 3);
 }
 
-static _Noreturn void begin_child(const struct worker_duty *duty, int socket, pid_t parent)
+static void begin_child(const struct worker_duty *duty, pid_t parent)
 {
         sigset_t none;
 
@@ -81,7 +78,18 @@ static _Noreturn void begin_child(const struct worker_duty *duty, int socket, pi
                 duty->child_begin();
         if (duty->sandbox)
                 sandbox_enter(duty->sandbox);
-        serve_job(duty, socket);
+}
+
+/* A spare waits, sandboxed already, for the job that it will be given. */
+static _Noreturn void wait_for_job(const struct worker_duty *duty, int handoff)
+{
+        struct job_message m;
+        int socket;
+
+        if (!job_message_receive(handoff, &m, &socket, 1))
+                _exit(0); /* the warm parent is gone */
+        close(handoff);
+        serve_job(duty, socket, m.single);
 }
 
 /* --- in the warm parent --- */
@@ -101,47 +109,101 @@ static void tell_exit(int exit_pipe, int wait_status, bool timed_out)
         close(exit_pipe);
 }
 
-static void start_child(const struct worker_duty *duty, int socket, int exit_pipe, int deadline_ms)
+/* A child forked ahead of its job, so that no request waits for the fork. */
+static struct spare {
+        pid_t pid; /* 0: there is none */
+        int handoff;
+} spare;
+
+static void make_spare(const struct worker_duty *duty)
 {
         pid_t parent = getpid(), pid;
+        int ends[2];
 
-        if (children_count == CHILDREN_MOST || (pid = fork()) < 0) {
+        if (!duty->ahead || spare.pid ||
+            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+                return; /* without one the next job is forked when it comes */
+        pid = fork();
+        if (pid == 0) {
+                close(ends[0]);
+                begin_child(duty, parent);
+                wait_for_job(duty, ends[1]);
+        }
+        close(ends[1]);
+        if (pid < 0) {
+                close(ends[0]);
+                return;
+        }
+        setpgid(pid, pid);
+        spare = (struct spare){pid, ends[0]};
+}
+
+/* The spare's process, now at that job; 0 if there was none, or it is dead. */
+static pid_t use_spare(const struct job_message *m, int socket)
+{
+        pid_t pid = spare.pid;
+        bool given;
+
+        if (!pid)
+                return 0;
+        given = job_message_send(spare.handoff, m, &socket, 1);
+        close(spare.handoff);
+        spare.pid = 0;
+        if (!given)
+                kill(pid, SIGKILL);
+        return given ? pid : 0;
+}
+
+static pid_t fork_for_job(const struct worker_duty *duty, const struct job_message *m, int socket,
+                          int exit_pipe)
+{
+        pid_t parent = getpid(), pid = fork();
+
+        if (pid == 0) {
+                close(exit_pipe);
+                if (spare.pid)
+                        close(spare.handoff);
+                begin_child(duty, parent);
+                serve_job(duty, socket, m->single);
+        }
+        if (pid > 0)
+                setpgid(pid, pid);
+        return pid;
+}
+
+static void start_child(const struct worker_duty *duty, const struct job_message *m, int socket,
+                        int exit_pipe)
+{
+        pid_t pid = -1;
+
+        if (children_count < CHILDREN_MOST) {
+                pid = use_spare(m, socket);
+                if (!pid)
+                        pid = fork_for_job(duty, m, socket, exit_pipe);
+        }
+        close(socket);
+        if (pid < 0) {
                 log_warning("cannot start another job");
-                close(socket);
                 tell_exit(exit_pipe, 3 << 8, false);
                 return;
         }
-        if (pid == 0) {
-                close(exit_pipe);
-                begin_child(duty, socket, parent);
-        }
-        setpgid(pid, pid);
-        close(socket);
         children[children_count++] = (struct child){
-                pid, exit_pipe, deadline_in(deadline_ms < 0 ? NO_DEADLINE : deadline_ms), false};
+                pid, exit_pipe, deadline_in(m->deadline_ms < 0 ? NO_DEADLINE : m->deadline_ms),
+                false};
 }
 
 /* False: the daemon is gone. */
 static bool take_job(const struct worker_duty *duty)
 {
         struct job_message m;
-        _Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))];
-        struct iovec part = {&m, sizeof m};
-        struct msghdr msg = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-        ssize_t n = recvmsg(CONTROL_FD, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-        struct cmsghdr *c;
+        struct pollfd p = {CONTROL_FD, POLLIN, 0};
         int fds[2];
 
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (poll(&p, 1, 0) != 1)
                 return true;
-        c = n == sizeof m ? CMSG_FIRSTHDR(&msg) : NULL;
-        if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof fds))
+        if (!job_message_receive(CONTROL_FD, &m, fds, 2))
                 return false;
-        memcpy(fds, CMSG_DATA(c), sizeof fds);
-        start_child(duty, fds[0], fds[1], m.deadline_ms);
+        start_child(duty, &m, fds[0], fds[1]);
         return true;
 }
 
@@ -151,6 +213,10 @@ static void reap(void)
         pid_t pid;
 
         while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
+                if (pid == spare.pid) {
+                        close(spare.handoff);
+                        spare.pid = 0;
+                }
                 for (size_t i = 0; i < children_count; i++) {
                         if (children[i].pid != pid)
                                 continue;
@@ -184,6 +250,8 @@ static _Noreturn void end_all(void)
 {
         for (size_t i = 0; i < children_count; i++)
                 kill_child(&children[i]);
+        if (spare.pid)
+                kill(spare.pid, SIGKILL);
         exit(0);
 }
 
@@ -207,6 +275,7 @@ static void wait_and_handle(const struct worker_duty *duty, int signals)
         reap();
         if (p[0].revents && !take_job(duty))
                 end_all();
+        make_spare(duty);
 }
 
 _Noreturn void worker_serve(const struct worker_duty *duty)

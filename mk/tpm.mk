@@ -5,7 +5,7 @@ TPM_OBJS := integrity-mgr/keys integrity-mgr/site_key integrity-mgr/tcti_watch i
 TPM_TEST := tests/unit/tpm_host tests/unit/swtpm $(TPM_OBJS)
 
 PROGRAMS += tpm_worker
-OBJS_tpm_worker := integrity-mgr/tpm_worker $(TPM_OBJS) $(LIB_WORKER)
+OBJS_tpm_worker := integrity-mgr/tpm_worker integrity-mgr/esys_openssl $(TPM_OBJS) $(LIB_WORKER)
 LIBS_tpm_worker = $(L_TPM) $(L_SEC)
 
 TESTS += test_tpm test_tpm_worker

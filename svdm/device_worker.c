@@ -385,6 +385,7 @@ int main(int argc, char **argv)
         static const struct argp argp = {
                 .options = options, .parser = parse, .doc = "Started by svdm, never by hand."};
         static const struct worker_duty duty = {.name = "device_worker",
+                                                .ahead = true,
                                                 .handlers = handlers,
                                                 .handlers_count =
                                                         sizeof handlers / sizeof *handlers,

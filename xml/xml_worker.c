@@ -43,6 +43,7 @@ int main(int argc, char **argv)
         static const struct sandbox sandbox = {
                 .profile = SANDBOX_COMPUTE, .memory = 256 << 20, .cpu_seconds = 5};
         static const struct worker_duty duty = {.name = "xml_worker",
+                                                .ahead = true,
                                                 .handlers = handlers,
                                                 .handlers_count =
                                                         sizeof handlers / sizeof *handlers,

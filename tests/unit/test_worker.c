@@ -62,11 +62,11 @@ static const struct {
         enum status status;
         const char *found;
 } deaths[] = {
-        {"crash", ST_WORKER, "signal 6"}, {"exit", ST_WORKER, "exit status 7"},
+        {"crash", ST_WORKER, "signal 6"},       {"exit", ST_WORKER, "exit status 7"},
         {"hang", ST_TIMEOUT, "time limit"},
 #ifndef __SANITIZE_ADDRESS__ /* under which there is no filter: see sandbox.c */
-        {"socket", ST_WORKER, "signal 31"}, {"open", ST_WORKER, "signal 31"},
-        {"fork", ST_WORKER, "signal 31"},   {"exec", ST_WORKER, "signal 31"},
+        {"socket", ST_WORKER, "signal 31"},     {"open", ST_WORKER, "signal 31"},
+        {"fork", ST_WORKER, "signal 31"},       {"exec", ST_WORKER, "signal 31"},
         {"memory", ST_WORKER, "exit status 3"},
 #endif
 };

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tpm2-tss 3.2 makes a new OpenSSL library context, with a random generator seeded anew, for every
+ * hash, HMAC and nonce of a session: some milliseconds a command, more than the command itself.
+ * This definition, found by the dynamic linker before OpenSSL's own, hands it the process's default
+ * context instead, which OSSL_LIB_CTX_free() leaves alone (OSSL_LIB_CTX(3)). For tpm_worker only.
+ */
+#include <openssl/crypto.h>
+
+#include <stddef.h>
+
+OSSL_LIB_CTX *OSSL_LIB_CTX_new(void)
+{
+        return OSSL_LIB_CTX_get0_global_default();
+}
