@@ -31,11 +31,8 @@ const char *output_clean(const char *text)
         static char ring[4][TEXT_MOST + 1];
         static unsigned turn;
         char *to = ring[turn++ % 4];
-        size_t n = 0;
 
-        for (; text && *text && n < TEXT_MOST; text++)
-                to[n++] = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
-        to[n] = 0;
+        utf8_printable(to, sizeof ring[0], text);
         return to;
 }
 

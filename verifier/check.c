@@ -4,15 +4,15 @@
 
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Evidence is an attacker's, and what is told of it reaches terminals and logs. */
 const char *check_printable(struct work *w, const char *text)
 {
-        char *copy = arena_text(w->arena, text);
+        size_t size = strlen(text) + 1;
+        char *copy = arena_get(w->arena, size);
 
-        for (char *at = copy; *at; at++)
-                if ((unsigned char)*at < ' ' || *at == 0x7f)
-                        *at = '?';
+        utf8_printable(copy, size, text);
         return copy;
 }
 

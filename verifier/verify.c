@@ -116,7 +116,7 @@ void verify(struct verifier *v, const struct verify_input *in, struct arena *a, 
                 w.policy = in->policies_count ? &in->policies[i] : NULL;
                 run(&w, CHECK_ID_predicate, &checks[n++]);
         }
-        out->kind = w.evidence.kind;
+        out->kind = w.evidence.kind ? check_printable(&w, w.evidence.kind) : NULL;
         out->checks = checks;
         out->checks_count = n;
         out->challenge = w.evidence.leaf.challenge;
