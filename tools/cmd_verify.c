@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_TRUST = 0x100, OPTION_CHALLENGE, OPTION_POLICY, OPTION_REMEMBER };
+enum { OPTION_TRUST = 0x100, OPTION_CHALLENGE, OPTION_DESCRIPTOR, OPTION_POLICY, OPTION_REMEMBER };
 enum { POLICIES_MOST = 16, NONCE_MOST = 64, CHECKS_MOST = 64 };
 
 struct answer {
@@ -29,7 +29,7 @@ struct answer {
 };
 
 struct arguments {
-        const char *evidence, *trust, *policies[POLICIES_MOST];
+        const char *evidence, *trust, *descriptor, *policies[POLICIES_MOST];
         size_t policies_count;
         uint8_t challenge[NONCE_MOST];
         size_t challenge_len;
@@ -38,7 +38,7 @@ struct arguments {
 
 /* All that the process without rights sees. */
 struct case_file {
-        struct bytes evidence, trust, challenge, projection;
+        struct bytes evidence, trust, challenge, descriptor, projection;
         struct verify_policy policies[POLICIES_MOST];
         struct answer answers[POLICIES_MOST];
         size_t policies_count;
@@ -60,6 +60,8 @@ static const struct argp_option options[] = {
          1},
         {"challenge", OPTION_CHALLENGE, "HEX", 0,
          "The challenge that was sent; without it old evidence cannot be told from new", 1},
+        {"descriptor", OPTION_DESCRIPTOR, "FILE", 0,
+         "The descriptor that was sent; without it the evidence says itself what was asked for", 1},
         {"policy", OPTION_POLICY, "P.xsl", 0,
          "A predicate that has to answer <true/> (may be repeated)", 1},
         {"remember", OPTION_REMEMBER, NULL, 0,
@@ -84,6 +86,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
                 if (len <= 0)
                         argp_error(state, "a challenge is hex of 16 to %d bytes", NONCE_MOST);
                 arguments->challenge_len = (size_t)len;
+                return 0;
+        case OPTION_DESCRIPTOR:
+                arguments->descriptor = value;
                 return 0;
         case OPTION_POLICY:
                 if (arguments->policies_count == POLICIES_MOST)
@@ -147,6 +152,7 @@ static enum status judge_evidence(const struct case_file *f, verify_judge *judge
         struct verify_input in = {.evidence = f->evidence,
                                   .trust = f->trust.len ? trust : NULL,
                                   .challenge = f->challenge.len ? &f->challenge : NULL,
+                                  .request = f->descriptor.data ? &f->descriptor : NULL,
                                   .policies = f->policies,
                                   .policies_count = judge ? f->policies_count : 0,
                                   .judge = judge,
@@ -304,6 +310,8 @@ static enum status read_files(const struct arguments *arguments, struct arena *a
         if (!s && arguments->trust && !f->trust.len)
                 s = FAIL(ST_INVALID, .subject = arguments->trust, .found = "an empty file",
                          .expected = "a trust record");
+        if (!s && arguments->descriptor)
+                s = file_read(arguments->descriptor, DOCUMENT_MOST, a, &f->descriptor);
         for (size_t i = 0; !s && i < arguments->policies_count; i++) {
                 f->policies[i].name =
                         arena_text(a, basename(arena_text(a, arguments->policies[i])));
@@ -380,7 +388,8 @@ static void print_text(const struct report *report)
         for (size_t i = 0; i < report->checks_count; i++) {
                 const struct check *c = &report->checks[i];
 
-                printf("%-14s  %s: %s\n", result_of(c), output_clean(c->name), c->meaning);
+                printf("%-14s  %s: %s\n", result_of(c), output_clean(c->name),
+                       output_clean(c->meaning));
                 print_line("", c->detail);
                 print_line("expected  ", c->expected);
                 print_line("found     ", c->found);

@@ -372,20 +372,20 @@ static void consistency(struct walk *w)
         w->e->consistency = path(w, "consistency");
 }
 
-/* Up to its first end tag: in canonical XML a '<' is markup, or stands in a comment; one that
- * quotes this tag cuts the descriptor short, which descriptor_read() then refuses. */
+/* With the comments around it, which are part of its canonical form, up to the first tag of what
+ * comes next: in canonical XML a '<' is markup, or stands in a comment; one that quotes this tag
+ * cuts the descriptor short, which descriptor_read() then refuses. */
 static void descriptor(struct walk *w)
 {
-        static const char tag[] = "</attestation-desc>";
+        static const char tag[] = "<result ";
         const uint8_t *end = NULL;
 
-        if (element_comes(w, "attestation-desc"))
+        if (element_comes(w, "attestation-desc") || comes(w, "<!--"))
                 end = memmem(w->at, (size_t)(w->end - w->at), tag, sizeof tag - 1);
         if (!end) {
                 wrong(w, "attestation-desc");
                 return;
         }
-        end += sizeof tag - 1;
         w->e->descriptor = (struct bytes){w->at, (size_t)(end - w->at)};
         document_raw(&w->echo, w->e->descriptor);
         w->at = end;

@@ -141,6 +141,29 @@ void check_challenge(struct work *w, struct check *c)
                 check_passed(c, "");
 }
 
+/* Whoever stands between can put a question of his own to the host, with this very challenge. */
+void check_request(struct work *w, struct check *c)
+{
+        struct descriptor sent;
+        enum status s;
+
+        if (!w->in->request) {
+                check_not_applicable(c, "no descriptor was given: which targets and PCRs were "
+                                        "asked for is the evidence's own word");
+                return;
+        }
+        s = descriptor_read(*w->in->request, w->evidence.alg, w->arena, &sent);
+        if (s)
+                check_failed_as_told(w, c, s);
+        else if (!check_same_bytes(sent.canonical.data, sent.canonical.len,
+                                   w->evidence.descriptor.data, w->evidence.descriptor.len))
+                check_failed(c, "the answer to another request",
+                             check_hex_of_digest(w, &sent.digest),
+                             check_hex_of_digest(w, &w->wanted.digest));
+        else
+                check_passed(c, "");
+}
+
 static struct digest pcr_digest(const struct evidence *e)
 {
         struct hash *h = hash_begin(HASH_SHA256);

@@ -192,7 +192,7 @@ void check_predicate(struct work *w, struct check *c)
 
         if (!w->policy) {
                 check_not_applicable(c,
-                                     "no policy was given: what was measured is shown, not judged");
+                                     "no policy was given: what was measured is not judged");
                 return;
         }
         c->name = arena_print(w->arena, "predicate %s", w->policy->name);

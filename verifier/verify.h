@@ -23,6 +23,7 @@
         CHECK(signature, "that key signed the attested bytes as they are")                         \
         CHECK(quote, "they are a quote made by a TPM, and nothing else")                           \
         CHECK(challenge, "it answers this challenge")                                              \
+        CHECK(request, "it answers this descriptor")                                               \
         CHECK(pcrs, "exactly the PCRs asked for were quoted, with these values")                   \
         CHECK(counters, "the TPM's counters and clock did not go back")                            \
         CHECK(boot_log, "the boot log replays to the quoted PCRs")                                 \
@@ -66,6 +67,9 @@ struct verify_input {
         const struct trust *trust; /* NULL: "identity" fails, since anybody can make a key */
         /* NULL: "challenge" is not applicable, and its detail says that this may be a replay. */
         const struct bytes *challenge;
+        /* The descriptor that was sent, in any form. NULL: "request" is not applicable, and its
+         * detail says that what was asked for is the evidence's own word. */
+        const struct bytes *request;
         const struct verify_policy *policies;
         size_t policies_count;
         verify_judge *judge; /* NULL: every policy fails */

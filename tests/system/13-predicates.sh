@@ -25,6 +25,14 @@ for p in evil broken; do
         says_not root:
 done
 expect 1 bulkhead verify first.xml --challenge "$c"
+# The very challenge, but carried to the host with another question.
+expect 0 bulkhead verify first.xml --trust mine.trust --challenge "$c" --descriptor judged-attest.xml
+attesting LOG "disk:$work/judged-root.img" >sent.xml
+expect 1 bulkhead verify first.xml --trust mine.trust --challenge "$c" --descriptor sent.xml
+says 'another request'
+sed '1i <!-- asked by hand -->' judged-attest.xml >commented.xml
+expect 0 bulkhead attest commented.xml -o commented-evidence.xml --challenge "$c" --trust mine.trust
+expect 0 bulkhead verify commented-evidence.xml --trust mine.trust --challenge "$c" --descriptor commented.xml
 expect 1 bulkhead verify first.xml --trust good.xsl
 says_not trusted
 same "$(bulkhead verify first.xml --trust mine.trust --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["trusted"])')" \

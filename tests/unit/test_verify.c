@@ -111,8 +111,8 @@ START_TEST(good_is_trusted)
         ck_assert_str_eq(v.kind, "host");
         ck_assert_uint_eq(v.checks_count, CHECK_ID_predicate + 1);
         for (size_t i = 0; i < v.checks_count; i++) {
-                bool open =
-                        i == CHECK_ID_boot_log || i == CHECK_ID_ima_log || i == CHECK_ID_predicate;
+                bool open = i == CHECK_ID_request || i == CHECK_ID_boot_log ||
+                            i == CHECK_ID_ima_log || i == CHECK_ID_predicate;
 
                 ck_assert_uint_eq(v.checks[i].id, i);
                 ck_assert_int_eq(v.checks[i].result, open ? CHECK_NOT_APPLICABLE : CHECK_PASSED);
@@ -189,6 +189,35 @@ static void prefix_challenge(struct verify_input *in)
 static void long_challenge(struct verify_input *in)
 {
         challenge_of(in, "challenge-of-20-byte!", 21);
+}
+
+static void request_of(struct verify_input *in, const char *text)
+{
+        static struct bytes given;
+
+        given = (struct bytes){(const uint8_t *)text, strlen(text)};
+        in->request = &given;
+}
+
+static void own_request(struct verify_input *in)
+{
+        request_of(in, "<?xml version='1.0'?><attestation-desc ><attestation type='tpm-based'>"
+                       "<measurement-desc type='tpm'><measureTarget name='disk:/a' dest='PCR16'/>"
+                       "<measureTarget name='disk:/b' dest='LOG'/></measurement-desc>"
+                       "<attestTarget name='PCR0,PCR4'/></attestation></attestation-desc>");
+}
+
+static void other_request(struct verify_input *in)
+{
+        request_of(in, "<attestation-desc><attestation type='tpm-based'>"
+                       "<measurement-desc type='tpm'><measureTarget name='disk:/a' dest='PCR16'/>"
+                       "<measureTarget name='disk:/b' dest='LOG'/></measurement-desc>"
+                       "<attestTarget name='PCR0,PCR4,PCR7'/></attestation></attestation-desc>");
+}
+
+static void empty_request(struct verify_input *in)
+{
+        request_of(in, "");
 }
 
 static struct trust changed;
@@ -332,6 +361,9 @@ static const struct {
         {"zero challenge", zero_challenge, RED(challenge)},
         {"prefix of the challenge", prefix_challenge, RED(challenge)},
         {"longer challenge", long_challenge, RED(challenge)},
+        {"the descriptor that was sent, in another form", own_request, 0},
+        {"another descriptor was sent", other_request, RED(request)},
+        {"an empty descriptor was sent", empty_request, RED(request)},
         {"reset count went back", reset_back, RED(counters)},
         {"restart count went back", restart_back, RED(counters)},
         {"clock went back", clock_back, RED(counters)},
@@ -480,6 +512,11 @@ static const char both_to_16[] =
         ROW(none_extended, p->extended = 0, RED(destinations))                                     \
         ROW(one_too_many_extended, p->extended = 2, RED(destinations))                             \
         ROW(both_to_16, p->descriptor = both_to_16; p->extended = 2, 0)                            \
+        ROW(comments_around,                                                                       \
+            p->descriptor = arena_print(arena, "<!--a-->\n<!--b-->\n%s\n<!--c-->", p->descriptor), \
+            0)                                                                                     \
+        ROW(text_after, p->descriptor = arena_print(arena, "%s\n", p->descriptor),                 \
+            UINT32_MAX >> (31 - CHECK_ID_predicate))                                               \
         ROW(one_of_both_extended, p->descriptor = both_to_16, RED(destinations))                   \
         ROW(sha384, p->alg = HASH_SHA384; p->bank = 0x000c, 0)                                     \
         ROW(sha384_of_sha256_bank, p->alg = HASH_SHA384, RED(pcrs))                                \
@@ -799,14 +836,19 @@ START_TEST(no_control_characters)
         struct verdict v;
         struct made m;
 
-        p.measurements[1] = "<measurement plugin=\"disk\" target=\"disk:/b&#xA;&#x9;trusted\" "
-                            "version=\"1\"><node id=\"b\" type=\"disk\"></node></measurement>";
+        p.measurements[1] =
+                "<measurement plugin=\"disk\" target=\"disk:/b&#xA;&#x9;\xc2\x9b\xe2\x80\xae"
+                "trusted\" "
+                "version=\"1\"><node id=\"b\" type=\"disk\"></node></measurement>";
         m = plan_make(&p, arena);
         in = input_of(&m, &p);
         verify(verifier, &in, arena, &v);
         ck_assert_uint_eq(red(&v), RED(measurements));
-        for (const char *at = v.checks[CHECK_ID_measurements].found; *at; at++)
-                ck_assert((unsigned char)*at >= ' ' && *at != 0x7f);
+        ck_assert_str_eq(v.checks[CHECK_ID_measurements].found, "disk:/b????trusted by disk");
+        in.evidence.data = (const uint8_t *)"<evidence kind=\"\xff\xc2\x9b[2J\" version=\"1\">";
+        in.evidence.len = strlen((const char *)in.evidence.data);
+        verify(verifier, &in, arena, &v);
+        ck_assert_str_eq(v.kind, "??[2J");
 }
 END_TEST
 
