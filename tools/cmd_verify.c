@@ -336,7 +336,11 @@ static enum status verify_apart(const struct arguments *arguments, struct arena 
         }
         if (!s)
                 s = run_apart(reach_verdict, f, a, &told);
-        return s ? s : read_report(told, a, report);
+        if (!s)
+                s = read_report(told, a, report);
+        if (!s && report->trusted && arguments->remember)
+                s = file_update(arguments->trust, f->trust, report->trust, a);
+        return s;
 }
 
 /* --- printing ------------------------------------------------------------------------------ */
@@ -429,8 +433,6 @@ int cmd_verify(int argc, char **argv)
         a = arena_new();
         judge_warm_up();
         s = verify_apart(&arguments, a, &report);
-        if (!s && report.trusted && arguments.remember)
-                s = file_replace(arguments.trust, report.trust);
         if (s) {
                 result = output_error(s, "verify %s", output_clean(arguments.evidence));
                 goto out;

@@ -120,3 +120,46 @@ out:
         free(temporary);
         return s;
 }
+
+/* Waits for whoever has the file; who may not write to it cannot make others wait. */
+static enum status lock(int fd, const char *path)
+{
+        struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        struct stat locked, now;
+
+        if (fstat(fd, &locked))
+                return failed(path);
+        if (!S_ISREG(locked.st_mode))
+                return FAIL(ST_INVALID, .subject = path, .expected = "a regular file");
+        while (fcntl(fd, F_OFD_SETLKW, &all))
+                if (errno != EINTR)
+                        return failed(path);
+        if (stat(path, &now))
+                return failed(path);
+        if (now.st_dev != locked.st_dev || now.st_ino != locked.st_ino)
+                return FAIL(ST_BUSY, .subject = path, .found = "somebody else has replaced it",
+                            .remedy = "try again");
+        return ST_DONE;
+}
+
+enum status file_update(const char *path, struct bytes was, struct bytes content, struct arena *a)
+{
+        char *real = realpath(path, NULL);
+        int fd = real ? open(real, O_RDWR | O_NONBLOCK | O_CLOEXEC) : -1;
+        struct bytes now;
+        enum status s;
+
+        s = fd < 0 ? failed(path) : lock(fd, real);
+        if (!s)
+                s = file_read(real, was.len, a, &now);
+        if (s == ST_TOO_LARGE ||
+            (!s && (now.len != was.len || memcmp(now.data, was.data, was.len))))
+                s = FAIL(ST_BUSY, .subject = path, .found = "somebody else has changed it",
+                         .remedy = "try again");
+        if (!s)
+                s = file_replace(real, content);
+        if (fd >= 0)
+                close(fd);
+        free(real);
+        return s;
+}

@@ -12,5 +12,8 @@ enum status file_read(const char *path, size_t most, struct arena *a, struct byt
 /* The old or the new content, never a part: temporary file beside it, fsync, rename. The mode of
  * a file that was there stays; a new one is 0644 less the umask. */
 enum status file_replace(const char *path, struct bytes content);
+/* The same for a regular file that must still hold `was`: of several that read it and want to
+ * replace it, one does, and the others get ST_BUSY. A symbolic link stays, its file is replaced. */
+enum status file_update(const char *path, struct bytes was, struct bytes content, struct arena *a);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* --- apart --------------------------------------------------------------------------------- */
@@ -176,6 +177,69 @@ START_TEST(test_file)
 }
 END_TEST
 
+/* Of two that read one content, the later one must not undo what the first has written. */
+START_TEST(test_update)
+{
+        struct arena *a = arena_new();
+        char file[256], link[256];
+        struct bytes got;
+        struct stat st;
+
+        snprintf(file, sizeof file, "%s", in_folder("u"));
+        snprintf(link, sizeof link, "%s", in_folder("link"));
+        ck_assert_int_eq(file_update(file, bytes_of(""), bytes_of("x"), a), ST_NOT_FOUND);
+        ck_assert_int_eq(file_replace(file, bytes_of("one")), ST_DONE);
+        ck_assert(!symlink("u", link));
+        ck_assert_int_eq(file_update(link, bytes_of("one"), bytes_of("three"), a), ST_DONE);
+        ck_assert(!lstat(link, &st) && S_ISLNK(st.st_mode));
+        ck_assert_int_eq(file_update(link, bytes_of("one"), bytes_of("two"), a), ST_BUSY);
+        ck_assert_int_eq(file_update(file, bytes_of("other"), bytes_of("two"), a), ST_BUSY);
+        ck_assert_int_eq(file_read(file, 10, a, &got), ST_DONE);
+        ck_assert_str_eq((const char *)got.data, "three");
+        ck_assert_int_eq(file_update("/dev/full", bytes_of(""), bytes_of("x"), a), ST_INVALID);
+        ck_assert(!unlink(link) && !unlink(file));
+        arena_free(a);
+}
+END_TEST
+
+/* Many that count: every update that was done is there at the end. */
+START_TEST(test_updates_at_once)
+{
+        enum { CHILDREN = 8, TURNS = 50 };
+        struct arena *a = arena_new();
+        char file[256], next[16];
+        int done = 0, ended;
+        struct bytes got;
+        enum status s;
+
+        snprintf(file, sizeof file, "%s", in_folder("u"));
+        ck_assert_int_eq(file_replace(file, bytes_of("0")), ST_DONE);
+        for (int i = 0; i < CHILDREN; i++) {
+                if (fork())
+                        continue;
+                for (int turn = 0; turn < TURNS; turn++) {
+                        if (file_read(file, 15, a, &got))
+                                _exit(255);
+                        snprintf(next, sizeof next, "%d", atoi((const char *)got.data) + 1);
+                        s = file_update(file, got, bytes_of(next), a);
+                        if (s && s != ST_BUSY)
+                                _exit(255);
+                        done += !s;
+                }
+                _exit(done);
+        }
+        for (int i = 0; i < CHILDREN; i++) {
+                ck_assert(wait(&ended) > 0 && WIFEXITED(ended) && WEXITSTATUS(ended) != 255);
+                done += WEXITSTATUS(ended);
+        }
+        ck_assert_int_eq(file_read(file, 15, a, &got), ST_DONE);
+        ck_assert_int_gt(done, 0);
+        ck_assert_int_eq(atoi((const char *)got.data), done);
+        ck_assert(!unlink(file));
+        arena_free(a);
+}
+END_TEST
+
 /* --- passphrases --------------------------------------------------------------------------- */
 
 static const struct {
@@ -231,6 +295,8 @@ int main(void)
                 return 1;
         tcase_add_loop_test(t, test_apart, 0, sizeof rows / sizeof *rows);
         tcase_add_test(t, test_file);
+        tcase_add_test(t, test_update);
+        tcase_add_test(t, test_updates_at_once);
         tcase_add_loop_test(t, test_passphrase, 0, sizeof passphrases / sizeof *passphrases);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);
