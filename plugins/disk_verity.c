@@ -17,8 +17,9 @@
 #endif
 
 enum {
-        LEVELS = 8,     /* of at least 64 digests each: far more than 64 TiB */
-        CORES_MOST = 64 /* 64 buffers are 32 MiB */
+        LEVELS = 8, /* of at least 64 digests each: far more than 64 TiB */
+        CORES_MOST = 64,
+        PIECE = 64 << 10 /* read at once */
 };
 
 /* What all threads share. slot: room of a digest in a hash block, a power of two. */
@@ -45,24 +46,37 @@ static bool hash_block(const struct verity *v, EVP_MD_CTX *ctx, const uint8_t *b
                EVP_DigestUpdate(ctx, block, DISK_BLOCK) && EVP_DigestFinal_ex(ctx, out, NULL);
 }
 
+/* Read a piece, hash it while it is in the nearest caches, read the next. */
+static bool hash_data(struct worker *w, uint64_t at, size_t len, uint8_t *out)
+{
+        const struct verity *v = w->verity;
+
+        for (size_t done = 0; done < len; done += PIECE) {
+                size_t piece = len - done < PIECE ? len - done : PIECE;
+                int r = disk_read(v->source, w->buffer, piece, at + done);
+
+                if (r) {
+                        __atomic_store_n(&v->source->error, r, __ATOMIC_RELAXED);
+                        return false;
+                }
+                for (size_t i = 0; i < piece; i += DISK_BLOCK, out += v->slot)
+                        if (!hash_block(v, w->ctx, w->buffer + i, out))
+                                return false;
+        }
+        return true;
+}
+
 /* The hash block over the data blocks of one unit, and its digest. */
 static bool hash_unit(struct worker *w, uint64_t unit, uint8_t *out)
 {
         const struct verity *v = w->verity;
         size_t size = v->per_block * DISK_BLOCK, len = disk_unit_len(v->source, unit, size);
         uint8_t block[DISK_BLOCK] = {0};
-        int r = disk_read(v->source, w->buffer, len, unit * size);
 
-        if (r)
-                __atomic_store_n(&v->source->error, r, __ATOMIC_RELAXED);
-        if (r)
+        if (!hash_data(w, unit * size, len, block))
                 return false;
-        for (size_t i = 0; i * DISK_BLOCK < len; i++)
-                if (!hash_block(v, w->ctx, w->buffer + i * DISK_BLOCK, block + i * v->slot))
-                        return false;
-        if (v->blocks == 1)
-                memcpy(out, block,
-                       v->digest_len); /* no tree: dm-verity's root is the block's own */
+        if (v->blocks == 1) /* no tree: dm-verity's root is the block's own */
+                memcpy(out, block, v->digest_len);
         else if (!hash_block(v, w->ctx, block, out))
                 return false;
         v->source->host->progress(__atomic_add_fetch(&v->source->done, len, __ATOMIC_RELAXED),
@@ -182,7 +196,7 @@ int disk_verity(struct source *s, const EVP_MD *md, const uint8_t *salt, size_t 
         good = v.digests;
         for (unsigned i = 0; i < count; i++) {
                 workers[i].verity = &v;
-                workers[i].buffer = aligned_alloc(DISK_BLOCK, v.per_block * DISK_BLOCK);
+                workers[i].buffer = aligned_alloc(DISK_BLOCK, PIECE);
                 workers[i].ctx = EVP_MD_CTX_new();
                 good = good && workers[i].buffer && workers[i].ctx &&
                        EVP_DigestInit_ex2(workers[i].ctx, md, NULL);
