@@ -52,6 +52,12 @@ static const char *const attacks[] = {
         ROOT("<true/>"), /* whatever it is given */
         IF("not(//value='bad')"),
         THEN_TRUE("text"),
+        /* a misspelt attribute, which libxslt passes over: no evil is ever selected */
+        THEN_TRUE("<xsl:variable name=\"evil\" selekt=\"//value\"/>"),
+        THEN_TRUE("<xsl:apply-templates selekt=\"//nothing\" mode=\"a\"/>"),
+        IF("true()\" tset=\"false()"),
+        THEN_TRUE("<xsl:copy use-attribute-sets=\"none\"/>"),
+        XSL_OPEN " defautl=\"a\">" TRUE "</xsl:stylesheet>",
         THEN_TRUE("<true/>"),
         THEN_TRUE("<false/>"),
         ROOT("<xsl:if test=\"" HERE "\"><true/><false/></xsl:if>"),
