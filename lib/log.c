@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One line an event to standard error, written by one write() so that processes do not mix. */
 #include "lib/log.h"
+#include "lib/buffer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static const char *program_name = "bulkhead";
@@ -17,18 +19,16 @@ void log_open(const char *program)
 /* The digits are syslog priorities, which journald reads from such lines (sd-daemon(3)). */
 static void write_line(int priority, const char *format, va_list args)
 {
-        char line[1600];
-        int head = snprintf(line, sizeof line, "<%d>%s: ", priority, program_name), n;
+        char text[1600], line[sizeof text + 1];
+        int head = snprintf(text, sizeof text, "<%d>%s: ", priority, program_name);
+        size_t n;
 
-        n = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, args);
-        if (n < 0)
+        if (vsnprintf(text + head, sizeof text - (size_t)head, format, args) < 0)
                 return;
-        n = (size_t)(head + n) > sizeof line - 2 ? (int)sizeof line - 2 : head + n;
-        for (int i = 0; i < n; i++)
-                if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-                        line[i] = '?';
+        utf8_printable(line, sizeof text, text);
+        n = strlen(line);
         line[n] = '\n';
-        if (write(STDERR_FILENO, line, (size_t)n + 1) < 0)
+        if (write(STDERR_FILENO, line, n + 1) < 0)
                 return; /* nowhere left to say it */
 }
 

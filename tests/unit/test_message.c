@@ -258,6 +258,38 @@ START_TEST(an_error_cannot_forge_a_line)
 }
 END_TEST
 
+/* The code points: Unicode 15, Cc (C0, DEL, C1) and Bidi_Control; the encodings by RFC 3629. */
+START_TEST(printable_is_printable)
+{
+        static const struct {
+                const char *from;
+                size_t size;
+                const char *to;
+        } rows[] = {
+                {NULL, 8, ""},
+                {"", 1, ""},
+                {"a\n\x1b\x7f~", 8, "a???~"},
+                {"\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0\xc3\xa4", 16, "???\xc2\xa0\xc3\xa4"},
+                {"\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\xae\xe2\x80\xaf", 16,
+                 "\xe2\x80\x8d??\xe2\x80\xaf"},
+                {"\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9\xe2\x81\xaa", 16,
+                 "\xe2\x81\xa5??\xe2\x81\xaa"},
+                {"\x9b\xff\xc2", 8, "???"},
+                {"abc", 3, "ab"},
+                {"a\xe2\x82\xac", 4, "a"}, /* never half a character */
+                {"a\xe2\x82\xac", 5, "a\xe2\x82\xac"},
+                {"\xc2\x9b\xc2\x9b", 2, "?"},
+        };
+
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+                char to[16];
+
+                utf8_printable(to, rows[i].size, rows[i].from);
+                ck_assert_str_eq(to, rows[i].to);
+        }
+}
+END_TEST
+
 START_TEST(uuids_read_and_write)
 {
         struct uuid u;
@@ -291,6 +323,7 @@ int main(void)
         tcase_add_test(t, descriptors_must_match);
         tcase_add_test(t, errors_cross_and_cannot_say_done);
         tcase_add_test(t, an_error_cannot_forge_a_line);
+        tcase_add_test(t, printable_is_printable);
         tcase_add_test(t, uuids_read_and_write);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);
