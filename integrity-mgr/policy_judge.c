@@ -13,6 +13,7 @@
 
 #include <libxml/xpathInternals.h>
 #include <libxslt/documents.h>
+#include <libxslt/functions.h>
 #include <libxslt/security.h>
 #include <libxslt/transform.h>
 #include <libxslt/xsltInternals.h>
@@ -174,6 +175,24 @@ static enum status read_answer(const xmlDoc *result, struct arena *a, struct jud
 
 /* --- compiling and applying ------------------------------------------------------------------ */
 
+/* key(), but a name that no xsl:key declares is an error and not an empty set. */
+static void declared_key(xmlXPathParserContext *x, int nargs)
+{
+        const xsltTransformContext *context = x->context->extra;
+        const xsltKeyDef *key = context->style->keys;
+        xmlChar *name = NULL;
+
+        if (nargs == 2 && x->valueNr >= 2)
+                name = xmlXPathCastToString(x->valueTab[x->valueNr - 2]);
+        while (key && name && !xmlStrEqual(key->name, name))
+                key = key->next;
+        xmlFree(name);
+        if (key)
+                xsltKeyFunction(x, nargs);
+        else
+                xmlXPathErr(x, XPATH_INVALID_OPERAND);
+}
+
 static xsltTransformContext *new_context(const struct policy *p, xmlDoc *doc)
 {
         xsltTransformContext *context = xsltNewTransformContext(p->style, doc);
@@ -186,6 +205,8 @@ static xsltTransformContext *new_context(const struct policy *p, xmlDoc *doc)
         context->maxTemplateVars = VARIABLES_MOST;
         xmlXPathRegisterFunc(context->xpathCtxt, BAD_CAST "document", NULL);
         xmlXPathRegisterFunc(context->xpathCtxt, BAD_CAST "generate-id", NULL);
+        xmlXPathRegisterFunc(context->xpathCtxt, BAD_CAST "key", NULL); /* or the old one stays */
+        xmlXPathRegisterFunc(context->xpathCtxt, BAD_CAST "key", declared_key);
         return context;
 }
 

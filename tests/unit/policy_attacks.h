@@ -55,6 +55,9 @@ static const char *const attacks[] = {
         /* a misspelt attribute, which libxslt passes over: no evil is ever selected */
         THEN_TRUE("<xsl:variable name=\"evil\" selekt=\"//value\"/>"),
         THEN_TRUE("<xsl:apply-templates selekt=\"//nothing\" mode=\"a\"/>"),
+        /* no such key: an empty set, says libxslt */
+        THEN_TRUE("<xsl:if test=\"key('evil','a')\"><false/></xsl:if>"),
+        IF("not(key('evil','a')) and " HERE),
         IF("true()\" tset=\"false()"),
         THEN_TRUE("<xsl:copy use-attribute-sets=\"none\"/>"),
         XSL_OPEN " defautl=\"a\">" TRUE "</xsl:stylesheet>",

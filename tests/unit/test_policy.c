@@ -229,6 +229,21 @@ START_TEST(attacks_are_refused)
 }
 END_TEST
 
+/* A key that is declared is found, also by a computed name. */
+START_TEST(keys_work)
+{
+        struct judge_rep said;
+
+        ck_assert_int_eq(judge(XSL("<xsl:key name=\"v\" match=\"value\" use=\"@name\"/>"
+                                   "<xsl:template match=\"/projection\"><xsl:if test=\"key(concat("
+                                   "'v',''),'digest')='good' and not(key('v','none'))\"><true/>"
+                                   "</xsl:if></xsl:template>"),
+                               attack_projection, &said),
+                         ST_DONE);
+        ck_assert(said.answer);
+}
+END_TEST
+
 #define M(inside) "<projection>" inside "</projection>"
 #define D(inside)                                                                                  \
         "<measurement plugin=\"disk\" target=\"disk:/img\" version=\"1\">" inside "</measurement>"
@@ -514,6 +529,7 @@ int main(int argc, char **argv)
         tcase_add_test(tc, installed_predicates);
         tcase_add_test(tc, figure_3_13);
         tcase_add_loop_test(tc, attacks_are_refused, 0, COUNT(attacks));
+        tcase_add_test(tc, keys_work);
         tcase_add_loop_test(tc, projections_have_a_shape, 0, COUNT(shapes));
         tcase_add_loop_test(tc, projections_are_of_the_grammar, 0, COUNT(shapes));
         tcase_add_loop_test(tc, no_true_without_memory, 0, 2);
