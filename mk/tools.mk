@@ -22,7 +22,7 @@ down:
 # A fresh machine has not even pkg-config: make is started anew after set-up.
 demo:
 	scripts/setup
-	$(MAKE) all
+	$(MAKE) -j$$(nproc) all
 	B=$(B) scripts/demo
 
 # --- installing: what `make all` made, man pages, units, users, grammars, predicates ---
