@@ -3,7 +3,7 @@
  * The domain worker: all that knows libxl. compartment-mgr starts this program twice, because no
  * outside input is parsed where there are rights to lose:
  *
- *   domain_worker --config                  reads xl.cfg; no rights, memory and CPU time limited
+ *   domain_worker --config                  reads xl.cfg and JSON; no rights, limited
  *   domain_worker --hypervisor sim FOLDER   builds, runs and ends domains
  *
  * Each request is served in a child of its own.
@@ -43,6 +43,12 @@ static enum status on_domain_config(struct request *r, const struct domain_confi
         p->disks.items = c.disks;
         p->disks.count = c.disks_count;
         return ST_DONE;
+}
+
+static enum status on_domain_disks(struct request *r, const struct domain_disks_req *q,
+                                   struct domain_disks_rep *p)
+{
+        return xl_config_disks(r->arena, q->json, &p->disks.items, &p->disks.count);
 }
 
 /* --- --hypervisor ---------------------------------------------------------------------------- */
@@ -90,13 +96,15 @@ static enum status on_domain_list(struct request *r, const struct domain_list_re
                 return on_##name(r, q, p);                                                         \
         }
 CALL(domain_config)
+CALL(domain_disks)
 CALL(domain_create)
 CALL(domain_unpause)
 CALL(domain_stop)
 CALL(domain_destroy)
 CALL(domain_list)
 
-static const struct handler config_handlers[] = {{MESSAGE_domain_config, call_domain_config}};
+static const struct handler config_handlers[] = {{MESSAGE_domain_config, call_domain_config},
+                                                 {MESSAGE_domain_disks, call_domain_disks}};
 static const struct handler domain_handlers[] = {
         {MESSAGE_domain_create, call_domain_create}, {MESSAGE_domain_unpause, call_domain_unpause},
         {MESSAGE_domain_stop, call_domain_stop},     {MESSAGE_domain_destroy, call_domain_destroy},

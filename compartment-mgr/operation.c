@@ -62,10 +62,16 @@ enum status operation_svdm(struct operation *o, enum message_number number, cons
 
 enum status operation_open_disks(struct operation *o)
 {
+        struct domain_disks_req ask = {.json = o->vm->config};
+        struct domain_disks_rep named;
         struct svdm_open_req q = {.vm = o->vm->uuid};
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_disks, &ask,
+                                    &named, o->arena);
 
-        q.disks.items = o->vm->disks.items;
-        q.disks.count = o->vm->disks.count;
+        if (s)
+                return s;
+        q.disks.items = named.disks.items;
+        q.disks.count = named.disks.count;
         return operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_SHORT);
 }
 

@@ -27,7 +27,8 @@ struct operation {
 /* For a VM that does not run: learns its present seal, and clears up what a crash may have left of
  * its devices and between its seal and its disks. */
 enum status operation_begin(struct operation *o, struct arena *a, struct compartment *c);
-/* Opens the VM's disks by descriptor. */
+/* Opens the VM's disks by descriptor: those that its configuration names. A seal binds that, and
+ * not the list beside it in the definition. */
 enum status operation_open_disks(struct operation *o);
 /* Opens that descriptor's targets, those among disks being those disks. */
 enum status operation_open_targets(struct operation *o, const struct descriptor *d,

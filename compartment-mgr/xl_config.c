@@ -199,12 +199,8 @@ static enum status read_disk(struct cfg *c, const char *spec, struct disk *disk_
         else
                 s = disk_allowed(spec, &d);
         if (!s)
-                *disk_out = (struct disk){
-                        .device = arena_text(c->arena, d.vdev),
-                        .path = arena_text(c->arena, d.pdev_path),
-                        .writable = d.readwrite != 0,
-                        .kind = d.readwrite ? "crypt" : "verity",
-                };
+                *disk_out = xl_config_disk(arena_text(c->arena, d.vdev),
+                                           arena_text(c->arena, d.pdev_path), d.readwrite != 0);
         libxl_device_disk_dispose(&d);
         return s;
 }

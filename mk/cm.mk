@@ -6,14 +6,14 @@ PROGRAMS += compartment-mgr domain_worker
 OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start seal stop attest \
         recover targets peers state) $(LIB_DAEMON)
 LIBS_compartment-mgr := $(L_SSL) $(L_SEC)
-OBJS_domain_worker := compartment-mgr/domain_worker compartment-mgr/domain_sim compartment-mgr/xl_config compartment-mgr/xl_config_keys \
+OBJS_domain_worker := compartment-mgr/domain_worker compartment-mgr/domain_sim compartment-mgr/xl_config compartment-mgr/xl_config_keys compartment-mgr/xl_config_disks \
         $(LIB_WORKER) lib/state_file
 LIBS_domain_worker := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 CM_CHECK := -lcheck -lsubunit -lm -lrt -lpthread $(L_SSL)
 
 TESTS += test_xl_config test_access test_compartment test_domain_sim test_targets test_stories
-OBJS_test_xl_config := tests/unit/test_xl_config compartment-mgr/xl_config compartment-mgr/xl_config_keys $(LIB_MESSAGE)
+OBJS_test_xl_config := tests/unit/test_xl_config compartment-mgr/xl_config compartment-mgr/xl_config_keys compartment-mgr/xl_config_disks $(LIB_MESSAGE)
 LIBS_test_xl_config := $(L_XL) $(L_JSON) $(CM_CHECK)
 OBJS_test_access := tests/unit/test_access compartment-mgr/access $(LIB_BASE)
 LIBS_test_access := $(CM_CHECK)
@@ -30,5 +30,5 @@ OBJS_test_stories := tests/unit/test_stories $(addprefix compartment-mgr/,start 
 LIBS_test_stories := $(CM_CHECK)
 
 FUZZERS += fuzz_xl_config
-OBJS_fuzz_xl_config := tests/fuzz/fuzz_xl_config compartment-mgr/xl_config compartment-mgr/xl_config_keys $(LIB_MESSAGE)
+OBJS_fuzz_xl_config := tests/fuzz/fuzz_xl_config compartment-mgr/xl_config compartment-mgr/xl_config_keys compartment-mgr/xl_config_disks $(LIB_MESSAGE)
 LIBS_fuzz_xl_config := $(L_XL) $(L_JSON) $(L_SSL)

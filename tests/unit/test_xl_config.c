@@ -218,6 +218,49 @@ START_TEST(limits)
 }
 END_TEST
 
+/* JSON made bad by replacing one text in the good one. */
+static const struct {
+        const char *from, *to;
+} damages[] = {
+        {"\"disks\":[", "\"discs\":["}, {"\"writable\":true", "\"writable\":1"},
+        {"\"path\":\"", "\"Path\":\""}, {"\"device\":\"xvda\"", "\"device\":{}"},
+        {"\"vifs\":[", "\"vifs\":"},    {"{\"cmdline", "[\"cmdline"},
+};
+
+START_TEST(damaged_json_names_no_disks)
+{
+        const char *json = good[0].json, *at = strstr(json, damages[_i].from);
+        const char *text = arena_print(a, "%.*s%s%s", (int)(at - json), json, damages[_i].to,
+                                       at + strlen(damages[_i].from));
+        struct disk *disks;
+        size_t count;
+
+        ck_assert_int_eq(xl_config_disks(a, (struct bytes){(const uint8_t *)text, strlen(text)},
+                                         &disks, &count),
+                         ST_DAMAGED);
+}
+END_TEST
+
+START_TEST(stored_json_names_its_disks)
+{
+        struct bytes json = {(const uint8_t *)good[0].json, strlen(good[0].json)};
+        struct disk *disks;
+        size_t count;
+
+        ck_assert_int_eq(xl_config_disks(a, json, &disks, &count), ST_DONE);
+        ck_assert_uint_eq(count, 2);
+        ck_assert_str_eq(disks[0].device, "xvda");
+        ck_assert_str_eq(disks[0].path, "/dev/vg/db01");
+        ck_assert_str_eq(disks[0].kind, "crypt");
+        ck_assert(disks[0].writable);
+        ck_assert_str_eq(disks[1].path, "/srv/a,b.img");
+        ck_assert_str_eq(disks[1].kind, "verity");
+        ck_assert(!disks[1].writable);
+        json.len--; /* cut off */
+        ck_assert_int_eq(xl_config_disks(a, json, &disks, &count), ST_DAMAGED);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("xl_config");
@@ -232,6 +275,8 @@ int main(void)
         tcase_add_test(t, keys_in_strings_and_comments_are_none);
         tcase_add_test(t, uuid_is_the_vms);
         tcase_add_test(t, limits);
+        tcase_add_test(t, stored_json_names_its_disks);
+        tcase_add_loop_test(t, damaged_json_names_no_disks, 0, sizeof damages / sizeof *damages);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
