@@ -74,6 +74,7 @@ struct present {
         struct digest config;
         struct descriptor descriptor; /* predicates resolved */
         struct disk_seen *disks;
+        bool *writable; /* of each disk */
         size_t disks_count;
         struct found found;
         uint32_t pcr;
@@ -85,8 +86,11 @@ static void see_disks(struct arena *a, struct present *p, const struct open_disk
 {
         p->disks_count = count;
         p->disks = arena_get_many(a, count + 1, sizeof *p->disks);
-        for (size_t i = 0; i < count; i++)
+        p->writable = arena_get_many(a, count + 1, sizeof *p->writable);
+        for (size_t i = 0; i < count; i++) {
                 p->disks[i] = (struct disk_seen){.uuid = disks[i].uuid, .path = disks[i].path};
+                p->writable[i] = disks[i].writable;
+        }
 }
 
 static enum status check_descriptor(const struct descriptor *d)
@@ -252,15 +256,60 @@ static enum status compare_setting(const struct seal_record *r, const struct pre
         return s ? s : compare_plugins(r, p);
 }
 
-static enum status compare_measurements(const struct seal_record *r, const struct present *p)
+/* A whole image that is one of the VM's own disks. Never a header, which no guest reaches. */
+static bool guest_writes(const struct present *p, const struct target *t)
 {
+        for (size_t i = 0; i < p->disks_count; i++)
+                if (p->writable[i] && !strcmp(p->disks[i].path, t->argument))
+                        return !strcmp(t->plugin, "disk");
+        return false;
+}
+
+/* after_run: what the guest may have changed is left out. */
+static enum status compare_measurements(const struct seal_record *r, const struct present *p,
+                                        bool after_run)
+{
+        const struct target *targets = p->descriptor.targets.items;
         enum status s = ST_DONE;
 
         for (size_t i = 0; i < p->found.count && !s; i++)
-                if (!p->descriptor.targets.items[i].judged)
+                if (!targets[i].judged && !(after_run && guest_writes(p, &targets[i])))
                         s = difference_check(&r->measurements.items[i], &p->found.measurements[i],
                                              remedy_again);
         return s;
+}
+
+/* --- what a seal has to cover --------------------------------------------------------------- */
+
+/* The UUID of an encrypted disk is bound in any case, but its cipher stands in the header; of a
+ * plain one nothing is. What a clean stop measures anew does not cover a header. */
+static bool covers(const struct target *t, const struct open_disk *disk, bool clean_stop)
+{
+        if (strcmp(t->argument, disk->path))
+                return false;
+        return (disk->encrypted && !strcmp(t->plugin, "luks")) ||
+               (!(disk->encrypted && clean_stop) && !strcmp(t->plugin, "disk"));
+}
+
+/* A disk that nothing measures can be exchanged, and the guest is given that one with its key. */
+static enum status check_covered(const struct descriptor *d, const struct im_seal_req *req)
+{
+        for (size_t i = 0; i < req->disks.count; i++) {
+                const struct open_disk *disk = &req->disks.items[i];
+                const char *wanted = disk->encrypted ? "luks" : "disk";
+                bool covered = false;
+
+                for (size_t k = 0; k < d->targets.count; k++)
+                        covered |= covers(&d->targets.items[k], disk, d->clean_stop);
+                if (!covered)
+                        return FAIL(ST_INVALID, .subject = FMT("disk %.200s", disk->path),
+                                    .expected = "a target that measures it, by that very path",
+                                    .found = "none: it could be exchanged unnoticed",
+                                    .remedy = FMT("add to the descriptor: <measureTarget "
+                                                  "name=\"%s:%.200s\" dest=\"PCR16\"/>",
+                                                  wanted, disk->path));
+        }
+        return ST_DONE;
 }
 
 /* --- the stories ---------------------------------------------------------------------------- */
@@ -275,6 +324,8 @@ static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
         s = check_generation(&req->vm, req->generation);
         if (!s)
                 s = check_descriptor(&req->descriptor);
+        if (!s)
+                s = check_covered(&req->descriptor, req);
         if (!s)
                 s = judge_resolve(a, &p.descriptor);
         if (!s)
@@ -328,7 +379,7 @@ static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *r
                 s = look(a, r, &req->config, req->disks.items, req->disks.count, req->targets.items,
                          req->targets.count, &p);
         if (!s)
-                s = compare_measurements(r, &p);
+                s = compare_measurements(r, &p, false);
         if (!s)
                 s = judge_and_bind(a, &p);
         if (s)
@@ -372,6 +423,8 @@ static enum status reseal_claimed(struct arena *a, const struct im_reseal_req *r
         if (!s)
                 s = look(a, &r, &req->config, req->disks.items, req->disks.count,
                          req->targets.items, req->targets.count, &p);
+        if (!s)
+                s = compare_measurements(&r, &p, true);
         if (!s)
                 s = judge_and_bind(a, &p);
         if (s)

@@ -90,6 +90,7 @@ static enum status describe(const struct device *d, struct open_disk *out)
         *out = (struct open_disk){.path = d->path,
                                   .uuid = d->uuid,
                                   .encrypted = d->header >= 0,
+                                  .writable = d->writable,
                                   .file = -1,
                                   .header = -1};
         s = hand_out(d->file, &out->file);

@@ -57,6 +57,7 @@ for p in good bad; do
         {
                 echo '<sealing-desc><sealing type="tpm-based" key="k"><measurement-desc type="tpm">'
                 echo "<measureTarget name=\"disk:$work/judged-root.img\" dest=\"PCR16\" judged=\"yes\"/>"
+                echo "<measureTarget name=\"luks:$work/judged-data.img\" dest=\"PCR16\"/>"
                 echo "</measurement-desc><predicate>$(sed 1d $p.xsl)</predicate></sealing></sealing-desc>"
         } >$p-seal.xml
 done

@@ -147,7 +147,8 @@ static struct descriptor descriptor(const char *format, ...)
 
 static struct open_disk open_image(void)
 {
-        struct open_disk d = {.path = image, .file = open(image, O_RDONLY), .header = -1};
+        struct open_disk d = {
+                .path = image, .writable = true, .file = open(image, O_RDONLY), .header = -1};
 
         memset(d.uuid.bytes, 7, 16);
         return d;

@@ -71,8 +71,14 @@ static void prepare(void)
                                          .key = "k",
                                          .targets = {targets, 2},
                                          .predicates = {&predicate, 0}};
-        disks[0] = (struct open_disk){.path = "/a", .uuid = {{7}}, .file = -1, .header = -1};
-        disks[1] = (struct open_disk){.path = "/b", .uuid = {{8}}, .file = -1, .header = -1};
+        disks[0] = (struct open_disk){
+                .path = "/a", .uuid = {{7}}, .writable = true, .file = -1, .header = -1};
+        disks[1] = (struct open_disk){.path = "/b",
+                                      .uuid = {{8}},
+                                      .encrypted = true,
+                                      .writable = true,
+                                      .file = -1,
+                                      .header = -1};
         config = digest_of(HASH_SHA256, "config", 6);
 }
 
@@ -370,6 +376,61 @@ START_TEST(test_clean_stop)
 }
 END_TEST
 
+static void read_only(void)
+{
+        disks[0].writable = false;
+        image();
+}
+
+static void outside(void)
+{
+        image();
+}
+
+/* A guest writes to its writable disks; whoever else wrote while it ran is not vouched for. */
+START_TEST(test_clean_stop_vouches_for_the_guest_alone)
+{
+        void (*const written[])(void) = {read_only, outside, cipher};
+        char secret_of;
+
+        open_log();
+        descriptor.clean_stop = true;
+        if (written[_i] == outside)
+                disks[0] = disks[1]; /* so that disk:/a is none of the VM's disks */
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        written[_i]();
+        ck_assert_int_eq(do_reseal(2), ST_CHANGED);
+        ck_assert_uint_eq(generation(), 1);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_CHANGED);
+}
+END_TEST
+
+static const struct {
+        const char *plugin, *path; /* of the only target besides luks:/b */
+        bool encrypted, clean_stop;
+        enum status sealed;
+} coverings[] = {
+        {"disk", "/a", false, false, ST_DONE},      {"disk", "/a", true, false, ST_DONE},
+        {"disk", "/a", false, true, ST_DONE},       {"disk", "/a", true, true, ST_INVALID},
+        {"luks", "/a", true, false, ST_DONE},       {"luks", "/a", true, true, ST_DONE},
+        {"disk", "/a/.", false, false, ST_INVALID}, {"luks", "/b", true, false, ST_INVALID},
+        {"file", "/a", true, false, ST_INVALID},
+};
+
+START_TEST(test_a_disk_that_nothing_measures_is_not_sealed)
+{
+        open_log();
+        targets[0].plugin = coverings[_i].plugin;
+        targets[0].argument = coverings[_i].path;
+        disks[0].encrypted = coverings[_i].encrypted;
+        descriptor.clean_stop = coverings[_i].clean_stop;
+        ck_assert_int_eq(do_seal(1, 'x'), coverings[_i].sealed);
+        if (coverings[_i].sealed)
+                ck_assert(strstr(error_last()->remedy,
+                                 coverings[_i].encrypted ? "luks:/a" : "disk:/a"));
+}
+END_TEST
+
 /* --- faults ------------------------------------------------------------------------------------
  */
 
@@ -472,6 +533,9 @@ int main(void)
         tcase_add_test(t, test_judged);
         tcase_add_test(t, test_old_record);
         tcase_add_test(t, test_clean_stop);
+        tcase_add_loop_test(t, test_clean_stop_vouches_for_the_guest_alone, 0, 3);
+        tcase_add_loop_test(t, test_a_disk_that_nothing_measures_is_not_sealed, 0,
+                            sizeof coverings / sizeof *coverings);
         suite_add_tcase(suite, t);
         t = tcase_create("faults");
         tcase_set_timeout(t, 120);
