@@ -60,8 +60,8 @@ static bool is_held(struct tpm *t, TPM2_HANDLE handle)
 }
 
 /* This process has the TPM to itself, so whatever is loaded and not held is a leftover of ours:
- * of a worker that was killed, or of a response that was lost. */
-static void flush_leftovers(struct tpm *t)
+ * of a worker that was killed, or of a response that was lost. An error only if nobody answers. */
+static TSS2_RC flush_leftovers(struct tpm *t)
 {
         static const TPM2_HANDLE kinds[] = {TPM2_TRANSIENT_FIRST, TPM2_LOADED_SESSION_FIRST,
                                             TPM2_ACTIVE_SESSION_FIRST};
@@ -72,10 +72,13 @@ static void flush_leftovers(struct tpm *t)
         for (size_t k = 0; k < 3; k++) {
                 TPMS_CAPABILITY_DATA *data = NULL;
                 TPML_HANDLE *found;
+                TSS2_RC rc = Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                                TPM2_CAP_HANDLES, kinds[k], TPM2_MAX_CAP_HANDLES,
+                                                NULL, &data);
 
-                if (Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                       TPM2_CAP_HANDLES, kinds[k], TPM2_MAX_CAP_HANDLES, NULL,
-                                       &data))
+                if ((rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER)
+                        return rc;
+                if (rc)
                         continue;
                 found = &data->data.handles;
                 for (size_t i = 0; i < found->count; i++)
@@ -83,6 +86,7 @@ static void flush_leftovers(struct tpm *t)
                                 flush_raw(t, found->handle[i]);
                 Esys_Free(data);
         }
+        return TSS2_RC_SUCCESS;
 }
 
 /* tpm2-tss 3.2.1 takes flags off a session for a command that cannot use them, and after an error
@@ -117,8 +121,7 @@ bool tpm_again(struct tpm *t, TSS2_RC rc, struct tpm_tries *tries)
                 if (tries->flushed)
                         return false;
                 tries->flushed = true;
-                flush_leftovers(t);
-                return true;
+                return !flush_leftovers(t);
         default:
                 return false;
         }
@@ -252,12 +255,13 @@ static enum status connect_tpm(struct tpm *t)
         rc = tcti_watch_open(t->source, t->conf[0] ? t->conf : NULL, t->patience, &t->tcti);
         if (!rc)
                 rc = Esys_Initialize(&t->esys, t->tcti, NULL);
+        if (!rc && t->trouble)
+                rc = flush_leftovers(t);
         if (rc) {
                 t->stale = true;
                 return tpm_failed(rc, FMT("connecting to the TPM at %s", t->conf));
         }
         if (t->trouble) {
-                flush_leftovers(t);
                 tpm_destination_clear(t, 16);
                 tpm_destination_clear(t, 23);
                 t->trouble = t->stale;

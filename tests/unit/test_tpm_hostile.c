@@ -434,6 +434,7 @@ START_TEST(a_tpm_that_does_not_answer)
         clock_gettime(CLOCK_MONOTONIC, &begin);
         swtpm_pause(1);
         refused_with(ST_TPM, unseal());
+        ck_assert_ptr_nonnull(strstr(error_last()->found, "tcti:")); /* and not what came of it */
         swtpm_pause(0);
         clock_gettime(CLOCK_MONOTONIC, &end);
         ck_assert_int_lt(end.tv_sec - begin.tv_sec, 60);
