@@ -7,11 +7,11 @@ PREFIX ?= /usr
 CC ?= gcc
 
 PKGS := openssl libxml-2.0 libxslt libexslt libcryptsetup json-c libseccomp tss2-esys tss2-mu tss2-rc tss2-tctildr check
-pkg = $(shell pkg-config --libs $(1))
+pkg = $(shell pkg-config --libs $(1) 2>/dev/null)
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 CFLAGS ?= -O2 -g
 HARDEN ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
-ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(HARDEN) -D_GNU_SOURCE -DBULKHEAD_VERSION='"$(VERSION)"' -I. -Iinclude $(shell pkg-config --cflags libxml-2.0) $(SAN)
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(HARDEN) -D_GNU_SOURCE -DBULKHEAD_VERSION='"$(VERSION)"' -I. -Iinclude $(shell pkg-config --cflags libxml-2.0 2>/dev/null) $(SAN)
 ALL_LDFLAGS = $(LDFLAGS) $(SAN) $(if $(HARDEN),-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) -pthread
 comma := ,
 
@@ -40,10 +40,14 @@ PROGRAMS :=
 
 # --- rules -----------------------------------------------------------------------------------
 .DEFAULT_GOAL := all
-.PHONY: all
+.PHONY: all packages
 all: $(PROGRAMS:%=$(B)/%)
 
-$(B)/obj/%.o: %.c
+packages:
+	@$(CC) --version >/dev/null 2>&1 && pkg-config --exists $(PKGS) 2>/dev/null || \
+	        { echo 'make: packages are missing that building needs: sudo scripts/setup installs them' >&2; exit 1; }
+
+$(B)/obj/%.o: %.c | packages
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -10,7 +10,7 @@ LIBS_luks.so := $(L_SSL) $(L_JSON)
 
 all: $(PLUGINS:%=$(B)/plugins/%.so)
 
-$(B)/pic/%.o: %.c
+$(B)/pic/%.o: %.c | packages
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -MMD -MP -c -o $@ $<
 
