@@ -24,9 +24,9 @@ static enum status refuse_plain(const struct device *d)
                             .remedy = FMT("cryptsetup convert --type luks2 %s", d->path));
         return FAIL(ST_REFUSED, .subject = d->path, .expected = "a LUKS2 disk",
                     .found = "a plain one",
-                    .remedy = FMT("cryptsetup reencrypt --encrypt --type luks2 "
-                                  "--reduce-device-size 32M %s keeps its data; --format "
-                                  "destroys it",
+                    .remedy = FMT("to keep its data, free its last 32 MiB (of an image: truncate "
+                                  "-s +32M), then cryptsetup reencrypt --encrypt --type luks2 "
+                                  "--reduce-device-size 32M %s; --format destroys it",
                                   d->path));
 }
 
