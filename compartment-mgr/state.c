@@ -55,7 +55,7 @@ static void add_own(struct arena *a, struct facts *f)
 static void add_tcb(struct facts *f)
 {
         static const char *const parts[] = {"hypervisor", "Dom0 kernel and initramfs",
-                                            "Dom0 root file system, with daemons and plug-ins"};
+                                            "Dom0 root, daemons, plug-ins"};
 
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
                 add(f, "tcb", parts[i],

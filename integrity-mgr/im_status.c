@@ -90,7 +90,7 @@ static void add_approval(struct list *l, const struct host_state *h)
         else
                 add(l, "host", "present state",
                     arena_print(l->arena,
-                                "not approved: PCR %s differ from the closest approval; if that "
+                                "not approved: not as the closest approval in PCR %s; if that "
                                 "was meant: bulkhead host approve",
                                 pcr_list(l->arena, differing)),
                     WARNING);

@@ -21,6 +21,18 @@ static const struct handler *handler_of(const struct handler *handlers, size_t c
         return NULL;
 }
 
+static const char *who_may(unsigned who)
+{
+        if (who & VERIFIER)
+                return "ask as root, or as a member of the group of compartment-mgr's "
+                       "--admin-group "
+                       "or --verifier-group";
+        if (who & ADMIN)
+                return "ask as root, or as a member of the group of compartment-mgr's "
+                       "--admin-group";
+        return "ask compartment-mgr: bulkhead does";
+}
+
 static enum status call(const struct handler *h, const struct message_info *info, struct request *r,
                         struct frame *f, void *reply)
 {
@@ -31,7 +43,7 @@ static enum status call(const struct handler *h, const struct message_info *info
                 return FAIL(ST_DENIED, .subject = FMT("request %s", info->name),
                             .expected = "a principal with the right to it",
                             .found = FMT("uid %u", (unsigned)r->principal->uid),
-                            .remedy = "ask as an administrator of this host");
+                            .remedy = who_may(info->who));
         s = message_decode(info->request, f->body, f->fds, f->fds_count, r->arena, request);
         if (s)
                 return s;

@@ -318,7 +318,8 @@ static int measure(const struct bulkhead_target *target, const struct bulkhead_h
                                  &header);
 
         if (!r && *target->method)
-                r = refuse(&m, "no method", target->method);
+                r = host->refuse(target->name, "no method", target->method,
+                                 "leave the method out: a LUKS2 header is measured in one way");
         if (!r) {
                 root = parse(&header);
                 r = root ? measure_json(&m, root) : refuse(&m, "LUKS2 metadata in JSON", "none");

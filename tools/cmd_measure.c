@@ -34,7 +34,7 @@ struct arguments {
 
 static const struct argp_option options[] = {
         {"verity", OPTION_VERITY, NULL, 0, "Measure the dm-verity root of disk: targets", 1},
-        {"salt", OPTION_SALT, "HEX", 0, "Salt of that root (empty unless given)", 1},
+        {"salt", OPTION_SALT, "HEX", 0, "Salt of the dm-verity root (none unless given)", 1},
         {0},
 };
 

@@ -392,6 +392,11 @@ static void print_text(const struct report *report)
         for (size_t i = 0; i < report->checks_count; i++) {
                 const struct check *c = &report->checks[i];
 
+                if (!strcmp(c->detail, CHECK_NOT_EVALUATED)) {
+                        printf("%-14s  %s: %s\n", c->detail, output_clean(c->name),
+                               output_clean(c->meaning));
+                        continue;
+                }
                 printf("%-14s  %s: %s\n", result_of(c), output_clean(c->name),
                        output_clean(c->meaning));
                 print_line("", c->detail);

@@ -116,7 +116,9 @@ void check_log(struct work *w, struct check *c)
                              arena_print(w->arena, "at least %llu", (unsigned long long)from),
                              arena_print(w->arena, "%llu", (unsigned long long)e->log_length));
         else if (e->log_length > from && e->consistency_from != from)
-                check_failed(c, "the evidence has no proof that the log still begins as remembered",
+                check_failed(c,
+                             "the evidence has no proof that the log still begins as remembered "
+                             "(that comes of attest --trust)",
                              arena_print(w->arena, "from %llu", (unsigned long long)from),
                              e->consistency_from
                                      ? arena_print(w->arena, "from %llu",
@@ -191,8 +193,7 @@ void check_predicate(struct work *w, struct check *c)
         enum status s;
 
         if (!w->policy) {
-                check_not_applicable(c,
-                                     "no policy was given: what was measured is not judged");
+                check_not_applicable(c, "no policy was given: what was measured is not judged");
                 return;
         }
         c->name = arena_print(w->arena, "predicate %s", w->policy->name);

@@ -69,7 +69,7 @@ static void run(struct work *w, enum check_id id, struct check *c)
 {
         const struct kind_check *k = &host_checks[id];
 
-        *c = (struct check){id, CHECK_FAILED, k->name, k->meaning, "not evaluated", "", ""};
+        *c = (struct check){id, CHECK_FAILED, k->name, k->meaning, CHECK_NOT_EVALUATED, "", ""};
         if (w->readable || id == CHECK_ID_document)
                 k->check(w, c);
         c->name = check_printable(w, c->name);

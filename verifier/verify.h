@@ -42,6 +42,9 @@ enum check_id {
 
 enum check_result { CHECK_FAILED = 0, CHECK_PASSED, CHECK_NOT_APPLICABLE };
 
+/* The detail of a failed check that was not come to: evidence that cannot be read. */
+#define CHECK_NOT_EVALUATED "not evaluated"
+
 struct check {
         enum check_id id;
         enum check_result result;
