@@ -258,7 +258,8 @@ static enum status on_vm_stop(struct request *r, const struct vm_stop_req *q, st
 
         if (s)
                 return s;
-        s = compartment_must_be(c, VM_RUNNING, FMT("bulkhead vm show %s", q->vm));
+        if (compartment_state(c) != VM_STOPPING) /* then an earlier stop came half-way */
+                s = compartment_must_be(c, VM_RUNNING, FMT("bulkhead vm show %s", q->vm));
         if (!s)
                 s = stop(r->arena, c);
         if (!s)

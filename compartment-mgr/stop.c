@@ -53,7 +53,9 @@ static enum status end_and_give_back(struct arena *a, struct compartment *c,
         return s;
 }
 
-/* The TCB vouches for what the guest wrote: the same secret, sealed to what the disks are now. */
+/* The TCB vouches for what the guest wrote: the same secret, sealed to what the disks are now. If
+ * that fails, the VM is still stopping, so that a repeated stop can do it: once stopped it could
+ * never start again. This is kept in memory alone: who has the disk shall not ask for a re-seal. */
 static enum status reseal(struct arena *a, struct compartment *c)
 {
         struct operation o = OPERATION_NONE;
@@ -82,7 +84,8 @@ static enum status reseal(struct arena *a, struct compartment *c)
                 s = compartment_set_generation(c, q.generation);
 out:
         operation_end(&o);
-        compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : "");
+        compartment_set_state(c, s ? VM_STOPPING : VM_STOPPED,
+                              s ? "its disks are not sealed anew: repeat the stop" : "");
         return s;
 }
 

@@ -38,7 +38,7 @@ for kind in "${kinds[@]}"; do
                         wait $!
                         answers
                         case $(state_of killed) in
-                        running) bulkhead vm destroy killed >/dev/null 2>&1 ;;
+                        running | stopping) bulkhead vm destroy killed >/dev/null 2>&1 ;;
                         stopped) ;;
                         *) fail "$kind killed during $what after $delay: state $(state_of killed)" ;;
                         esac

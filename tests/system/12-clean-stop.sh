@@ -28,6 +28,8 @@ expect 0 bulkhead vm start clean
 flip clean-root.img 77
 expect 1 bulkhead vm stop clean
 says "disk:$work/clean-root.img"
+same "$(state_of clean)" stopping 'state after a stop that came half-way'
 expect 1 bulkhead vm start clean
 flip clean-root.img 77
+expect 0 bulkhead vm stop clean
 expect 0 bulkhead vm start clean

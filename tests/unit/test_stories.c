@@ -446,6 +446,23 @@ START_TEST(a_clean_stop_reseals)
 }
 END_TEST
 
+/* What the guest wrote would be lost with a seal that is for what was there before. */
+START_TEST(a_clean_stop_that_fails_is_repeated)
+{
+        for (int n = 3; n <= 8; n++) {
+                world.generation = world.on_disk = 1;
+                world.clean_stop = true;
+                ck_assert_int_eq(tell(start, 0), ST_DONE);
+                ck_assert_int_eq(tell(stop, n), ST_TPM);
+                ck_assert(!world.domain && !world.mapped);
+                ck_assert_str_eq(summary().state, "stopping");
+                ck_assert_int_eq(tell(stop, 0), ST_DONE);
+                ck_assert_str_eq(summary().state, "stopped");
+                ck_assert_uint_eq(world.generation, 2);
+        }
+}
+END_TEST
+
 START_TEST(a_domain_that_is_gone_is_stopped)
 {
         world.generation = world.on_disk = 1;
@@ -485,6 +502,7 @@ int main(void)
         tcase_add_test(t, the_other_kind_of_descriptor_is_refused);
         tcase_add_test(t, order_of_a_stop);
         tcase_add_test(t, a_clean_stop_reseals);
+        tcase_add_test(t, a_clean_stop_that_fails_is_repeated);
         tcase_add_test(t, a_domain_that_is_gone_is_stopped);
         tcase_add_test(t, a_domain_that_does_not_stop_runs);
         suite_add_tcase(suite, t);
