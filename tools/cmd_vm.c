@@ -260,9 +260,10 @@ static void show_text(const struct vm_show_rep *reply)
         if (reply->config.len)
                 printf("  config      %.*s\n", (int)reply->config.len,
                        (const char *)reply->config.data);
-        if (reply->descriptor.len)
-                printf("  descriptor  %.*s\n", (int)reply->descriptor.len,
-                       (const char *)reply->descriptor.data);
+        if (reply->descriptor.len) {
+                puts("  descriptor");
+                output_lines(reply->descriptor);
+        }
 }
 
 static enum status ask_show(const char *name, struct vm_show_rep *reply, struct arena *a)

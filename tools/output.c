@@ -36,6 +36,20 @@ const char *output_clean(const char *text)
         return to;
 }
 
+void output_lines(struct bytes text)
+{
+        char *copy = memory_new(text.len + 1, 1), *clean = memory_new(text.len + 1, 1);
+        char *rest = copy, *one;
+
+        memcpy(copy, text.data, text.len);
+        while ((one = strsep(&rest, "\n"))) {
+                utf8_printable(clean, text.len + 1, one);
+                puts(clean);
+        }
+        free(clean);
+        free(copy);
+}
+
 static void line(const char *label, const char *text)
 {
         if (*text)

@@ -27,6 +27,8 @@ int output_error(enum status s, const char *format, ...) __attribute__((format(p
 
 /* Control characters become '?'. Valid until the fourth next call. */
 const char *output_clean(const char *text);
+/* Prints a text of any length so cleaned, line by line, each ended by a newline. */
+void output_lines(struct bytes text);
 
 /* Prints one JSON value with a newline and frees it; false if standard output cannot take it. */
 bool output_json(struct json_object *value);

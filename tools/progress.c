@@ -66,7 +66,8 @@ void progress_end(void)
 {
         char blank[WIDTH_MOST + 3];
 
-        if (!width || !atomic_load(&shown))
+        /* Whether anything was drawn is not known here: who measures is a forked child. */
+        if (!width)
                 return;
         memset(blank, ' ', sizeof blank);
         blank[0] = blank[width] = '\r';

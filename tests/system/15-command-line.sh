@@ -23,6 +23,9 @@ for c in '' status host 'host setup' 'host approve' vm 'vm define' 'vm undefine'
         expect 0 bulkhead $c --help
         says Usage
 done
+# on a terminal: the bar is wiped away before the result is printed
+script -qec "bulkhead measure 'disk:$work/a.img'" bar.out >/dev/null
+tr '\r' '\n' <bar.out | grep -q '^<measurement' || fail 'the result stands behind the bar'
 # nobody answers; nowhere to write to
 expect 3 bulkhead --run /nonexistent status
 says remedy
@@ -83,6 +86,11 @@ expect 1 bulkhead vm seal cmdline bad.xml --format
 expect 1 bulkhead vm seal cmdline bad.xml --format
 expect 1 bulkhead vm seal cmdline attest.xml --format
 cryptsetup isLuks cmdline-data.img && fail 'a refused seal has formatted the disk'
+# what a descriptor says is shown without what a terminal would obey
+sed "s|key=\"[^\"]*\"|key=\"a$(printf '\302\23331mb\342\200\256')\"|" cmdline-seal.xml >bad.xml
+expect 0 bulkhead vm seal cmdline bad.xml --format
+expect 0 bulkhead vm show cmdline
+says 'key="a?31mb?"'
 printf 'name = "x"\nbootloader = "pygrub"\n' >bad.cfg
 expect 1 bulkhead vm define bad.cfg
 head -c 100K /dev/urandom >bad.cfg
