@@ -236,6 +236,21 @@ static int empty_ring(struct ring *ring, EVP_MD_CTX *ctx)
         return r;
 }
 
+/* What is one unit needs no second thread. */
+static int digest_unit(struct source *s, const EVP_MD *md, uint8_t *digest_out)
+{
+        uint8_t *memory = aligned_alloc(DISK_BLOCK, DISK_UNIT);
+        int r = -1;
+
+        if (memory)
+                s->error = disk_read(s, memory, (size_t)s->size, 0);
+        if (memory && !s->error && EVP_Digest(memory, (size_t)s->size, digest_out, NULL, md, NULL))
+                r = 0;
+        s->host->progress(s->size, s->size);
+        free(memory);
+        return r;
+}
+
 int disk_whole(struct source *s, const EVP_MD *md, uint8_t *digest_out)
 {
         struct ring ring = {.source = s,
@@ -333,8 +348,12 @@ static int measure_source(struct source *s, const struct bulkhead_target *t)
         md = EVP_MD_fetch(NULL, !strcmp(t->hash, "sha384") ? "SHA384" : "SHA256", NULL);
         if (!md)
                 return read_failed(s, s->error ? s->error : ENOMEM);
-        r = verity ? disk_verity(s, md, t->salt, t->salt_len, t->cores, digest)
-                   : disk_whole(s, md, digest);
+        if (verity)
+                r = disk_verity(s, md, t->salt, t->salt_len, t->cores, digest);
+        else if (s->size <= DISK_UNIT)
+                r = digest_unit(s, md, digest);
+        else
+                r = disk_whole(s, md, digest);
         if (r)
                 r = read_failed(s, s->error ? s->error : ENOMEM);
         else if (check_unchanged(s, &before) || s->host->node_begin(t->name, "disk") ||
