@@ -238,22 +238,32 @@ bool job_alive(struct job *j)
         return poll(&p, 1, 0) == 0;
 }
 
+enum status worker_ask(struct worker *w, int deadline_ms, uint16_t number, const void *request,
+                       void *reply, struct arena *a, struct job **job_out)
+{
+        enum status s = start_job(w, deadline_ms, true, job_out);
+
+        if (s)
+                return s;
+        s = job_call(*job_out, number, request, reply, a);
+        if (s) {
+                struct error why = *error_last();
+
+                job_kill(*job_out);
+                *job_out = NULL;
+                error_keep(&why);
+        }
+        return s;
+}
+
 enum status worker_call(struct worker *w, int deadline_ms, uint16_t number, const void *request,
                         void *reply, struct arena *a)
 {
         struct job *j;
-        enum status s = start_job(w, deadline_ms, true, &j), ended;
+        enum status s = worker_ask(w, deadline_ms, number, request, reply, a, &j), ended;
 
         if (s)
                 return s;
-        s = job_call(j, number, request, reply, a);
-        if (s) {
-                struct error why = *error_last();
-
-                job_kill(j);
-                error_keep(&why);
-                return s;
-        }
         ended = job_end(j);
         if (ended) /* an answer of a process that then died is no answer */
                 message_close_fds(message_info(number)->reply, reply);

@@ -41,6 +41,10 @@ bool job_alive(struct job *j);
  * descriptors are closed. */
 enum status worker_call(struct worker *w, int deadline_ms, uint16_t number, const void *request,
                         void *reply, struct arena *a);
+/* The same in two steps, to do something else while the child ends: the reply is only an assertion
+ * until job_end() of *job_out. On error *job_out is NULL. For replies without descriptors. */
+enum status worker_ask(struct worker *w, int deadline_ms, uint16_t number, const void *request,
+                       void *reply, struct arena *a, struct job **job_out);
 
 /* --- the worker's side --------------------------------------------------------------------- */
 
@@ -50,6 +54,9 @@ struct worker_duty {
         size_t handlers_count;
         const struct sandbox *sandbox; /* entered by each child; NULL: none (root by need) */
         bool ahead; /* one child is forked ahead of its job, child_begin() and sandbox included */
+        /* In a child forked ahead, while it waits: once through what a job will do, on an example
+         * of our own, so that the job meets no page for the first time. May be NULL. */
+        void (*rehearse)(void);
         void (*child_begin)(void); /* in each child, before the sandbox; may be NULL */
         void (*child_end)(void);   /* in each child, after its last request; may be NULL */
 };

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILDREN_MOST = 256 };
+enum { CHILDREN_MOST = 256, SPARE_PAUSE = 3 /* ms */ };
 
 struct child {
         pid_t pid;
@@ -86,6 +86,8 @@ static _Noreturn void wait_for_job(const struct worker_duty *duty, int handoff)
         struct job_message m;
         int socket;
 
+        if (duty->rehearse)
+                duty->rehearse();
         if (!job_message_receive(handoff, &m, &socket, 1))
                 _exit(0); /* the warm parent is gone */
         close(handoff);
@@ -113,6 +115,7 @@ static void tell_exit(int exit_pipe, int wait_status, bool timed_out)
 static struct spare {
         pid_t pid; /* 0: there is none */
         int handoff;
+        int64_t due; /* when the next one is to be made: a job just given comes first */
 } spare;
 
 static void make_spare(const struct worker_duty *duty)
@@ -120,7 +123,7 @@ static void make_spare(const struct worker_duty *duty)
         pid_t parent = getpid(), pid;
         int ends[2];
 
-        if (!duty->ahead || spare.pid ||
+        if (!duty->ahead || spare.pid || deadline_left(spare.due) ||
             socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
                 return; /* without one the next job is forked when it comes */
         pid = fork();
@@ -135,7 +138,8 @@ static void make_spare(const struct worker_duty *duty)
                 return;
         }
         setpgid(pid, pid);
-        spare = (struct spare){pid, ends[0]};
+        spare.pid = pid;
+        spare.handoff = ends[0];
 }
 
 /* The spare's process, now at that job; 0 if there was none, or it is dead. */
@@ -149,6 +153,7 @@ static pid_t use_spare(const struct job_message *m, int socket)
         given = job_message_send(spare.handoff, m, &socket, 1);
         close(spare.handoff);
         spare.pid = 0;
+        spare.due = deadline_in(SPARE_PAUSE);
         if (!given)
                 kill(pid, SIGKILL);
         return given ? pid : 0;
@@ -255,6 +260,14 @@ static _Noreturn void end_all(void)
         exit(0);
 }
 
+/* How long poll() may wait: a job is due, or its successor's process is. */
+static int wait_time(const struct worker_duty *duty)
+{
+        int soonest = kill_late(), due = deadline_left(spare.due);
+
+        return duty->ahead && !spare.pid && (soonest < 0 || soonest > due) ? due : soonest;
+}
+
 /* Control socket, signals, and the exit pipes, whose closing at the other end means: drop it. */
 static void wait_and_handle(const struct worker_duty *duty, int signals)
 {
@@ -264,7 +277,7 @@ static void wait_and_handle(const struct worker_duty *duty, int signals)
 
         for (size_t i = 0; i < n; i++)
                 p[2 + i] = (struct pollfd){children[i].exit_pipe, 0, 0};
-        if (poll(p, 2 + n, kill_late()) < 0)
+        if (poll(p, 2 + n, wait_time(duty)) < 0)
                 return;
         for (size_t i = 0; i < n; i++)
                 if (p[2 + i].revents & (POLLERR | POLLHUP))
@@ -296,6 +309,7 @@ _Noreturn void worker_serve(const struct worker_duty *duty)
                 sandbox_warm_up(duty->sandbox->profile);
         if (signals < 0 || send(CONTROL_FD, &warm, sizeof warm, MSG_NOSIGNAL) != sizeof warm)
                 fatal("%s is started by its daemon, not by hand", duty->name);
+        make_spare(duty);
         for (;;)
                 wait_and_handle(duty, signals);
 }

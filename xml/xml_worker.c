@@ -25,13 +25,16 @@ static const struct handler handlers[] = {
 };
 
 /* Once through everything, so that nothing is left to be loaded behind the sandbox. */
-static void warm_up(void)
+static void rehearse(void)
 {
-        static const uint8_t nothing[] = "<sealing-desc/>";
+        static const uint8_t example[] =
+                "<attestation-desc><attestation type=\"tpm-based\"><measurement-desc type=\"tpm\">"
+                "<measureTarget name=\"disk:/example\" dest=\"LOG\"/></measurement-desc>"
+                "<attestTarget name=\"ALLPCRS\"/></attestation></attestation-desc>";
         struct arena *a = arena_new();
         struct descriptor d;
 
-        descriptor_read((struct bytes){nothing, sizeof nothing - 1}, HASH_SHA256, a, &d);
+        descriptor_read((struct bytes){example, sizeof example - 1}, HASH_SHA256, a, &d);
         digest_of(HASH_SHA256, "", 0);
         digest_of(HASH_SHA384, "", 0);
         error_clear();
@@ -47,7 +50,8 @@ int main(int argc, char **argv)
                                                 .handlers = handlers,
                                                 .handlers_count =
                                                         sizeof handlers / sizeof *handlers,
-                                                .sandbox = &sandbox};
+                                                .sandbox = &sandbox,
+                                                .rehearse = rehearse};
         char path[CONFIG_PATH];
 
         process_harden();
@@ -57,7 +61,7 @@ int main(int argc, char **argv)
                 fatal("compartment-mgr starts this program, as xml_worker GRAMMARS");
         if (descriptor_init(argc == 2 ? argv[1] : config_path(path, config.share, "descriptors")))
                 fatal("%s: %s", error_last()->subject, error_last()->found);
-        warm_up();
+        rehearse();
         sandbox_warm_up(sandbox.profile);
         worker_serve(&duty);
 }

@@ -88,10 +88,13 @@ START_TEST(an_answer_of_a_process_that_then_dies_is_none)
         struct worker *dying;
         struct judge_req q = {0};
         struct judge_rep p = {0};
+        struct job *j;
 
         setenv("BULKHEAD_DIE_AT_END", "1", 1);
         ck_assert_int_eq(worker_start(fixture, NULL, NULL, &dying), ST_DONE);
         ck_assert_int_eq(worker_call(dying, 5000, MESSAGE_judge, &q, &p, a), ST_WORKER);
+        ck_assert_int_eq(worker_ask(dying, 5000, MESSAGE_judge, &q, &p, a, &j), ST_DONE);
+        ck_assert_int_eq(job_end(j), ST_WORKER);
         worker_stop(dying);
 }
 END_TEST

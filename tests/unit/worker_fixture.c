@@ -61,8 +61,11 @@ static const struct handler handlers[] = {
 int main(int argc, char **argv)
 {
         static const struct sandbox sandbox = {SANDBOX_COMPUTE, 256 << 20, 5, 16};
-        static struct worker_duty duty = {"worker_fixture", handlers, 1, &sandbox, NULL,
-                                          answer_then_die};
+        static struct worker_duty duty = {.name = "worker_fixture",
+                                          .handlers = handlers,
+                                          .handlers_count = 1,
+                                          .sandbox = &sandbox,
+                                          .child_end = answer_then_die};
 
         log_open("worker_fixture");
         if (argc > 1 && !strcmp(argv[1], "--no-sandbox"))
