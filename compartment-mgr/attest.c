@@ -7,6 +7,7 @@
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
+#include "lib/worker.h"
 
 #include <unistd.h>
 
@@ -32,10 +33,11 @@ enum status attest(struct request *r, const struct attest_req *q, struct attest_
 {
         struct targets t = TARGETS_NONE;
         struct descriptor d;
+        struct job *xml;
         int svdm = -1;
         enum status s;
 
-        s = operation_descriptor(q->descriptor, 1, r->arena, &d);
+        s = operation_ask_descriptor(q->descriptor, 1, r->arena, &d, &xml);
         if (s)
                 goto out;
         s = access_targets(r->principal, d.targets.items, d.targets.count, compartment_owns_path);
@@ -47,8 +49,13 @@ enum status attest(struct request *r, const struct attest_req *q, struct attest_
         s = targets_open(&t, &d, NULL, 0, operation_open_target, &svdm, r->arena);
         if (s)
                 goto out;
+        s = job_end(xml); /* it ended while the targets were opened */
+        xml = NULL;
+        if (s)
+                goto out;
         s = ask(q, &d, &t, r->arena, p);
 out:
+        job_kill(xml);
         targets_clear(&t);
         if (svdm >= 0)
                 close(svdm);

@@ -122,14 +122,15 @@ void operation_end(struct operation *o)
         o->svdm = -1;
 }
 
-enum status operation_descriptor(struct bytes text, uint8_t kind, struct arena *a,
-                                 struct descriptor *descriptor_out)
+enum status operation_ask_descriptor(struct bytes text, uint8_t kind, struct arena *a,
+                                     struct descriptor *descriptor_out, struct job **job_out)
 {
         static const char *const kinds[] = {"an unknown kind", "an attestation descriptor",
                                             "a sealing descriptor"};
         struct xml_descriptor_req q = {.text = text, .alg = HASH_SHA256};
         struct xml_descriptor_rep p;
-        enum status s = worker_call(workers.xml, XML_DEADLINE, MESSAGE_xml_descriptor, &q, &p, a);
+        enum status s =
+                worker_ask(workers.xml, XML_DEADLINE, MESSAGE_xml_descriptor, &q, &p, a, job_out);
 
         if (s)
                 return s;
@@ -139,4 +140,16 @@ enum status operation_descriptor(struct bytes text, uint8_t kind, struct arena *
                             .remedy = "bulkhead-descriptor(5) shows both kinds");
         *descriptor_out = p.descriptor;
         return ST_DONE;
+}
+
+enum status operation_descriptor(struct bytes text, uint8_t kind, struct arena *a,
+                                 struct descriptor *descriptor_out)
+{
+        struct job *job;
+        enum status s = operation_ask_descriptor(text, kind, a, descriptor_out, &job);
+
+        if (!s)
+                return job_end(job);
+        job_kill(job);
+        return s;
 }

@@ -25,7 +25,7 @@ OBJS_test_targets := tests/unit/test_targets compartment-mgr/targets $(LIB_BASE)
 LIBS_test_targets := $(CM_CHECK)
 
 # The stories against neighbours that the test plays.
-OBJS_test_stories := tests/unit/test_stories $(addprefix compartment-mgr/,start stop seal operation targets compartment) \
+OBJS_test_stories := tests/unit/test_stories $(addprefix compartment-mgr/,start stop seal attest access operation targets compartment) \
         $(LIB_MESSAGE) lib/state_file
 LIBS_test_stories := $(CM_CHECK)
 

@@ -31,6 +31,7 @@ static struct {
         uint64_t generation; /* integrity-mgr's */
         uint64_t staged;     /* svdm's journal, or 0 */
         uint64_t on_disk;    /* generation of the headers */
+        bool xml_dies;       /* after its answer */
         bool domain, running, mapped, kept, clean_stop;
         uint8_t kind; /* of descriptors that the XML worker returns */
         uint8_t authority_kind;
@@ -102,6 +103,8 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
                 ck_assert_str_eq(open_q->disks.items[0].path, "/d");
                 p->disks.items = make_disks(a);
                 p->disks.count = 1;
+        } else if (number == MESSAGE_svdm_open_target) {
+                ((struct svdm_open_target_rep *)reply)->disk = *make_disks(a);
         } else if (number == MESSAGE_svdm_prepare) {
                 struct svdm_prepare_rep *p = reply;
 
@@ -206,6 +209,24 @@ enum status worker_call(struct worker *w, int deadline_ms, uint16_t number, cons
         (void)w;
         (void)deadline_ms;
         return ask(number, request, reply, a);
+}
+
+enum status worker_ask(struct worker *w, int deadline_ms, uint16_t number, const void *request,
+                       void *reply, struct arena *a, struct job **job_out)
+{
+        *job_out = NULL;
+        return worker_call(w, deadline_ms, number, request, reply, a);
+}
+
+enum status job_end(struct job *j)
+{
+        (void)j;
+        return world.xml_dies ? FAIL(ST_WORKER, .subject = "xml_worker") : ST_DONE;
+}
+
+void job_kill(struct job *j)
+{
+        (void)j;
 }
 
 /* --- a VM and its state ------------------------------------------------------------------- */
@@ -484,6 +505,22 @@ START_TEST(a_domain_that_does_not_stop_runs)
 }
 END_TEST
 
+START_TEST(an_attestation_needs_the_xml_workers_good_end)
+{
+        struct principal admin = {.roles = ADMIN};
+        struct request r = {.arena = a, .principal = &admin};
+        struct attest_req q = {.descriptor = {(const uint8_t *)"x", 1}};
+        struct attest_rep p = {0};
+
+        world.kind = 1;
+        world.xml_dies = _i;
+        ck_assert_int_eq(attest(&r, &q, &p), _i ? ST_WORKER : ST_DONE);
+        ck_assert_str_eq(world.order, _i ? "xml_descriptor svdm_open_target "
+                                         : "xml_descriptor svdm_open_target im_attest ");
+        ck_assert_int_lt(fcntl(world.connection, F_GETFD), 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("stories");
@@ -500,6 +537,7 @@ int main(void)
         tcase_add_loop_test(t, a_failed_seal_is_whole_or_nothing, 0, 2);
         tcase_add_test(t, a_lost_answer_to_a_seal_is_found_again);
         tcase_add_test(t, the_other_kind_of_descriptor_is_refused);
+        tcase_add_loop_test(t, an_attestation_needs_the_xml_workers_good_end, 0, 2);
         tcase_add_test(t, order_of_a_stop);
         tcase_add_test(t, a_clean_stop_reseals);
         tcase_add_test(t, a_clean_stop_that_fails_is_repeated);
