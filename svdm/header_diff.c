@@ -264,6 +264,23 @@ static enum status write_part(int disk, struct bytes runs, uint64_t from, uint64
         return s;
 }
 
+enum status header_head_after(int disk, struct bytes runs, uint8_t head_out[static HEADER_HEAD])
+{
+        struct reader r = reader_of(runs);
+        struct run run;
+
+        if (read_at(disk, head_out, HEADER_HEAD, 0) != HEADER_HEAD)
+                return failed("reading the head of a disk");
+        while (next_run(&r, &run)) {
+                uint64_t last = run.to < HEADER_HEAD ? run.to : HEADER_HEAD;
+
+                if (run.from < last)
+                        memcpy(head_out + run.from, run.bytes, last - run.from);
+        }
+        return reader_done(&r) ? ST_DONE
+                               : FAIL(ST_DAMAGED, .subject = "the journal of a disk header");
+}
+
 enum status header_apply(int disk, uint64_t size, struct bytes runs)
 {
         enum status s;

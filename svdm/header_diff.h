@@ -32,6 +32,9 @@ enum status header_head(int fd, struct digest *head_out);
 /* What must be written over old (a header, or a disk) to have new there. */
 enum status header_diff(int old, int new, struct buffer *runs_out);
 
+/* What the head will be once the runs are written. Nothing is written. */
+enum status header_head_after(int disk, struct bytes runs, uint8_t head_out[static HEADER_HEAD]);
+
 /* Writes runs to the disk so that an end at any instant leaves one valid LUKS2 header (the first
  * or the second of its two) and the head unchanged until all else is there; fsyncs. The runs are
  * checked first: nothing beyond HEADER_MOST or size. */

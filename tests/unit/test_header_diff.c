@@ -139,6 +139,27 @@ START_TEST(runs_are_few_and_enough)
 }
 END_TEST
 
+START_TEST(the_head_is_known_beforehand)
+{
+        struct buffer runs = runs_of("old", "new");
+        int old = open_in_place("old", O_RDONLY), new = open_in_place("new", O_RDONLY);
+        static const uint8_t passwd[] = {0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 'x', ':'};
+        uint8_t foreseen[HEADER_HEAD], real[HEADER_HEAD];
+
+        ck_assert_int_eq(header_head_after(old, buffer_bytes(&runs), foreseen), ST_DONE);
+        ck_assert_int_eq(pread(new, real, sizeof real, 0), HEADER_HEAD);
+        ck_assert_mem_eq(foreseen, real, sizeof real);
+        ck_assert_int_eq(header_head_after(old, (struct bytes){passwd, sizeof passwd}, foreseen),
+                         ST_DONE);
+        ck_assert_mem_eq(foreseen, "Lx:S", 4);
+        ck_assert_int_eq(header_head_after(old, (struct bytes){passwd, 13}, foreseen), ST_DAMAGED);
+        ck_assert_int_ne(run("cmp -s old new"), 0);
+        close(old);
+        close(new);
+        buffer_clear(&runs);
+}
+END_TEST
+
 START_TEST(survives_every_fault)
 {
         struct buffer runs = runs_of("old", "new");
@@ -222,6 +243,7 @@ int main(void)
         tcase_set_timeout(c, 120);
         tcase_add_test(c, copies_are_exact);
         tcase_add_test(c, runs_are_few_and_enough);
+        tcase_add_test(c, the_head_is_known_beforehand);
         tcase_add_loop_test(c, survives_every_fault, FAULT_ERROR, FAULTS);
         tcase_add_loop_test(c, refuses_bad_runs, 0, sizeof bad_runs / sizeof *bad_runs);
         suite_add_tcase(s, c);
