@@ -103,6 +103,18 @@ static enum status follow(struct operation *o, enum status s, uint64_t generatio
         return s ? s : settled;
 }
 
+/* --format is for disks whose key nobody has yet. Typed once more, from a shell's history, it would
+ * take with the disks' headers all that a sealed VM has written. */
+static enum status may_format(const struct operation *o, bool format)
+{
+        if (!format || !o->sealed.generation)
+                return ST_DONE;
+        return FAIL(ST_WRONG_STATE, .subject = FMT("--format of VM %s", o->vm->name),
+                    .expected = "a VM that is not sealed", .found = "its disks hold its data",
+                    .remedy = "to seal again: leave --format out; to destroy the data: bulkhead vm "
+                              "undefine --forget-key, then define and seal");
+}
+
 enum status seal(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
                  int passphrase)
 {
@@ -117,6 +129,9 @@ enum status seal(struct arena *a, struct compartment *c, struct bytes descriptor
         if (s)
                 goto out;
         s = operation_begin(&o, a, c);
+        if (s)
+                goto out;
+        s = may_format(&o, format);
         if (s)
                 goto out;
         generation = o.sealed.generation + 1;

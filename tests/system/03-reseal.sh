@@ -13,6 +13,10 @@ same "$(cryptsetup luksUUID reseal-data.img)" "$uuid" 'UUID of the disk'
 same "$(cryptsetup luksDump reseal-data.img | grep -c ': luks2$')" 1 'number of key slots'
 expect 0 bulkhead vm start reseal
 expect 0 bulkhead vm stop reseal
+# From a shell's history: what a sealed VM has written is not taken by a flag for new disks.
+expect 1 bulkhead vm seal reseal reseal-seal.xml --format
+says 'undefine --forget-key'
+same "$(cryptsetup luksUUID reseal-data.img)" "$uuid" 'UUID of the disk'
 # A descriptor that never opens is refused while sealing, and the old seal stays.
 sealing "disk:$work/not-there.img" >bad.xml
 expect 1 bulkhead vm seal reseal bad.xml

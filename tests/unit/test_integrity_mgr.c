@@ -552,7 +552,7 @@ START_TEST(test_other_state)
         ck_assert_int_eq(run("tpm2_pcrextend 4:sha256="
                              "0000000000000000000000000000000000000000000000000000000000000001"),
                          0);
-        ck_assert(strstr(fact("present state"), "PCR 4 differ"));
+        ck_assert(strstr(fact("present state"), "PCR 4"));
         ck_assert_int_eq(unseal(), ST_NOT_APPROVED);
         ck_assert_str_ne(error_last()->remedy, "");
         ck_assert_int_eq(approve(), ST_DONE);
