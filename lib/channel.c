@@ -57,6 +57,21 @@ static enum status wait_for(int fd, short events, int64_t deadline)
         return ST_DONE;
 }
 
+static enum status broken(const char *how)
+{
+        return FAIL(ST_PROTOCOL, .subject = "a frame", .found = how,
+                    .remedy = "use programs of one version on both sides");
+}
+
+/* Who may hand over none is not a program of another version: it is the wrong person who asks. */
+static enum status too_many_fds(size_t fds_most)
+{
+        if (fds_most)
+                return broken("more descriptors than allowed");
+        return FAIL(ST_DENIED, .subject = "a request that hands over a descriptor",
+                    .remedy = "ask as an administrator of this host");
+}
+
 /* --- sending --- */
 
 static void attach_fds(struct msghdr *msg, char *control, const int *fds, size_t count)
@@ -104,7 +119,7 @@ enum status channel_send_frame(int fd, uint16_t number, struct bytes body, const
                         continue;
                 }
                 if (r < 0)
-                        return gone();
+                        return errno == EPERM && fds_count ? too_many_fds(0) : gone();
                 msg.msg_control = NULL; /* descriptors went with the first byte */
                 msg.msg_controllen = 0;
                 for (int i = 0; i < 2; i++) {
@@ -164,12 +179,6 @@ void frame_reader_clear(struct frame_reader *r)
         r->header_have = r->body_len = r->fds_expected = 0;
 }
 
-static enum status broken(const char *how)
-{
-        return FAIL(ST_PROTOCOL, .subject = "a frame", .found = how,
-                    .remedy = "use programs of one version on both sides");
-}
-
 /* Takes descriptors out of control data; every one, so that none leaks even when refused. */
 static bool collect_fds(struct frame *f, struct msghdr *msg, size_t most)
 {
@@ -195,13 +204,16 @@ static bool collect_fds(struct frame *f, struct msghdr *msg, size_t most)
         return fits;
 }
 
-/* Who may hand over none is not a program of another version: it is the wrong person who asks. */
-static enum status too_many_fds(size_t fds_most)
+/* How much can be read before a descriptor comes; refused, and not taken, if one comes with it:
+ * letting go of somebody's last descriptor can wait for long. */
+static size_t without_fds(int fd, void *to, size_t len, bool *refused_out)
 {
-        if (fds_most)
-                return broken("more descriptors than allowed");
-        return FAIL(ST_DENIED, .subject = "a request that hands over a descriptor",
-                    .remedy = "ask as an administrator of this host");
+        struct iovec part = {to, len};
+        struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
+        ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_PEEK);
+
+        *refused_out = n > 0 && msg.msg_flags & MSG_CTRUNC;
+        return n > 0 ? (size_t)n : len;
 }
 
 /* One recvmsg() of at most len bytes. 0: nothing there now. */
@@ -215,8 +227,14 @@ static enum status receive_some(struct frame_reader *r, int fd, void *to, size_t
                              .msg_control = control,
                              .msg_controllen = sizeof control};
         ssize_t n;
+        bool refused;
 
         *got_out = 0;
+        if (!fds_most) {
+                part.iov_len = without_fds(fd, to, len, &refused);
+                if (refused)
+                        return too_many_fds(0);
+        }
         do
                 n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
         while (n < 0 && errno == EINTR);

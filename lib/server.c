@@ -21,6 +21,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
 enum {
         FRAME_TIME = 10000, /* ms for a hello, and for a frame once it has begun */
         STOP_TIME = 5000,
@@ -29,6 +33,10 @@ enum {
         STACK_SIZE = 256 << 10,
         EVENTS_AT_ONCE = 64,
 };
+
+/* Who may change nothing must not keep out who may: each rank has, together with those below it,
+ * its share of threads and of connections. */
+enum rank { RANK_STRANGER, RANK_VERIFIER, RANK_MASTER, RANKS };
 
 enum phase { PHASE_HELLO, PHASE_READING, PHASE_QUEUED, PHASE_RUNNING };
 
@@ -40,6 +48,7 @@ struct connection {
         bool broken; /* set by the thread that served it */
         bool watching;
         struct principal principal;
+        enum rank rank;
         struct frame_reader reader;
         int64_t since; /* when its phase, or its frame, began */
         struct arena *arena;
@@ -51,7 +60,7 @@ struct connection {
 static struct house {
         const struct server_options *o;
         struct connection connections; /* head of the list, newest first */
-        size_t count, running;
+        size_t count[RANKS], running[RANKS];
         struct connection *queue, **queue_end;
         int epoll, back, signals;
         pthread_mutex_t lock; /* over `handed_back`, the list and `watching` */
@@ -87,6 +96,57 @@ enum status server_listen(const char *path, unsigned mode, int *listener_out)
         return ST_DONE;
 }
 
+static enum rank rank_of(const struct principal *p)
+{
+        if (p->roles & (ADMIN | DAEMON | PARENT))
+                return RANK_MASTER;
+        return p->roles & VERIFIER ? RANK_VERIFIER : RANK_STRANGER;
+}
+
+static bool has_share(const size_t used[RANKS], enum rank rank, size_t most)
+{
+        const size_t share[RANKS] = {most / 2, most - most / 4, most};
+        size_t n = 0;
+
+        for (size_t i = 0; i <= rank; i++)
+                n += used[i];
+        return n < share[rank];
+}
+
+static bool start_thread(void *(*run)(void *), void *with)
+{
+        pthread_attr_t attributes;
+        pthread_t thread;
+        int r;
+
+        pthread_attr_init(&attributes);
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        pthread_attr_setstacksize(&attributes, STACK_SIZE);
+        r = pthread_create(&thread, &attributes, run, with);
+        pthread_attr_destroy(&attributes);
+        return !r;
+}
+
+static void *close_apart(void *fd)
+{
+        close((int)(intptr_t)fd);
+        return NULL;
+}
+
+/* A stranger may have sent descriptors that nobody has read: closing the last one of a socket that
+ * lingers waits as long as its maker liked (socket(7), SO_LINGER). The house does not. */
+static void let_go(int fd, enum rank rank)
+{
+        if (rank == RANK_MASTER || !start_thread(close_apart, (void *)(intptr_t)fd))
+                close(fd);
+}
+
+/* Where the kernel can, who may hand over no descriptor is told so as he tries. */
+static void take_rights(int fd, int whether)
+{
+        setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &whether, sizeof whether);
+}
+
 static void forget(struct connection *c)
 {
         if (c->session_end)
@@ -94,9 +154,10 @@ static void forget(struct connection *c)
         pthread_mutex_lock(&house.lock);
         c->next->previous = c->previous;
         c->previous->next = c->next;
-        house.count--;
+        house.count[c->rank]--;
         pthread_mutex_unlock(&house.lock);
-        close(c->fd);
+        epoll_ctl(house.epoll, EPOLL_CTL_DEL, c->fd, NULL);
+        let_go(c->fd, c->rank);
         frame_reader_clear(&c->reader);
         arena_free(c->arena);
         pthread_mutex_destroy(&c->sending);
@@ -127,14 +188,15 @@ static bool learn_principal(int fd, struct principal *p)
         return p->roles != 0;
 }
 
-/* The connection that has been idle longest, for a flood must not keep others out. */
-static void make_room(void)
+/* The connection of that rank or below that has been idle longest, for a flood must not keep
+ * others out. */
+static void make_room(enum rank rank)
 {
         struct connection *c, *oldest = NULL;
 
         for (c = house.connections.next; c != &house.connections; c = c->next)
-                if ((c->phase == PHASE_HELLO || c->phase == PHASE_READING) && !c->session &&
-                    (!oldest || c->since <= oldest->since))
+                if (c->rank <= rank && (c->phase == PHASE_HELLO || c->phase == PHASE_READING) &&
+                    !c->session && (!oldest || c->since <= oldest->since))
                         oldest = c;
         if (oldest)
                 forget(oldest);
@@ -144,20 +206,20 @@ static void accept_one(int fd)
 {
         struct connection *c;
         struct principal p;
+        bool known = learn_principal(fd, &p);
+        enum rank rank = known ? rank_of(&p) : RANK_STRANGER;
 
-        if (!learn_principal(fd, &p)) {
-                close(fd);
+        if (known && !has_share(house.count, rank, house.o->connections_most))
+                make_room(rank);
+        if (!known || !has_share(house.count, rank, house.o->connections_most)) {
+                let_go(fd, rank);
                 return;
         }
-        if (house.count >= house.o->connections_most)
-                make_room();
-        if (house.count >= house.o->connections_most) {
-                close(fd);
-                return;
-        }
+        take_rights(fd, rank == RANK_MASTER);
         c = memory_new(1, sizeof *c);
         c->fd = fd;
         c->principal = p;
+        c->rank = rank;
         c->since = deadline_in(0);
         c->arena = arena_new();
         pthread_mutex_init(&c->sending, NULL);
@@ -165,7 +227,7 @@ static void accept_one(int fd)
         c->next = house.connections.next;
         c->previous = &house.connections;
         c->next->previous = c->previous->next = c;
-        house.count++;
+        house.count[rank]++;
         pthread_mutex_unlock(&house.lock);
         wait_for_more(c, EPOLL_CTL_ADD);
 }
@@ -177,7 +239,7 @@ static void accept_all(void)
         while ((fd = accept4(house.o->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0)
                 accept_one(fd);
         if (errno == EMFILE || errno == ENFILE)
-                make_room();
+                make_room(RANK_MASTER);
 }
 
 /* --- a request --- */
@@ -211,26 +273,24 @@ static void *serve(void *connection)
 
 static void start_queued(void)
 {
-        pthread_attr_t attributes;
-        pthread_t thread;
+        struct connection **at = &house.queue, *c, *next;
 
-        pthread_attr_init(&attributes);
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        pthread_attr_setstacksize(&attributes, STACK_SIZE);
-        while (house.queue && house.running < house.o->requests_most) {
-                struct connection *c = house.queue, *next = c->next_queued;
-
+        while ((c = *at)) {
+                if (!has_share(house.running, c->rank, house.o->requests_most)) {
+                        at = &c->next_queued;
+                        continue;
+                }
+                next = c->next_queued;
                 c->phase = PHASE_RUNNING;
-                if (pthread_create(&thread, &attributes, serve, c)) {
+                if (!start_thread(serve, c)) {
                         c->phase = PHASE_QUEUED;
                         break; /* no thread now: the next one handed back tries again */
                 }
-                house.queue = next; /* c is its thread's, which may have handed it back by now */
-                if (!house.queue)
-                        house.queue_end = &house.queue;
-                house.running++;
+                *at = next; /* c is its thread's, which may have handed it back by now */
+                if (!next)
+                        house.queue_end = at;
+                house.running[c->rank]++;
         }
-        pthread_attr_destroy(&attributes);
 }
 
 static void queue_request(struct connection *c)
@@ -255,7 +315,7 @@ static void take_back(void)
         pthread_mutex_unlock(&house.lock);
         for (; c; c = next) {
                 next = c->next_queued;
-                house.running--;
+                house.running[c->rank]--;
                 frame_reader_clear(&c->reader);
                 c->phase = PHASE_READING;
                 c->since = deadline_in(0);
@@ -294,7 +354,7 @@ static bool answer_hello(struct connection *c)
 /* Descriptors may come only from those who may change something here. */
 static size_t fds_allowed(const struct connection *c)
 {
-        return c->principal.roles & (ADMIN | DAEMON | PARENT) ? MESSAGE_FDS_MOST : 0;
+        return c->rank == RANK_MASTER ? MESSAGE_FDS_MOST : 0;
 }
 
 static void read_more(struct connection *c)
@@ -386,6 +446,7 @@ static void open_house(const struct server_options *o, const int *watch, size_t 
         pthread_sigmask(SIG_BLOCK, &set, NULL);
         signal(SIGPIPE, SIG_IGN);
         house.o = o;
+        take_rights(o->listener, 0);
         house.queue_end = &house.queue;
         house.epoll = epoll_create1(EPOLL_CLOEXEC);
         house.back = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -399,11 +460,17 @@ static void open_house(const struct server_options *o, const int *watch, size_t 
         __atomic_store_n(&house.connections.next, &house.connections, __ATOMIC_RELEASE);
 }
 
+static size_t running(void)
+{
+        return house.running[RANK_STRANGER] + house.running[RANK_VERIFIER] +
+               house.running[RANK_MASTER];
+}
+
 static void wait_for_requests(void)
 {
         int64_t deadline = deadline_in(STOP_TIME);
 
-        while (house.running && deadline_left(deadline)) {
+        while (running() && deadline_left(deadline)) {
                 usleep(10000);
                 take_back();
         }
