@@ -168,6 +168,7 @@ OBJS_protocol_table := lib/protocol_table
 # What a test starts has to be there.
 $(B)/test_xml_workers: | $(B)/xml_worker $(B)/policy_worker
 $(B)/test_integrity_mgr: | $(addprefix $(B)/,integrity-mgr measure_worker policy_worker tpm_worker plugins/disk.so)
+$(B)/test_worker: | $(B)/measure_worker $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so)
 $(B)/test_measure_run: | $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so) $(PLUGINS:%=$(B)/plugins/%.so)
 $(B)/bench_disk: | $(B)/plugins/disk.so
 NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o bench/bench_disk.o)

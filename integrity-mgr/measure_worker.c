@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * measure_worker: one plug-in, one target. Started by integrity-mgr without arguments. Each
- * measurement runs in a child of its own, as a user without rights. The child loads the plug-in
- * from the descriptor that integrity-mgr opened and hashed, and then gives up everything but its
- * memory, threads and the descriptors that it has; only after that the plug-in is called. No
- * network, no files by name, no TPM.
+ * measurement runs in a child of its own, as a user without rights. The child can read files, no
+ * more, while it loads the plug-in from the descriptor that integrity-mgr opened and hashed; then
+ * it gives up everything but its memory, threads and the descriptors that it has; only after that
+ * the plug-in is called. No network, no other process, no files by name, no TPM.
  */
 #include "integrity-mgr/measure_run.h"
 #include "lib/digest.h"
@@ -14,6 +14,8 @@
 #define MEASURE_MSG HANDLER_PROTOTYPE
 #include "bulkhead/messages.def"
 
+/* What a plug-in's file runs as it is loaded is the plug-in's, too. */
+static const struct sandbox loading = {.profile = SANDBOX_LOAD};
 static const struct sandbox sandbox = {.profile = SANDBOX_THREADS, .memory = (size_t)4 << 30};
 
 enum status on_measure(struct request *r, const struct measure_req *q, struct measure_rep *p)
@@ -35,12 +37,12 @@ static const struct handler handlers[] = {
 
 int main(void)
 {
-        /* no sandbox from the start: a plug-in's file has to be loaded first */
         static const struct worker_duty duty = {.name = "measure_worker",
                                                 .ahead = true,
                                                 .handlers = handlers,
                                                 .handlers_count =
-                                                        sizeof handlers / sizeof *handlers};
+                                                        sizeof handlers / sizeof *handlers,
+                                                .sandbox = &loading};
 
         process_harden();
         log_open("measure_worker");

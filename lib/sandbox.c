@@ -7,6 +7,7 @@
 #include "lib/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -57,7 +58,6 @@ static const char *const calls_compute[] = {
         "getpid",
         "gettid",
         "getppid",
-        "tgkill",
         "getrandom",
         "lseek",
         "sched_yield",
@@ -71,8 +71,12 @@ static const char *const calls_compute[] = {
         NULL,
 };
 static const char *const calls_threads[] = {
-        "pread64", "preadv",     "fadvise64", "readahead", "set_robust_list",
-        "rseq",    "membarrier", "setpgid",   NULL,
+        "pread64",         "preadv", "fadvise64",  "readahead",
+        "set_robust_list", "rseq",   "membarrier", NULL,
+};
+static const char *const calls_load[] = {
+        "readlink",   "readlinkat", "access",  "faccessat", "faccessat2", "newfstatat",
+        "getdents64", "uname",      "getegid", "getgid",    NULL,
 };
 static const char *const calls_peer[] = {
         "connect",     "getsockopt", "setsockopt", "select", "pselect6", "getpeername",
@@ -126,6 +130,7 @@ static const char *const calls_daemon[] = {
         "getegid",
         "getgid",
         "kill",
+        "tgkill",
         "uname",
         "mlock",
         NULL,
@@ -149,17 +154,31 @@ static void allow(scmp_filter_ctx filter, const char *const *names)
                         fatal("cannot build a system call filter (" #call ")");                    \
         } while (0)
 
+/* Files to be read and run, and what it takes to enter the next sandbox. */
+static void allow_loading(scmp_filter_ctx filter)
+{
+        RULE(SCMP_ACT_ALLOW, openat, 1,
+             SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+        RULE(SCMP_ACT_ALLOW, mmap, 0);
+        RULE(SCMP_ACT_ALLOW, mprotect, 0);
+        RULE(SCMP_ACT_ALLOW, prlimit64, 1, SCMP_A0(SCMP_CMP_EQ, 0)); /* its own limits */
+        RULE(SCMP_ACT_ALLOW, prctl, 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NO_NEW_PRIVS));
+        RULE(SCMP_ACT_ALLOW, prctl, 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
+}
+
 /* Memory, but none that is written and executed; fstat() is newfstatat() with an empty path. */
 static void allow_narrowly(scmp_filter_ctx filter, enum sandbox_profile profile)
 {
         RULE(SCMP_ACT_ALLOW, mmap, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
         RULE(SCMP_ACT_ALLOW, mprotect, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
         RULE(SCMP_ACT_ALLOW, prctl, 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
-        if (profile != SANDBOX_DAEMON)
+        if (profile != SANDBOX_DAEMON && profile != SANDBOX_LOAD)
                 RULE(SCMP_ACT_ALLOW, newfstatat, 1,
                      SCMP_A3(SCMP_CMP_MASKED_EQ, 0x1000 /* AT_EMPTY_PATH */, 0x1000));
         if (profile == SANDBOX_COMPUTE)
                 return;
+        if (profile == SANDBOX_LOAD)
+                allow_loading(filter);
         /* glibc falls back from clone3, whose flags a filter cannot see, to clone */
         RULE(SCMP_ACT_ERRNO(ENOSYS), clone3, 0);
         RULE(SCMP_ACT_ALLOW, clone, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
@@ -208,6 +227,8 @@ void sandbox_warm_up(enum sandbox_profile profile)
         allow(filter, calls_compute);
         if (profile >= SANDBOX_THREADS)
                 allow(filter, calls_threads);
+        if (profile == SANDBOX_LOAD)
+                allow(filter, calls_load);
         if (profile >= SANDBOX_PEER)
                 allow(filter, calls_peer);
         if (profile == SANDBOX_DAEMON)

@@ -12,6 +12,7 @@
 enum sandbox_profile {
         SANDBOX_COMPUTE, /* read, write, memory, exit: nothing that names a file or a peer */
         SANDBOX_THREADS, /* and threads, pread and fstat on descriptors it has */
+        SANDBOX_LOAD,    /* and opens files to read and run them, until it enters another */
         SANDBOX_PEER,    /* and sockets that it has or connects: for tpm_worker */
         SANDBOX_DAEMON,  /* and files by name: for the daemons themselves; no exec */
 };

@@ -5,12 +5,14 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char *fixture;
+static char build[4096]; /* where the programs lie */
 static struct worker *w;
 static struct arena *a;
 
@@ -18,7 +20,7 @@ static void set_up(void)
 {
         a = arena_new();
         unsetenv("BULKHEAD_DIE_AT_END");
-        ck_assert_int_eq(worker_start(fixture, NULL, NULL, &w), ST_DONE);
+        ck_assert_int_eq(worker_start(fixture, NULL, NULL, NULL, &w), ST_DONE);
 }
 
 static void tear_down(void)
@@ -62,12 +64,12 @@ static const struct {
         enum status status;
         const char *found;
 } deaths[] = {
-        {"crash", ST_WORKER, "signal 6"},       {"exit", ST_WORKER, "exit status 7"},
+        {"crash", ST_WORKER, "signal 4"},   {"exit", ST_WORKER, "exit status 7"},
         {"hang", ST_TIMEOUT, "time limit"},
 #ifndef __SANITIZE_ADDRESS__ /* under which there is no filter: see sandbox.c */
-        {"socket", ST_WORKER, "signal 31"},     {"open", ST_WORKER, "signal 31"},
-        {"fork", ST_WORKER, "signal 31"},       {"exec", ST_WORKER, "signal 31"},
-        {"memory", ST_WORKER, "exit status 3"},
+        {"socket", ST_WORKER, "signal 31"}, {"open", ST_WORKER, "signal 31"},
+        {"fork", ST_WORKER, "signal 31"},   {"exec", ST_WORKER, "signal 31"},
+        {"kill", ST_WORKER, "signal 31"},   {"memory", ST_WORKER, "exit status 3"},
 #endif
 };
 
@@ -91,7 +93,7 @@ START_TEST(an_answer_of_a_process_that_then_dies_is_none)
         struct job *j;
 
         setenv("BULKHEAD_DIE_AT_END", "1", 1);
-        ck_assert_int_eq(worker_start(fixture, NULL, NULL, &dying), ST_DONE);
+        ck_assert_int_eq(worker_start(fixture, NULL, NULL, NULL, &dying), ST_DONE);
         ck_assert_int_eq(worker_call(dying, 5000, MESSAGE_judge, &q, &p, a), ST_WORKER);
         ck_assert_int_eq(worker_ask(dying, 5000, MESSAGE_judge, &q, &p, a, &j), ST_DONE);
         ck_assert_int_eq(job_end(j), ST_WORKER);
@@ -115,13 +117,47 @@ START_TEST(a_dropped_job_is_killed)
 }
 END_TEST
 
+#ifndef __SANITIZE_ADDRESS__
+static enum status measure_with(const char *plugin)
+{
+        struct measure_req q = {.target = {.name = "test:x", .plugin = plugin, .argument = "x"},
+                                .file = -1,
+                                .header = -1,
+                                .cores = 1};
+        struct measure_rep p;
+        struct worker *measure;
+        char path[5000];
+        enum status s;
+
+        q.target.method = "";
+        snprintf(path, sizeof path, "%s/tests/plugins/%s.so", build, plugin);
+        q.plugin = open(path, O_RDONLY | O_CLOEXEC);
+        ck_assert_int_ge(q.plugin, 0);
+        snprintf(path, sizeof path, "%s/measure_worker", build);
+        ck_assert_int_eq(worker_start(path, NULL, NULL, NULL, &measure), ST_DONE);
+        s = worker_call(measure, 5000, MESSAGE_measure, &q, &p, a);
+        worker_stop(measure);
+        close(q.plugin);
+        return s;
+}
+
+START_TEST(a_plugin_has_no_more_rights_while_it_is_loaded)
+{
+        ck_assert_int_eq(measure_with("good"), ST_DONE);
+        ck_assert_int_eq(measure_with("constructor"), ST_WORKER);
+        ck_assert_msg(strstr(error_last()->found, "signal 31") != NULL, "found: %s",
+                      error_last()->found);
+}
+END_TEST
+#endif
+
 START_TEST(a_program_that_is_no_worker_is_refused)
 {
         struct worker *none = NULL;
 
-        ck_assert_int_eq(worker_start("/bin/true", NULL, NULL, &none), ST_WORKER);
+        ck_assert_int_eq(worker_start("/bin/true", NULL, NULL, NULL, &none), ST_WORKER);
         ck_assert_ptr_null(none);
-        ck_assert_int_eq(worker_start("/nowhere/worker", NULL, NULL, &none), ST_WORKER);
+        ck_assert_int_eq(worker_start("/nowhere/worker", NULL, NULL, NULL, &none), ST_WORKER);
 }
 END_TEST
 
@@ -145,7 +181,9 @@ int main(int argc, char **argv)
 
         (void)argc;
         snprintf(path, sizeof path, "%s", argv[0]);
-        strcpy(strrchr(path, '/') + 1, "worker_fixture");
+        *strrchr(path, '/') = 0;
+        strcpy(build, path);
+        strcat(path, "/worker_fixture");
         fixture = path;
         tcase_set_timeout(t, 60);
         tcase_add_checked_fixture(t, set_up, tear_down);
@@ -154,6 +192,9 @@ int main(int argc, char **argv)
                             sizeof deaths / sizeof *deaths);
         tcase_add_test(t, an_answer_of_a_process_that_then_dies_is_none);
         tcase_add_test(t, a_dropped_job_is_killed);
+#ifndef __SANITIZE_ADDRESS__
+        tcase_add_test(t, a_plugin_has_no_more_rights_while_it_is_loaded);
+#endif
         tcase_add_test(t, a_program_that_is_no_worker_is_refused);
         tcase_add_test(t, many_jobs_leave_nothing);
         suite_add_tcase(suite, t);
