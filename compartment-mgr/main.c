@@ -119,7 +119,7 @@ static struct worker *start_worker(const char *name, const char *const *args, co
         struct worker *w;
 
         config_path(path, config.libexec, name);
-        if (worker_start(path, args, user, &w)) {
+        if (worker_start(path, args, user, NULL, &w)) {
                 log_error("starting a worker");
                 fatal("%s does not start", path);
         }

@@ -32,13 +32,13 @@ static unsigned roles(const struct principal *p, const gid_t *groups, size_t gro
         return p->uid == door_uid ? DAEMON : 0;
 }
 
-static struct worker *start(const char *name, const char *user)
+static struct worker *start(const char *name, const char *user, const char *group_too)
 {
         char path[CONFIG_PATH];
         struct worker *w;
 
         if (worker_start(config_path(path, config.libexec, name), (const char *const[]){NULL}, user,
-                         &w)) {
+                         group_too, &w)) {
                 log_error(name);
                 fatal("cannot start %s", path);
         }
@@ -114,9 +114,9 @@ int main(int argc, char **argv)
                 log_error("opening the door");
                 fatal("cannot listen on %s", door.path);
         }
-        measure = start("measure_worker", USER_WORKER);
-        policy = start("policy_worker", USER_WORKER);
-        tpm = start("tpm_worker", USER_IM);
+        measure = start("measure_worker", USER_WORKER, NULL);
+        policy = start("policy_worker", USER_WORKER, NULL);
+        tpm = start("tpm_worker", USER_IM, GROUP_TPM);
         measure_start(measure);
         judge_start(policy);
         tpm_client_start(tpm);

@@ -25,6 +25,7 @@ struct watch {
         const struct tcti_source *source;
         TSS2_TCTI_CONTEXT *below;
         int patience;
+        bool failed;
         uint64_t asked, waited;
         uint8_t response[RESPONSE_MOST];
 };
@@ -68,6 +69,14 @@ static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *com
         r = Tss2_Tcti_Transmit(w->below, size, command);
         if (!r)
                 limit_wait(fd, w->patience);
+        else
+                w->failed = true;
+        return r;
+}
+
+static TSS2_RC failed(struct watch *w, TSS2_RC r)
+{
+        w->failed = true;
         return r;
 }
 
@@ -86,12 +95,12 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response,
         r = Tss2_Tcti_Receive(w->below, &got, w->response, w->patience);
         w->waited += now() - w->asked;
         if (r)
-                return TSS2_TCTI_RC_IO_ERROR; /* also TRY_AGAIN: patience is at an end */
+                return failed(w, TSS2_TCTI_RC_IO_ERROR); /* also TRY_AGAIN: patience is at an end */
         if (got < HEADER || got > sizeof(w->response) || got > *size)
-                return TSS2_TCTI_RC_MALFORMED_RESPONSE;
+                return failed(w, TSS2_TCTI_RC_MALFORMED_RESPONSE);
         memcpy(&stated, w->response + 2, sizeof(stated));
         if (be32toh(stated) != got)
-                return TSS2_TCTI_RC_MALFORMED_RESPONSE;
+                return failed(w, TSS2_TCTI_RC_MALFORMED_RESPONSE);
         memcpy(response, w->response, got);
         *size = got;
         return TSS2_RC_SUCCESS;
@@ -158,4 +167,9 @@ void tcti_watch_close(TSS2_TCTI_CONTEXT **tcti)
 uint64_t tcti_watch_time(const TSS2_TCTI_CONTEXT *tcti)
 {
         return tcti ? ((const struct watch *)tcti)->waited : 0;
+}
+
+bool tcti_watch_failed(const TSS2_TCTI_CONTEXT *tcti)
+{
+        return tcti && ((const struct watch *)tcti)->failed;
 }

@@ -7,6 +7,7 @@
 #ifndef BULKHEAD_TCTI_WATCH_H
 #define BULKHEAD_TCTI_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <tss2/tss2_tcti.h>
 
@@ -22,5 +23,6 @@ TSS2_RC tcti_watch_open(const struct tcti_source *source, const char *conf, int 
                         TSS2_TCTI_CONTEXT **out);
 void tcti_watch_close(TSS2_TCTI_CONTEXT **tcti);
 uint64_t tcti_watch_time(const TSS2_TCTI_CONTEXT *tcti); /* nanoseconds so far, NULL: 0 */
+bool tcti_watch_failed(const TSS2_TCTI_CONTEXT *tcti);   /* the transport itself; NULL: no */
 
 #endif

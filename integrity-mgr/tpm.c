@@ -223,6 +223,7 @@ static void disconnect(struct tpm *t)
                         (void)Esys_FlushContext(t->esys, t->session);
         }
         Esys_Finalize(&t->esys);
+        t->broken |= tcti_watch_failed(t->tcti);
         tcti_watch_close(&t->tcti);
         t->srk = t->session = t->ak = t->epoch = t->table = ESYS_TR_NONE;
         for (size_t i = 0; i < TPM_HELD_MOST; i++)

@@ -26,6 +26,7 @@ struct tpm {
         ESYS_TR held[TPM_HELD_MOST];            /* flushed when the request ends */
         bool stale;   /* the TPM was reset, is gone, or answers nonsense: connect anew */
         bool trouble; /* it was: what is in the TPM may be left over from us */
+        bool broken;  /* a transport failed, not only what came over it */
 
         struct arena *kept; /* keys and approvals lie here */
         bool used;

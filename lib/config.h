@@ -32,6 +32,7 @@ const char *config_path(char path[CONFIG_PATH], const char *dir, const char *nam
 #define USER_IM "bulkhead-im"
 #define USER_SVDM "bulkhead-svdm"
 #define USER_WORKER "bulkhead-worker"
+#define GROUP_TPM "tss" /* whose the TPM device is */
 
 #define SOCKET_CM "bulkhead.sock"
 #define SOCKET_IM "integrity-mgr.sock"

@@ -37,7 +37,7 @@ struct job {
 /* --- starting --- */
 
 static _Noreturn void become_worker(const char *program, const char *const *args, const char *user,
-                                    int control)
+                                    const char *group_too, int control)
 {
         const char *argv[16] = {program};
 
@@ -49,7 +49,7 @@ static _Noreturn void become_worker(const char *program, const char *const *args
                 _exit(3);
         close_range(CONTROL_FD + 1, ~0U, 0);
         if (user)
-                user_drop(user, NULL);
+                user_drop(user, group_too);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         execv(program, (char *const *)argv);
         fatal("cannot run %s: %s", program, strerror(errno));
@@ -79,7 +79,7 @@ static enum status wait_until_warm(const struct worker *w)
 }
 
 enum status worker_start(const char *program, const char *const *args, const char *user,
-                         struct worker **worker_out)
+                         const char *group_too, struct worker **worker_out)
 {
         struct worker *w;
         int fds[2];
@@ -90,7 +90,7 @@ enum status worker_start(const char *program, const char *const *args, const cha
                 return FAIL(ST_IO, .subject = program, .found = strerror(errno));
         pid = fork();
         if (pid == 0)
-                become_worker(program, args, user, fds[1]);
+                become_worker(program, args, user, group_too, fds[1]);
         close(fds[1]);
         if (pid < 0) {
                 close(fds[0]);

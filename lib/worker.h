@@ -21,9 +21,10 @@ struct worker; /* a warm parent; may be used from many threads at once */
 struct job;    /* used by one thread at a time */
 
 /* program: path of the executable; args: up to its NULL, without the program's name. user: whom
- * to become (ignored when not root, NULL to stay). Fatal duties are the worker's own. */
+ * to become (ignored when not root, NULL to stay), group_too: as user_drop(). Fatal duties are the
+ * worker's own. */
 enum status worker_start(const char *program, const char *const *args, const char *user,
-                         struct worker **worker_out);
+                         const char *group_too, struct worker **worker_out);
 int worker_hangup_fd(const struct worker *w); /* for server_run()'s also_watch */
 void worker_stop(struct worker *w);           /* NULL is fine */
 

@@ -85,7 +85,8 @@ static struct worker *start_device_worker(void)
         char path[CONFIG_PATH];
         struct worker *w;
 
-        if (worker_start(config_path(path, config.libexec, "device_worker"), args, NULL, &w)) {
+        if (worker_start(config_path(path, config.libexec, "device_worker"), args, NULL, NULL,
+                         &w)) {
                 log_error("starting the device worker");
                 exit(3);
         }

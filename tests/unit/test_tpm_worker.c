@@ -32,7 +32,7 @@ static void power_on(void)
         swtpm_start();
         args[0] = swtpm_conf();
         a = arena_new();
-        ok(worker_start(program, args, NULL, &w));
+        ok(worker_start(program, args, NULL, NULL, &w));
         ok(job_start(w, NO_DEADLINE, &job));
 }
 

@@ -37,9 +37,9 @@ static void start(void)
         ck_assert_int_gt(readlink("/proc/self/exe", self, sizeof self - 1), 0);
         dirname(self);
         snprintf(path, sizeof path, "%s/xml_worker", self);
-        ck_assert_int_eq(worker_start(path, grammars, NULL, &xml), ST_DONE);
+        ck_assert_int_eq(worker_start(path, grammars, NULL, NULL, &xml), ST_DONE);
         snprintf(path, sizeof path, "%s/policy_worker", self);
-        ck_assert_int_eq(worker_start(path, none, NULL, &policy), ST_DONE);
+        ck_assert_int_eq(worker_start(path, none, NULL, NULL, &policy), ST_DONE);
 }
 
 static void stop(void)
