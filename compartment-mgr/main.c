@@ -178,6 +178,7 @@ int main(int argc, char **argv)
         int vms, listener;
 
         process_harden();
+        close_range(3, ~0U, 0); /* what the starting shell left open */
         log_open("compartment-mgr");
         config_init();
         parse_options(argc, argv);

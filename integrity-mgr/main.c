@@ -102,6 +102,7 @@ int main(int argc, char **argv)
         int state, r;
 
         process_harden();
+        close_range(3, ~0U, 0); /* what the starting shell left open */
         config_init();
         argp_parse(&argp, argc, argv, 0, NULL, NULL);
         log_open("integrity-mgr");

@@ -132,6 +132,7 @@ int main(int argc, char **argv)
         bool own_user;
 
         process_harden();
+        close_range(3, ~0U, 0); /* what the starting shell left open */
         mallopt(M_MMAP_THRESHOLD, 128 << 10); /* fixed: headers go back to the kernel after use */
         log_open("svdm");
         read_options(argc, argv);
