@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may see and do what at the door (docs/architecture.md, "Principals"). The message table says
+ * Who may see and do what at the door (docs/protocol.md). The message table says
  * which role may ask which message; this file says who has which role, whose VMs a verifier sees,
  * and what a reply may tell. Denying is the default.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The whole verifier, on evidence made in software: good evidence is trusted, and each thing that
- * can be wrong with it (HOSTILE class Q) turns exactly the checks red that are named in its row.
+ * can be wrong with it turns exactly the checks red that are named in its row.
  */
 #include "tests/unit/evidence_make.h"
 #include "verifier/evidence_read.h"
