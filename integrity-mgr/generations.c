@@ -78,7 +78,6 @@ static enum status catch_up(struct arena *a)
 
 static enum status compare(uint64_t value)
 {
-
         behind = table.counter == value + 1;
         if (table.counter == value || behind)
                 return ST_DONE;

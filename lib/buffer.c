@@ -16,19 +16,10 @@ void buffer_clear(struct buffer *b)
         *b = (struct buffer)BUFFER_INIT(cap);
 }
 
-void buffer_wipe(struct buffer *b)
-{
-        if (b->data)
-                explicit_bzero(b->data, b->room);
-        buffer_clear(b);
-}
-
-/* Room for len more bytes and the 0 behind them; false once the cap is hit. The old block is
- * overwritten before it is freed, so that buffer_wipe() leaves no earlier copy. */
+/* Room for len more bytes and the 0 behind them; false once the cap is hit. */
 static bool make_room(struct buffer *b, size_t len)
 {
         size_t room = b->room ? b->room : 256;
-        uint8_t *data;
 
         if (b->full || len > b->cap - b->len) {
                 b->full = true;
@@ -38,13 +29,7 @@ static bool make_room(struct buffer *b, size_t len)
                 return true;
         while (room < b->len + len + 1)
                 room *= 2;
-        data = memory_grow(NULL, room, 1);
-        if (b->data) {
-                memcpy(data, b->data, b->len);
-                explicit_bzero(b->data, b->len);
-                free(b->data);
-        }
-        b->data = data;
+        b->data = memory_grow(b->data, room, 1);
         b->room = room;
         return true;
 }

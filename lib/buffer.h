@@ -28,7 +28,6 @@ struct buffer {
         }
 
 void buffer_clear(struct buffer *b); /* frees; may be called again */
-void buffer_wipe(struct buffer *b);  /* overwrites, then frees */
 void buffer_add(struct buffer *b, const void *bytes, size_t len);
 void buffer_text(struct buffer *b, const char *text);
 void buffer_print(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

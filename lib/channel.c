@@ -390,18 +390,11 @@ static enum status receive_hello(int fd, int64_t deadline)
         return s;
 }
 
-enum status channel_say_hello(int fd, int64_t deadline)
+static enum status say_hello(int fd, int64_t deadline)
 {
         enum status s = send_hello(fd, deadline);
 
         return s ? s : receive_hello(fd, deadline);
-}
-
-enum status channel_hear_hello(int fd, int64_t deadline)
-{
-        enum status s = receive_hello(fd, deadline);
-
-        return s ? s : send_hello(fd, deadline);
 }
 
 enum status channel_pair(int fds[2])
@@ -432,7 +425,7 @@ enum status channel_connect(const char *path, int64_t deadline, int *fd_out)
                 close(fd);
                 return s;
         }
-        s = channel_say_hello(fd, deadline);
+        s = say_hello(fd, deadline);
         if (s) {
                 close(fd);
                 return s;

@@ -54,9 +54,6 @@ enum status channel_send_error(int fd, const struct error *e, int64_t deadline);
 enum status channel_call(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
                          int64_t deadline);
 
-enum status channel_say_hello(int fd, int64_t deadline);  /* the client's side, both ways */
-enum status channel_hear_hello(int fd, int64_t deadline); /* the server's side */
-
 /* A connected pair of unix stream sockets, close-on-exec. */
 enum status channel_pair(int fds[2]);
 /* Connects to a unix socket and says hello. */

@@ -2,16 +2,6 @@
 /* From a frame to a handler and back: number, permission, shape, in that order. */
 #include "lib/dispatch.h"
 
-#include <unistd.h>
-
-int take_fd(const int *fd)
-{
-        int taken = *fd;
-
-        *(int *)fd = -1; /* the struct is the dispatcher's, const only to handlers */
-        return taken;
-}
-
 static const struct handler *handler_of(const struct handler *handlers, size_t count,
                                         uint16_t number)
 {

@@ -9,7 +9,7 @@
 enum { REPLY_DEADLINE = 10000 }; /* ms for a peer to take a reply */
 
 /* Checks permission, decodes, calls the handler, sends the reply or the error. The frame's
- * descriptors are closed or taken. ST_DONE if the connection can go on (a refused request is such
+ * descriptors are closed. ST_DONE if the connection can go on (a refused request is such
  * a case), an error if it must be closed. */
 enum status dispatch(const struct handler *handlers, size_t count, struct request *r,
                      struct frame *f, int fd);

@@ -46,9 +46,8 @@ struct handler {
  *   #include "bulkhead/messages.def"
  *   };
  *
- * Descriptors in a request are closed after the handler returns, unless the handler took one by
- * setting its field to -1. Descriptors that a handler puts into the reply are closed after it is
- * sent.
+ * Descriptors in a request are closed after the handler returns: it duplicates what it keeps.
+ * Descriptors that a handler puts into the reply are closed after it is sent.
  */
 #define HANDLER_PROTOTYPE(number, name, who, asked, reply)                                         \
         enum status on_##name(struct request *, const struct name##_req *, struct name##_rep *);   \
@@ -57,9 +56,6 @@ struct handler {
                 return on_##name(r, q, p);                                                         \
         }
 #define HANDLER_ENTRY(number, name, who, asked, reply) {number, call_##name},
-
-/* To take a descriptor out of a request (handlers see requests as const). */
-int take_fd(const int *fd);
 
 struct server_options {
         const char *path; /* of the socket: made anew */
