@@ -391,7 +391,7 @@ static void child_begin(void)
         operation.arena = arena_new();
 }
 
-static const char *backend_name = "sim";
+static const char *backend_name = "dm";
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {

@@ -249,7 +249,7 @@ enum status held_keep(struct claim *c, const struct block_device *devices, size_
         pthread_mutex_lock(&lock);
         if (kept_of(&c->what.vm)) {
                 s = FAIL(ST_WRONG_STATE, .subject = "the VM", .found = "it holds its disks already",
-                         .remedy = "bulkhead vm stop it first");
+                         .remedy = "bulkhead vm stop NAME");
         } else {
                 set_devices(c, devices, count);
                 s = state_write_record(folder, file_name(name, &c->what.vm), KIND, VERSION,

@@ -27,7 +27,7 @@ enum {
         FILES_MOST = 16384,   /* descriptors: 32 disks, three each, an operation */
 };
 
-static const char *backend = "sim";
+static const char *backend = "dm"; /* what simulates has to be asked for */
 static uid_t cm_uid;
 
 const char *argp_program_version = "svdm " BULKHEAD_VERSION;
@@ -45,8 +45,7 @@ static void read_options(int argc, char **argv)
 {
         static const struct argp_option options[] = {
                 {"devices", 'd', "BACKEND", 0,
-                 "How disks are mapped: sim (all but the mapping; the only one in this version)",
-                 0},
+                 "How disks are mapped: dm, not in this version; sim, all but the mapping (dm)", 0},
                 {0}};
         static const struct argp_child children[] = {{&config_argp, 0, NULL, 0}, {0}};
         static const struct argp argp = {.options = options,

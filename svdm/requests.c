@@ -103,7 +103,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
         (void)q;
         if (!s && held_by(&n->vm))
                 s = FAIL(ST_WRONG_STATE, .subject = "the VM", .found = "it holds its disks already",
-                         .remedy = "bulkhead vm stop it first");
+                         .remedy = "bulkhead vm stop NAME");
         /* What the session remembers must outlive the request: its own arena. */
         if (!s)
                 s = job_call(n->job, MESSAGE_device_unlock, &ask, &mapped, n->arena);
