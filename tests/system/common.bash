@@ -81,10 +81,10 @@ flip() { # FILE OFFSET: one bit of that byte
         # shellcheck disable=SC2059
         printf "\\x$(printf %02x $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
-answers() { # within ten seconds, after a process was killed
-        local i
+answers() { # each daemon, within ten seconds, after a process was killed
+        local i seen
         for ((i = 0; i < 100; i++)); do
-                bulkhead status >/dev/null 2>&1 && return 0
+                seen=$(bulkhead status 2>/dev/null) && [[ $seen == *integrity-mgr*answers*svdm*answers* ]] && return 0
                 sleep 0.1
         done
         fail 'the daemons do not answer any more'

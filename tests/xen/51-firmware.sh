@@ -6,8 +6,8 @@
 export TPM2TOOLS_TCTI=device:/dev/tpmrm0
 
 log=/sys/kernel/security/tpm0/binary_bios_measurements
-[[ -s $log ]] || fail 'the firmware left no event log'
-cp "$log" events
+cat "$log" >events # whose size the kernel does not tell
+[[ -s events ]] || fail 'the firmware left no event log'
 expect 0 tpm2_eventlog events
 echo "$output" >events.yaml
 expect 0 tpm2_pcrread sha256:0,1,2,3,4,5,6,7

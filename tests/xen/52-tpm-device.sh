@@ -14,8 +14,8 @@ attesting LOG "disk:$work/a.img" >a.xml
 expect 0 bulkhead attest a.xml -o a-evidence.xml --trust "$trust"
 
 users=()
-for fd in /proc/[0-9]*/fd/*; do
-        [[ $(readlink "$fd" 2>/dev/null) == /dev/tpm* ]] || continue
+mapfile -t fds < <(find /proc/[0-9]*/fd -lname '/dev/tpm*' 2>/dev/null)
+for fd in "${fds[@]}"; do
         pid=${fd#/proc/}
         pid=${pid%%/*}
         users+=("$pid")
