@@ -27,7 +27,7 @@ struct work {
         struct log_entry *entries;
         struct log_place place;
         struct bytes result;
-        uint8_t random[LOG_RANDOM];
+        uint8_t random[COMMITMENT_RANDOM_LEN];
         struct tpm_attest_rep quote;
 };
 

@@ -5,7 +5,7 @@
 
 #include "lib/message.h"
 
-enum { CHALLENGE_LEAST = 16, CHALLENGE_MOST = 64, AIK_LEAST = 8 };
+enum { AIK_LEAST = 8 };
 
 /* The evidence lies in the arena, and covers exactly what the descriptor asked for. */
 enum status attest(struct arena *a, const struct im_attest_req *req, struct im_attest_rep *rep_out);

@@ -71,7 +71,7 @@ static void add_quote(struct document *d, const struct evidence *e)
         hex_attribute(d, "challenge", e->challenge.data, e->challenge.len);
         document_attribute_u64(d, "count", e->leaf_count);
         document_attribute_u64(d, "index", e->leaf_index);
-        hex_attribute(d, "random", e->leaf_random, LOG_RANDOM);
+        hex_attribute(d, "random", e->leaf_random, COMMITMENT_RANDOM_LEN);
         add_path(d, e->leaf_path);
         document_close(d);
         document_close(d);
@@ -82,7 +82,7 @@ static void add_openings(struct document *d, const struct evidence *e)
         for (size_t i = 0; i < e->entries_count; i++) {
                 document_open(d, "opening");
                 document_attribute_u64(d, "index", e->first + i);
-                hex_attribute(d, "random", e->entries[i].random, LOG_RANDOM);
+                hex_attribute(d, "random", e->entries[i].random, COMMITMENT_RANDOM_LEN);
                 add_path(d, &e->openings[i]);
                 document_close(d);
         }

@@ -164,7 +164,7 @@ static bool tell_frame(const struct buffer *frame, const struct frame_head *head
                 r = reader_of(body);
                 for (uint32_t i = 0; i < head->count; i++) {
                         uint32_t len = read_u32(&r);
-                        const uint8_t *random = read_bytes(&r, LOG_RANDOM);
+                        const uint8_t *random = read_bytes(&r, COMMITMENT_RANDOM_LEN);
                         const uint8_t *node = read_bytes(&r, len);
 
                         if (r.bad)
@@ -265,7 +265,7 @@ static enum status encode(struct log_file *f, struct log_entry *entries, size_t 
         size_t body = 0;
 
         for (size_t i = 0; i < count; i++)
-                body += 4 + LOG_RANDOM + entries[i].node.len;
+                body += 4 + COMMITMENT_RANDOM_LEN + entries[i].node.len;
         if (count > LOG_APPEND_MOST || body > LOG_FRAME_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "the measurements of one request",
                             .expected = FMT("at most %d bytes in all", LOG_FRAME_MOST));
@@ -275,10 +275,10 @@ static enum status encode(struct log_file *f, struct log_entry *entries, size_t 
         buffer_u64(out, f->synced);
         buffer_add(out, f->last, SUM);
         for (size_t i = 0; i < count; i++) {
-                if (RAND_bytes(entries[i].random, LOG_RANDOM) != 1)
+                if (RAND_bytes(entries[i].random, COMMITMENT_RANDOM_LEN) != 1)
                         return FAIL(ST_INTERNAL, .subject = "random numbers");
                 buffer_u32(out, (uint32_t)entries[i].node.len);
-                buffer_add(out, entries[i].random, LOG_RANDOM);
+                buffer_add(out, entries[i].random, COMMITMENT_RANDOM_LEN);
                 buffer_add(out, entries[i].node.data, entries[i].node.len);
         }
         return ST_DONE;

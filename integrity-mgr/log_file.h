@@ -9,12 +9,13 @@
 #include "lib/buffer.h"
 #include "lib/digest.h"
 #include "lib/status.h"
+#include "verifier/commitment.h"
 
-enum { LOG_RANDOM = 32, LOG_FRAME_MOST = 20 << 20, LOG_APPEND_MOST = 4096, LOG_SUM = 32 };
+enum { LOG_FRAME_MOST = 20 << 20, LOG_APPEND_MOST = 4096, LOG_SUM = 32 };
 
 struct log_entry {
-        struct bytes node;          /* canonical XML of a measurement or an event */
-        uint8_t random[LOG_RANDOM]; /* made when it is appended */
+        struct bytes node;                     /* canonical XML of a measurement or an event */
+        uint8_t random[COMMITMENT_RANDOM_LEN]; /* made when it is appended */
 };
 
 struct log_file {

@@ -11,6 +11,7 @@
 
 #include "lib/channel.h"
 #include "lib/config.h"
+#include "verifier/commitment.h"
 #include "verifier/trust.h"
 #include "xml/descriptor.h"
 
@@ -19,7 +20,7 @@
 #include <sys/random.h>
 
 enum { OPTION_CHALLENGE = 0x100, OPTION_TRUST };
-enum { CHALLENGE_LEAST = 16, CHALLENGE_MOST = 64, CHALLENGE_OURS = 32 };
+enum { CHALLENGE_OURS = 32 };
 
 struct arguments {
         const char *descriptor, *output, *trust;

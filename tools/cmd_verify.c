@@ -12,6 +12,7 @@
 #include "tools/output.h"
 
 #include "lib/config.h"
+#include "verifier/commitment.h"
 #include "verifier/verify.h"
 #include "xml/descriptor.h"
 
@@ -20,7 +21,7 @@
 #include <string.h>
 
 enum { OPTION_TRUST = 0x100, OPTION_CHALLENGE, OPTION_DESCRIPTOR, OPTION_POLICY, OPTION_REMEMBER };
-enum { POLICIES_MOST = 16, NONCE_MOST = 64, CHECKS_MOST = 64 };
+enum { POLICIES_MOST = 16, CHECKS_MOST = 64 };
 
 struct answer {
         enum status status;
@@ -31,7 +32,7 @@ struct answer {
 struct arguments {
         const char *evidence, *trust, *descriptor, *policies[POLICIES_MOST];
         size_t policies_count;
-        uint8_t challenge[NONCE_MOST];
+        uint8_t challenge[CHALLENGE_MOST];
         size_t challenge_len;
         bool json, remember;
 };
@@ -82,9 +83,10 @@ static error_t parse(int key, char *value, struct argp_state *state)
                 arguments->trust = value;
                 return 0;
         case OPTION_CHALLENGE:
-                len = hex_read(value, strlen(value), arguments->challenge, NONCE_MOST);
-                if (len <= 0)
-                        argp_error(state, "a challenge is hex of 16 to %d bytes", NONCE_MOST);
+                len = hex_read(value, strlen(value), arguments->challenge, CHALLENGE_MOST);
+                if (len < CHALLENGE_LEAST)
+                        argp_error(state, "a challenge is hex of %d to %d bytes", CHALLENGE_LEAST,
+                                   CHALLENGE_MOST);
                 arguments->challenge_len = (size_t)len;
                 return 0;
         case OPTION_DESCRIPTOR:
@@ -355,9 +357,9 @@ static const char *result_of(const struct check *c)
 static void print_json(const struct report *report)
 {
         struct json_object *o = json_object_new_object(), *checks = json_object_new_array();
-        char hex[2 * NONCE_MOST + 1] = "";
+        char hex[2 * CHALLENGE_MOST + 1] = "";
 
-        if (report->challenge.len <= NONCE_MOST)
+        if (report->challenge.len <= CHALLENGE_MOST)
                 hex_write(hex, report->challenge.data, report->challenge.len);
         json_object_object_add(o, "trusted", json_object_new_boolean(report->trusted));
         output_json_text(o, "kind", report->kind);

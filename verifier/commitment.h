@@ -9,10 +9,10 @@
 
 #include "lib/digest.h"
 
-enum { COMMITMENT_RANDOM_LEN = 32 };
+enum { COMMITMENT_RANDOM_LEN = 32, CHALLENGE_LEAST = 16, CHALLENGE_MOST = 64 };
 
 /* H(0x00 || "bulkhead-attest-1" || random || challenge || H(descriptor) || H(result)); the
- * algorithm is the one of the two digests. */
+ * algorithm is the one of the two digests. challenge: CHALLENGE_LEAST to CHALLENGE_MOST bytes. */
 struct digest commitment_request(const uint8_t random[static COMMITMENT_RANDOM_LEN],
                                  struct bytes challenge, const struct digest *descriptor,
                                  const struct digest *result);

@@ -18,8 +18,6 @@
 
 enum {
         EVIDENCE_MEASUREMENTS_MOST = 64,
-        CHALLENGE_LEAST = 16,
-        CHALLENGE_MOST = 64,
         EVIDENCE_PATH_MOST = 64,
         BLOB_MOST = 4096, /* the TPM's structures */
 };

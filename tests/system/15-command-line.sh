@@ -12,7 +12,7 @@ expect 0 bulkhead verify evidence.xml --trust "$trust" --challenge "$challenge" 
 
 # usage
 for c in '' 'nothing' 'vm' 'vm start' 'vm start a b' 'vm seal a' 'measure' 'measure nocolon' 'measure --salt 00 disk:a' \
-        'measure --verity --salt 0g disk:a' 'attest' 'attest --challenge 00 attest.xml' 'verify' 'verify --remember evidence.xml' \
+        'measure --verity --salt 0g disk:a' 'attest' 'attest --challenge 00 attest.xml' 'verify' 'verify --challenge 00 evidence.xml' 'verify --remember evidence.xml' \
         'host approve --pcr 24=00' 'host approve --print a --site-key b' 'status --what' 'host setup --site-key a --passphrase-file b'; do
         # shellcheck disable=SC2086
         expect 2 bulkhead $c
