@@ -185,7 +185,8 @@ enum status tpm_passphrase(int fd, TPM2B_AUTH *auth_out)
 
         while (!s && r && len < sizeof(text)) {
                 if (poll(&p, 1, PASSPHRASE_WAIT) == 0)
-                        s = FAIL(ST_TIMEOUT, .subject = "the site key's passphrase");
+                        s = FAIL(ST_TIMEOUT, .subject = "the site key's passphrase",
+                                 .found = "nothing came through its pipe", .remedy = "repeat");
                 else if ((r = read(fd, text + len, sizeof(text) - len)) > 0)
                         len += r;
                 else if (r < 0 && errno != EINTR)

@@ -231,6 +231,13 @@ static bool next_run(struct reader *r, struct run *out)
         return !r->bad;
 }
 
+static enum status damaged_runs(void)
+{
+        return FAIL(ST_DAMAGED, .subject = "the journal of a disk header",
+                    .expected = "whole runs inside a header", .found = "others",
+                    .remedy = "restore svdm's newest state folder from a backup");
+}
+
 static enum status check_runs(uint64_t size, struct bytes runs)
 {
         const uint64_t most = size < HEADER_MOST ? size : HEADER_MOST;
@@ -239,9 +246,8 @@ static enum status check_runs(uint64_t size, struct bytes runs)
 
         while (next_run(&r, &run))
                 if (run.from > most || run.to > most)
-                        return FAIL(ST_DAMAGED, .subject = "the journal of a disk header");
-        return reader_done(&r) ? ST_DONE
-                               : FAIL(ST_DAMAGED, .subject = "the journal of a disk header");
+                        return damaged_runs();
+        return reader_done(&r) ? ST_DONE : damaged_runs();
 }
 
 /* The parts of the runs that lie in [from, to), synced. */
@@ -277,8 +283,7 @@ enum status header_head_after(int disk, struct bytes runs, uint8_t head_out[stat
                 if (run.from < last)
                         memcpy(head_out + run.from, run.bytes, last - run.from);
         }
-        return reader_done(&r) ? ST_DONE
-                               : FAIL(ST_DAMAGED, .subject = "the journal of a disk header");
+        return reader_done(&r) ? ST_DONE : damaged_runs();
 }
 
 enum status header_apply(int disk, uint64_t size, struct bytes runs)

@@ -129,7 +129,9 @@ enum status journal_runs(int dir, const struct journal *j, size_t disk, struct a
         found = digest_of(HASH_SHA256, out->data, out->len);
         return digest_equal(&found, &j->disks.items[disk].runs)
                        ? ST_DONE
-                       : FAIL(ST_DAMAGED, .subject = name, .expected = "what the journal lists");
+                       : FAIL(ST_DAMAGED, .subject = name, .expected = "what the journal lists",
+                              .found = "something else",
+                              .remedy = "restore svdm's newest state folder from a backup");
 }
 
 enum status journal_drop(int dir, const struct uuid *vm)

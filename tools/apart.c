@@ -63,7 +63,9 @@ static enum status collect(int fd, int64_t deadline, struct buffer *all)
 
         for (;;) {
                 if (poll(&p, 1, deadline_left(deadline)) == 0)
-                        return FAIL(ST_TIMEOUT, .subject = "a process without rights");
+                        return FAIL(ST_TIMEOUT, .subject = "a process without rights",
+                                    .found = "no answer in time",
+                                    .remedy = "simplify what it was given");
                 r = read(fd, piece, sizeof piece);
                 if (r == 0)
                         return ST_DONE;

@@ -249,7 +249,9 @@ enum status descriptor_read(struct bytes text, enum hash_alg alg, struct arena *
         if (s)
                 goto out;
         if (out->canonical.len > DOCUMENT_MOST)
-                s = FAIL(ST_TOO_LARGE, .subject = "canonical form of the descriptor");
+                s = FAIL(ST_TOO_LARGE, .subject = "canonical form of the descriptor",
+                         .expected = "at most 1 MiB",
+                         .found = FMT("%zu bytes", out->canonical.len));
         out->digest = digest_of(alg, out->canonical.data, out->canonical.len);
 out:
         if (doc)
