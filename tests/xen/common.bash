@@ -81,11 +81,11 @@ bed_tpm() {
 
 # Debian's hypervisor by multiboot, Dom0's kernel and initramfs as its modules. The hypervisor and
 # Dom0 share the first serial port. qemu64: with more, Dom0's kernel dies in its first page table walk.
-bed_qemu() { # SERIAL-OPTIONS...
+bed_qemu() { # SERIAL-OPTIONS...: the caller becomes QEMU
         local kernel initrd
         kernel=$(echo "$bed"/root/boot/vmlinuz-*) initrd=$(echo "$bed"/root/boot/initrd.img-*)
         zcat "$bed/root/boot/xen-4.17-amd64.gz" >"$bed/xen" || return
-        qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp 2 -m 3072 \
+        exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp 2 -m 3072 \
                 -display none -no-reboot -nic none "$@" \
                 -kernel "$bed/xen" -append 'console=com1 com1=115200,8n1 dom0_mem=1536M,max:1536M' \
                 -initrd "$kernel console=hvc0 root=/dev/vda rw init=/srv/bed/dom0/init,$initrd" \
