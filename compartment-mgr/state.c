@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FACTS_MOST = 256, PLAIN = 0, NOTE = 1, WARNING = 2 };
+enum { FACTS_MOST = 256 };
 
 static bool users_are_own;
 static const char *hypervisor_name;
@@ -31,24 +31,25 @@ static void add_own(struct arena *a, struct facts *f)
 {
         size_t running, count = compartments_count(&running);
 
-        add(f, "host", "version", BULKHEAD_VERSION, PLAIN);
+        add(f, "host", "version", BULKHEAD_VERSION, FACT_PLAIN);
         if (users_are_own)
-                add(f, "host", "users", "each daemon has its own", PLAIN);
+                add(f, "host", "users", "each daemon has its own", FACT_PLAIN);
         else
                 add(f, "host", "users",
                     arena_print(a,
                                 "all daemons run as uid %u: not started as root, so they are "
                                 "not kept apart",
                                 (unsigned)getuid()),
-                    WARNING);
+                    FACT_WARNING);
         if (!strcmp(hypervisor_name, "sim"))
-                add(f, "hypervisor", "kind", "simulated: VMs are records, nothing is run", WARNING);
+                add(f, "hypervisor", "kind", "simulated: VMs are records, nothing is run",
+                    FACT_WARNING);
         else
-                add(f, "hypervisor", "kind", hypervisor_name, PLAIN);
-        add(f, "vm", "defined", arena_print(a, "%zu", count), PLAIN);
+                add(f, "hypervisor", "kind", hypervisor_name, FACT_PLAIN);
+        add(f, "vm", "defined", arena_print(a, "%zu", count), FACT_PLAIN);
         add(f, "vm", "running",
             arena_print(a, "%zu%s", running, strcmp(hypervisor_name, "sim") ? "" : " (simulated)"),
-            PLAIN);
+            FACT_PLAIN);
 }
 
 /* Measured is only what firmware measured before it ran; this version boots no such image. */
@@ -61,7 +62,7 @@ static void add_tcb(struct facts *f)
                 add(f, "tcb", parts[i],
                     "not measured: this host does not boot a unified Xen image with a dm-verity "
                     "root",
-                    WARNING);
+                    FACT_WARNING);
 }
 
 static void add_all(struct facts *f, const struct fact *items, size_t count)
@@ -90,10 +91,10 @@ static void add_peer(struct facts *f, struct arena *a, enum peer peer, const cha
 
                 add(f, "host", name,
                     arena_print(a, "%s%s%s", status_sentence(s), e->found[0] ? ": " : "", e->found),
-                    WARNING);
+                    FACT_WARNING);
                 return;
         }
-        add(f, "host", name, "answers", PLAIN);
+        add(f, "host", name, "answers", FACT_PLAIN);
         add_all(f, im.facts.items, im.facts.count);
         add_all(f, svdm.facts.items, svdm.facts.count);
 }

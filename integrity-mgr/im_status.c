@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-enum { FACTS_MOST = 128, PLAIN = 0, NOTE = 1, WARNING = 2 };
+enum { FACTS_MOST = 128 };
 
 struct list {
         struct arena *arena;
@@ -31,7 +31,7 @@ static void add_error(struct list *l, const char *area, const char *name)
         add(l, area, name,
             arena_print(l->arena, "%s: %s%s%s%s%s", e->subject, status_sentence(e->status),
                         *e->found ? "; found " : "", e->found, *e->remedy ? "; " : "", e->remedy),
-            WARNING);
+            FACT_WARNING);
         error_clear();
 }
 
@@ -74,26 +74,27 @@ static void add_approval(struct list *l, const struct host_state *h)
         uint32_t differing;
 
         add(l, "host", "approved states", arena_print(l->arena, "%zu", h->approvals.count),
-            h->approvals.count ? PLAIN : WARNING);
+            h->approvals.count ? FACT_PLAIN : FACT_WARNING);
         if (tpm_client_call(MESSAGE_tpm_static, &q, &p, l->arena)) {
                 add_error(l, "host", "present state");
                 return;
         }
-        add(l, "host", "epoch", arena_print(l->arena, "%" PRIu64, p.epoch), PLAIN);
+        add(l, "host", "epoch", arena_print(l->arena, "%" PRIu64, p.epoch), FACT_PLAIN);
         if (host_is_approved(h, p.pcrs.items, p.pcrs.count, p.epoch, &differing))
-                add(l, "host", "present state", "approved", PLAIN);
+                add(l, "host", "present state", "approved", FACT_PLAIN);
         else if (differing == ~0U)
-                add(l, "host", "present state", "not approved: bulkhead host approve", WARNING);
+                add(l, "host", "present state", "not approved: bulkhead host approve",
+                    FACT_WARNING);
         else if (!differing)
                 add(l, "host", "present state",
-                    "not approved: its approval was retired (bulkhead host approve)", WARNING);
+                    "not approved: its approval was retired (bulkhead host approve)", FACT_WARNING);
         else
                 add(l, "host", "present state",
                     arena_print(l->arena,
                                 "not approved: not as the closest approval in PCR %s; if that "
                                 "was meant: bulkhead host approve",
                                 pcr_list(l->arena, differing)),
-                    WARNING);
+                    FACT_WARNING);
 }
 
 static void add_log(struct list *l)
@@ -105,7 +106,7 @@ static void add_log(struct list *l)
                 return;
         }
         add(l, "host", "log entries", arena_print(l->arena, "%" PRIu64, log_tree_length(log)),
-            PLAIN);
+            FACT_PLAIN);
 }
 
 static void add_seals(struct list *l)
@@ -117,22 +118,22 @@ static void add_seals(struct list *l)
                 add_error(l, "host", "seals");
                 return;
         }
-        add(l, "host", "sealed VMs", arena_print(l->arena, "%zu", count), PLAIN);
-        add(l, "host", "seal counter", arena_print(l->arena, "%" PRIu64, counter), PLAIN);
+        add(l, "host", "sealed VMs", arena_print(l->arena, "%zu", count), FACT_PLAIN);
+        add(l, "host", "seal counter", arena_print(l->arena, "%" PRIu64, counter), FACT_PLAIN);
 }
 
 static void add_host(struct list *l, const struct host_state *h)
 {
         struct bytes identity = {h->keys.host_identity.bytes, hash_size(h->keys.host_identity.alg)};
 
-        add(l, "host", "set up", "yes", PLAIN);
-        add(l, "host", "identity", hex(l->arena, identity), PLAIN);
-        add(l, "host", "storage key (SRK) Name", hex(l->arena, h->keys.srk_name), PLAIN);
-        add(l, "host", "attestation key (AK) Name", hex(l->arena, h->keys.ak_name), PLAIN);
+        add(l, "host", "set up", "yes", FACT_PLAIN);
+        add(l, "host", "identity", hex(l->arena, identity), FACT_PLAIN);
+        add(l, "host", "storage key (SRK) Name", hex(l->arena, h->keys.srk_name), FACT_PLAIN);
+        add(l, "host", "attestation key (AK) Name", hex(l->arena, h->keys.ak_name), FACT_PLAIN);
         add(l, "host", "static PCRs",
             arena_print(l->arena, "%s (%s)", pcr_list(l->arena, h->keys.static_pcrs),
                         hash_name(h->keys.alg)),
-            PLAIN);
+            FACT_PLAIN);
         add_approval(l, h);
         add_log(l);
         add_seals(l);
@@ -147,10 +148,10 @@ void im_status(struct arena *a, bool own_user, struct im_status_rep *rep_out)
         add(&l, "tcb", "integrity-mgr",
             own_user ? "runs as the user " USER_IM
                      : "shares the user of whoever started it: not apart from the other daemons",
-            own_user ? PLAIN : WARNING);
+            own_user ? FACT_PLAIN : FACT_WARNING);
         add_tpm(&l);
         if (h)
                 add_host(&l, h);
         else
-                add(&l, "host", "set up", "no: bulkhead host setup", WARNING);
+                add(&l, "host", "set up", "no: bulkhead host setup", FACT_WARNING);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Asks policy workers. seal.c comes here, before the TPM is asked to unseal. Reads stylesheets from
- * the folder of installed policies, and parses nothing.
+ * the folder of installed predicates, and parses nothing.
  */
 #include "integrity-mgr/judge.h"
 #include "lib/config.h"

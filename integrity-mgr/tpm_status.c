@@ -9,7 +9,6 @@
 #include <string.h>
 
 enum { FACTS_MOST = 16 };
-enum { PLAIN, NOTE, WARNING };
 
 static void tell(struct arena *a, struct tpm_status_rep *rep, const char *name, const char *value,
                  uint8_t level)
@@ -43,8 +42,8 @@ static void tell_maker(struct tpm *t, struct arena *a, struct tpm_status_rep *re
         for (size_t i = 0; i < 4; i++)
                 if (text[i] && (text[i] < 0x21 || text[i] > 0x7e))
                         text[i] = '?';
-        tell(a, rep, "manufacturer", text, PLAIN);
-        tell(a, rep, "firmware", FMT("%u.%u", version >> 16, version & 0xffff), PLAIN);
+        tell(a, rep, "manufacturer", text, FACT_PLAIN);
+        tell(a, rep, "firmware", FMT("%u.%u", version >> 16, version & 0xffff), FACT_PLAIN);
 }
 
 static const char *mask_text(struct arena *a, uint32_t mask)
@@ -77,7 +76,7 @@ static enum status facts(struct tpm *t, struct arena *a, const void *req, void *
         ((struct tpm_status_rep *)rep)->facts.count = 1; /* if this is the second run */
         tell_maker(t, a, rep);
         tell(a, rep, "lockout", locked ? "yes: passphrases are refused" : "no",
-             locked ? WARNING : PLAIN);
+             locked ? FACT_WARNING : FACT_PLAIN);
         return t->stale ? ST_TPM : ST_DONE;
 }
 
@@ -88,21 +87,23 @@ enum status tpm_status(struct tpm *t, struct arena *a, struct tpm_status_rep *re
 
         rep_out->facts.items = arena_get_many(a, FACTS_MOST, sizeof(struct fact));
         rep_out->facts.count = 0;
-        tell(a, rep_out, "interface", t->conf[0] ? t->conf : "the first that is found", PLAIN);
+        tell(a, rep_out, "interface", t->conf[0] ? t->conf : "the first that is found", FACT_PLAIN);
         if (tpm_run(t, facts, a, NULL, rep_out)) {
                 tell(a, rep_out, "answers", error_last()->found[0] ? error_last()->found : "no",
-                     WARNING);
+                     FACT_WARNING);
                 return ST_DONE;
         }
-        tell(a, rep_out, "set up", t->used ? "yes" : "no", t->used ? PLAIN : NOTE);
+        tell(a, rep_out, "set up", t->used ? "yes" : "no", t->used ? FACT_PLAIN : FACT_NOTE);
         if (!t->used)
                 return ST_DONE;
         digest_hex(&t->keys.host_identity, hex);
-        tell(a, rep_out, "host", hex, PLAIN);
-        tell(a, rep_out, "bank", hash_name((enum hash_alg)t->keys.alg), PLAIN);
-        tell(a, rep_out, "static PCRs", mask_text(a, t->keys.static_pcrs), PLAIN);
-        tell(a, rep_out, "site key", t->keys.site_private.len ? "in the TPM" : "elsewhere", PLAIN);
+        tell(a, rep_out, "host", hex, FACT_PLAIN);
+        tell(a, rep_out, "bank", hash_name((enum hash_alg)t->keys.alg), FACT_PLAIN);
+        tell(a, rep_out, "static PCRs", mask_text(a, t->keys.static_pcrs), FACT_PLAIN);
+        tell(a, rep_out, "site key", t->keys.site_private.len ? "in the TPM" : "elsewhere",
+             FACT_PLAIN);
         s = tpm_run(t, state, a, NULL, NULL);
-        tell(a, rep_out, "state", s ? status_sentence(s) : "approved", s ? WARNING : PLAIN);
+        tell(a, rep_out, "state", s ? status_sentence(s) : "approved",
+             s ? FACT_WARNING : FACT_PLAIN);
         return ST_DONE;
 }

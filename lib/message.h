@@ -101,6 +101,9 @@ enum message_number {
 #include "bulkhead/messages.def"
 };
 
+/* fact.level. A warning is something that the promises of this host do not cover. */
+enum fact_level { FACT_PLAIN, FACT_NOTE, FACT_WARNING };
+
 /* Who may ask; a principal has one or more of these bits. */
 enum { ADMIN = 1, VERIFIER = 2, DAEMON = 4, PARENT = 8, ANYONE = 0xff };
 

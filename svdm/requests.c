@@ -164,13 +164,15 @@ enum status on_svdm_status(struct request *r, const struct svdm_status_req *q,
         const bool simulated = !strcmp(svdm.backend, "sim");
         const struct fact facts[] = {
                 {"devices", "back-end",
-                 simulated ? "sim: simulated, no device is mapped" : svdm.backend, simulated},
-                {"devices", "VMs that hold disks", arena_print(r->arena, "%zu", held_count()), 0},
+                 simulated ? "sim: simulated, no device is mapped" : svdm.backend,
+                 simulated ? FACT_NOTE : FACT_PLAIN},
+                {"devices", "VMs that hold disks", arena_print(r->arena, "%zu", held_count()),
+                 FACT_PLAIN},
                 {"devices", "svdm runs as",
                  svdm.own_user
                          ? USER_SVDM
                          : arena_print(r->arena, "uid %u, not as " USER_SVDM, (unsigned)getuid()),
-                 svdm.own_user ? 0 : 2},
+                 svdm.own_user ? FACT_PLAIN : FACT_WARNING},
         };
 
         (void)q;

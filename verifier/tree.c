@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Merkle trees: built by integrity-mgr (the log, the batch of a quote), checked by the verifier.
+ * Merkle trees: built by integrity-mgr (the log), checked by the verifier.
  * Plain computation over digests; nothing here knows what they stand for.
  */
 #include "verifier/tree.h"
