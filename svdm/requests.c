@@ -165,7 +165,7 @@ enum status on_svdm_status(struct request *r, const struct svdm_status_req *q,
         const struct fact facts[] = {
                 {"devices", "back-end",
                  simulated ? "sim: simulated, no device is mapped" : svdm.backend,
-                 simulated ? FACT_NOTE : FACT_PLAIN},
+                 simulated ? FACT_WARNING : FACT_PLAIN},
                 {"devices", "VMs that hold disks", arena_print(r->arena, "%zu", held_count()),
                  FACT_PLAIN},
                 {"devices", "svdm runs as",
