@@ -5,7 +5,7 @@
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 # after common.bash, whose own end it calls
-trap 'umount "$work/mnt" 2>/dev/null; cryptsetup close bed-crypt 2>/dev/null; at_exit' EXIT
+trap 'r=$?; umount "$work/mnt" 2>/dev/null; cryptsetup close bed-crypt 2>/dev/null; (exit $r); at_exit' EXIT
 
 echo -n 'a passphrase of the admin' >old
 vm crypt

@@ -4,7 +4,7 @@
 # with a changed byte refuses to.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
-trap 'veritysetup close bed-verity 2>/dev/null; at_exit' EXIT
+trap 'r=$?; veritysetup close bed-verity 2>/dev/null; (exit $r); at_exit' EXIT
 
 salt=00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff
 head -c 4M /dev/urandom >a.img
