@@ -233,7 +233,14 @@ demo:
 	$(MAKE) -j$$(nproc) all
 	B=$(B) scripts/demo
 
--include mk/xen.mk
+# The test bed: a real Xen with a real Dom0 in an emulated machine. See tests/xen/run.
+.PHONY: check-xen xen-shell
+check-xen: all
+	scripts/setup --xen
+	B=$(B) tests/xen/run $(XEN_SCRIPTS)
+xen-shell: all
+	scripts/setup --xen
+	B=$(B) tests/xen/shell
 
 # --- tests -----------------------------------------------------------------------------------
 .PHONY: tests fuzzers benches print-tests print-fuzzers check check-fast check-asan check-system \
