@@ -40,7 +40,7 @@ POLICY := xml/xml_limits xml/document_check integrity-mgr/policy_rules integrity
 TREE := verifier/tree verifier/commitment
 TRUST := verifier/trust verifier/quote_check
 VERIFIER := $(TREE) $(TRUST) $(addprefix verifier/,evidence_read check host_quote host_result verify) $(XML) $(LIB_DOCUMENT)
-XL_CONFIG := $(addprefix compartment-mgr/,xl_config xl_config_disks xl_config_keys)
+XL_CONFIG := $(addprefix compartment-mgr/,xl_config xl_config_stored xl_config_keys)
 TPM := $(addprefix integrity-mgr/,keys site_key tcti_watch tpm tpm_approve tpm_attest tpm_parts tpm_policy \
         tpm_seal tpm_setup tpm_status)
 LUKS := svdm/luks_disk svdm/header_diff svdm/secret
@@ -49,12 +49,12 @@ LUKS := svdm/luks_disk svdm/header_diff svdm/secret
 PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker integrity-mgr measure_worker policy_worker tpm_worker \
         svdm device_worker
 
-OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_status cmd_vm cmd_measure cmd_attest cmd_verify output \
+OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_status cmd_vm cmd_vm_life cmd_measure cmd_attest cmd_verify output \
         progress passphrase door file apart judge_apart) integrity-mgr/measure_run lib/config lib/channel lib/sandbox \
         $(VERIFIER) $(POLICY) $(LIB_MESSAGE)
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
-OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start seal stop attest \
+OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start seal stop suspend attest \
         recover targets peers state) $(LIB_DAEMON)
 LIBS_compartment-mgr := $(L_SSL) $(L_SEC)
 OBJS_xml_worker := xml/xml_worker $(XML) $(LIB_WORKER)

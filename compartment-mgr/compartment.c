@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define KIND "vm"
-enum { VERSION = 1, VMS_MOST = 4096 };
+enum { VERSION = 2, VMS_MOST = 4096 };
 
 struct compartment {
         struct arena *arena;         /* of the definition */
@@ -34,8 +34,8 @@ static struct {
 
 const char *vm_state_word(enum vm_state state)
 {
-        static const char *const words[] = {"stopped", "starting", "running", "stopping",
-                                            "sealing"};
+        static const char *const words[] = {"stopped",   "starting", "running",
+                                            "suspended", "stopping", "sealing"};
 
         return words[state];
 }
@@ -86,6 +86,7 @@ static struct vm_summary summarise(const struct compartment *c, struct arena *a)
                 .state = vm_state_word(c->state),
                 .generation = c->definition.generation,
                 .simulated = table.simulated,
+                .autostart = c->definition.autostart,
                 .last_refusal = arena_text(a, c->definition.last_refusal),
         };
 }
@@ -317,6 +318,14 @@ enum status compartment_set_generation(struct compartment *c, uint64_t generatio
                 return ST_DONE;
         pthread_mutex_lock(&table.lock);
         c->definition.generation = generation;
+        pthread_mutex_unlock(&table.lock);
+        return write_definition(&c->definition);
+}
+
+enum status compartment_set_autostart(struct compartment *c, bool on)
+{
+        pthread_mutex_lock(&table.lock);
+        c->definition.autostart = on;
         pthread_mutex_unlock(&table.lock);
         return write_definition(&c->definition);
 }

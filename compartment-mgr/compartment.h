@@ -10,7 +10,7 @@
 
 #include "lib/message.h"
 
-enum vm_state { VM_STOPPED, VM_STARTING, VM_RUNNING, VM_STOPPING, VM_SEALING };
+enum vm_state { VM_STOPPED, VM_STARTING, VM_RUNNING, VM_SUSPENDED, VM_STOPPING, VM_SEALING };
 const char *vm_state_word(enum vm_state state); /* as in vm_summary and vm_changed */
 
 struct compartment;
@@ -45,6 +45,7 @@ enum status compartment_must_be(const struct compartment *c, enum vm_state state
                                 const char *remedy);
 void compartment_set_state(struct compartment *c, enum vm_state state, const char *why);
 /* Keeps what integrity-mgr told, durably. */
+enum status compartment_set_autostart(struct compartment *c, bool on); /* durable */
 enum status compartment_set_generation(struct compartment *c, uint64_t generation);
 /* Keeps the thread's error as the VM's last refusal (without what was expected); ST_DONE clears it.
  * Returns s. */

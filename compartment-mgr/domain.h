@@ -12,20 +12,30 @@
 
 struct domain_backend {
         const char *name;              /* of the option --hypervisor */
-        const char *shown;             /* what people are told that it is */
         const struct sandbox *sandbox; /* of each child; NULL where root is needed */
         /* folder: where the back-end may keep what it needs. In the warm parent, once. */
         enum status (*open)(const char *folder);
-        /* Builds the domain paused. ST_EXISTS if there is one with that UUID. */
+        /* Builds the domain paused. ST_EXISTS if there is one with that UUID or name. The boot
+         * files stay the caller's. On error nothing is left behind. */
         enum status (*create)(const struct domain_create_req *, struct arena *,
                               uint32_t *domid_out);
-        /* Lets it run if it is still paused and is what json says; ST_CHANGED if it is not. */
-        enum status (*unpause)(const struct uuid *, struct bytes json, struct arena *);
-        /* Shuts it down; returns when it is gone. ST_NOT_FOUND if there is none. */
-        enum status (*stop)(const struct uuid *, struct arena *);
+        /* Lets it run if it is still that domain, paused, and is what was asked for: UUID, name,
+         * memory, CPUs, devices by number. ST_CHANGED with the difference if it is not,
+         * ST_NOT_FOUND if it is gone. */
+        enum status (*unpause)(const struct domain_unpause_req *, struct arena *);
+        /* Asks the guest to shut down, and after so many seconds ends it; returns when it is gone,
+         * its devices detached. ST_NOT_FOUND if there is none. */
+        enum status (*stop)(const struct uuid *, unsigned seconds, struct arena *, bool *clean_out);
         enum status (*destroy)(const struct uuid *, struct arena *);
-        /* state: "paused" or "running". */
-        enum status (*list)(struct arena *, struct vm_summary **domains_out, size_t *count_out);
+        /* In memory. ST_WRONG_STATE if it does not run, or is not suspended. */
+        enum status (*suspend)(const struct uuid *, struct arena *);
+        enum status (*resume)(const struct uuid *, struct arena *);
+        /* All domains but Dom0. */
+        enum status (*list)(struct arena *, struct domain_state **domains_out, size_t *count_out);
+        /* See domain_hypervisor in messages.def. */
+        enum status (*facts)(struct arena *, struct value **facts_out, size_t *count_out);
+        /* See domain_wait in messages.def; keeps what it needs in the child from call to call. */
+        enum status (*wait)(struct arena *);
 };
 
 extern const struct domain_backend domain_sim;

@@ -14,7 +14,7 @@
 
 #define KIND "sim-domain"
 #define COUNTER "next"
-enum { VERSION = 1 };
+enum { VERSION = 2 };
 
 static int folder = -1;
 
@@ -80,20 +80,20 @@ static enum status sim_create(const struct domain_create_req *q, struct arena *a
 
         if (s)
                 goto out;
-        s = read_domain(&q->uuid, a, &d);
+        s = read_domain(&q->config.uuid, a, &d);
         if (!s)
-                s = FAIL(ST_EXISTS, .subject = FMT("simulated domain %s", q->name),
-                         .remedy = FMT("bulkhead vm destroy %s", q->name));
+                s = FAIL(ST_EXISTS, .subject = FMT("simulated domain %s", q->config.name),
+                         .remedy = FMT("bulkhead vm destroy %s", q->config.name));
         if (s != ST_NOT_FOUND)
                 goto out;
         s = next_domid(a, domid_out);
         if (s)
                 goto out;
-        d = (struct sim_domain){.uuid = q->uuid,
-                                .name = q->name,
+        d = (struct sim_domain){.uuid = q->config.uuid,
+                                .name = q->config.name,
                                 .domid = *domid_out,
                                 .state = "paused",
-                                .json = q->json};
+                                .config = q->config};
         d.devices.items = q->devices.items;
         d.devices.count = q->devices.count;
         s = write_domain(&d);
@@ -102,7 +102,29 @@ out:
         return s;
 }
 
-static enum status sim_unpause(const struct uuid *uuid, struct bytes json, struct arena *a)
+static bool same_config(const struct vm_config *a, const struct vm_config *b)
+{
+        struct buffer x = BUFFER_INIT(MESSAGE_MOST), y = BUFFER_INIT(MESSAGE_MOST);
+        bool same = !message_encode(&shape_vm_config, a, &x, NULL, NULL) &&
+                    !message_encode(&shape_vm_config, b, &y, NULL, NULL) && x.len == y.len &&
+                    !memcmp(x.data, y.data, x.len);
+
+        buffer_clear(&x);
+        buffer_clear(&y);
+        return same;
+}
+
+static enum status must_be(const struct sim_domain *d, const char *state)
+{
+        return strcmp(d->state, state)
+                       ? FAIL(ST_WRONG_STATE, .subject = FMT("simulated domain %s", d->name),
+                              .expected = state, .found = d->state)
+                       : ST_DONE;
+}
+
+/* config: what it has to be built from, NULL if that does not matter. */
+static enum status change_state(const struct uuid *uuid, const char *from, const char *to,
+                                const struct vm_config *config, struct arena *a)
 {
         struct sim_domain d;
         int lock = -1;
@@ -110,21 +132,32 @@ static enum status sim_unpause(const struct uuid *uuid, struct bytes json, struc
 
         if (!s)
                 s = read_domain(uuid, a, &d);
-        if (s)
-                goto out;
-        if (strcmp(d.state, "paused")) {
-                s = FAIL(ST_WRONG_STATE, .subject = FMT("simulated domain %s", d.name),
-                         .expected = "paused", .found = d.state);
-        } else if (d.json.len != json.len || memcmp(d.json.data, json.data, json.len)) {
+        if (!s)
+                s = must_be(&d, from);
+        if (!s && config && !same_config(&d.config, config))
                 s = FAIL(ST_CHANGED, .subject = FMT("simulated domain %s", d.name),
                          .found = "built from another configuration");
-        } else {
-                d.state = "running";
+        if (!s) {
+                d.state = to;
                 s = write_domain(&d);
         }
-out:
         unlock_folder(lock);
         return s;
+}
+
+static enum status sim_unpause(const struct domain_unpause_req *q, struct arena *a)
+{
+        return change_state(&q->config.uuid, "paused", "running", &q->config, a);
+}
+
+static enum status sim_suspend(const struct uuid *uuid, struct arena *a)
+{
+        return change_state(uuid, "running", "paused", NULL, a);
+}
+
+static enum status sim_resume(const struct uuid *uuid, struct arena *a)
+{
+        return change_state(uuid, "paused", "running", NULL, a);
 }
 
 static enum status sim_destroy(const struct uuid *uuid, struct arena *a)
@@ -143,7 +176,16 @@ static enum status sim_destroy(const struct uuid *uuid, struct arena *a)
         return s;
 }
 
-static enum status sim_list(struct arena *a, struct vm_summary **domains_out, size_t *count_out)
+/* A record has nothing to save: it always ends cleanly. */
+static enum status sim_stop(const struct uuid *uuid, unsigned seconds, struct arena *a,
+                            bool *clean_out)
+{
+        (void)seconds;
+        *clean_out = true;
+        return sim_destroy(uuid, a);
+}
+
+static enum status sim_list(struct arena *a, struct domain_state **domains_out, size_t *count_out)
 {
         const char **names;
         size_t count;
@@ -159,13 +201,37 @@ static enum status sim_list(struct arena *a, struct vm_summary **domains_out, si
 
                 if (!uuid_read(names[i], &uuid) || read_domain(&uuid, a, &d))
                         continue; /* the counter; or gone, or damaged: then it does not run */
-                (*domains_out)[(*count_out)++] = (struct vm_summary){.uuid = d.uuid,
-                                                                     .name = d.name,
-                                                                     .owner = "",
-                                                                     .state = d.state,
-                                                                     .simulated = true,
-                                                                     .last_refusal = ""};
+                (*domains_out)[(*count_out)++] = (struct domain_state){
+                        .uuid = d.uuid,
+                        .name = d.name,
+                        .domid = d.domid,
+                        .ours = true,
+                        .state = d.state,
+                        .reason = "",
+                        .memory = d.config.memory << 20,
+                };
         }
+        return ST_DONE;
+}
+
+static enum status sim_facts(struct arena *a, struct value **facts_out, size_t *count_out)
+{
+        static const struct value facts[] = {{"name", "simulated"}};
+
+        *facts_out = arena_copy(a, facts, sizeof facts);
+        *count_out = 1;
+        return ST_DONE;
+}
+
+/* Records change only by our own requests: there is nothing to tell after the first call. */
+static enum status sim_wait(struct arena *a)
+{
+        static bool called;
+
+        (void)a;
+        while (called)
+                pause();
+        called = true;
         return ST_DONE;
 }
 
@@ -174,12 +240,15 @@ static const struct sandbox sandbox = {
 
 const struct domain_backend domain_sim = {
         .name = "sim",
-        .shown = "simulated",
         .sandbox = &sandbox,
         .open = sim_open,
         .create = sim_create,
         .unpause = sim_unpause,
-        .stop = sim_destroy,
+        .stop = sim_stop,
         .destroy = sim_destroy,
+        .suspend = sim_suspend,
+        .resume = sim_resume,
         .list = sim_list,
+        .facts = sim_facts,
+        .wait = sim_wait,
 };

@@ -45,10 +45,10 @@ static enum status on_domain_config(struct request *r, const struct domain_confi
         return ST_DONE;
 }
 
-static enum status on_domain_disks(struct request *r, const struct domain_disks_req *q,
-                                   struct domain_disks_rep *p)
+static enum status on_domain_parse(struct request *r, const struct domain_parse_req *q,
+                                   struct domain_parse_rep *p)
 {
-        return xl_config_disks(r->arena, q->json, &p->disks.items, &p->disks.count);
+        return xl_config_parse(r->arena, q->json, &p->config);
 }
 
 /* --- --hypervisor ---------------------------------------------------------------------------- */
@@ -63,14 +63,13 @@ static enum status on_domain_unpause(struct request *r, const struct domain_unpa
                                      struct domain_unpause_rep *p)
 {
         (void)p;
-        return backend->unpause(&q->uuid, q->json, r->arena);
+        return backend->unpause(q, r->arena);
 }
 
 static enum status on_domain_stop(struct request *r, const struct domain_stop_req *q,
                                   struct domain_stop_rep *p)
 {
-        (void)p;
-        return backend->stop(&q->uuid, r->arena);
+        return backend->stop(&q->uuid, q->seconds, r->arena, &p->clean);
 }
 
 static enum status on_domain_destroy(struct request *r, const struct domain_destroy_req *q,
@@ -80,11 +79,39 @@ static enum status on_domain_destroy(struct request *r, const struct domain_dest
         return backend->destroy(&q->uuid, r->arena);
 }
 
+static enum status on_domain_suspend(struct request *r, const struct domain_suspend_req *q,
+                                     struct domain_suspend_rep *p)
+{
+        (void)p;
+        return backend->suspend(&q->uuid, r->arena);
+}
+
+static enum status on_domain_resume(struct request *r, const struct domain_resume_req *q,
+                                    struct domain_resume_rep *p)
+{
+        (void)p;
+        return backend->resume(&q->uuid, r->arena);
+}
+
+static enum status on_domain_hypervisor(struct request *r, const struct domain_hypervisor_req *q,
+                                        struct domain_hypervisor_rep *p)
+{
+        (void)q;
+        return backend->facts(r->arena, &p->facts.items, &p->facts.count);
+}
+
+static enum status on_domain_wait(struct request *r, const struct domain_wait_req *q,
+                                  struct domain_wait_rep *p)
+{
+        (void)q;
+        (void)p;
+        return backend->wait(r->arena);
+}
+
 static enum status on_domain_list(struct request *r, const struct domain_list_req *q,
                                   struct domain_list_rep *p)
 {
         (void)q;
-        p->hypervisor = backend->shown;
         return backend->list(r->arena, &p->domains.items, &p->domains.count);
 }
 
@@ -96,19 +123,29 @@ static enum status on_domain_list(struct request *r, const struct domain_list_re
                 return on_##name(r, q, p);                                                         \
         }
 CALL(domain_config)
-CALL(domain_disks)
+CALL(domain_parse)
 CALL(domain_create)
 CALL(domain_unpause)
 CALL(domain_stop)
 CALL(domain_destroy)
 CALL(domain_list)
+CALL(domain_suspend)
+CALL(domain_resume)
+CALL(domain_hypervisor)
+CALL(domain_wait)
 
 static const struct handler config_handlers[] = {{MESSAGE_domain_config, call_domain_config},
-                                                 {MESSAGE_domain_disks, call_domain_disks}};
+                                                 {MESSAGE_domain_parse, call_domain_parse}};
 static const struct handler domain_handlers[] = {
-        {MESSAGE_domain_create, call_domain_create}, {MESSAGE_domain_unpause, call_domain_unpause},
-        {MESSAGE_domain_stop, call_domain_stop},     {MESSAGE_domain_destroy, call_domain_destroy},
+        {MESSAGE_domain_create, call_domain_create},
+        {MESSAGE_domain_unpause, call_domain_unpause},
+        {MESSAGE_domain_stop, call_domain_stop},
+        {MESSAGE_domain_destroy, call_domain_destroy},
         {MESSAGE_domain_list, call_domain_list},
+        {MESSAGE_domain_suspend, call_domain_suspend},
+        {MESSAGE_domain_resume, call_domain_resume},
+        {MESSAGE_domain_hypervisor, call_domain_hypervisor},
+        {MESSAGE_domain_wait, call_domain_wait},
 };
 
 static _Noreturn void serve_config(void)

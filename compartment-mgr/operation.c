@@ -4,6 +4,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/workers.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static enum status ask_sealed(struct operation *o)
@@ -60,18 +61,28 @@ enum status operation_svdm(struct operation *o, enum message_number number, cons
         return peer_ask(o->svdm, number, request, reply, o->arena, deadline_ms);
 }
 
+static void without_boot_files(const struct vm_config *c, struct svdm_open_req *q)
+{
+        q->disks.items = c->disks.items;
+        q->disks.count = c->disks.count;
+        while (q->disks.count && !strcmp(q->disks.items[0].kind, "boot")) {
+                q->disks.items++;
+                q->disks.count--;
+        }
+}
+
 enum status operation_open_disks(struct operation *o)
 {
-        struct domain_disks_req ask = {.json = o->vm->config};
-        struct domain_disks_rep named;
+        struct domain_parse_req ask = {.json = o->vm->config};
+        struct domain_parse_rep parsed;
         struct svdm_open_req q = {.vm = o->vm->uuid};
-        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_disks, &ask,
-                                    &named, o->arena);
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &ask,
+                                    &parsed, o->arena);
 
         if (s)
                 return s;
-        q.disks.items = named.disks.items;
-        q.disks.count = named.disks.count;
+        o->config = parsed.config;
+        without_boot_files(&o->config, &q);
         return operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_SHORT);
 }
 

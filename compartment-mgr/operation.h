@@ -16,6 +16,7 @@ struct operation {
         const struct vm_definition *vm;
         int svdm;
         struct im_sealed_rep sealed; /* what integrity-mgr has committed to */
+        struct vm_config config;     /* from operation_open_disks() on */
         struct svdm_open_rep open;
         struct targets targets;
 };

@@ -261,7 +261,7 @@ static enum status on_vm_stop(struct request *r, const struct vm_stop_req *q, st
         if (compartment_state(c) != VM_STOPPING) /* then an earlier stop came half-way */
                 s = compartment_must_be(c, VM_RUNNING, FMT("bulkhead vm show %s", q->vm));
         if (!s)
-                s = stop(r->arena, c);
+                s = stop(r->arena, c, q->seconds ? q->seconds : STOP_SECONDS);
         if (!s)
                 compartment_summary(c, r->arena, &p->vm);
         compartment_release(c);
@@ -278,6 +278,55 @@ static enum status on_vm_destroy(struct request *r, const struct vm_destroy_req 
         if (s)
                 return s;
         s = stop_at_once(r->arena, c);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
+}
+
+static enum status on_vm_suspend(struct request *r, const struct vm_suspend_req *q,
+                                 struct vm_suspend_rep *p)
+{
+        struct compartment *c;
+        enum status s = compartment_claim(q->vm, "suspend", &c);
+
+        if (s)
+                return s;
+        s = compartment_must_be(c, VM_RUNNING, FMT("bulkhead vm show %s", q->vm));
+        if (!s)
+                s = suspend(r->arena, c);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
+}
+
+static enum status on_vm_resume(struct request *r, const struct vm_resume_req *q,
+                                struct vm_resume_rep *p)
+{
+        struct compartment *c;
+        enum status s = compartment_claim(q->vm, "resume", &c);
+
+        if (s)
+                return s;
+        s = compartment_must_be(c, VM_SUSPENDED, FMT("bulkhead vm show %s", q->vm));
+        if (!s)
+                s = resume(r->arena, c);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
+}
+
+static enum status on_vm_autostart(struct request *r, const struct vm_autostart_req *q,
+                                   struct vm_autostart_rep *p)
+{
+        struct compartment *c;
+        enum status s = compartment_claim(q->vm, "autostart", &c);
+
+        if (s)
+                return s;
+        s = compartment_set_autostart(c, q->on);
         if (!s)
                 compartment_summary(c, r->arena, &p->vm);
         compartment_release(c);

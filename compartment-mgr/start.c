@@ -42,16 +42,18 @@ static enum status unlock(struct operation *o, struct svdm_unlock_rep *devices_o
         return operation_svdm(o, MESSAGE_svdm_unlock, &q, devices_out, PEER_SHORT);
 }
 
-static enum status build_paused(struct operation *o, const struct svdm_unlock_rep *devices)
+static enum status build_paused(struct operation *o, const struct svdm_unlock_rep *devices,
+                                uint32_t *domid_out)
 {
-        struct domain_create_req q = {
-                .uuid = o->vm->uuid, .name = o->vm->name, .json = o->vm->config};
-        struct domain_create_rep p;
+        struct domain_create_req q = {.config = o->config, .kernel = -1, .ramdisk = -1};
+        struct domain_create_rep p = {};
+        enum status s;
 
         q.devices.items = devices->devices.items;
         q.devices.count = devices->devices.count;
-        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_create, &q, &p,
-                           o->arena);
+        s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_create, &q, &p, o->arena);
+        *domid_out = p.domid;
+        return s;
 }
 
 static enum status check(struct operation *o)
@@ -70,11 +72,14 @@ static enum status keep(struct operation *o)
         return operation_svdm(o, MESSAGE_svdm_keep, &q, &p, PEER_SHORT);
 }
 
-static enum status unpause(struct operation *o)
+static enum status unpause(struct operation *o, const struct svdm_unlock_rep *devices,
+                           uint32_t domid)
 {
-        struct domain_unpause_req q = {.uuid = o->vm->uuid, .json = o->vm->config};
+        struct domain_unpause_req q = {.domid = domid, .config = o->config};
         struct domain_unpause_rep p;
 
+        q.devices.items = devices->devices.items;
+        q.devices.count = devices->devices.count;
         return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_unpause, &q, &p,
                            o->arena);
 }
@@ -104,6 +109,7 @@ enum status start(struct arena *a, struct compartment *c)
         struct operation o = OPERATION_NONE;
         struct svdm_unlock_rep devices = {0};
         bool built = false, kept = false;
+        uint32_t domid = 0;
         enum status s;
 
         compartment_set_state(c, VM_STARTING, "");
@@ -127,7 +133,7 @@ enum status start(struct arena *a, struct compartment *c)
         if (s)
                 goto out;
         built = true; /* also half-built, should the worker die */
-        s = build_paused(&o, &devices);
+        s = build_paused(&o, &devices, &domid);
         if (s)
                 goto out;
         s = check(&o); /* after building: nothing is opened by name any more */
@@ -137,7 +143,7 @@ enum status start(struct arena *a, struct compartment *c)
         s = keep(&o); /* before running: if we die here, no running guest loses its disks */
         if (s)
                 goto out;
-        s = unpause(&o);
+        s = unpause(&o, &devices, domid);
 out:
         if (s)
                 undo(&o, built && s != ST_EXISTS, kept);

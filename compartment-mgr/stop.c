@@ -10,17 +10,17 @@
 
 /* A domain that is gone already is what was wanted. */
 static enum status end_domain(struct arena *a, const struct vm_definition *vm,
-                              enum message_number number)
+                              enum message_number number, uint32_t seconds)
 {
-        struct domain_stop_req stop = {.uuid = vm->uuid};
+        struct domain_stop_req stop = {.uuid = vm->uuid, .seconds = seconds};
         struct domain_destroy_req destroy = {.uuid = vm->uuid};
         struct domain_stop_rep stopped;
         struct domain_destroy_rep destroyed;
         enum status s;
 
         if (number == MESSAGE_domain_stop)
-                s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_stop, &stop,
-                                &stopped, a);
+                s = worker_call(workers.domain, DOMAIN_DEADLINE + (int)seconds * 1000,
+                                MESSAGE_domain_stop, &stop, &stopped, a);
         else
                 s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &destroy,
                                 &destroyed, a);
@@ -36,14 +36,14 @@ static enum status give_back(struct arena *a, const struct vm_definition *vm)
 }
 
 static enum status end_and_give_back(struct arena *a, struct compartment *c,
-                                     enum message_number number)
+                                     enum message_number number, uint32_t seconds)
 {
         const struct vm_definition *vm = compartment_definition(c);
         enum vm_state before = compartment_state(c);
         enum status s;
 
         compartment_set_state(c, VM_STOPPING, "");
-        s = end_domain(a, vm, number);
+        s = end_domain(a, vm, number, seconds);
         if (s) {
                 compartment_set_state(c, before, status_sentence(s));
                 return s;
@@ -89,14 +89,14 @@ out:
         return s;
 }
 
-enum status stop(struct arena *a, struct compartment *c)
+enum status stop(struct arena *a, struct compartment *c, uint32_t seconds)
 {
-        enum status s = end_and_give_back(a, c, MESSAGE_domain_stop);
+        enum status s = end_and_give_back(a, c, MESSAGE_domain_stop, seconds);
 
         return s ? s : compartment_set_refusal(c, reseal(a, c));
 }
 
 enum status stop_at_once(struct arena *a, struct compartment *c)
 {
-        return end_and_give_back(a, c, MESSAGE_domain_destroy);
+        return end_and_give_back(a, c, MESSAGE_domain_destroy, 0);
 }

@@ -14,11 +14,16 @@
  * nothing left behind. */
 enum status start(struct arena *a, struct compartment *c);
 
-/* Shuts the domain down and gives its devices back; re-seals what the guest changed if its
- * descriptor says update="clean-stop". */
-enum status stop(struct arena *a, struct compartment *c);
+enum { STOP_SECONDS = 60 };
+/* Shuts the domain down, by force after so many seconds, and gives its devices back; re-seals what
+ * the guest changed if its descriptor says update="clean-stop". */
+enum status stop(struct arena *a, struct compartment *c, uint32_t seconds);
 /* Ends the domain at once; never re-seals. */
 enum status stop_at_once(struct arena *a, struct compartment *c);
+
+/* In memory; afterwards suspended, or running. */
+enum status suspend(struct arena *a, struct compartment *c);
+enum status resume(struct arena *a, struct compartment *c);
 
 /* Seals the VM's disks to what they, the host and the configuration are. passphrase: -1 or a pipe.
  */

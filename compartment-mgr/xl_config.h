@@ -37,8 +37,7 @@ enum status xl_config_read(struct arena *a, struct bytes text, const struct uuid
 
 /* A disk as a configuration names it: the guest writes to encrypted ones only. */
 struct disk xl_config_disk(const char *device, const char *path, bool writable);
-/* The disks that such JSON names, in its order. ST_DAMAGED if that is not what is in it. */
-enum status xl_config_disks(struct arena *a, struct bytes json, struct disk **disks_out,
-                            size_t *count_out);
+/* What such JSON says. ST_DAMAGED if that is not what is in it. */
+enum status xl_config_parse(struct arena *a, struct bytes json, struct vm_config *out);
 
 #endif

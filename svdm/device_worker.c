@@ -22,7 +22,7 @@
 #define DEVICE_MSG HANDLER_PROTOTYPE
 #include "bulkhead/messages.def"
 
-enum { DEVICES_MOST = 32 };
+enum { DEVICES_MOST = 34 };
 
 static const struct device_backend *backend;
 

@@ -34,6 +34,9 @@ static const struct command vm_commands[] = {
         {"start", "measure, judge, unseal, unlock and start", cmd_vm_start, NULL},
         {"stop", "stop it in an orderly way", cmd_vm_stop, NULL},
         {"destroy", "stop it at once, as a power cut would", cmd_vm_destroy, NULL},
+        {"suspend", "hold it in memory", cmd_vm_suspend, NULL},
+        {"resume", "let a suspended one run on", cmd_vm_resume, NULL},
+        {"autostart", "have it started with the host", cmd_vm_autostart, NULL},
         {0},
 };
 
@@ -41,7 +44,7 @@ static const struct command commands[] = {
         {"status", "what runs, which TPM, which hypervisor, what is measured", cmd_status, NULL},
         {"host", "setup, approve: the keys and the approved states of this host", NULL,
          host_commands},
-        {"vm", "define, undefine, list, show, seal, start, stop, destroy", NULL, vm_commands},
+        {"vm", "define, list, show, seal, start, stop, suspend and more", NULL, vm_commands},
         {"measure", "one measurement, as XML; needs neither daemon, TPM nor root", cmd_measure,
          NULL},
         {"attest", "have this host attest what a descriptor asks for", cmd_attest, NULL},

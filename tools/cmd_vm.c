@@ -64,23 +64,6 @@ static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0
 
 /* --- printing ------------------------------------------------------------------------------ */
 
-static void print_vm(const struct vm_summary *vm, bool json)
-{
-        if (json) {
-                output_json(output_json_vm(vm));
-                return;
-        }
-        printf("%s: %s", vm->name, vm->state);
-        if (vm->generation)
-                printf(", sealed (generation %llu)", (unsigned long long)vm->generation);
-        else
-                printf(", not sealed");
-        printf(", owner %s%s\n", *vm->owner ? vm->owner : "-",
-               vm->simulated ? ", simulated hypervisor and devices" : "");
-        if (*vm->last_refusal)
-                printf("  last refusal: %s\n", output_clean(vm->last_refusal));
-}
-
 static int finish(enum status s, const char *command, const struct arguments *arguments,
                   const struct vm_summary *vm)
 {
@@ -88,7 +71,7 @@ static int finish(enum status s, const char *command, const struct arguments *ar
 
         if (s)
                 return output_error(s, "vm %s %s", command, output_clean(what));
-        print_vm(vm, arguments->json);
+        output_vm(vm, arguments->json);
         return output_end();
 }
 
@@ -248,7 +231,7 @@ static void show_text(const struct vm_show_rep *reply)
 {
         char uuid[37];
 
-        print_vm(&reply->vm, false);
+        output_vm(&reply->vm, false);
         uuid_write(&reply->vm.uuid, uuid);
         printf("  uuid        %s\n", uuid);
         for (size_t i = 0; i < reply->disks.count; i++) {
@@ -376,76 +359,4 @@ int cmd_vm_seal(int argc, char **argv)
                 close(request.passphrase);
         arena_free(a);
         return result;
-}
-
-/* --- start, stop, destroy: the same request under three numbers ---------------------------- */
-
-static int change_state(const struct argp *argp, const char *command, enum message_number number,
-                        int argc, char **argv)
-{
-        struct arguments arguments = {.wanted = 1};
-        struct vm_start_req request;
-        struct vm_start_rep reply;
-        struct arena *a;
-        enum status s;
-        int result;
-
-        _Static_assert(sizeof(struct vm_start_rep) == sizeof(struct vm_stop_rep) &&
-                               sizeof(struct vm_start_rep) == sizeof(struct vm_destroy_rep) &&
-                               sizeof(struct vm_start_req) == sizeof(struct vm_stop_req) &&
-                               sizeof(struct vm_start_req) == sizeof(struct vm_destroy_req),
-                       "start, stop and destroy have the same fields");
-        if (argp_parse(argp, argc, argv, 0, NULL, &arguments))
-                return EXIT_USAGE;
-        a = arena_new();
-        request.vm = arguments.name;
-        s = door_call(number, &request, &reply, a);
-        result = finish(s, command, &arguments, &reply.vm);
-        arena_free(a);
-        return result;
-}
-
-int cmd_vm_start(int argc, char **argv)
-{
-        static const struct argp argp = {
-                NULL,
-                parse,
-                "NAME",
-                "Measures what the VM was sealed to, judges it, unseals the key, unlocks the disks "
-                "and starts the VM. Whatever fails undoes every step before it.",
-                children,
-                NULL,
-                NULL};
-
-        return change_state(&argp, "start", MESSAGE_vm_start, argc, argv);
-}
-
-int cmd_vm_stop(int argc, char **argv)
-{
-        static const struct argp argp = {
-                NULL,
-                parse,
-                "NAME",
-                "Stops the VM in an orderly way and locks its disks. With update=\"clean-stop\" in "
-                "its descriptor, the seal then follows what the VM wrote.",
-                children,
-                NULL,
-                NULL};
-
-        return change_state(&argp, "stop", MESSAGE_vm_stop, argc, argv);
-}
-
-int cmd_vm_destroy(int argc, char **argv)
-{
-        static const struct argp argp = {
-                NULL,
-                parse,
-                "NAME",
-                "Stops the VM at once, as a power cut would, and locks its disks. The seal stays "
-                "as it was.",
-                children,
-                NULL,
-                NULL};
-
-        return change_state(&argp, "destroy", MESSAGE_vm_destroy, argc, argv);
 }

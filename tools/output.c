@@ -151,6 +151,23 @@ struct json_object *output_json_measurement(const struct measurement *m, enum ha
         return o;
 }
 
+void output_vm(const struct vm_summary *vm, bool json)
+{
+        if (json) {
+                output_json(output_json_vm(vm));
+                return;
+        }
+        printf("%s: %s", vm->name, vm->state);
+        if (vm->generation)
+                printf(", sealed (generation %llu)", (unsigned long long)vm->generation);
+        else
+                printf(", not sealed");
+        printf(", owner %s%s\n", *vm->owner ? vm->owner : "-",
+               vm->simulated ? ", simulated hypervisor and devices" : "");
+        if (*vm->last_refusal)
+                printf("  last refusal: %s\n", output_clean(vm->last_refusal));
+}
+
 int output_end(void)
 {
         if (!fflush(stdout) && !ferror(stdout))

@@ -34,6 +34,8 @@ void output_lines(struct bytes text);
 bool output_json(struct json_object *value);
 /* {"name": ...} from a text, freed with its object. */
 void output_json_text(struct json_object *object, const char *name, const char *text);
+/* One line, or JSON: what a VM is now, and why it was last refused. */
+void output_vm(const struct vm_summary *vm, bool json);
 struct json_object *output_json_vm(const struct vm_summary *vm);
 struct json_object *output_json_measurement(const struct measurement *m, enum hash_alg alg);
 

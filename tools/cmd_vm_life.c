@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bulkhead vm start, stop, destroy, suspend, resume, autostart: each names a VM, is one request to
+ * compartment-mgr and prints what the VM then is.
+ */
+#include "tools/commands.h"
+#include "tools/door.h"
+#include "tools/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_TIMEOUT = 0x100, OPTION_OFF, SECONDS_MOST = 86400 };
+
+struct life {
+        const char *name; /* of the VM */
+        bool json, off;
+        uint32_t seconds;
+};
+
+static void set_seconds(struct argp_state *state, struct life *life, const char *text)
+{
+        char *end;
+        unsigned long seconds = strtoul(text, &end, 10);
+
+        if (*end || *text < '0' || *text > '9' || !seconds || seconds > SECONDS_MOST)
+                argp_error(state, "--timeout %s: not a number of seconds from 1 to %d", text,
+                           SECONDS_MOST);
+        life->seconds = (uint32_t)seconds;
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        struct life *life = state->input;
+
+        switch (key) {
+        case ARGP_KEY_INIT:
+                state->child_inputs[0] = &life->json;
+                return 0;
+        case OPTION_TIMEOUT:
+                set_seconds(state, life, value);
+                return 0;
+        case OPTION_OFF:
+                life->off = true;
+                return 0;
+        case ARGP_KEY_ARG:
+                if (state->arg_num)
+                        argp_usage(state);
+                life->name = value;
+                return 0;
+        case ARGP_KEY_END:
+                if (!life->name)
+                        argp_usage(state);
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+static const struct argp_option no_options[] = {{0}};
+static const struct argp_option stop_options[] = {
+        {"timeout", OPTION_TIMEOUT, "SECONDS", 0,
+         "For the guest to shut itself down; after that it is ended by force (60)", 1},
+        {0}};
+static const struct argp_option autostart_options[] = {
+        {"off", OPTION_OFF, NULL, 0, "Not any more", 1}, {0}};
+static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+
+/* All of these requests begin with the VM's name and are answered by what it then is. */
+union request {
+        struct vm_start_req start; /* destroy, suspend, resume too */
+        struct vm_stop_req stop;
+        struct vm_autostart_req autostart;
+};
+
+static union request make_request(enum message_number number, const struct life *life)
+{
+        union request q = {.start = {.vm = life->name}};
+
+        if (number == MESSAGE_vm_stop)
+                q.stop.seconds = life->seconds;
+        if (number == MESSAGE_vm_autostart)
+                q.autostart.on = !life->off;
+        return q;
+}
+
+static int run(const char *command, enum message_number number, const struct argp_option *options,
+               const char *doc, int argc, char **argv)
+{
+        const struct argp argp = {options, parse, "NAME", doc, children, NULL, NULL};
+        struct life life = {};
+        union request request;
+        struct vm_start_rep reply;
+        struct arena *a;
+        enum status s;
+        int result;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &life))
+                return EXIT_USAGE;
+        a = arena_new();
+        request = make_request(number, &life);
+        s = door_call(number, &request, &reply, a);
+        if (s) {
+                result = output_error(s, "vm %s %s", command, output_clean(life.name));
+        } else {
+                output_vm(&reply.vm, life.json);
+                result = output_end();
+        }
+        arena_free(a);
+        return result;
+}
+
+int cmd_vm_start(int argc, char **argv)
+{
+        return run("start", MESSAGE_vm_start, no_options,
+                   "Measures what the VM was sealed to, judges it, unseals the key, unlocks the "
+                   "disks and starts the VM. Whatever fails undoes every step before it.",
+                   argc, argv);
+}
+
+int cmd_vm_stop(int argc, char **argv)
+{
+        return run("stop", MESSAGE_vm_stop, stop_options,
+                   "Stops the VM in an orderly way, by force after a time, and locks its disks. "
+                   "With update=\"clean-stop\" in its descriptor, the seal then follows what the "
+                   "VM wrote, if it shut itself down.",
+                   argc, argv);
+}
+
+int cmd_vm_destroy(int argc, char **argv)
+{
+        return run("destroy", MESSAGE_vm_destroy, no_options,
+                   "Stops the VM at once, as a power cut would, and locks its disks. The seal "
+                   "stays as it was.",
+                   argc, argv);
+}
+
+int cmd_vm_suspend(int argc, char **argv)
+{
+        return run("suspend", MESSAGE_vm_suspend, no_options,
+                   "Holds the VM in memory: no time passes for it. Its disks stay unlocked.", argc,
+                   argv);
+}
+
+int cmd_vm_resume(int argc, char **argv)
+{
+        return run("resume", MESSAGE_vm_resume, no_options, "Lets a suspended VM run on.", argc,
+                   argv);
+}
+
+int cmd_vm_autostart(int argc, char **argv)
+{
+        return run("autostart", MESSAGE_vm_autostart, autostart_options,
+                   "Has the VM started whenever the host has started.", argc, argv);
+}
