@@ -28,16 +28,41 @@ struct disk xl_config_disk(const char *device, const char *path, bool writable)
                              .kind = writable ? "crypt" : "verity"};
 }
 
-/* NULL if it is not there or is no text without NUL. */
+/* NULL if it is not there or is no text as a definition has it, printable ASCII. */
 static const char *text_in(struct arena *a, struct json_object *object, const char *key)
 {
         struct json_object *o;
+        const char *text;
+        size_t len;
 
         if (!json_object_object_get_ex(object, key, &o) ||
-            !json_object_is_type(o, json_type_string) ||
-            strlen(json_object_get_string(o)) != (size_t)json_object_get_string_len(o))
+            !json_object_is_type(o, json_type_string))
                 return NULL;
-        return arena_text(a, json_object_get_string(o));
+        text = json_object_get_string(o);
+        len = (size_t)json_object_get_string_len(o);
+        if (len > TEXT_MOST)
+                return NULL;
+        for (size_t i = 0; i < len; i++)
+                if (text[i] < 0x20 || text[i] > 0x7e)
+                        return NULL;
+        return arena_text(a, text);
+}
+
+static const char *word_in(struct arena *a, struct json_object *object, const char *key)
+{
+        const char *text = text_in(a, object, key);
+        size_t n = text ? strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                       "0123456789._:+-")
+                        : 0;
+
+        return n && n <= WORD_MOST && !text[n] ? text : NULL;
+}
+
+static const char *path_in(struct arena *a, struct json_object *object, const char *key)
+{
+        const char *text = text_in(a, object, key);
+
+        return text && *text == '/' ? text : NULL;
 }
 
 static bool number_in(struct json_object *object, const char *key, uint64_t *out)
@@ -64,7 +89,7 @@ static enum status array_in(struct json_object *json, const char *key, size_t mo
 
 static enum status read_disk(struct arena *a, struct json_object *o, struct disk *disk_out)
 {
-        const char *device = text_in(a, o, "device"), *path = text_in(a, o, "path");
+        const char *device = word_in(a, o, "device"), *path = path_in(a, o, "path");
         struct json_object *writable;
 
         if (!device || !path || !json_object_object_get_ex(o, "writable", &writable) ||
@@ -75,14 +100,18 @@ static enum status read_disk(struct arena *a, struct json_object *o, struct disk
         return ST_DONE;
 }
 
-static void add_boot_file(struct arena *a, struct json_object *json, const char *key,
-                          struct vm_config *out)
+/* Not there is fine; there and no path is not, for that VM would start another kernel. */
+static enum status add_boot_file(struct arena *a, struct json_object *json, const char *key,
+                                 struct vm_config *out)
 {
-        const char *path = text_in(a, json, key);
+        const char *path = path_in(a, json, key);
 
         if (path)
                 out->disks.items[out->disks.count++] =
                         (struct disk){.device = key, .path = path, .kind = "boot"};
+        else if (json_object_object_get_ex(json, key, NULL))
+                return damaged(key, "no absolute path");
+        return ST_DONE;
 }
 
 static enum status read_disks(struct arena *a, struct json_object *json, struct vm_config *out)
@@ -94,8 +123,9 @@ static enum status read_disks(struct arena *a, struct json_object *json, struct 
         if (s)
                 return s;
         out->disks.items = arena_get_many(a, count + BOOT_FILES, sizeof *out->disks.items);
-        add_boot_file(a, json, "kernel", out);
-        add_boot_file(a, json, "ramdisk", out);
+        s = add_boot_file(a, json, "kernel", out);
+        if (!s)
+                s = add_boot_file(a, json, "ramdisk", out);
         for (size_t i = 0; i < count && !s; i++)
                 s = read_disk(a, json_object_array_get_idx(array, i),
                               &out->disks.items[out->disks.count++]);
@@ -116,8 +146,8 @@ static enum status read_nics(struct arena *a, struct json_object *json, struct v
                 struct nic *nic = &out->nics.items[i];
 
                 *nic = (struct nic){.device = arena_print(a, "vif%zu", i),
-                                    .bridge = text_in(a, o, "bridge"),
-                                    .mac = text_in(a, o, "mac")};
+                                    .bridge = word_in(a, o, "bridge"),
+                                    .mac = word_in(a, o, "mac")};
                 if (!nic->bridge || !nic->mac)
                         return damaged("interfaces, as they were defined",
                                        "one without bridge or mac");
@@ -129,12 +159,14 @@ static enum status read_words(struct arena *a, struct json_object *json, struct 
 {
         const char *uuid = text_in(a, json, "uuid"), *cmdline = text_in(a, json, "cmdline");
 
-        out->name = text_in(a, json, "name");
-        out->type = text_in(a, json, "type");
+        if (!cmdline && json_object_object_get_ex(json, "cmdline", NULL))
+                return damaged("a command line", "no text");
+        out->name = word_in(a, json, "name");
+        out->type = word_in(a, json, "type");
         out->cmdline = cmdline ? cmdline : "";
-        out->on_poweroff = text_in(a, json, "on_poweroff");
-        out->on_reboot = text_in(a, json, "on_reboot");
-        out->on_crash = text_in(a, json, "on_crash");
+        out->on_poweroff = word_in(a, json, "on_poweroff");
+        out->on_reboot = word_in(a, json, "on_reboot");
+        out->on_crash = word_in(a, json, "on_crash");
         if (!out->name || !out->type || !out->on_poweroff || !out->on_reboot || !out->on_crash)
                 return damaged("name, type and actions", "not all of them");
         if (!uuid || !uuid_read(uuid, &out->uuid))
@@ -144,8 +176,10 @@ static enum status read_words(struct arena *a, struct json_object *json, struct 
 
 static enum status read_sizes(struct json_object *json, struct vm_config *out)
 {
-        uint64_t vcpus, maxvcpus;
+        uint64_t version, vcpus, maxvcpus;
 
+        if (!number_in(json, "version", &version) || version != 1)
+                return damaged("version 1", "another");
         if (!number_in(json, "memory", &out->memory) || !number_in(json, "maxmem", &out->maxmem) ||
             !number_in(json, "vcpus", &vcpus) || !number_in(json, "maxvcpus", &maxvcpus) ||
             vcpus > UINT32_MAX || maxvcpus > UINT32_MAX)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as an xl.cfg: refused or read, and then the JSON is JSON again, and reads the same. */
+/* Any bytes as an xl.cfg: refused or read, and then the JSON is JSON again, reads the same, and is
+ * understood as a stored configuration. Any bytes as one: refused, or within a message's bounds. */
 #include "compartment-mgr/xl_config.h"
 
 #include <json-c/json.h>
@@ -15,6 +16,15 @@ const char *__lsan_default_suppressions(void)
         return "leak:libxlutil";
 }
 
+static bool fits(const struct vm_config *config)
+{
+        struct buffer out = BUFFER_INIT(MESSAGE_MOST);
+        bool fine = !message_encode(&shape_vm_config, config, &out, NULL, NULL);
+
+        buffer_clear(&out);
+        return fine;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const uint8_t random_bytes[XL_CONFIG_RANDOM];
@@ -22,7 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct arena *a = arena_new();
         struct xl_config c, again;
         struct json_object *json;
+        struct vm_config stored;
 
+        if (!xl_config_parse(a, (struct bytes){data, size}, &stored) && !fits(&stored))
+                abort();
         if (!xl_config_read(a, (struct bytes){data, size}, &none, random_bytes, &c)) {
                 json = json_tokener_parse((const char *)c.json.data);
                 if (!json ||
@@ -31,6 +44,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)))
                         abort();
                 json_object_put(json);
+                if (xl_config_parse(a, c.json, &stored) || !fits(&stored) ||
+                    memcmp(&stored.uuid, &c.uuid, sizeof c.uuid))
+                        abort();
                 if (xl_config_read(a, (struct bytes){data, size}, &none, random_bytes, &again) ||
                     again.json.len != c.json.len ||
                     memcmp(again.json.data, c.json.data, c.json.len))

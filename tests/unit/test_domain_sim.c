@@ -14,9 +14,19 @@ static struct arena *a;
 static char folder[512];
 static struct uuid one, two;
 
-static struct bytes json(const char *text)
+static struct vm_config config_of(const struct uuid *uuid)
 {
-        return (struct bytes){(const uint8_t *)text, strlen(text)};
+        return (struct vm_config){.uuid = *uuid,
+                                  .name = "vm",
+                                  .type = "pvh",
+                                  .cmdline = "",
+                                  .memory = 64,
+                                  .maxmem = 64,
+                                  .vcpus = 1,
+                                  .maxvcpus = 1,
+                                  .on_poweroff = "destroy",
+                                  .on_reboot = "restart",
+                                  .on_crash = "destroy"};
 }
 
 static void begin(void)
@@ -42,23 +52,40 @@ static void end(void)
 
 static enum status create(const struct uuid *uuid, uint32_t *domid_out)
 {
-        struct block_device device = {"xvda", "/dev/mapper/x", true};
-        struct domain_create_req q = {.uuid = *uuid, .name = "vm", .json = json("{}")};
+        struct block_device device = {"xvda", "/dev/mapper/x", true, 0};
+        struct domain_create_req q = {.config = config_of(uuid), .kernel = -1, .ramdisk = -1};
 
         q.devices.items = &device;
         q.devices.count = 1;
         return sim->create(&q, a, domid_out);
 }
 
+static enum status unpause(const struct uuid *uuid)
+{
+        struct domain_unpause_req q = {.config = config_of(uuid)};
+
+        return sim->unpause(&q, a);
+}
+
+static enum status stop(const struct uuid *uuid)
+{
+        bool clean = false;
+        enum status s = sim->stop(uuid, 60, a, &clean);
+
+        ck_assert(s || clean);
+        return s;
+}
+
 /* NULL if there is no such domain. */
 static const char *state_of(const struct uuid *uuid)
 {
-        struct vm_summary *domains;
+        struct domain_state *domains;
         size_t count;
 
         ck_assert_int_eq(sim->list(a, &domains, &count), ST_DONE);
         for (size_t i = 0; i < count; i++) {
-                ck_assert(domains[i].simulated);
+                ck_assert(domains[i].ours);
+                ck_assert_uint_eq(domains[i].memory, 64 << 20);
                 if (!memcmp(&domains[i].uuid, uuid, sizeof *uuid))
                         return domains[i].state;
         }
@@ -72,26 +99,78 @@ START_TEST(a_life)
         ck_assert_ptr_null(state_of(&one));
         ck_assert_int_eq(create(&one, &domid), ST_DONE);
         ck_assert_str_eq(state_of(&one), "paused");
-        ck_assert_int_eq(sim->unpause(&one, json("{}"), a), ST_DONE);
+        ck_assert_int_eq(unpause(&one), ST_DONE);
         ck_assert_str_eq(state_of(&one), "running");
-        ck_assert_int_eq(sim->unpause(&one, json("{}"), a), ST_WRONG_STATE);
-        ck_assert_int_eq(sim->stop(&one, a), ST_DONE);
+        ck_assert_int_eq(unpause(&one), ST_WRONG_STATE);
+        ck_assert_int_eq(stop(&one), ST_DONE);
         ck_assert_ptr_null(state_of(&one));
-        ck_assert_int_eq(sim->stop(&one, a), ST_NOT_FOUND);
+        ck_assert_int_eq(stop(&one), ST_NOT_FOUND);
         ck_assert_int_eq(sim->destroy(&one, a), ST_NOT_FOUND);
-        ck_assert_int_eq(sim->unpause(&one, json("{}"), a), ST_NOT_FOUND);
+        ck_assert_int_eq(unpause(&one), ST_NOT_FOUND);
 }
 END_TEST
 
+/* Each field of the configuration is compared. */
+#define CHANGES                                                                                    \
+        CHANGE(name, "vn")                                                                         \
+        CHANGE(type, "hvm")                                                                        \
+        CHANGE(cmdline, "x")                                                                       \
+        CHANGE(memory, 65)                                                                         \
+        CHANGE(maxmem, 65)                                                                         \
+        CHANGE(vcpus, 2)                                                                           \
+        CHANGE(maxvcpus, 2)                                                                        \
+        CHANGE(on_crash, "preserve")
+#define CHANGE(field, value)                                                                       \
+        static void change_##field(struct vm_config *c)                                            \
+        {                                                                                          \
+                c->field = value;                                                                  \
+        }
+CHANGES
+#undef CHANGE
+#define CHANGE(field, value) change_##field,
+static void (*const changes[])(struct vm_config *) = {CHANGES};
+
 START_TEST(another_configuration_stays_paused)
 {
+        struct domain_unpause_req q = {.config = config_of(&one)};
         uint32_t domid;
 
         ck_assert_int_eq(create(&one, &domid), ST_DONE);
-        ck_assert_int_eq(sim->unpause(&one, json("{ }"), a), ST_CHANGED);
-        ck_assert_int_eq(sim->unpause(&one, json("[]"), a), ST_CHANGED);
-        ck_assert_int_eq(sim->unpause(&one, json("{"), a), ST_CHANGED);
+        changes[_i](&q.config);
+        ck_assert_int_eq(sim->unpause(&q, a), ST_CHANGED);
         ck_assert_str_eq(state_of(&one), "paused");
+        ck_assert_int_eq(unpause(&one), ST_DONE);
+}
+END_TEST
+
+START_TEST(another_disk_stays_paused)
+{
+        struct domain_unpause_req q = {.config = config_of(&one)};
+        struct disk disk = {"xvda", "/d", true, "crypt"};
+        uint32_t domid;
+
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        q.config.disks.items = &disk;
+        q.config.disks.count = 1;
+        ck_assert_int_eq(sim->unpause(&q, a), ST_CHANGED);
+        ck_assert_str_eq(state_of(&one), "paused");
+}
+END_TEST
+
+START_TEST(suspended_and_resumed)
+{
+        uint32_t domid;
+
+        ck_assert_int_eq(sim->suspend(&one, a), ST_NOT_FOUND);
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        ck_assert_int_eq(sim->suspend(&one, a), ST_WRONG_STATE);
+        ck_assert_int_eq(unpause(&one), ST_DONE);
+        ck_assert_int_eq(sim->resume(&one, a), ST_WRONG_STATE);
+        ck_assert_int_eq(sim->suspend(&one, a), ST_DONE);
+        ck_assert_str_eq(state_of(&one), "paused");
+        ck_assert_int_eq(sim->resume(&one, a), ST_DONE);
+        ck_assert_str_eq(state_of(&one), "running");
+        ck_assert_int_eq(stop(&one), ST_DONE);
 }
 END_TEST
 
@@ -116,7 +195,7 @@ START_TEST(outlives_its_process)
         pid_t child = fork();
 
         if (!child) {
-                if (create(&one, &domid) || sim->unpause(&one, json("{}"), a))
+                if (create(&one, &domid) || unpause(&one))
                         _exit(1);
                 raise(SIGKILL);
         }
@@ -159,7 +238,10 @@ int main(void)
 
         tcase_add_checked_fixture(t, begin, end);
         tcase_add_test(t, a_life);
-        tcase_add_test(t, another_configuration_stays_paused);
+        tcase_add_loop_test(t, another_configuration_stays_paused, 0,
+                            sizeof changes / sizeof *changes);
+        tcase_add_test(t, another_disk_stays_paused);
+        tcase_add_test(t, suspended_and_resumed);
         tcase_add_test(t, one_domain_a_uuid);
         tcase_add_test(t, outlives_its_process);
         tcase_add_test(t, many_at_once_have_one_winner);

@@ -117,7 +117,7 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
         } else if (number == MESSAGE_svdm_key_pipe) {
                 ((struct svdm_key_pipe_rep *)reply)->secret = memfd_create("key", MFD_CLOEXEC);
         } else if (number == MESSAGE_svdm_unlock) {
-                static struct block_device device = {"xvda", "/dev/x", true};
+                static struct block_device device = {"xvda", "/dev/x", true, 0};
                 struct svdm_unlock_rep *p = reply;
 
                 p->devices.items = &device;
@@ -135,12 +135,13 @@ static enum status carry_out_worker(uint16_t number, void *reply)
 {
         if (number == MESSAGE_xml_descriptor) {
                 ((struct xml_descriptor_rep *)reply)->descriptor = make_descriptor(world.kind);
-        } else if (number == MESSAGE_domain_disks) {
+        } else if (number == MESSAGE_domain_parse) {
                 static struct disk named = {"xvda", "/d", true, "crypt"};
-                struct domain_disks_rep *p = reply;
+                struct vm_config *config = &((struct domain_parse_rep *)reply)->config;
 
-                p->disks.items = &named;
-                p->disks.count = 1;
+                *config = (struct vm_config){.name = "db1", .memory = 64};
+                config->disks.items = &named;
+                config->disks.count = 1;
         } else if (number == MESSAGE_domain_create) {
                 ck_assert(world.mapped);
                 world.domain = true;
@@ -151,6 +152,8 @@ static enum status carry_out_worker(uint16_t number, void *reply)
                 if (!world.domain)
                         return FAIL(ST_NOT_FOUND, .subject = "domain");
                 world.domain = world.running = false;
+                if (number == MESSAGE_domain_stop)
+                        ((struct domain_stop_rep *)reply)->clean = true;
         }
         return ST_DONE;
 }
@@ -316,6 +319,11 @@ static struct vm_summary summary(void)
         return v;
 }
 
+static enum status stop_it(struct arena *arena, struct compartment *c)
+{
+        return stop(arena, c, STOP_SECONDS);
+}
+
 static enum status seal_it(struct arena *arena, struct compartment *c)
 {
         return seal(arena, c, (struct bytes){0}, false, -1);
@@ -333,7 +341,7 @@ START_TEST(order_of_a_start)
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start, 0), ST_DONE);
         ck_assert_str_eq(world.order,
-                         "svdm_release im_sealed svdm_settle domain_disks svdm_open "
+                         "svdm_release im_sealed svdm_settle domain_parse svdm_open "
                          "svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
                          "domain_unpause ");
         ck_assert(world.running && world.kept);
@@ -382,7 +390,7 @@ START_TEST(order_of_seals)
 {
         ck_assert_int_eq(tell(format_it, 0), ST_DONE);
         ck_assert_str_eq(world.order,
-                         "xml_descriptor svdm_release im_sealed svdm_settle domain_disks "
+                         "xml_descriptor svdm_release im_sealed svdm_settle domain_parse "
                          "svdm_open svdm_prepare svdm_stage im_seal im_sealed svdm_settle ");
         ck_assert_uint_eq(world.authority_kind, 0);
         ck_assert_uint_eq(summary().generation, 1);
@@ -443,7 +451,7 @@ START_TEST(order_of_a_stop)
 {
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start, 0), ST_DONE);
-        ck_assert_int_eq(tell(stop, 0), ST_DONE);
+        ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
         ck_assert_str_eq(world.order,
                          "domain_stop svdm_release svdm_release im_sealed svdm_settle ");
         ck_assert_uint_eq(world.generation, 1);
@@ -456,7 +464,7 @@ START_TEST(a_clean_stop_reseals)
         world.generation = world.on_disk = 1;
         world.clean_stop = true;
         ck_assert_int_eq(tell(start, 0), ST_DONE);
-        ck_assert_int_eq(tell(stop, 0), ST_DONE);
+        ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
         ck_assert(strstr(world.order, "domain_stop svdm_release "));
         ck_assert(strstr(world.order, "svdm_open im_reseal "));
         ck_assert_uint_eq(summary().generation, 2);
@@ -474,10 +482,10 @@ START_TEST(a_clean_stop_that_fails_is_repeated)
                 world.generation = world.on_disk = 1;
                 world.clean_stop = true;
                 ck_assert_int_eq(tell(start, 0), ST_DONE);
-                ck_assert_int_eq(tell(stop, n), ST_TPM);
+                ck_assert_int_eq(tell(stop_it, n), ST_TPM);
                 ck_assert(!world.domain && !world.mapped);
                 ck_assert_str_eq(summary().state, "stopping");
-                ck_assert_int_eq(tell(stop, 0), ST_DONE);
+                ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
                 ck_assert_str_eq(summary().state, "stopped");
                 ck_assert_uint_eq(world.generation, 2);
         }
@@ -489,7 +497,7 @@ START_TEST(a_domain_that_is_gone_is_stopped)
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start, 0), ST_DONE);
         world.domain = world.running = false;
-        ck_assert_int_eq(tell(stop, 0), ST_DONE);
+        ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
         ck_assert(!world.mapped);
         ck_assert_str_eq(summary().state, "stopped");
 }
@@ -499,7 +507,7 @@ START_TEST(a_domain_that_does_not_stop_runs)
 {
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start, 0), ST_DONE);
-        ck_assert_int_eq(tell(stop, 1), ST_TPM);
+        ck_assert_int_eq(tell(stop_it, 1), ST_TPM);
         ck_assert_str_eq(summary().state, "running");
         ck_assert(world.running && world.mapped);
 }

@@ -218,46 +218,177 @@ START_TEST(limits)
 }
 END_TEST
 
+/* --- what is stored, read again ------------------------------------------------------------- */
+
+static enum status parse(const char *text, struct vm_config *out)
+{
+        return xl_config_parse(a, (struct bytes){(const uint8_t *)text, strlen(text)}, out);
+}
+
+static void check_disk(const struct disk *d, const char *device, const char *path, const char *kind,
+                       bool writable)
+{
+        ck_assert_str_eq(d->device, device);
+        ck_assert_str_eq(d->path, path);
+        ck_assert_str_eq(d->kind, kind);
+        ck_assert(d->writable == writable);
+}
+
+START_TEST(stored_json_is_read_whole)
+{
+        struct vm_config c;
+        char uuid[37];
+
+        ck_assert_int_eq(parse(good[0].json, &c), ST_DONE);
+        uuid_write(&c.uuid, uuid);
+        ck_assert_str_eq(uuid, "11111111-2222-4333-8444-555555555555");
+        ck_assert_str_eq(c.name, "db1");
+        ck_assert_str_eq(c.type, "pvh");
+        ck_assert_str_eq(c.cmdline, "console=hvc0 root=/dev/xvda");
+        ck_assert_uint_eq(c.memory, 512);
+        ck_assert_uint_eq(c.maxmem, 1024);
+        ck_assert_uint_eq(c.vcpus, 2);
+        ck_assert_uint_eq(c.maxvcpus, 2);
+        ck_assert_str_eq(c.on_poweroff, "destroy");
+        ck_assert_str_eq(c.on_reboot, "restart");
+        ck_assert_str_eq(c.on_crash, "preserve");
+        ck_assert_uint_eq(c.disks.count, 4);
+        check_disk(&c.disks.items[0], "kernel", "/boot/vmlinuz", "boot", false);
+        check_disk(&c.disks.items[1], "ramdisk", "/boot/initrd", "boot", false);
+        check_disk(&c.disks.items[2], "xvda", "/dev/vg/db01", "crypt", true);
+        check_disk(&c.disks.items[3], "xvdb", "/srv/a,b.img", "verity", false);
+        ck_assert_uint_eq(c.nics.count, 2);
+        ck_assert_str_eq(c.nics.items[0].device, "vif0");
+        ck_assert_str_eq(c.nics.items[0].bridge, "br7");
+        ck_assert_str_eq(c.nics.items[0].mac, "00:16:3e:aa:bb:cc");
+        ck_assert_str_eq(c.nics.items[1].device, "vif1");
+        ck_assert_str_eq(c.nics.items[1].bridge, "xenbr0");
+        ck_assert_str_eq(c.nics.items[1].mac, "00:16:3e:13:14:15");
+}
+END_TEST
+
+START_TEST(what_is_not_stored_is_empty)
+{
+        struct vm_config c;
+
+        ck_assert_int_eq(parse(good[1].json, &c), ST_DONE);
+        ck_assert_str_eq(c.type, "hvm");
+        ck_assert_str_eq(c.cmdline, "");
+        ck_assert_uint_eq(c.disks.count, 0);
+        ck_assert_uint_eq(c.nics.count, 0);
+}
+END_TEST
+
+/* Each configuration that is written can be read. */
+START_TEST(what_is_written_is_read)
+{
+        struct xl_config written;
+        struct vm_config c;
+
+        ck_assert_int_eq(read_text(good[_i].text, &written), ST_DONE);
+        ck_assert_int_eq(xl_config_parse(a, written.json, &c), ST_DONE);
+        ck_assert_str_eq(c.name, written.name);
+        ck_assert_mem_eq(&c.uuid, &written.uuid, sizeof c.uuid);
+}
+END_TEST
+
 /* JSON made bad by replacing one text in the good one. */
 static const struct {
         const char *from, *to;
 } damages[] = {
-        {"\"disks\":[", "\"discs\":["}, {"\"writable\":true", "\"writable\":1"},
-        {"\"path\":\"", "\"Path\":\""}, {"\"device\":\"xvda\"", "\"device\":{}"},
-        {"\"vifs\":[", "\"vifs\":"},    {"{\"cmdline", "[\"cmdline"},
+        {"{\"cmdline", "[\"cmdline"},
+        {"\"version\":1", "\"version\":2"},
+        {"\"version\":1,", ""},
+        {"\"cmdline\":\"console=hvc0 root=/dev/xvda\"", "\"cmdline\":7"},
+        {"hvc0", "hvc0\\u0000x"},
+        {"hvc0", "hvc0\\n"},
+        {"hvc0", "hvc\xff"},
+        {"\"disks\":[", "\"discs\":["},
+        {"\"disks\":[{", "\"disks\":{\"x\":[{"},
+        {"\"disks\":[{", "\"disks\":[7,{"},
+        {"\"disks\":[", "\"disks\":[null,"},
+        {"\"writable\":true", "\"writable\":1"},
+        {"\"writable\":true", "\"writeable\":true"},
+        {"\"path\":\"", "\"Path\":\""},
+        {"\"path\":\"/dev", "\"path\":\"dev"},
+        {"\"path\":\"/dev", "\"path\":\"/dev\\u0000"},
+        {"\"device\":\"xvda\"", "\"device\":{}"},
+        {"\"device\":\"xvda\"", "\"device\":\"\""},
+        {"\"device\":\"xvda\"", "\"device\":\"../a\""},
+        {"\"kernel\":\"/boot", "\"kernel\":\"boot"},
+        {"\"kernel\":\"/boot/vmlinuz\"", "\"kernel\":[]"},
+        {"\"ramdisk\":\"/boot/initrd\"", "\"ramdisk\":null"},
+        {"\"memory\":512", "\"memory\":0"},
+        {"\"memory\":512", "\"memory\":-1"},
+        {"\"memory\":512", "\"memory\":\"512\""},
+        {"\"memory\":512", "\"memory\":5.5"},
+        {"\"memory\":512,", ""},
+        {"\"maxmem\":1024", "\"maxmem\":null"},
+        {"\"vcpus\":2", "\"vcpus\":4294967296"},
+        {"\"maxvcpus\":2", "\"maxvcpus\":4294967296"},
+        {"\"maxvcpus\":2", "\"maxvcpus\":true"},
+        {"\"name\":\"db1\"", "\"name\":\"\""},
+        {"\"name\":\"db1\"", "\"name\":\"d b\""},
+        {"\"name\":\"db1\"",
+         "\"name\":\"1234567890123456789012345678901234567890123456789012345678901234\""},
+        {"\"name\":\"db1\",", ""},
+        {"\"type\":\"pvh\"", "\"type\":\"\""},
+        {"\"type\":\"pvh\"", "\"type\":1"},
+        {"\"on_crash\":\"preserve\"", "\"on_crash\":\"pre serve\""},
+        {"\"on_poweroff\":\"destroy\",", ""},
+        {"\"on_reboot\":\"restart\"", "\"on_reboot\":{}"},
+        {"11111111-2222", "11111111+2222"},
+        {"\"uuid\":", "\"Uuid\":"},
+        {"\"vifs\":[", "\"vifs\":"},
+        {"\"vifs\":[", "\"vifs\":[[],"},
+        {"\"bridge\":\"br7\"", "\"bridge\":\"b/7\""},
+        {"\"bridge\":\"br7\"", "\"bridges\":\"br7\""},
+        {"\"mac\":\"00:16:3e:aa:bb:cc\"", "\"mac\":null"},
 };
 
-START_TEST(damaged_json_names_no_disks)
+START_TEST(damaged_json_is_refused)
 {
         const char *json = good[0].json, *at = strstr(json, damages[_i].from);
-        const char *text = arena_print(a, "%.*s%s%s", (int)(at - json), json, damages[_i].to,
-                                       at + strlen(damages[_i].from));
-        struct disk *disks;
-        size_t count;
+        struct vm_config c;
 
-        ck_assert_int_eq(xl_config_disks(a, (struct bytes){(const uint8_t *)text, strlen(text)},
-                                         &disks, &count),
+        ck_assert_msg(at != NULL, "%s", damages[_i].from);
+        ck_assert_int_eq(parse(arena_print(a, "%.*s%s%s", (int)(at - json), json, damages[_i].to,
+                                           at + strlen(damages[_i].from)),
+                               &c),
                          ST_DAMAGED);
+        ck_assert_ptr_nonnull(strstr(error_last()->remedy, "backup"));
 }
 END_TEST
 
-START_TEST(stored_json_names_its_disks)
+START_TEST(cut_off_json_is_refused)
 {
-        struct bytes json = {(const uint8_t *)good[0].json, strlen(good[0].json)};
-        struct disk *disks;
-        size_t count;
+        struct vm_config c;
 
-        ck_assert_int_eq(xl_config_disks(a, json, &disks, &count), ST_DONE);
-        ck_assert_uint_eq(count, 2);
-        ck_assert_str_eq(disks[0].device, "xvda");
-        ck_assert_str_eq(disks[0].path, "/dev/vg/db01");
-        ck_assert_str_eq(disks[0].kind, "crypt");
-        ck_assert(disks[0].writable);
-        ck_assert_str_eq(disks[1].path, "/srv/a,b.img");
-        ck_assert_str_eq(disks[1].kind, "verity");
-        ck_assert(!disks[1].writable);
-        json.len--; /* cut off */
-        ck_assert_int_eq(xl_config_disks(a, json, &disks, &count), ST_DAMAGED);
+        for (size_t n = 0; n < strlen(good[0].json); n++)
+                ck_assert_int_eq(
+                        xl_config_parse(a, (struct bytes){(const uint8_t *)good[0].json, n}, &c),
+                        ST_DAMAGED);
+        ck_assert_int_eq(parse(arena_print(a, "%s{}", good[0].json), &c), ST_DAMAGED);
+}
+END_TEST
+
+START_TEST(too_much_stored_is_refused)
+{
+        const char *rest = strstr(good[1].json, "[]") + 1;
+        char *text = arena_get(a, 1 << 16);
+        struct vm_config c;
+        size_t n = (size_t)sprintf(text, "{\"disks\":[");
+
+        for (int i = 0; i <= XL_CONFIG_DISKS; i++) {
+                sprintf(text + n, "%s", rest);
+                if (i)
+                        ck_assert_int_eq(parse(text, &c), ST_DONE);
+                n += (size_t)sprintf(text + n,
+                                     "%s{\"device\":\"d%d\",\"path\":\"/d%d\",\"writable\":true}",
+                                     i ? "," : "", i, i);
+        }
+        sprintf(text + n, "%s", rest);
+        ck_assert_int_eq(parse(text, &c), ST_DAMAGED);
 }
 END_TEST
 
@@ -275,8 +406,12 @@ int main(void)
         tcase_add_test(t, keys_in_strings_and_comments_are_none);
         tcase_add_test(t, uuid_is_the_vms);
         tcase_add_test(t, limits);
-        tcase_add_test(t, stored_json_names_its_disks);
-        tcase_add_loop_test(t, damaged_json_names_no_disks, 0, sizeof damages / sizeof *damages);
+        tcase_add_test(t, stored_json_is_read_whole);
+        tcase_add_test(t, what_is_not_stored_is_empty);
+        tcase_add_loop_test(t, what_is_written_is_read, 0, sizeof good / sizeof *good);
+        tcase_add_loop_test(t, damaged_json_is_refused, 0, sizeof damages / sizeof *damages);
+        tcase_add_test(t, cut_off_json_is_refused);
+        tcase_add_test(t, too_much_stored_is_refused);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
