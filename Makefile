@@ -49,7 +49,7 @@ LUKS := svdm/luks_disk svdm/header_diff svdm/secret
 PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker integrity-mgr measure_worker policy_worker tpm_worker \
         svdm device_worker
 
-OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_status cmd_vm cmd_vm_life cmd_measure cmd_attest cmd_verify output \
+OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_host_image efi_image cmd_status cmd_vm cmd_vm_life cmd_measure cmd_attest cmd_verify output \
         progress passphrase door file apart judge_apart) integrity-mgr/measure_run lib/config lib/channel lib/sandbox \
         $(VERIFIER) $(POLICY) $(LIB_MESSAGE)
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
@@ -75,7 +75,7 @@ LIBS_tpm_worker := $(L_TPM) $(L_SSL) $(L_SEC)
 
 OBJS_svdm := $(addprefix svdm/,main requests seal session held journal header_diff) $(LIB_DAEMON)
 LIBS_svdm := $(L_SSL) $(L_SEC)
-OBJS_device_worker := $(addprefix svdm/,device_worker device devices/crypt devices/verity open_disk) $(LUKS) $(LIB_WORKER)
+OBJS_device_worker := $(addprefix svdm/,device_worker device devices/crypt devices/verity devices/boot open_disk) $(LUKS) $(LIB_WORKER)
 LIBS_device_worker := $(L_CRYPT) $(L_SSL) $(L_SEC)
 
 # --- plug-ins: shared objects that link to nothing of ours -------------------------------------
@@ -111,6 +111,7 @@ OBJS_test_descriptor := $(XML) $(LIB_BASE)
 OBJS_test_policy := $(POLICY) $(LIB_BASE)
 OBJS_test_grammars := tests/unit/evidence_make $(TREE) $(TRUST) $(LIB_DOCUMENT) $(LIB_BASE)
 OBJS_test_xml_workers := $(LIB_DAEMON)
+OBJS_test_efi_image := tools/efi_image $(LIB_BASE)
 OBJS_test_tools := tools/apart tools/file tools/passphrase lib/channel lib/sandbox $(LIB_MESSAGE)
 OBJS_test_xl_config := $(XL_CONFIG) $(LIB_MESSAGE)
 OBJS_test_access := compartment-mgr/access $(LIB_BASE)
@@ -153,6 +154,7 @@ OBJS_fuzz_evidence := $(VERIFIER) $(LIB_BASE)
 OBJS_fuzz_trust := $(TRUST) $(LIB_BASE)
 OBJS_fuzz_log_tree := integrity-mgr/log_tree integrity-mgr/log_file $(TREE) $(LIB_MESSAGE)
 OBJS_fuzz_xl_config := $(XL_CONFIG) $(LIB_MESSAGE)
+OBJS_fuzz_efi_image := tools/efi_image $(LIB_BASE)
 OBJS_fuzz_header_runs := svdm/header_diff $(LIB_BASE)
 
 OBJS_bench_disk := $(MEASURE_RUN)
@@ -299,7 +301,8 @@ install: all
 	        $(DEST)/share/bulkhead/xslt-policies $(DEST)/lib/systemd/system $(DEST)/lib/sysusers.d $(DEST)/lib/tmpfiles.d \
 	        $(DEST)/share/bash-completion/completions $(DEST)/share/doc/bulkhead
 	install -m 0755 $(B)/bulkhead $(DEST)/bin/
-	install -m 0755 $(addprefix $(B)/,$(filter-out bulkhead,$(PROGRAMS))) $(DEST)/libexec/bulkhead/
+	install -m 0755 $(addprefix $(B)/,$(filter-out bulkhead,$(PROGRAMS))) scripts/host-image $(DEST)/libexec/bulkhead/
+	cd packaging && find initramfs -type f -exec install -D -m 0755 {} $(abspath $(DEST))/share/bulkhead/{} \;
 	install -m 0644 $(PLUGINS:%=$(B)/plugins/%.so) $(DEST)/lib/bulkhead/plugins/
 	install -m 0644 descriptors/*.rng $(DEST)/share/bulkhead/descriptors/
 	install -m 0644 descriptors/examples/*.xml $(DEST)/share/bulkhead/descriptors/examples/

@@ -6,6 +6,7 @@
  */
 #include "tools/commands.h"
 #include "tools/door.h"
+#include "tools/efi_image.h"
 #include "tools/file.h"
 #include "tools/output.h"
 #include "tools/passphrase.h"
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PEM_MOST = 64 << 10, SIGNATURE_MOST = 4096, PCRS = 24 };
+enum { IMAGE_MOST = 1 << 30, PEM_MOST = 64 << 10, SIGNATURE_MOST = 4096, PCRS = 24 };
 
 /* --- keys in PEM files --------------------------------------------------------------------- */
 
@@ -112,7 +113,8 @@ enum {
         OPTION_PASSPHRASE_FILE,
         OPTION_PRINT,
         OPTION_SIGNATURE,
-        OPTION_PCR
+        OPTION_PCR,
+        OPTION_IMAGE
 };
 
 struct setup {
@@ -198,7 +200,7 @@ int cmd_host_setup(int argc, char **argv)
 /* --- approve ------------------------------------------------------------------------------- */
 
 struct approve {
-        const char *site_key, *passphrase_file, *print, *signature;
+        const char *site_key, *passphrase_file, *print, *signature, *image;
         struct pcr_value future[PCRS];
         size_t future_count;
         bool json;
@@ -215,6 +217,8 @@ static const struct argp_option approve_options[] = {
          1},
         {"pcr", OPTION_PCR, "INDEX=HEX", 0,
          "Approve a future state, in which this PCR has this value (may be repeated)", 2},
+        {"image", OPTION_IMAGE, "FILE.efi", 0,
+         "Approve the state after a boot of that unified image: PCR 4 is computed from it", 2},
         {0},
 };
 
@@ -257,6 +261,9 @@ static error_t approve_parse(int key, char *value, struct argp_state *state)
                 return 0;
         case OPTION_PCR:
                 parse_pcr(approve, value, state);
+                return 0;
+        case OPTION_IMAGE:
+                approve->image = value;
                 return 0;
         case ARGP_KEY_ARG:
                 argp_usage(state);
@@ -312,14 +319,36 @@ static enum status authority(const struct approve *approve, struct bytes to_sign
                                &request->passphrase);
 }
 
+static enum status add_image(struct approve *approve, struct arena *a)
+{
+        struct pcr_value *p = &approve->future[approve->future_count];
+        struct bytes efi;
+        enum status s = file_read(approve->image, IMAGE_MOST, a, &efi);
+
+        if (s)
+                return s;
+        for (size_t i = 0; i < approve->future_count; i++)
+                if (approve->future[i].pcr == 4)
+                        return FAIL(ST_INVALID, .subject = "PCR 4",
+                                    .found = "given by --pcr and by --image",
+                                    .remedy = "leave one of them out");
+        if (approve->future_count == PCRS)
+                return FAIL(ST_TOO_LARGE, .subject = "PCRs");
+        p->pcr = 4;
+        approve->future_count++;
+        return efi_image_pcr4(approve->image, efi, HASH_SHA256, &p->value);
+}
+
 static enum status approve_host(struct approve *approve, struct arena *a)
 {
         struct host_approval_req wanted = {};
         struct host_approval_rep state;
         struct host_approve_req request = {.passphrase = -1};
         struct host_approve_rep reply;
-        enum status s;
+        enum status s = approve->image ? add_image(approve, a) : ST_DONE;
 
+        if (s)
+                return s;
         wanted.future.items = approve->future;
         wanted.future.count = approve->future_count;
         s = door_call(MESSAGE_host_approval, &wanted, &state, a);

@@ -73,6 +73,11 @@ union request {
         struct vm_autostart_req autostart;
 };
 
+union reply {
+        struct vm_start_rep start;
+        struct vm_stop_rep stop;
+};
+
 static union request make_request(enum message_number number, const struct life *life)
 {
         union request q = {.start = {.vm = life->name}};
@@ -84,13 +89,30 @@ static union request make_request(enum message_number number, const struct life 
         return q;
 }
 
+static void tell_stopped(const struct vm_stop_rep *reply, bool json)
+{
+        struct json_object *o;
+
+        if (json) {
+                o = output_json_vm(&reply->vm);
+                json_object_object_add(o, "clean", json_object_new_boolean(reply->clean));
+                output_json(o);
+                return;
+        }
+        output_vm(&reply->vm, false);
+        if (!reply->clean)
+                printf("  no clean stop: it had ended otherwise, or was ended by force after %u "
+                       "s\n",
+                       reply->seconds);
+}
+
 static int run(const char *command, enum message_number number, const struct argp_option *options,
                const char *doc, int argc, char **argv)
 {
         const struct argp argp = {options, parse, "NAME", doc, children, NULL, NULL};
         struct life life = {};
         union request request;
-        struct vm_start_rep reply;
+        union reply reply;
         struct arena *a;
         enum status s;
         int result;
@@ -103,7 +125,10 @@ static int run(const char *command, enum message_number number, const struct arg
         if (s) {
                 result = output_error(s, "vm %s %s", command, output_clean(life.name));
         } else {
-                output_vm(&reply.vm, life.json);
+                if (number == MESSAGE_vm_stop)
+                        tell_stopped(&reply.stop, life.json);
+                else
+                        output_vm(&reply.start.vm, life.json);
                 result = output_end();
         }
         arena_free(a);

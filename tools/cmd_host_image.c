@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bulkhead host image: a measured Dom0 out of an installed one. The work is libexec's host-image,
+ * which calls Debian's tools; here are the options, and what firmware will make of the result. It
+ * needs root (it mounts the root that it copies), and no daemon.
+ */
+#include "tools/commands.h"
+#include "tools/efi_image.h"
+#include "tools/file.h"
+#include "tools/output.h"
+
+#include "lib/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+        OPTION_ROOT = 0x100,
+        OPTION_XEN,
+        OPTION_KERNEL,
+        OPTION_ROOT_DEVICE,
+        OPTION_STATE_DEVICE,
+        IMAGE_MOST = 1 << 30
+};
+
+/* By the names under which host-image finds them in its environment. */
+struct image {
+        const char *root, *output, *xen_options, *kernel_options, *root_device, *state_device;
+};
+
+static const struct argp_option options[] = {
+        {"root", OPTION_ROOT, "FOLDER", 0, "The installed Dom0 (/)", 1},
+        {"xen-options", OPTION_XEN, "TEXT", 0, "Xen's command line", 1},
+        {"kernel-options", OPTION_KERNEL, "TEXT", 0, "More for the Dom0 kernel's command line", 1},
+        {"root-device", OPTION_ROOT_DEVICE, "DEVICE", 0,
+         "Where root.img will lie: a path, LABEL=, UUID=, PARTUUID= or PARTLABEL= "
+         "(PARTLABEL=bulkhead-root)",
+         2},
+        {"state-device", OPTION_STATE_DEVICE, "DEVICE", 0,
+         "An ext4 file system for state and logs (LABEL=bulkhead-state)", 2},
+        {0},
+};
+
+/* All of them become words of a command line or a line of a configuration. */
+static const char *one_line(struct argp_state *state, const char *option, const char *value)
+{
+        for (const char *p = value; *p; p++)
+                if ((unsigned char)*p < 0x20 || *p == 0x7f)
+                        argp_error(state, "%s: a control character", option);
+        return value;
+}
+
+static const char *one_word(struct argp_state *state, const char *option, const char *value)
+{
+        if (!*value || strpbrk(value, " \"'"))
+                argp_error(state, "%s '%s': not one word", option, value);
+        return one_line(state, option, value);
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        struct image *image = state->input;
+
+        switch (key) {
+        case OPTION_ROOT:
+                image->root = value;
+                return 0;
+        case OPTION_XEN:
+                image->xen_options = one_line(state, "--xen-options", value);
+                return 0;
+        case OPTION_KERNEL:
+                image->kernel_options = one_line(state, "--kernel-options", value);
+                return 0;
+        case OPTION_ROOT_DEVICE:
+                image->root_device = one_word(state, "--root-device", value);
+                return 0;
+        case OPTION_STATE_DEVICE:
+                image->state_device = one_word(state, "--state-device", value);
+                return 0;
+        case ARGP_KEY_ARG:
+                if (state->arg_num)
+                        argp_usage(state);
+                image->output = value;
+                return 0;
+        case ARGP_KEY_END:
+                if (!image->output)
+                        argp_usage(state);
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+static const char *real_path(const char *path, struct arena *a)
+{
+        char *real = realpath(path, NULL);
+        const char *copy = real ? arena_text(a, real) : NULL;
+
+        free(real);
+        return copy;
+}
+
+/* The folder may be new, its parent may not. */
+static enum status real_paths(struct image *image, struct arena *a)
+{
+        const char *root = real_path(image->root, a);
+
+        if (!root)
+                return FAIL(status_of_errno(errno), .subject = image->root,
+                            .found = strerror(errno));
+        image->root = root;
+        if (mkdir(image->output, 0700) && errno != EEXIST)
+                return FAIL(status_of_errno(errno), .subject = image->output,
+                            .found = strerror(errno));
+        image->output = real_path(image->output, a);
+        return image->output ? ST_DONE : FAIL(ST_IO, .subject = "the output folder");
+}
+
+static void become_host_image(const struct image *image, const char *program)
+{
+        char config_folder[CONFIG_PATH];
+        const struct {
+                const char *name, *value;
+        } environment[] = {
+                {"ROOT", image->root},
+                {"OUTPUT", image->output},
+                {"XEN_OPTIONS", image->xen_options},
+                {"KERNEL_OPTIONS", image->kernel_options},
+                {"ROOT_DEVICE", image->root_device},
+                {"STATE_DEVICE", image->state_device},
+                {"CONFIG", config_path(config_folder, config.share, "initramfs")},
+        };
+
+        clearenv();
+        for (size_t i = 0; i < sizeof environment / sizeof *environment; i++)
+                setenv(environment[i].name, environment[i].value, 1);
+        execl(program, program, (char *)NULL);
+        _exit(127);
+}
+
+static enum status run(const struct image *image)
+{
+        char program[CONFIG_PATH];
+        int result = -1;
+        pid_t child;
+
+        if (geteuid())
+                return FAIL(ST_DENIED, .subject = "host image", .expected = "root",
+                            .found = FMT("uid %u", (unsigned)geteuid()),
+                            .remedy = "sudo bulkhead host image ...");
+        config_path(program, config.libexec, "host-image");
+        if (access(program, X_OK))
+                return FAIL(status_of_errno(errno), .subject = program, .found = strerror(errno),
+                            .remedy = "make install");
+        child = fork();
+        if (!child)
+                become_host_image(image, program);
+        if (child < 0 || waitpid(child, &result, 0) != child)
+                return FAIL(status_of_errno(errno), .subject = program, .found = strerror(errno));
+        if (!WIFEXITED(result) || WEXITSTATUS(result))
+                return FAIL(ST_REFUSED, .subject = "the image", .expected = "made",
+                            .found = "host-image failed, as said above; nothing was replaced");
+        return ST_DONE;
+}
+
+static enum status print_pcr4(const struct image *image, struct arena *a)
+{
+        const char *path = arena_print(a, "%s/bulkhead.efi", image->output);
+        struct digest value;
+        char hex[DIGEST_HEX];
+        struct bytes efi;
+        enum status s = file_read(path, IMAGE_MOST, a, &efi);
+
+        if (!s)
+                s = efi_image_pcr4(path, efi, HASH_SHA256, &value);
+        if (s)
+                return s;
+        digest_hex(&value, hex);
+        printf("PCR 4:     sha256:%s\n\n"
+               "To boot it: write %s/root.img to %s,\nand %s to \\EFI\\BOOT\\BOOTX64.EFI of the "
+               "EFI partition.\nBefore that, to have this state approved: bulkhead host approve "
+               "--image %s\n",
+               hex, image->output, image->root_device, path, path);
+        return ST_DONE;
+}
+
+int cmd_host_image(int argc, char **argv)
+{
+        static const struct argp argp = {
+                options,
+                parse,
+                "FOLDER",
+                "Makes FOLDER/root.img, the root of an installed Dom0 with a dm-verity tree behind "
+                "it, and FOLDER/bulkhead.efi: Xen, kernel, initramfs and all command lines in one "
+                "file, the root's hash among them. Firmware measures that file into PCR 4.\v"
+                "Needs squashfs-tools, cryptsetup-bin, binutils, and in that Dom0 initramfs-tools.",
+                NULL,
+                NULL,
+                NULL};
+        struct image image = {.root = "/",
+                              .xen_options = "",
+                              .kernel_options = "",
+                              .root_device = "PARTLABEL=bulkhead-root",
+                              .state_device = "LABEL=bulkhead-state"};
+        struct arena *a;
+        enum status s;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &image))
+                return EXIT_USAGE;
+        a = arena_new();
+        s = real_paths(&image, a);
+        if (!s)
+                s = run(&image);
+        if (!s)
+                s = print_pcr4(&image, a);
+        arena_free(a);
+        return s ? output_error(s, "host image") : output_end();
+}
