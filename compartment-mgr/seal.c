@@ -73,6 +73,7 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
                           const struct svdm_prepare_rep *prepared)
 {
         struct im_seal_req q = {.vm = o->vm->uuid,
+                                .name = o->vm->name,
                                 .generation = generation,
                                 .descriptor = *d,
                                 .config = operation_config(o),

@@ -51,6 +51,27 @@ static enum status changed(const struct measurement *m, const char *where, const
                     .expected = expected, .found = found, .remedy = remedy);
 }
 
+/* The target's own node needs no name, and "TARGET#PART" is called by its part. */
+static const char *name_of(char text[256], const struct measurement *m, const struct node *n)
+{
+        size_t len = strlen(m->target);
+
+        if (strncmp(n->id, m->target, len) || (n->id[len] && n->id[len] != '#'))
+                return status_format(text, "%s %s", n->type, n->id);
+        return n->id[len] ? n->id + len + 1 : "";
+}
+
+static enum status node_changed(const struct measurement *m, const struct node *n,
+                                const char *value, const char *expected, const char *found,
+                                const char *remedy)
+{
+        char text[256];
+        const char *name = name_of(text, m, n);
+
+        return changed(m, FMT("%s%s%s", name, *name && *value ? ": " : "", value), expected, found,
+                       remedy);
+}
+
 static enum status compare_values(const struct measurement *m, const struct node *sealed,
                                   const struct node *found, const char *remedy)
 {
@@ -60,20 +81,19 @@ static enum status compare_values(const struct measurement *m, const struct node
 
                 if (now && !strcmp(v->text, now))
                         continue;
-                return changed(m, FMT("%s %s: %s", sealed->type, sealed->id, v->name), v->text,
-                               now ? now : "no such value", remedy);
+                return node_changed(m, sealed, v->name, v->text, now ? now : "no such value",
+                                    remedy);
         }
         for (size_t i = 0; i < found->values.count; i++) {
                 const struct value *v = &found->values.items[i];
 
                 if (!text_of(sealed, v->name))
-                        return changed(m, FMT("%s %s: %s", found->type, found->id, v->name),
-                                       "no such value", v->text, remedy);
+                        return node_changed(m, found, v->name, "no such value", v->text, remedy);
         }
         return ST_DONE;
 }
 
-/* A measurement's own digest, such as that of a disk, says it all; its node's name adds nothing. */
+/* A digest says it all, of the target itself, such as a disk, or of a part, such as a kernel. */
 static enum status compare_digests(const struct measurement *sealed,
                                    const struct measurement *found, const char *remedy)
 {
@@ -83,7 +103,7 @@ static enum status compare_digests(const struct measurement *sealed,
                 const char *is = there ? text_of(there, "digest") : NULL;
 
                 if (was && is && strcmp(was, is))
-                        return changed(sealed, "", was, is, remedy);
+                        return node_changed(sealed, &sealed->nodes.items[i], "", was, is, remedy);
         }
         return ST_DONE;
 }
@@ -97,15 +117,13 @@ static enum status compare_nodes(const struct measurement *sealed, const struct 
                 const struct node *n = &sealed->nodes.items[i], *there = find(found, sealed, n);
 
                 s = there ? compare_values(sealed, n, there, remedy)
-                          : changed(sealed, FMT("%s %s", n->type, n->id), "as it was sealed",
-                                    "removed", remedy);
+                          : node_changed(sealed, n, "", "as it was sealed", "removed", remedy);
         }
         for (size_t i = 0; i < found->nodes.count && !s; i++) {
                 const struct node *n = &found->nodes.items[i];
 
                 if (!find(sealed, found, n))
-                        s = changed(sealed, FMT("%s %s", n->type, n->id), "not there", "added",
-                                    remedy);
+                        s = node_changed(sealed, n, "", "not there", "added", remedy);
         }
         return s;
 }

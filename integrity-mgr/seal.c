@@ -242,10 +242,24 @@ static enum status compare_plugins(const struct seal_record *r, const struct pre
         return ST_DONE;
 }
 
+/* A VM's facts say which setting it is that differs; without them only that one does. */
+static enum status compare_config(const struct seal_record *r, const struct present *p)
+{
+        enum status s = ST_DONE;
+
+        if (digest_equal(&r->config, &p->config))
+                return ST_DONE;
+        for (size_t i = 0; i < p->found.count && i < r->measurements.count && !s; i++)
+                if (!strcmp(p->descriptor.targets.items[i].plugin, "vm"))
+                        s = difference_check(&r->measurements.items[i], &p->found.measurements[i],
+                                             remedy_again);
+        return s ? s : differs("the VM's configuration", &r->config, &p->config, remedy_again);
+}
+
 /* All but what was measured. */
 static enum status compare_setting(const struct seal_record *r, const struct present *p)
 {
-        enum status s = differs("the VM's configuration", &r->config, &p->config, remedy_again);
+        enum status s = compare_config(r, p);
 
         if (!s)
                 s = compare_disks(r, p);
@@ -291,23 +305,53 @@ static bool covers(const struct target *t, const struct open_disk *disk, bool cl
                (!(disk->encrypted && clean_stop) && !strcmp(t->plugin, "disk"));
 }
 
-/* A disk that nothing measures can be exchanged, and the guest is given that one with its key. */
-static enum status check_covered(const struct descriptor *d, const struct im_seal_req *req)
+/* The facts of a VM hold the digests of its boot files; those of another VM say nothing here. */
+static bool is_this_vm(const struct im_seal_req *req, size_t i)
 {
+        const struct target *t = &req->descriptor.targets.items[i];
+
+        return !strcmp(t->plugin, "vm") && i < req->targets.count &&
+               !memcmp(&req->targets.items[i].uuid, &req->vm, sizeof req->vm);
+}
+
+static bool is_covered(const struct im_seal_req *req, const struct open_disk *disk)
+{
+        const struct descriptor *d = &req->descriptor;
+
+        for (size_t i = 0; i < d->targets.count; i++)
+                if (covers(&d->targets.items[i], disk, d->clean_stop) ||
+                    (disk->boot && is_this_vm(req, i)))
+                        return true;
+        return false;
+}
+
+/* The target that would measure it. */
+static const char *wanted(char text[256], const struct im_seal_req *req,
+                          const struct open_disk *disk)
+{
+        if (disk->boot)
+                return status_format(text, "vm:%s", req->name);
+        return status_format(text, "%s:%.200s", disk->encrypted ? "luks" : "disk", disk->path);
+}
+
+/* A disk that nothing measures can be exchanged, and the guest is given that one with its key; a
+ * kernel that nothing measures is given the keys of all. */
+static enum status check_covered(const struct im_seal_req *req)
+{
+        char target[256];
+
         for (size_t i = 0; i < req->disks.count; i++) {
                 const struct open_disk *disk = &req->disks.items[i];
-                const char *wanted = disk->encrypted ? "luks" : "disk";
-                bool covered = false;
 
-                for (size_t k = 0; k < d->targets.count; k++)
-                        covered |= covers(&d->targets.items[k], disk, d->clean_stop);
-                if (!covered)
-                        return FAIL(ST_INVALID, .subject = FMT("disk %.200s", disk->path),
-                                    .expected = "a target that measures it, by that very path",
+                if (!is_covered(req, disk))
+                        return FAIL(ST_INVALID,
+                                    .subject = FMT("%s %.200s", disk->boot ? "boot file" : "disk",
+                                                   disk->path),
+                                    .expected = "a target that measures it",
                                     .found = "none: it could be exchanged unnoticed",
                                     .remedy = FMT("add to the descriptor: <measureTarget "
-                                                  "name=\"%s:%.200s\" dest=\"PCR16\"/>",
-                                                  wanted, disk->path));
+                                                  "name=\"%.200s\" dest=\"PCR16\"/>",
+                                                  wanted(target, req, disk)));
         }
         return ST_DONE;
 }
@@ -325,7 +369,7 @@ static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
         if (!s)
                 s = check_descriptor(&req->descriptor);
         if (!s)
-                s = check_covered(&req->descriptor, req);
+                s = check_covered(req);
         if (!s)
                 s = judge_resolve(a, &p.descriptor);
         if (!s)

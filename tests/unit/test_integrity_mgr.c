@@ -198,6 +198,7 @@ static enum status seal(uint64_t generation, struct descriptor d)
 {
         struct open_disk disk = open_image();
         struct im_seal_req q = {.vm = vm,
+                                .name = "web01",
                                 .generation = generation,
                                 .descriptor = d,
                                 .config = config_digest,

@@ -29,7 +29,7 @@ static struct predicate predicate;
 static struct descriptor descriptor;
 static struct open_disk disks[2];
 static struct digest config;
-static const struct uuid vm = {{1, 2, 3}};
+static const struct uuid vm = {{1, 2, 3}}, other_vm = {{4}};
 
 static void set_up_host(void)
 {
@@ -106,6 +106,7 @@ static enum status do_seal(uint64_t generation, char secret_of)
         char secret[32];
         int fds[2];
         struct im_seal_req q = {.vm = vm,
+                                .name = "web01",
                                 .generation = generation,
                                 .descriptor = descriptor,
                                 .config = config,
@@ -223,10 +224,10 @@ static const struct {
 } changes[] = {
         {nothing, ST_DONE, "", "", ""},
         {image, ST_CHANGED, "disk:/a", "sha256:11", "sha256:22"},
-        {cipher, ST_CHANGED, "luks:/b (luks luks:/b: cipher)", "aes", "null"},
+        {cipher, ST_CHANGED, "luks:/b (cipher)", "aes", "null"},
         {added, ST_CHANGED, "luks:/b (keyslot 1)", "not there", "added"},
         {removed, ST_CHANGED, "luks:/b (keyslot 0)", "as it was sealed", "removed"},
-        {fewer_values, ST_CHANGED, "disk:/a (disk disk:/a: size)", "4096", "no such value"},
+        {fewer_values, ST_CHANGED, "disk:/a (size)", "4096", "no such value"},
         {version, ST_CHANGED, "disk:/a", "sha256:", "sha256:"},
         {plugin, ST_CHANGED, "plug-in luks", "sha256:", "sha256:"},
         {configuration, ST_CHANGED, "the VM's configuration", "sha256:", "sha256:"},
@@ -431,6 +432,55 @@ START_TEST(test_a_disk_that_nothing_measures_is_not_sealed)
 }
 END_TEST
 
+static const struct {
+        const char *plugin, *argument; /* of the target that may cover /kernel */
+        bool own_facts;                /* open with the facts of this VM */
+        enum status sealed;
+} boot_coverings[] = {
+        {"vm", "web01", true, ST_DONE},          {"vm", "web01", false, ST_INVALID},
+        {"vm", "web02", false, ST_INVALID},      {"disk", "/kernel", false, ST_DONE},
+        {"disk", "/kernel2", false, ST_INVALID}, {"luks", "/kernel", false, ST_INVALID},
+        {"vms", "all", true, ST_INVALID},
+};
+
+START_TEST(test_a_kernel_that_nothing_measures_is_not_sealed)
+{
+        open_log();
+        targets[0].plugin = boot_coverings[_i].plugin;
+        targets[0].argument = boot_coverings[_i].argument;
+        disks[0] = (struct open_disk){.path = "/kernel",
+                                      .uuid = boot_coverings[_i].own_facts ? vm : other_vm,
+                                      .boot = true,
+                                      .file = -1,
+                                      .header = -1};
+        ck_assert_int_eq(do_seal(1, 'x'), boot_coverings[_i].sealed);
+        if (boot_coverings[_i].sealed) {
+                ck_assert_str_eq(error_last()->subject, "boot file /kernel");
+                ck_assert(strstr(error_last()->remedy, "<measureTarget name=\"vm:web01\" dest="));
+        }
+}
+END_TEST
+
+/* The facts of the VM say what in its configuration is another; without them only that it is. */
+START_TEST(test_a_changed_configuration_is_named)
+{
+        char secret_of;
+
+        open_log();
+        targets[1].plugin = "vm";
+        disks[1] = (struct open_disk){
+                .path = "/b", .uuid = vm, .boot = true, .file = -1, .header = -1};
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        configuration();
+        cipher();
+        ck_assert_int_eq(do_unseal(&secret_of), ST_CHANGED);
+        ck_assert_str_eq(error_last()->subject, "luks:/b (cipher)");
+        fake_measure_reset();
+        ck_assert_int_eq(do_unseal(&secret_of), ST_CHANGED);
+        ck_assert_str_eq(error_last()->subject, "the VM's configuration");
+}
+END_TEST
+
 /* --- faults ------------------------------------------------------------------------------------
  */
 
@@ -536,6 +586,9 @@ int main(void)
         tcase_add_loop_test(t, test_clean_stop_vouches_for_the_guest_alone, 0, 3);
         tcase_add_loop_test(t, test_a_disk_that_nothing_measures_is_not_sealed, 0,
                             sizeof coverings / sizeof *coverings);
+        tcase_add_loop_test(t, test_a_kernel_that_nothing_measures_is_not_sealed, 0,
+                            sizeof boot_coverings / sizeof *boot_coverings);
+        tcase_add_test(t, test_a_changed_configuration_is_named);
         suite_add_tcase(suite, t);
         t = tcase_create("faults");
         tcase_set_timeout(t, 120);

@@ -518,7 +518,7 @@ END_TEST
 START_TEST(events_reach_those_who_watch)
 {
         struct watch_rep nothing;
-        struct vm_stop_req stop = {"web01"};
+        struct vm_stop_req stop = {.vm = "web01"};
         struct vm_stop_rep stopped;
         struct vm_changed_event e;
         struct frame f = {0};
