@@ -21,7 +21,7 @@ static enum status sim_unmap(const char *path)
 static const struct device_backend sim = {
         .name = "sim", .simulated = true, .map = sim_map, .unmap = sim_unmap};
 
-static const struct device_kind *const kinds[] = {&crypt_kind, &verity_kind};
+static const struct device_kind *const kinds[] = {&crypt_kind, &verity_kind, &boot_kind};
 
 enum status device_backend_of_name(const char *name, const struct device_backend **backend_out)
 {
@@ -42,8 +42,8 @@ enum status device_kind_of_name(const char *name, const struct device_kind **kin
                         *kind_out = kinds[i];
                         return ST_DONE;
                 }
-        return FAIL(ST_UNSUPPORTED, .subject = "the kind of a disk", .expected = "crypt or verity",
-                    .found = name);
+        return FAIL(ST_UNSUPPORTED, .subject = "the kind of a disk",
+                    .expected = "crypt, verity or boot", .found = name);
 }
 
 enum status device_open(const struct disk *w, struct device *d)
@@ -60,7 +60,7 @@ enum status device_open(const struct disk *w, struct device *d)
                 s = open_disk(d->path, false, &d->file, &d->seen);
         if (!s)
                 s = d->kind->accept(d);
-        if (!s && luks_probe(d->file) == LUKS_2)
+        if (!s && !d->kind->boot && luks_probe(d->file) == LUKS_2)
                 s = luks_header(d->path, d->file, d->seen.size, &d->header, &d->uuid);
         if (s)
                 device_close(d);

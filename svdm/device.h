@@ -16,7 +16,7 @@ struct device {
         const char *path;
         bool writable;
         const struct device_kind *kind;
-        int file;         /* read-only */
+        int file;         /* read-only; of a boot file a sealed memory file with its bytes */
         int header;       /* the LUKS2 header in a sealed memfd, or -1 */
         struct uuid uuid; /* the LUKS UUID; zero without header */
         struct disk_identity seen;
@@ -33,8 +33,9 @@ struct device_backend {
 struct device_kind {
         const char *name;
         bool sealed; /* has a key: takes part in prepare */
-        /* Right after it was opened: is it what this kind can be? */
-        enum status (*accept)(const struct device *d);
+        bool boot;   /* no disk: it is not held, unlocked, mapped or checked */
+        /* Right after it was opened: is it what this kind can be? May put a copy in its place. */
+        enum status (*accept)(struct device *d);
         /* Proves that secret opens it (a kind without key does nothing). */
         enum status (*unlock)(const struct device *d, const uint8_t secret[static SECRET_LEN]);
         /* The header that lets `secret` open it, sealed; what stands on the disk is not touched.
@@ -44,7 +45,7 @@ struct device_kind {
                                const uint8_t secret[static SECRET_LEN]);
 };
 
-extern const struct device_kind crypt_kind, verity_kind;
+extern const struct device_kind crypt_kind, verity_kind, boot_kind;
 
 /* ST_UNSUPPORTED for a kind or a back-end that this version has not. */
 enum status device_kind_of_name(const char *name, const struct device_kind **kind_out);

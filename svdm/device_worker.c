@@ -60,7 +60,8 @@ static enum status refuse_twice(size_t newest)
         const struct device *d = operation.devices;
 
         for (size_t i = 0; i < newest; i++)
-                if (open_disk_same(&d[i].seen, &d[newest].seen))
+                if (!d[i].kind->boot && !d[newest].kind->boot &&
+                    open_disk_same(&d[i].seen, &d[newest].seen))
                         return FAIL(ST_REFUSED, .subject = d[newest].path,
                                     .expected = "disks that are different",
                                     .found = FMT("the same as %s", d[i].path),
@@ -91,6 +92,7 @@ static enum status describe(const struct device *d, struct open_disk *out)
                                   .uuid = d->uuid,
                                   .encrypted = d->header >= 0,
                                   .writable = d->writable,
+                                  .boot = d->kind->boot,
                                   .file = -1,
                                   .header = -1};
         s = hand_out(d->file, &out->file);
@@ -342,9 +344,12 @@ enum status on_device_unlock(struct request *r, const struct device_unlock_req *
         close(operation.key_pipe);
         operation.key_pipe = -1;
         p->devices.items = arena_get_many(r->arena, operation.count, sizeof *p->devices.items);
-        p->devices.count = operation.count;
-        for (size_t i = 0; i < operation.count && !s; i++)
-                s = unlock_one(&operation.devices[i], secret, &p->devices.items[i]);
+        for (size_t i = 0; i < operation.count && !s; i++) {
+                const struct device *d = &operation.devices[i];
+
+                if (!d->kind->boot)
+                        s = unlock_one(d, secret, &p->devices.items[p->devices.count++]);
+        }
         explicit_bzero(secret, sizeof secret);
         if (s)
                 unmap_all();
@@ -360,7 +365,8 @@ enum status on_device_check(struct request *r, const struct device_check_req *q,
         for (size_t i = 0; i < operation.count && !s; i++) {
                 const struct device *d = &operation.devices[i];
 
-                s = open_disk_check(d->path, d->file, &d->seen);
+                if (!d->kind->boot) /* a copy, which nobody can change */
+                        s = open_disk_check(d->path, d->file, &d->seen);
         }
         return s;
 }

@@ -202,10 +202,14 @@ enum status held_claim(const struct uuid *vm, const struct disk *disks,
 
         *claim_out = NULL;
         what.disks.items = arena_get_many(a, count, sizeof *what.disks.items);
-        what.disks.count = count;
         for (size_t i = 0; i < count && !s; i++) {
-                s = identify(&disks[i], open[i].file, &what.disks.items[i]);
-                what.disks.items[i].path = arena_text(a, disks[i].path);
+                struct held_disk *held = &what.disks.items[what.disks.count];
+
+                if (open[i].boot)
+                        continue;
+                s = identify(&disks[i], open[i].file, held);
+                held->path = arena_text(a, disks[i].path);
+                what.disks.count++;
         }
         pthread_mutex_lock(&lock);
         if (!s)

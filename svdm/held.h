@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which VM holds which disks: claimed while an operation is under way, kept (durably) while the VM
- * runs. A disk that one VM may write belongs to that VM alone. Safe from many threads.
+ * runs. A disk that one VM may write belongs to that VM alone; boot files, of which VMs get copies,
+ * are not held. Safe from many threads.
  */
 #ifndef BULKHEAD_SVDM_HELD_H
 #define BULKHEAD_SVDM_HELD_H

@@ -21,10 +21,12 @@ static enum status remember_open(struct session *n, const struct open_disk *disk
         enum status s = ST_DONE;
 
         n->count = count;
+        n->boot = 0;
         for (size_t i = 0; i < count; i++)
                 n->files[i] = n->old[i] = n->new[i] = -1;
         for (size_t i = 0; i < count && !s; i++) {
                 n->paths[i] = arena_text(n->arena, disks[i].path);
+                n->boot += disks[i].boot;
                 s = session_keep_fd(disks[i].file, &n->files[i]);
                 if (!s)
                         s = session_keep_fd(disks[i].header, &n->old[i]);
@@ -132,7 +134,7 @@ enum status on_svdm_keep(struct request *r, const struct svdm_keep_req *q, struc
         enum status s = session_open(r, &n);
 
         (void)q, (void)p;
-        if (!s && (n->kept || n->devices_count != n->count))
+        if (!s && (n->kept || n->devices_count + n->boot != n->count))
                 s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "unlocked, once");
         if (!s)
                 s = held_keep(n->claim, n->devices, n->devices_count);

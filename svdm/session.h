@@ -16,7 +16,7 @@ struct session {
         struct job *job;
         struct uuid vm;
         struct claim *claim; /* NULL until disks are open */
-        size_t count;
+        size_t count, boot; /* boot: how many of them are boot files */
         const char *paths[SESSION_DISKS_MOST];
         /* Our own duplicates, or -1: the disk, its header as it is, its header as it will be. */
         int files[SESSION_DISKS_MOST], old[SESSION_DISKS_MOST], new[SESSION_DISKS_MOST];

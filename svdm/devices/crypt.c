@@ -11,7 +11,7 @@
 
 /* A plain disk may be opened: to be formatted, or to be told so. One that the host has mounted
  * would be destroyed by two writers. */
-static enum status accept(const struct device *d)
+static enum status accept(struct device *d)
 {
         return d->writable ? open_disk_unused(d->path, d->file) : ST_DONE;
 }

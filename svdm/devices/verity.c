@@ -5,7 +5,7 @@
  */
 #include "svdm/device.h"
 
-static enum status accept(const struct device *d)
+static enum status accept(struct device *d)
 {
         if (!d->writable)
                 return ST_DONE;

@@ -456,6 +456,87 @@ START_TEST(check_sees_changes)
 }
 END_TEST
 
+/* --- kernel and ramdisk -------------------------------------------------------------------- */
+
+static struct svdm_open_rep *open_with_kernel(int fd, const struct uuid *u, enum status expected,
+                                              const char *kernel)
+{
+        struct disk disks[] = {{.device = "kernel", .path = in_place(kernel), .kind = "boot"},
+                               {.device = "ramdisk", .path = in_place("ramdisk"), .kind = "boot"},
+                               {.device = "xvda",
+                                .path = in_place(u == &vm ? "disk" : "other"),
+                                .writable = true,
+                                .kind = "crypt"}};
+
+        return CALL(fd, svdm_open, expected, .vm = *u, .disks = {disks, 3});
+}
+
+static void check_copy(const struct open_disk *d, const char *text)
+{
+        const int all = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+        char found[64] = "";
+
+        ck_assert(d->boot && !d->encrypted && !d->writable && uuid_is_zero(&d->uuid));
+        ck_assert_int_lt(d->header, 0);
+        ck_assert_int_eq(fcntl(d->file, F_GET_SEALS), all);
+        ck_assert_int_eq(fcntl(d->file, F_GETFL) & O_ACCMODE, O_RDONLY);
+        ck_assert_int_eq(pread(d->file, found, sizeof found, 0), strlen(text));
+        ck_assert_str_eq(found, text);
+}
+
+START_TEST(boot_files_are_copies_that_many_share)
+{
+        char secret[32];
+        struct svdm_open_rep *opened;
+        struct svdm_unlock_rep *p;
+        int fd, other = connect_svdm();
+
+        make_image("disk", 32);
+        make_image("other", 32);
+        ck_assert_int_eq(run("cd %s && printf one > kernel && printf two > ramdisk", place), 0);
+        seal_by_format("disk", secret);
+        fd = connect_svdm();
+        opened = open_with_kernel(fd, &vm, ST_DONE, "kernel");
+        open_with_kernel(other, &other_vm, ST_DONE, "kernel");
+        ck_assert_int_eq(opened->disks.count, 3);
+        ck_assert(!opened->disks.items[2].boot);
+        ck_assert_int_eq(run("printf THREE > %s && rm %s", in_place("kernel"), in_place("ramdisk")),
+                         0);
+        check_copy(&opened->disks.items[0], "one");
+        check_copy(&opened->disks.items[1], "two");
+        p = unlock(fd, secret, ST_DONE);
+        ck_assert_int_eq(p->devices.count, 1);
+        ck_assert_str_eq(p->devices.items[0].device, "xvda");
+        CALL(fd, svdm_check, ST_DONE, );
+        CALL(fd, svdm_keep, ST_DONE, );
+        close(fd);
+        close(other);
+}
+END_TEST
+
+static const struct bad_kernel {
+        const char *make;
+        enum status expected;
+} bad_kernels[] = {
+        {"truncate -s 0 kernel", ST_REFUSED},
+        {"truncate -s 513M kernel", ST_REFUSED},
+        {"echo x > real; ln -s real kernel", ST_REFUSED},
+        {"mkfifo kernel", ST_REFUSED},
+        {"true", ST_NOT_FOUND},
+};
+
+START_TEST(refuses_bad_kernels)
+{
+        int fd = connect_svdm();
+
+        ck_assert_int_eq(run("cd %s && echo x > ramdisk && truncate -s 32M disk && %s", place,
+                             bad_kernels[_i].make),
+                         0);
+        open_with_kernel(fd, &vm, bad_kernels[_i].expected, "kernel");
+        close(fd);
+}
+END_TEST
+
 /* --- the journal, as the daemon drives it -------------------------------------------------- */
 
 START_TEST(uncommitted_seal_leaves_disk_alone)
@@ -750,6 +831,8 @@ static Suite *suite(void)
         tcase_add_test(c, refuses_one_disk_twice);
         tcase_add_loop_test(c, refuses_bad_seals, 0, sizeof bad_seals / sizeof *bad_seals);
         tcase_add_loop_test(c, check_sees_changes, 0, sizeof changes / sizeof *changes);
+        tcase_add_test(c, boot_files_are_copies_that_many_share);
+        tcase_add_loop_test(c, refuses_bad_kernels, 0, sizeof bad_kernels / sizeof *bad_kernels);
         tcase_add_test(c, uncommitted_seal_leaves_disk_alone);
         tcase_add_test(c, committed_seal_is_completed_after_kill);
         tcase_add_test(c, others_cannot_drop_a_seal_under_way);

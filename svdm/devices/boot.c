@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files that a domain is built from: its kernel and its ramdisk. They are no disks: each is copied
+ * into a sealed memory file, which is what is measured and what the hypervisor gets. So nobody
+ * holds the file itself, and many VMs may share one.
+ */
+#include "svdm/device.h"
+#include "svdm/header_diff.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+enum { BOOT_FILE_MOST = 512 << 20 };
+
+static enum status must_be_file(const struct device *d)
+{
+        if (d->writable)
+                return FAIL(ST_REFUSED, .subject = d->path, .expected = "a file to boot from",
+                            .found = "a disk that the guest may write");
+        if (!S_ISREG(d->seen.stat.st_mode))
+                return FAIL(ST_REFUSED, .subject = d->path, .expected = "a regular file",
+                            .found = "a block device",
+                            .remedy = "copy the kernel or ramdisk into a file and name that");
+        if (!d->seen.size || d->seen.size > BOOT_FILE_MOST)
+                return FAIL(ST_REFUSED, .subject = d->path,
+                            .expected = FMT("1 byte to %d MiB", BOOT_FILE_MOST >> 20),
+                            .found = FMT("%llu bytes", (unsigned long long)d->seen.size),
+                            .remedy = "name a kernel or ramdisk");
+        return ST_DONE;
+}
+
+/* Exactly so many bytes, however the file grows meanwhile. */
+static enum status copy(const struct device *d, int memory)
+{
+        for (uint64_t left = d->seen.size; left;) {
+                ssize_t n = sendfile(memory, d->file, NULL, left);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return FAIL(status_of_errno(errno), .subject = d->path,
+                                    .found = strerror(errno));
+                if (!n)
+                        return FAIL(ST_CHANGED, .subject = d->path,
+                                    .expected = "a file that nobody writes",
+                                    .found = "it became shorter while it was read",
+                                    .remedy = "see who writes to it, then try again");
+                left -= (uint64_t)n;
+        }
+        return header_seal(memory);
+}
+
+/* From here on the copy is the file. */
+static enum status accept(struct device *d)
+{
+        enum status s = must_be_file(d);
+        int memory;
+
+        if (s)
+                return s;
+        memory = memfd_create("boot-file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (memory < 0)
+                return FAIL(status_of_errno(errno), .subject = "a memory file",
+                            .found = strerror(errno));
+        s = copy(d, memory);
+        if (s) {
+                close(memory);
+                return s;
+        }
+        close(d->file);
+        d->file = memory;
+        return ST_DONE;
+}
+
+const struct device_kind boot_kind = {.name = "boot", .boot = true, .accept = accept};
