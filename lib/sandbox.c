@@ -182,7 +182,8 @@ static void allow_narrowly(scmp_filter_ctx filter, enum sandbox_profile profile)
         /* glibc falls back from clone3, whose flags a filter cannot see, to clone */
         RULE(SCMP_ACT_ERRNO(ENOSYS), clone3, 0);
         RULE(SCMP_ACT_ALLOW, clone, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-        if (profile == SANDBOX_THREADS)
+        /* where a plug-in is loaded first, both filters stand over it */
+        if (profile == SANDBOX_THREADS || profile == SANDBOX_LOAD)
                 RULE(SCMP_ACT_ALLOW, ioctl, 1, SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64));
         if (profile == SANDBOX_PEER) {
                 RULE(SCMP_ACT_ALLOW, socket, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
