@@ -6,7 +6,7 @@ B ?= build
 PREFIX ?= /usr
 CC ?= gcc
 
-PKGS := openssl libxml-2.0 libxslt libcryptsetup json-c libseccomp tss2-esys tss2-mu tss2-rc tss2-tctildr check
+PKGS := openssl libxml-2.0 libxslt libcryptsetup devmapper json-c libseccomp tss2-esys tss2-mu tss2-rc tss2-tctildr check
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 CFLAGS ?= -O2 -g
 HARDEN ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
@@ -25,6 +25,7 @@ L_JSON := -ljson-c
 L_XML := -lxml2
 L_XSLT := -lxslt -lxml2
 L_CRYPT := -lcryptsetup
+L_DM := -ldevmapper
 L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight
 
@@ -43,7 +44,8 @@ VERIFIER := $(TREE) $(TRUST) $(addprefix verifier/,evidence_read check host_quot
 XL_CONFIG := $(addprefix compartment-mgr/,xl_config xl_config_stored xl_config_keys)
 TPM := $(addprefix integrity-mgr/,keys site_key tcti_watch tpm tpm_approve tpm_attest tpm_parts tpm_policy \
         tpm_seal tpm_setup tpm_status)
-LUKS := svdm/luks_disk svdm/header_diff svdm/secret
+LUKS := $(addprefix svdm/,luks_disk cryptsetup header_diff secret)
+MAPPING := $(addprefix svdm/,crypt_map mapper loop trees) lib/state_file
 
 # --- programs: OBJS_name, LIBS_name ----------------------------------------------------------
 PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker integrity-mgr measure_worker policy_worker tpm_worker \
@@ -75,8 +77,9 @@ LIBS_tpm_worker := $(L_TPM) $(L_SSL) $(L_SEC)
 
 OBJS_svdm := $(addprefix svdm/,main requests seal session held journal header_diff) $(LIB_DAEMON)
 LIBS_svdm := $(L_SSL) $(L_SEC)
-OBJS_device_worker := $(addprefix svdm/,device_worker device devices/crypt devices/verity devices/boot open_disk) $(LUKS) $(LIB_WORKER)
-LIBS_device_worker := $(L_CRYPT) $(L_SSL) $(L_SEC)
+OBJS_device_worker := $(addprefix svdm/,device_worker device $(addprefix devices/,crypt verity boot dm sim) open_disk) \
+        $(MAPPING) $(LUKS) $(LIB_WORKER)
+LIBS_device_worker := $(L_CRYPT) $(L_DM) $(L_SSL) $(L_SEC)
 
 # --- plug-ins: shared objects that link to nothing of ours -------------------------------------
 PLUGINS := disk luks

@@ -6,33 +6,18 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum status sim_map(const struct device *d, struct arena *a, const char **path_out)
-{
-        *path_out = arena_print(a, "sim:%s", d->path);
-        return ST_DONE;
-}
-
-static enum status sim_unmap(const char *path)
-{
-        (void)path;
-        return ST_DONE;
-}
-
-static const struct device_backend sim = {
-        .name = "sim", .simulated = true, .map = sim_map, .unmap = sim_unmap};
-
 static const struct device_kind *const kinds[] = {&crypt_kind, &verity_kind, &boot_kind};
+static const struct device_backend *const backends[] = {&dm_backend, &sim_backend};
 
 enum status device_backend_of_name(const char *name, const struct device_backend **backend_out)
 {
-        if (!strcmp(name, sim.name)) {
-                *backend_out = &sim;
-                return ST_DONE;
-        }
-        return FAIL(ST_UNSUPPORTED, .subject = "the device back-end", .expected = "sim",
-                    .found = name,
-                    .remedy = strcmp(name, "dm") ? "--devices sim"
-                                                 : "not in this version: --devices sim");
+        for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
+                if (!strcmp(name, backends[i]->name)) {
+                        *backend_out = backends[i];
+                        return ST_DONE;
+                }
+        return FAIL(ST_UNSUPPORTED, .subject = "the device back-end", .expected = "dm or sim",
+                    .found = name, .remedy = "--devices sim");
 }
 
 enum status device_kind_of_name(const char *name, const struct device_kind **kind_out)
@@ -46,32 +31,69 @@ enum status device_kind_of_name(const char *name, const struct device_kind **kin
                     .expected = "crypt, verity or boot", .found = name);
 }
 
-enum status device_open(const struct disk *w, struct device *d)
+/* After the back-end has put what will be read in place. */
+static enum status read_header(struct device *d)
 {
-        enum status s;
+        const int content = d->content >= 0 ? d->content : d->file;
 
-        *d = (struct device){.name = w->device,
-                             .path = w->path,
-                             .writable = w->writable,
-                             .file = -1,
-                             .header = -1};
-        s = device_kind_of_name(w->kind, &d->kind);
+        if (d->kind->boot || luks_probe(content) != LUKS_2)
+                return ST_DONE;
+        return luks_header(d->path, content, d->seen.size, &d->header, &d->uuid);
+}
+
+static enum status open_as(struct device *d, const char *kind)
+{
+        enum status s = device_kind_of_name(kind, &d->kind);
+
+        d->file = d->header = d->content = d->block = d->hash = -1;
         if (!s)
                 s = open_disk(d->path, false, &d->file, &d->seen);
         if (!s)
                 s = d->kind->accept(d);
-        if (!s && !d->kind->boot && luks_probe(d->file) == LUKS_2)
-                s = luks_header(d->path, d->file, d->seen.size, &d->header, &d->uuid);
+        if (!s && d->backend)
+                s = d->backend->open(d);
+        if (!s)
+                s = read_header(d);
         if (s)
                 device_close(d);
         return s;
 }
 
+enum status device_open(const struct disk *w, const struct device_backend *backend,
+                        const struct uuid *vm, struct arena *a, struct device *d)
+{
+        *d = (struct device){.name = w->device,
+                             .path = w->path,
+                             .writable = w->writable,
+                             .backend = backend,
+                             .vm = *vm,
+                             .arena = a};
+        return open_as(d, w->kind);
+}
+
+enum status device_open_target(const char *path, struct device *d)
+{
+        *d = (struct device){.name = "", .path = path};
+        return open_as(d, verity_kind.name);
+}
+
+static void close_one(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+        *fd = -1;
+}
+
+void device_detach(struct device *d)
+{
+        close_one(&d->block);
+        close_one(&d->hash);
+}
+
 void device_close(struct device *d)
 {
-        if (d->file >= 0)
-                close(d->file);
-        if (d->header >= 0)
-                close(d->header);
-        d->file = d->header = -1;
+        device_detach(d);
+        close_one(&d->content);
+        close_one(&d->file);
+        close_one(&d->header);
 }

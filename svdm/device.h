@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Devices of a VM: kinds (one file each in devices/) and the back-end that maps them. `sim` does
- * all but the mapping: it opens, measures and proves keys, and gives a domain "sim:PATH". The
- * device worker alone comes here.
+ * Devices of a VM: kinds and back-ends, one file each in devices/. The back-end `dm` maps with
+ * device-mapper; `sim` does all but the mapping: it opens, measures and proves keys, and gives a
+ * domain "sim:PATH". The device worker alone comes here.
  */
 #ifndef BULKHEAD_SVDM_DEVICE_H
 #define BULKHEAD_SVDM_DEVICE_H
 
+#include "svdm/mapper.h"
 #include "svdm/open_disk.h"
 #include "svdm/secret.h"
 
@@ -16,18 +17,43 @@ struct device {
         const char *path;
         bool writable;
         const struct device_kind *kind;
-        int file;         /* read-only; of a boot file a sealed memory file with its bytes */
-        int header;       /* the LUKS2 header in a sealed memfd, or -1 */
-        struct uuid uuid; /* the LUKS UUID; zero without header */
+        const struct device_backend *backend;
+        struct uuid vm;
+        struct arena *arena; /* of the operation */
+        int file;            /* read-only; of a boot file a sealed memory file with its bytes */
+        int header;          /* the LUKS2 header in a sealed memfd, or -1 */
+        struct uuid uuid;    /* the LUKS UUID; zero without header */
         struct disk_identity seen;
+        /* Of the back-end that maps; -1, NULL while there is none: */
+        int content;          /* what is mapped, read-only, where that is what is measured */
+        int block, hash;      /* the disk and its hash tree as block devices */
+        struct mapped *top;   /* as it was when it was mapped */
+        struct mapped *below; /* dm-integrity under dm-crypt */
+        bool integrity;       /* what is changed outside cannot be read */
 };
 
 struct device_backend {
         const char *name;
         bool simulated;
-        /* Maps an unlocked disk; path_out is what the domain is given. */
-        enum status (*map)(const struct device *d, struct arena *a, const char **path_out);
-        enum status (*unmap)(const char *path); /* idempotent */
+        /* Once in the worker. trees: the folder of hash trees. */
+        enum status (*begin)(const char *trees);
+        /* After accept: what is to be measured as it will be read. */
+        enum status (*open)(struct device *d);
+        /* Around the making of a new header: a block device to make it for (d->block; -1: without
+         * integrity); then the data as the guest will find them. Undone by device_detach(). */
+        enum status (*attach_new)(struct device *d);
+        enum status (*fill_new)(struct device *d, int header,
+                                const uint8_t key[static DISK_KEY_LEN]);
+        /* Unlocks and maps. */
+        enum status (*map)(struct device *d, const uint8_t secret[static SECRET_LEN],
+                           struct block_device *out);
+        void (*unmap)(struct device *d); /* what map() did; logs what it cannot */
+        /* Is what is mapped still what was mapped? */
+        enum status (*check)(const struct device *d);
+        /* All that was mapped for a VM, by whichever process; idempotent. */
+        enum status (*release)(const struct uuid *vm);
+        /* All that was mapped for any VM but these; how many were. */
+        uint32_t (*sweep)(const struct uuid *but, size_t count);
 };
 
 struct device_kind {
@@ -38,21 +64,26 @@ struct device_kind {
         enum status (*accept)(struct device *d);
         /* Proves that secret opens it (a kind without key does nothing). */
         enum status (*unlock)(const struct device *d, const uint8_t secret[static SECRET_LEN]);
-        /* The header that lets `secret` open it, sealed; what stands on the disk is not touched.
+        /* The header that lets `secret` open it, sealed; the header on the disk is not touched.
          * authority: what opens it now; unused when format. d->uuid is set where it is new. */
-        enum status (*prepare)(struct device *d, const struct uuid *vm, bool format,
-                               const struct authority *authority,
+        enum status (*prepare)(struct device *d, bool format, const struct authority *authority,
                                const uint8_t secret[static SECRET_LEN]);
 };
 
 extern const struct device_kind crypt_kind, verity_kind, boot_kind;
+extern const struct device_backend dm_backend, sim_backend;
 
 /* ST_UNSUPPORTED for a kind or a back-end that this version has not. */
 enum status device_kind_of_name(const char *name, const struct device_kind **kind_out);
 enum status device_backend_of_name(const char *name, const struct device_backend **backend_out);
 
-/* Opens w->path; the strings of *w live as long as *d. */
-enum status device_open(const struct disk *w, struct device *d);
+/* Opens w->path; the strings of *w and the arena live as long as *d. What the back-end has mapped
+ * when this fails is undone by its release(). */
+enum status device_open(const struct disk *w, const struct device_backend *backend,
+                        const struct uuid *vm, struct arena *a, struct device *d);
+/* To look at: nothing is mapped. */
+enum status device_open_target(const char *path, struct device *d);
+void device_detach(struct device *d); /* its block devices, which live on while they are used */
 void device_close(struct device *d);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device worker: root by need (it opens disks, and device-mapper will want it), so it does
+ * The device worker: root by need (it opens disks and maps them), so it does
  * nothing else. svdm alone talks to it; each job is a process that serves one operation on one VM
- * and holds its disks, their headers and, between key pipe and unlock, nothing but a pipe. It
- * writes to a disk in one place: on_device_write_header().
+ * and holds its disks, their headers and, between key pipe and unlock, nothing but a pipe. A disk's
+ * header is written in one place: on_device_write_header(). What a job has mapped outlives it:
+ * svdm has a later job release it.
  */
 #include "lib/config.h"
 #include "lib/log.h"
@@ -32,10 +33,8 @@ static struct operation {
         struct uuid vm;
         struct device devices[DEVICES_MOST];
         size_t count;
-        bool open;
+        bool open, unlocked;
         int key_pipe; /* read end, or -1 */
-        const char *mapped[DEVICES_MOST];
-        size_t mapped_count;
 } operation = {.key_pipe = -1};
 
 static void operation_close(void)
@@ -95,7 +94,7 @@ static enum status describe(const struct device *d, struct open_disk *out)
                                   .boot = d->kind->boot,
                                   .file = -1,
                                   .header = -1};
-        s = hand_out(d->file, &out->file);
+        s = hand_out(d->content >= 0 ? d->content : d->file, &out->file);
         return s ? s : hand_out(d->header, &out->header);
 }
 
@@ -124,6 +123,25 @@ static enum status describe_all(struct arena *a, struct open_disk **items_out, s
         return s;
 }
 
+static void describe_held(struct arena *a, struct device_open_rep *p)
+{
+        p->held.items = arena_get_many(a, operation.count, sizeof *p->held.items);
+        for (size_t i = 0; i < operation.count; i++) {
+                const struct device *d = &operation.devices[i];
+                struct held_disk held = {.path = d->path, .writable = d->writable};
+
+                if (d->kind->boot)
+                        continue;
+                if (S_ISBLK(d->seen.stat.st_mode)) {
+                        held.node = d->seen.stat.st_rdev;
+                } else {
+                        held.device = d->seen.stat.st_dev;
+                        held.inode = d->seen.stat.st_ino;
+                }
+                p->held.items[p->held.count++] = held;
+        }
+}
+
 enum status on_device_open(struct request *r, const struct device_open_req *q,
                            struct device_open_rep *p)
 {
@@ -139,7 +157,7 @@ enum status on_device_open(struct request *r, const struct device_open_req *q,
                                           .kind = w->kind,
                                           .writable = w->writable};
 
-                s = device_open(&ours, &operation.devices[i]);
+                s = device_open(&ours, backend, &q->vm, operation.arena, &operation.devices[i]);
                 if (s)
                         break;
                 operation.count++;
@@ -149,6 +167,8 @@ enum status on_device_open(struct request *r, const struct device_open_req *q,
                 s = describe_all(r->arena, &p->disks.items, &p->disks.count);
         if (s)
                 operation_close();
+        else
+                describe_held(r->arena, p);
         operation.open = !s;
         return s;
 }
@@ -156,9 +176,8 @@ enum status on_device_open(struct request *r, const struct device_open_req *q,
 enum status on_device_open_target(struct request *r, const struct device_open_target_req *q,
                                   struct device_open_target_rep *p)
 {
-        const struct disk w = {.device = "", .path = q->path, .kind = verity_kind.name};
         struct device d;
-        enum status s = device_open(&w, &d);
+        enum status s = device_open_target(q->path, &d);
 
         (void)r;
         if (s)
@@ -195,7 +214,7 @@ static enum status prepare_all(bool format, const struct authority *authority,
                 struct device *d = &operation.devices[i];
 
                 if (d->kind->sealed)
-                        s = d->kind->prepare(d, &operation.vm, format, authority, secret);
+                        s = d->kind->prepare(d, format, authority, secret);
         }
         return s;
 }
@@ -308,25 +327,25 @@ enum status on_device_key_pipe(struct request *r, const struct device_key_pipe_r
         return secret_pipe(&operation.key_pipe, &p->secret);
 }
 
-static void unmap_all(void)
+static enum status unlock_all(const uint8_t secret[static SECRET_LEN], struct device_unlock_rep *p)
 {
-        while (operation.mapped_count)
-                backend->unmap(operation.mapped[--operation.mapped_count]);
-}
+        enum status s = ST_DONE;
+        size_t i;
 
-static enum status unlock_one(const struct device *d, const uint8_t secret[static SECRET_LEN],
-                              struct block_device *out)
-{
-        const char *path = NULL;
-        enum status s = d->kind->unlock(d, secret);
+        for (i = 0; i < operation.count && !s; i++) {
+                struct device *d = &operation.devices[i];
 
-        if (!s)
-                s = backend->map(d, operation.arena, &path);
-        if (s)
-                return s;
-        operation.mapped[operation.mapped_count++] = path;
-        *out = (struct block_device){.device = d->name, .path = path, .writable = d->writable};
-        return ST_DONE;
+                if (d->kind->boot)
+                        continue;
+                s = backend->map(d, secret, &p->devices.items[p->devices.count]);
+                if (!d->integrity && d->writable)
+                        p->bare |= (uint64_t)1 << p->devices.count;
+                p->devices.count++;
+        }
+        while (s && i-- > 0)
+                if (!operation.devices[i].kind->boot)
+                        backend->unmap(&operation.devices[i]);
+        return s;
 }
 
 enum status on_device_unlock(struct request *r, const struct device_unlock_req *q,
@@ -336,7 +355,7 @@ enum status on_device_unlock(struct request *r, const struct device_unlock_req *
         enum status s = need_open();
 
         (void)q;
-        if (!s && (operation.key_pipe < 0 || operation.mapped_count))
+        if (!s && (operation.key_pipe < 0 || operation.unlocked))
                 s = FAIL(ST_WRONG_STATE, .subject = "unlocking", .expected = "a key pipe, once");
         if (s)
                 return s;
@@ -344,15 +363,10 @@ enum status on_device_unlock(struct request *r, const struct device_unlock_req *
         close(operation.key_pipe);
         operation.key_pipe = -1;
         p->devices.items = arena_get_many(r->arena, operation.count, sizeof *p->devices.items);
-        for (size_t i = 0; i < operation.count && !s; i++) {
-                const struct device *d = &operation.devices[i];
-
-                if (!d->kind->boot)
-                        s = unlock_one(d, secret, &p->devices.items[p->devices.count++]);
-        }
+        if (!s)
+                s = unlock_all(secret, p);
         explicit_bzero(secret, sizeof secret);
-        if (s)
-                unmap_all();
+        operation.unlocked = !s;
         return s;
 }
 
@@ -366,23 +380,29 @@ enum status on_device_check(struct request *r, const struct device_check_req *q,
                 const struct device *d = &operation.devices[i];
 
                 if (!d->kind->boot) /* a copy, which nobody can change */
-                        s = open_disk_check(d->path, d->file, &d->seen);
+                        s = backend->check(d);
         }
         return s;
 }
 
+/* --- clearing up --------------------------------------------------------------------------- */
+
 enum status on_device_release(struct request *r, const struct device_release_req *q,
                               struct device_release_rep *p)
 {
-        enum status s = ST_DONE, first = ST_DONE;
-
         (void)r, (void)p;
-        for (size_t i = q->devices.count; i-- > 0;) {
-                s = backend->unmap(q->devices.items[i].path);
-                if (s && !first)
-                        first = s;
-        }
-        return first;
+        return backend->release(&q->vm);
+}
+
+enum status on_device_sweep(struct request *r, const struct device_sweep_req *q,
+                            struct device_sweep_rep *p)
+{
+        struct uuid *held = arena_get_many(r->arena, q->held.count, sizeof *held);
+
+        for (size_t i = 0; i < q->held.count; i++)
+                held[i] = q->held.items[i].vm;
+        p->removed = backend->sweep(held, q->held.count);
+        return ST_DONE;
 }
 
 /* --- beginning ----------------------------------------------------------------------------- */
@@ -397,21 +417,23 @@ static void child_begin(void)
         operation.arena = arena_new();
 }
 
-static const char *backend_name = "dm";
+static const char *backend_name = "dm", *trees = "";
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
         (void)state;
-        if (key != 'd')
+        if (key != 'd' && key != 't')
                 return ARGP_ERR_UNKNOWN;
-        backend_name = value;
+        *(key == 'd' ? &backend_name : &trees) = value;
         return 0;
 }
 
 int main(int argc, char **argv)
 {
         static const struct argp_option options[] = {
-                {"devices", 'd', "BACKEND", 0, "sim: no device is mapped", 0}, {0}};
+                {"devices", 'd', "BACKEND", 0, "dm, or sim: no device is mapped", 0},
+                {"trees", 't', "DIR", 0, "The folder of hash trees", 0},
+                {0}};
         static const struct argp argp = {
                 .options = options, .parser = parse, .doc = "Started by svdm, never by hand."};
         static const struct worker_duty duty = {.name = "device_worker",
@@ -424,8 +446,10 @@ int main(int argc, char **argv)
         process_harden();
         log_open("device_worker");
         argp_parse(&argp, argc, argv, 0, NULL, NULL);
-        if (device_backend_of_name(backend_name, &backend))
-                fatal("the device back-end %s is not in this version: --devices sim", backend_name);
         luks_init();
+        if (device_backend_of_name(backend_name, &backend) || backend->begin(trees)) {
+                log_error("beginning with the device back-end");
+                return 3;
+        }
         worker_serve(&duty);
 }

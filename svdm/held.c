@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define KIND "svdm-held"
-enum { VERSION = 2, NAME_SIZE = 64, CLAIM_WAIT_S = 2 };
+enum { VERSION = 3, NAME_SIZE = 64, CLAIM_WAIT_S = 2 };
 
 struct claim {
         struct claim *next;
@@ -121,22 +121,6 @@ enum status held_load(int dir)
         return s;
 }
 
-static enum status identify(const struct disk *d, int fd, struct held_disk *out)
-{
-        struct stat st;
-
-        if (fstat(fd, &st))
-                return FAIL(status_of_errno(errno), .subject = d->path, .found = strerror(errno));
-        *out = (struct held_disk){.path = d->path, .writable = d->writable};
-        if (S_ISBLK(st.st_mode)) {
-                out->node = st.st_rdev;
-        } else {
-                out->device = st.st_dev;
-                out->inode = st.st_ino;
-        }
-        return ST_DONE;
-}
-
 static bool conflict(const struct held_disk *a, const struct held_disk *b)
 {
         return (a->writable || b->writable) && a->node == b->node && a->device == b->device &&
@@ -152,14 +136,16 @@ static enum status refuse_held(const struct claim *other, const struct held_disk
                     .found = FMT("VM %s holds it", uuid), .remedy = "bulkhead vm stop that VM");
 }
 
-/* The claim that is in the way, and the disk that it is about (NULL: the VM itself). */
-static const struct claim *find_conflict(const struct attachment *ours,
+/* The claim that is in the way, and the disk that it is about (NULL: the VM itself). but: ours. */
+static const struct claim *find_conflict(const struct attachment *ours, const struct claim *but,
                                          const struct held_disk **disk_out)
 {
         for (const struct claim *c = claims; c; c = c->next) {
                 const bool own = same_vm(&c->what.vm, &ours->vm);
 
                 *disk_out = NULL;
+                if (c == but)
+                        continue;
                 if (own && !c->kept)
                         return c;
                 for (size_t i = 0; !own && i < c->what.disks.count; i++)
@@ -174,7 +160,7 @@ static const struct claim *find_conflict(const struct attachment *ours,
 
 /* An operation's connection may have closed a moment ago and its end be on its way: waits for it
  * a little. What a running VM keeps is not waited for. */
-static enum status wait_until_free(const struct attachment *ours)
+static enum status wait_until_free(const struct attachment *ours, const struct claim *but)
 {
         const struct held_disk *disk;
         const struct claim *c;
@@ -183,7 +169,7 @@ static enum status wait_until_free(const struct attachment *ours)
 
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += CLAIM_WAIT_S;
-        while ((c = find_conflict(ours, &disk)) && !c->kept && !r)
+        while ((c = find_conflict(ours, but, &disk)) && !c->kept && !r)
                 r = pthread_cond_timedwait(&dropped, &lock, &until);
         if (!c)
                 return ST_DONE;
@@ -193,34 +179,39 @@ static enum status wait_until_free(const struct attachment *ours)
                            .remedy = "try again when that has ended");
 }
 
-enum status held_claim(const struct uuid *vm, const struct disk *disks,
-                       const struct open_disk *open, size_t count, struct claim **claim_out)
+enum status held_claim(const struct uuid *vm, struct claim **claim_out)
 {
-        struct arena *a = arena_new();
-        struct attachment what = {.vm = *vm, .boot = boot};
-        enum status s = ST_DONE;
+        const struct attachment what = {.vm = *vm, .boot = boot};
+        enum status s;
 
         *claim_out = NULL;
-        what.disks.items = arena_get_many(a, count, sizeof *what.disks.items);
-        for (size_t i = 0; i < count && !s; i++) {
-                struct held_disk *held = &what.disks.items[what.disks.count];
-
-                if (open[i].boot)
-                        continue;
-                s = identify(&disks[i], open[i].file, held);
-                held->path = arena_text(a, disks[i].path);
-                what.disks.count++;
-        }
         pthread_mutex_lock(&lock);
-        if (!s)
-                s = wait_until_free(&what);
+        s = wait_until_free(&what, NULL);
         if (!s) {
-                *claim_out = add_claim(a);
+                *claim_out = add_claim(arena_new());
                 (*claim_out)->what = what;
         }
         pthread_mutex_unlock(&lock);
-        if (s)
-                arena_free(a);
+        return s;
+}
+
+enum status held_claim_disks(struct claim *c, const struct held_disk *disks, size_t count)
+{
+        struct attachment what;
+        enum status s;
+
+        pthread_mutex_lock(&lock);
+        what = c->what;
+        what.disks.items = arena_get_many(c->arena, count, sizeof *disks);
+        what.disks.count = count;
+        for (size_t i = 0; i < count; i++) {
+                what.disks.items[i] = disks[i];
+                what.disks.items[i].path = arena_text(c->arena, disks[i].path);
+        }
+        s = wait_until_free(&what, c);
+        if (!s)
+                c->what = what;
+        pthread_mutex_unlock(&lock);
         return s;
 }
 
@@ -240,12 +231,14 @@ static void set_devices(struct claim *c, const struct block_device *devices, siz
         for (size_t i = 0; i < count; i++)
                 items[i] = (struct block_device){.device = arena_text(c->arena, devices[i].device),
                                                  .path = arena_text(c->arena, devices[i].path),
-                                                 .writable = devices[i].writable};
+                                                 .writable = devices[i].writable,
+                                                 .node = devices[i].node};
         c->what.devices.items = items;
         c->what.devices.count = count;
 }
 
-enum status held_keep(struct claim *c, const struct block_device *devices, size_t count)
+enum status held_keep(struct claim *c, const struct block_device *devices, size_t count,
+                      uint64_t bare)
 {
         char name[NAME_SIZE];
         enum status s;
@@ -256,6 +249,7 @@ enum status held_keep(struct claim *c, const struct block_device *devices, size_
                          .remedy = "bulkhead vm stop NAME");
         } else {
                 set_devices(c, devices, count);
+                c->what.bare = bare;
                 s = state_write_record(folder, file_name(name, &c->what.vm), KIND, VERSION,
                                        &shape_attachment, &c->what);
                 c->kept = !s;
@@ -274,23 +268,31 @@ bool held_by(const struct uuid *vm)
         return yes;
 }
 
-void held_devices(const struct uuid *vm, struct arena *a, struct block_device **devices_out,
-                  size_t *count_out)
+void held_vms(struct arena *a, struct held_vm **vms_out, size_t *count_out)
 {
-        struct claim *c;
+        *count_out = 0;
+        pthread_mutex_lock(&lock);
+        for (const struct claim *c = claims; c; c = c->next)
+                *count_out += c->kept;
+        *vms_out = arena_get_many(a, *count_out, sizeof **vms_out);
+        *count_out = 0;
+        for (const struct claim *c = claims; c; c = c->next)
+                if (c->kept)
+                        (*vms_out)[(*count_out)++].vm = c->what.vm;
+        pthread_mutex_unlock(&lock);
+}
+
+size_t held_bare(struct arena *a, const char **paths, size_t most)
+{
+        size_t n = 0;
 
         pthread_mutex_lock(&lock);
-        c = kept_of(vm);
-        *count_out = c ? c->what.devices.count : 0;
-        *devices_out = arena_get_many(a, *count_out, sizeof **devices_out);
-        for (size_t i = 0; i < *count_out; i++) {
-                const struct block_device *d = &c->what.devices.items[i];
-
-                (*devices_out)[i] = (struct block_device){.device = arena_text(a, d->device),
-                                                          .path = arena_text(a, d->path),
-                                                          .writable = d->writable};
-        }
+        for (const struct claim *c = claims; c; c = c->next)
+                for (size_t i = 0; c->kept && i < c->what.disks.count && n < most; i++)
+                        if (c->what.bare >> i & 1)
+                                paths[n++] = arena_text(a, c->what.disks.items[i].path);
         pthread_mutex_unlock(&lock);
+        return n;
 }
 
 enum status held_release(const struct uuid *vm)

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only file that talks to libcryptsetup. The device worker comes here with descriptors and
- * keys; every header is a memory file, reached as /proc/self/fd/N. Our key slots are PBKDF2 with
+ * LUKS2 headers by libcryptsetup. The device worker comes here with descriptors and keys; every
+ * header is a memory file, reached as /proc/self/fd/N. Our key slots are PBKDF2 with
  * 1,000 iterations: their passphrase is a random key, which no iteration makes stronger.
  */
 #include "svdm/luks_disk.h"
+#include "svdm/cryptsetup.h"
 #include "svdm/header_diff.h"
 
 #include <errno.h>
-#include <libcryptsetup.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define TOKEN_TYPE "bulkhead"
-enum { VOLUME_KEY_LEN = 64, SECTOR = 512, LUKS_TEXT_MOST = 4 << 20 };
+enum { CIPHER_KEY_LEN = 64, HMAC_KEY_LEN = 32, SECTOR = 512, LUKS_TEXT_MOST = 4 << 20 };
 
 static const struct crypt_pbkdf_type pbkdf = {
         .type = CRYPT_KDF_PBKDF2,
@@ -23,26 +23,9 @@ static const struct crypt_pbkdf_type pbkdf = {
         .flags = CRYPT_PBKDF_NO_BENCHMARK,
 };
 
-static char last_said[200]; /* by libcryptsetup; a worker has one thread */
-
-static void hear(int level, const char *text, void *nothing)
-{
-        (void)nothing;
-        if (level == CRYPT_LOG_ERROR)
-                snprintf(last_said, sizeof last_said, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
 void luks_init(void)
 {
-        crypt_set_log_callback(NULL, hear, NULL);
-        crypt_metadata_locking(NULL, 0);
-        crypt_token_external_disable();
-}
-
-static enum status failed(const char *path, int r, const char *remedy)
-{
-        return FAIL(status_of_errno(-r), .subject = path,
-                    .found = *last_said ? last_said : strerror(-r), .remedy = remedy);
+        cryptsetup_init();
 }
 
 enum luks_kind luks_probe(int disk)
@@ -57,35 +40,12 @@ enum luks_kind luks_probe(int disk)
                                               : LUKS_NONE;
 }
 
-static enum status begin(const char *path, int memfd, struct crypt_device **cd_out)
-{
-        char file[32];
-        int r;
-
-        *last_said = 0;
-        snprintf(file, sizeof file, "/proc/self/fd/%d", memfd);
-        r = crypt_init(cd_out, file);
-        return r ? failed(path, r, NULL) : ST_DONE;
-}
-
-static enum status load(const char *path, int memfd, struct crypt_device **cd_out)
-{
-        enum status s = begin(path, memfd, cd_out);
-        int r = s ? 0 : crypt_load(*cd_out, CRYPT_LUKS2, NULL);
-
-        if (s || !r)
-                return s;
-        return FAIL(ST_INVALID, .subject = path, .expected = "a whole LUKS2 header",
-                    .found = *last_said ? last_said : strerror(-r),
-                    .remedy = FMT("cryptsetup repair --type luks2 %s", path));
-}
-
 static enum status read_parameters(const char *path, int memfd, uint64_t *offset_out,
                                    struct uuid *uuid_out)
 {
         struct crypt_device *cd = NULL;
         const char *uuid;
-        enum status s = load(path, memfd, &cd);
+        enum status s = cryptsetup_load(path, memfd, -1, &cd);
 
         if (!s) {
                 *offset_out = crypt_get_data_offset(cd) * SECTOR;
@@ -175,7 +135,8 @@ static enum status set_token(const char *path, struct crypt_device *cd, const st
         r = crypt_keyslot_set_priority(cd, slot, CRYPT_SLOT_PRIORITY_PREFER);
         if (r >= 0)
                 r = crypt_token_json_set(cd, CRYPT_ANY_TOKEN, json);
-        return r < 0 ? failed(path, r, "free a token: cryptsetup token remove") : ST_DONE;
+        return r < 0 ? cryptsetup_failed(path, r, "free a token: cryptsetup token remove")
+                     : ST_DONE;
 }
 
 static bool token_is_ours(struct crypt_device *cd, int token, const struct uuid *vm)
@@ -208,32 +169,33 @@ static enum status remove_ours(const char *path, struct crypt_device *cd, const 
                 if (!r)
                         r = crypt_token_json_set(cd, token, NULL) < 0 ? -EIO : 0;
                 if (r)
-                        return failed(path, r, NULL);
+                        return cryptsetup_failed(path, r, NULL);
         }
         return ST_DONE;
 }
 
-static enum status format(const char *path, struct crypt_device *cd, uint64_t size,
+static enum status format(const char *path, struct crypt_device *cd, uint64_t size, bool integrity,
                           const char *uuid, const uint8_t key[static DISK_KEY_LEN], int *slot_out)
 {
         struct crypt_params_luks2 params = {.pbkdf = &pbkdf,
+                                            .integrity = integrity ? LUKS_INTEGRITY : NULL,
                                             .sector_size = size % 4096 ? SECTOR : 4096};
         int r = crypt_set_data_offset(cd, LUKS_DATA_OFFSET / SECTOR);
 
         if (!r)
-                r = crypt_format(cd, CRYPT_LUKS2, "aes", "xts-plain64", uuid, NULL, VOLUME_KEY_LEN,
-                                 &params);
+                r = crypt_format(cd, CRYPT_LUKS2, "aes", "xts-plain64", uuid, NULL,
+                                 CIPHER_KEY_LEN + (integrity ? HMAC_KEY_LEN : 0), &params);
         if (!r)
                 r = crypt_volume_key_keyring(cd, 0);
         if (!r)
                 r = crypt_keyslot_add_by_volume_key(cd, CRYPT_ANY_SLOT, NULL, 0, (const char *)key,
                                                     DISK_KEY_LEN);
         *slot_out = r;
-        return r < 0 ? failed(path, r, NULL) : ST_DONE;
+        return r < 0 ? cryptsetup_failed(path, r, NULL) : ST_DONE;
 }
 
 enum status luks_format(const char *path, uint64_t size, const struct uuid *vm,
-                        const struct uuid *uuid, const uint8_t key[static DISK_KEY_LEN],
+                        const struct uuid *uuid, const uint8_t key[static DISK_KEY_LEN], int data,
                         int *header_out)
 {
         struct crypt_device *cd = NULL;
@@ -251,10 +213,10 @@ enum status luks_format(const char *path, uint64_t size, const struct uuid *vm,
         s = header_of_size(LUKS_DATA_OFFSET, &memfd);
         if (s)
                 goto out;
-        s = begin(path, memfd, &cd);
+        s = cryptsetup_begin(path, memfd, data, &cd);
         if (s)
                 goto out;
-        s = format(path, cd, size, uuid_text, key, &slot);
+        s = format(path, cd, size, data >= 0, uuid_text, key, &slot);
         if (s)
                 goto out;
         s = set_token(path, cd, vm, slot);
@@ -270,6 +232,18 @@ out:
         else
                 *header_out = memfd;
         return s;
+}
+
+/* With such a key anybody writes what the guest then reads as its own. */
+static enum status refuse_null_cipher(const char *path, struct crypt_device *cd)
+{
+        const char *cipher = crypt_get_cipher(cd);
+
+        if (cipher && !strstr(cipher, "null"))
+                return ST_DONE;
+        return FAIL(ST_REFUSED, .subject = path, .expected = "a disk that is encrypted",
+                    .found = cipher ? cipher : "no cipher",
+                    .remedy = FMT("cryptsetup reencrypt --cipher aes-xts-plain64 %s", path));
 }
 
 static enum status refuse_half_encrypted(const char *path, struct crypt_device *cd)
@@ -302,9 +276,9 @@ static enum status add_slot(const char *path, struct crypt_device *cd, struct by
                             .remedy = FMT("cryptsetup open --test-passphrase %s", path));
         if (r == -EINVAL || r == -ENOSPC)
                 return FAIL(ST_REFUSED, .subject = path, .expected = "a free key slot",
-                            .found = *last_said ? last_said : "none",
+                            .found = cryptsetup_said(r),
                             .remedy = FMT("cryptsetup luksKillSlot %s N", path));
-        return r < 0 ? failed(path, r, NULL) : ST_DONE;
+        return r < 0 ? cryptsetup_failed(path, r, NULL) : ST_DONE;
 }
 
 enum status luks_adopt(const char *path, int header, const struct uuid *vm, struct bytes authority,
@@ -317,10 +291,13 @@ enum status luks_adopt(const char *path, int header, const struct uuid *vm, stru
         s = header_copy_all(header, &memfd);
         if (s)
                 goto out;
-        s = load(path, memfd, &cd);
+        s = cryptsetup_load(path, memfd, -1, &cd);
         if (s)
                 goto out;
         s = refuse_half_encrypted(path, cd);
+        if (s)
+                goto out;
+        s = refuse_null_cipher(path, cd);
         if (s)
                 goto out;
         s = add_slot(path, cd, authority, key, &slot);
@@ -362,7 +339,7 @@ enum status luks_add_recovery(const char *path, int header, const uint8_t key[st
         s = header_copy_all(header, &memfd);
         if (s)
                 goto out;
-        s = load(path, memfd, &cd);
+        s = cryptsetup_load(path, memfd, -1, &cd);
         if (s)
                 goto out;
         r = crypt_volume_key_keyring(cd, 0);
@@ -372,7 +349,7 @@ enum status luks_add_recovery(const char *path, int header, const uint8_t key[st
                 r = crypt_keyslot_add_by_passphrase(cd, CRYPT_ANY_SLOT, (const char *)key,
                                                     DISK_KEY_LEN, (const char *)passphrase.data,
                                                     passphrase.len);
-        s = r < 0 ? failed(path, r, NULL) : ST_DONE;
+        s = r < 0 ? cryptsetup_failed(path, r, NULL) : ST_DONE;
         crypt_free(cd);
         cd = NULL;
         if (!s)
@@ -389,9 +366,11 @@ out:
 enum status luks_test(const char *path, int header, const uint8_t key[static DISK_KEY_LEN])
 {
         struct crypt_device *cd = NULL;
-        enum status s = load(path, header, &cd);
+        enum status s = cryptsetup_load(path, header, -1, &cd);
         int r = 0;
 
+        if (!s)
+                s = refuse_null_cipher(path, cd);
         if (!s) {
                 r = crypt_volume_key_keyring(cd, 0);
                 if (!r)
@@ -404,5 +383,5 @@ enum status luks_test(const char *path, int header, const uint8_t key[static DIS
                             .expected = "a key slot for the sealed key",
                             .found = "none that it opens",
                             .remedy = "put the sealed disk back, or seal the VM again");
-        return s ? s : r < 0 ? failed(path, r, NULL) : ST_DONE;
+        return s ? s : r < 0 ? cryptsetup_failed(path, r, NULL) : ST_DONE;
 }

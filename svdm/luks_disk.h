@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * LUKS2 headers, always in memory files: what is on a disk is copied first, and the disk is never
- * given to libcryptsetup to write to. No function here needs device-mapper.
+ * given to libcryptsetup to write to. Device-mapper is needed by luks_format() with integrity
+ * alone.
  */
 #ifndef BULKHEAD_SVDM_LUKS_DISK_H
 #define BULKHEAD_SVDM_LUKS_DISK_H
@@ -23,10 +24,14 @@ enum luks_kind luks_probe(int disk);
 enum status luks_header(const char *path, int disk, uint64_t size, int *header_out,
                         struct uuid *uuid_out);
 
+#define LUKS_INTEGRITY "hmac(sha256)"
+
 /* A new header for a disk of that size, with one key slot for key: aes-xts-plain64 with 512 bits,
- * sectors of 4096 bytes where the size permits, data from 16 MiB on. Sealed. */
+ * sectors of 4096 bytes where the size permits, data from 16 MiB on. Sealed. data: the disk as a
+ * block device, open for writing: then with authenticated encryption (LUKS_INTEGRITY), and what
+ * dm-integrity needs is written where the data begin; or -1: without, and nothing is written. */
 enum status luks_format(const char *path, uint64_t size, const struct uuid *vm,
-                        const struct uuid *uuid, const uint8_t key[static DISK_KEY_LEN],
+                        const struct uuid *uuid, const uint8_t key[static DISK_KEY_LEN], int data,
                         int *header_out);
 
 /* A copy of that header in which key has a slot (and a token that says it is this VM's), and the

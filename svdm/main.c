@@ -24,6 +24,7 @@ enum {
         REQUESTS_MOST = 64,
         CONNECTIONS_MOST = 256,
         FRAME_MOST = 1 << 20, /* 32 disks with their paths are far less */
+        SWEEP_TIME = 30000,
         FILES_MOST = 16384,   /* descriptors: 32 disks, three each, an operation */
 };
 
@@ -45,7 +46,7 @@ static void read_options(int argc, char **argv)
 {
         static const struct argp_option options[] = {
                 {"devices", 'd', "BACKEND", 0,
-                 "How disks are mapped: dm, not in this version; sim, all but the mapping (dm)", 0},
+                 "How disks are mapped: dm, by device-mapper; sim, not at all (dm)", 0},
                 {0}};
         static const struct argp_child children[] = {{&config_argp, 0, NULL, 0}, {0}};
         static const struct argp argp = {.options = options,
@@ -56,8 +57,10 @@ static void read_options(int argc, char **argv)
 
         config_init();
         argp_parse(&argp, argc, argv, 0, NULL, NULL);
-        if (strcmp(backend, "sim"))
-                fatal("the device back-end %s is not in this version: use --devices sim", backend);
+        if (strcmp(backend, "sim") && strcmp(backend, "dm"))
+                fatal("there is no device back-end %s: --devices dm or sim", backend);
+        if (!strcmp(backend, "dm") && geteuid())
+                fatal("--devices dm needs root: start as root, or use --devices sim");
 }
 
 static unsigned roles(const struct principal *p, const gid_t *groups, size_t count)
@@ -80,8 +83,9 @@ static void learn_users(void)
 
 static struct worker *start_device_worker(void)
 {
-        const char *const args[] = {"--devices", backend, NULL};
-        char path[CONFIG_PATH];
+        char path[CONFIG_PATH], trees[CONFIG_PATH];
+        const char *const args[] = {"--devices", backend, "--trees",
+                                    config_path(trees, config.state, "svdm/trees"), NULL};
         struct worker *w;
 
         if (worker_start(config_path(path, config.libexec, "device_worker"), args, NULL, NULL,
@@ -116,6 +120,21 @@ static void read_state(int dir)
         }
 }
 
+/* What died with the svdm before us is unmapped, but for what running VMs have. */
+static void sweep(void)
+{
+        struct arena *a = arena_new();
+        struct device_sweep_req q = {0};
+        struct device_sweep_rep p = {0};
+
+        held_vms(a, &q.held.items, &q.held.count);
+        if (worker_call(svdm.worker, SWEEP_TIME, MESSAGE_device_sweep, &q, &p, a))
+                log_error("looking for what was left mapped");
+        if (p.removed)
+                log_info("unmapped %u devices that nobody holds", p.removed);
+        arena_free(a);
+}
+
 int main(int argc, char **argv)
 {
         static const struct sandbox sandbox = {.profile = SANDBOX_DAEMON, .files = FILES_MOST};
@@ -142,12 +161,13 @@ int main(int argc, char **argv)
                 log_error("opening the socket");
                 return 3;
         }
+        dir = own_state_folder(); /* the worker has a folder of its own in it */
         w = start_device_worker();
         hangup = worker_hangup_fd(w);
-        dir = own_state_folder();
         own_user = user_drop(USER_SVDM, NULL);
         read_state(dir);
         svdm = (struct svdm){.worker = w, .dir = dir, .backend = backend, .own_user = own_user};
+        sweep();
         sandbox_enter(&sandbox);
         log_info("serves %s; devices: %s", o.path, backend);
         return server_run(&o, &hangup, 1);

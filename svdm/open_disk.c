@@ -186,9 +186,9 @@ static bool same_time(struct timespec a, struct timespec b)
 }
 
 static enum status compare(const char *path, const struct disk_identity *seen,
-                           const struct disk_identity *now)
+                           const struct disk_identity *now, bool written)
 {
-        const bool block = S_ISBLK(seen->stat.st_mode);
+        const bool times = !written && !S_ISBLK(seen->stat.st_mode);
         const char *what = NULL;
 
         if (!open_disk_same(seen, now))
@@ -197,9 +197,9 @@ static enum status compare(const char *path, const struct disk_identity *seen,
                 what = "another medium under the same device";
         else if (seen->size != now->size)
                 what = "another size";
-        else if (!block && !same_time(seen->stat.st_mtim, now->stat.st_mtim))
+        else if (times && !same_time(seen->stat.st_mtim, now->stat.st_mtim))
                 what = "written to since";
-        else if (!block && !same_time(seen->stat.st_ctim, now->stat.st_ctim))
+        else if (times && !same_time(seen->stat.st_ctim, now->stat.st_ctim))
                 what = "changed since (attributes, links or content)";
         if (!what)
                 return ST_DONE;
@@ -207,18 +207,19 @@ static enum status compare(const char *path, const struct disk_identity *seen,
                     .found = what, .remedy = "see who writes to it, then try again");
 }
 
-enum status open_disk_check(const char *path, int fd, const struct disk_identity *seen)
+enum status open_disk_check(const char *path, int fd, const struct disk_identity *seen,
+                            bool written)
 {
         struct disk_identity now;
         int again;
         enum status s = identify(path, fd, &now);
 
         if (!s)
-                s = compare(path, seen, &now);
+                s = compare(path, seen, &now, written);
         if (!s)
                 s = open_disk(path, false, &again, &now);
         if (s)
                 return s;
         close(again);
-        return compare(path, seen, &now);
+        return compare(path, seen, &now, written);
 }

@@ -37,7 +37,9 @@ enum status open_disk_unused(const char *path, int fd);
 bool open_disk_same(const struct disk_identity *a, const struct disk_identity *b);
 
 /* Compares what fd was when it was opened with what fd and path are now: ST_CHANGED with the first
- * difference in device, inode, medium, size or times (of a block device: no times). */
-enum status open_disk_check(const char *path, int fd, const struct disk_identity *seen);
+ * difference in device, inode, medium, size or times (of a block device, or if written by what we
+ * mapped on it: no times). */
+enum status open_disk_check(const char *path, int fd, const struct disk_identity *seen,
+                            bool written);
 
 #endif

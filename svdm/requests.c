@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { RELEASE_TIME = 60000 };
+enum { BARE_MOST = 48 }; /* facts */
 
 /* --- opening ------------------------------------------------------------------------------- */
 
@@ -34,16 +34,20 @@ static enum status remember_open(struct session *n, const struct open_disk *disk
         return s;
 }
 
-enum status on_svdm_open(struct request *r, const struct svdm_open_req *q, struct svdm_open_rep *p)
+static enum status refuse_running(void)
+{
+        return FAIL(ST_WRONG_STATE, .subject = "the VM", .found = "it holds its disks already",
+                    .remedy = "bulkhead vm stop NAME");
+}
+
+/* Nobody else has an operation on this VM, so whatever is mapped for it is a dead one's. */
+static enum status open_claimed(struct request *r, struct session *n, const struct svdm_open_req *q,
+                                struct svdm_open_rep *p)
 {
         const struct device_open_req ask = {.vm = q->vm, .disks = {q->disks.items, q->disks.count}};
         struct device_open_rep opened = {0};
-        struct session *n;
-        enum status s = session_begin(r, &n);
+        enum status s = held_by(&q->vm) ? refuse_running() : ST_DONE;
 
-        if (!s && n->claim)
-                s = FAIL(ST_WRONG_STATE, .subject = "the disks",
-                         .found = "open already on this connection");
         if (!s)
                 s = job_call(n->job, MESSAGE_device_open, &ask, &opened, r->arena);
         if (s)
@@ -53,12 +57,30 @@ enum status on_svdm_open(struct request *r, const struct svdm_open_req *q, struc
         if (opened.disks.count != q->disks.count)
                 return FAIL(ST_WORKER, .subject = "device_worker",
                             .found = "not the disks asked for");
-        n->vm = q->vm;
-        s = held_claim(&q->vm, q->disks.items, opened.disks.items, q->disks.count, &n->claim);
+        s = held_claim_disks(n->claim, opened.held.items, opened.held.count);
+        return s ? s : remember_open(n, opened.disks.items, opened.disks.count);
+}
+
+enum status on_svdm_open(struct request *r, const struct svdm_open_req *q, struct svdm_open_rep *p)
+{
+        struct session *n;
+        enum status s = session_begin(r, &n);
+
+        if (!s && n->claim)
+                s = FAIL(ST_WRONG_STATE, .subject = "the disks",
+                         .found = "open already on this connection");
         if (!s)
-                return remember_open(n, opened.disks.items, opened.disks.count);
-        job_kill(n->job); /* it has open what we may not have */
-        n->job = NULL;
+                s = held_claim(&q->vm, &n->claim);
+        if (s)
+                return s;
+        n->vm = q->vm;
+        s = open_claimed(r, n, q, p);
+        n->open = !s;
+        if (!s)
+                return s;
+        message_close_fds(&shape_svdm_open_rep, p); /* before it is unmapped */
+        p->disks.count = 0;
+        session_undo(n);
         return s;
 }
 
@@ -104,8 +126,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
 
         (void)q;
         if (!s && held_by(&n->vm))
-                s = FAIL(ST_WRONG_STATE, .subject = "the VM", .found = "it holds its disks already",
-                         .remedy = "bulkhead vm stop NAME");
+                s = refuse_running();
         /* What the session remembers must outlive the request: its own arena. */
         if (!s)
                 s = job_call(n->job, MESSAGE_device_unlock, &ask, &mapped, n->arena);
@@ -113,6 +134,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
                 return s;
         p->devices.items = n->devices = mapped.devices.items;
         p->devices.count = n->devices_count = mapped.devices.count;
+        n->bare = mapped.bare;
         return ST_DONE;
 }
 
@@ -137,7 +159,7 @@ enum status on_svdm_keep(struct request *r, const struct svdm_keep_req *q, struc
         if (!s && (n->kept || n->devices_count + n->boot != n->count))
                 s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "unlocked, once");
         if (!s)
-                s = held_keep(n->claim, n->devices, n->devices_count);
+                s = held_keep(n->claim, n->devices, n->devices_count, n->bare);
         if (!s)
                 n->kept = true;
         return s;
@@ -146,16 +168,17 @@ enum status on_svdm_keep(struct request *r, const struct svdm_keep_req *q, struc
 enum status on_svdm_release(struct request *r, const struct svdm_release_req *q,
                             struct svdm_release_rep *p)
 {
-        struct device_release_req ask = {.vm = q->vm};
-        struct device_release_rep released;
-        enum status s = ST_DONE;
+        struct claim *claim;
+        enum status s = held_claim(&q->vm, &claim); /* no operation is to lose what it has mapped */
 
         (void)p;
-        held_devices(&q->vm, r->arena, &ask.devices.items, &ask.devices.count);
-        if (ask.devices.count)
-                s = worker_call(svdm.worker, RELEASE_TIME, MESSAGE_device_release, &ask, &released,
-                                r->arena);
-        return s ? s : held_release(&q->vm);
+        if (s)
+                return s;
+        s = session_release(&q->vm, r->arena);
+        if (!s)
+                s = held_release(&q->vm);
+        held_drop(claim);
+        return s;
 }
 
 /* --- status -------------------------------------------------------------------------------- */
@@ -164,6 +187,8 @@ enum status on_svdm_status(struct request *r, const struct svdm_status_req *q,
                            struct svdm_status_rep *p)
 {
         const bool simulated = !strcmp(svdm.backend, "sim");
+        const char *bare[BARE_MOST];
+        const size_t bare_count = held_bare(r->arena, bare, BARE_MOST);
         const struct fact facts[] = {
                 {"devices", "back-end",
                  simulated ? "sim: simulated, no device is mapped" : svdm.backend,
@@ -178,8 +203,13 @@ enum status on_svdm_status(struct request *r, const struct svdm_status_req *q,
         };
 
         (void)q;
-        p->facts.items = arena_copy(r->arena, facts, sizeof facts);
         p->facts.count = sizeof facts / sizeof *facts;
+        p->facts.items = arena_get_many(r->arena, p->facts.count + bare_count, sizeof *facts);
+        memcpy(p->facts.items, facts, sizeof facts);
+        for (size_t i = 0; i < bare_count; i++)
+                p->facts.items[p->facts.count++] = (struct fact){
+                        "devices", arena_print(r->arena, "disk %s", bare[i]),
+                        "no integrity: what is changed outside is read", FACT_WARNING};
         return ST_DONE;
 }
 

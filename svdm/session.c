@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TURN_WAIT_S = 2 };
+enum { TURN_WAIT_S = 2, RELEASE_TIME = 60000 };
 
 struct svdm svdm;
 
@@ -101,17 +101,6 @@ void session_set_settled(struct session *n)
 
 /* --- sessions ------------------------------------------------------------------------------ */
 
-static void unmap(struct session *n)
-{
-        struct device_release_req q = {.vm = n->vm};
-        struct device_release_rep p;
-
-        q.devices.items = n->devices;
-        q.devices.count = n->devices_count;
-        if (job_call(n->job, MESSAGE_device_release, &q, &p, n->arena))
-                log_error("undoing a start that was not finished");
-}
-
 static void close_all(const int *fds, size_t count)
 {
         for (size_t i = 0; i < count; i++)
@@ -119,19 +108,41 @@ static void close_all(const int *fds, size_t count)
                         close(fds[i]);
 }
 
+enum status session_release(const struct uuid *vm, struct arena *a)
+{
+        const struct device_release_req q = {.vm = *vm};
+        struct device_release_rep p;
+
+        return worker_call(svdm.worker, RELEASE_TIME, MESSAGE_device_release, &q, &p, a);
+}
+
+void session_undo(struct session *n)
+{
+        struct error why = *error_last();
+
+        /* What is mapped is busy as long as the job, or we, have it open. */
+        job_kill(n->job);
+        n->job = NULL;
+        close_all(n->files, n->count);
+        close_all(n->old, n->count);
+        close_all(n->new, n->count);
+        n->count = 0;
+        if (n->claim && !n->kept) {
+                if (session_release(&n->vm, n->arena))
+                        log_error("undoing an operation that was not finished");
+                held_drop(n->claim);
+        }
+        n->claim = NULL;
+        n->open = false;
+        error_keep(&why);
+}
+
 static void session_end(void *session)
 {
         struct session *n = session;
 
         session_set_settled(n);
-        if (n->devices_count && !n->kept)
-                unmap(n);
-        job_kill(n->job);
-        if (!n->kept)
-                held_drop(n->claim);
-        close_all(n->files, n->count);
-        close_all(n->old, n->count);
-        close_all(n->new, n->count);
+        session_undo(n);
         arena_free(n->arena);
         free(n);
 }
@@ -153,7 +164,7 @@ enum status session_begin(struct request *r, struct session **session_out)
 enum status session_open(struct request *r, struct session **session_out)
 {
         *session_out = *r->session;
-        if (*session_out && (*session_out)->claim)
+        if (*session_out && (*session_out)->open)
                 return ST_DONE;
         return FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "opened on this connection",
                     .found = "not open");

@@ -15,7 +15,8 @@ struct session {
         struct arena *arena;
         struct job *job;
         struct uuid vm;
-        struct claim *claim; /* NULL until disks are open */
+        struct claim *claim; /* NULL until disks are to be opened */
+        bool open;
         size_t count, boot; /* boot: how many of them are boot files */
         const char *paths[SESSION_DISKS_MOST];
         /* Our own duplicates, or -1: the disk, its header as it is, its header as it will be. */
@@ -23,6 +24,7 @@ struct session {
         bool prepared, kept;
         struct block_device *devices; /* mapped */
         size_t devices_count;
+        uint64_t bare; /* as in struct attachment */
         /* Guarded by the turns' lock: */
         bool staged;
         uint64_t generation; /* staged */
@@ -41,6 +43,10 @@ extern struct svdm {
 enum status session_begin(struct request *r, struct session **session_out);
 /* The same for requests that need open disks: ST_WRONG_STATE without. */
 enum status session_open(struct request *r, struct session **session_out);
+/* Back to a session that has opened nothing; what its job mapped is unmapped. */
+void session_undo(struct session *n);
+/* Has all unmapped that was mapped for a VM. Nobody may have it open. */
+enum status session_release(const struct uuid *vm, struct arena *a);
 /* A duplicate that lives as long as the session; -1 stays -1. */
 enum status session_keep_fd(int fd, int *out);
 

@@ -43,9 +43,8 @@ static enum status unlock(const struct device *d, const uint8_t secret[static SE
         return s;
 }
 
-static enum status adopt(const struct device *d, const struct uuid *vm,
-                         const struct authority *authority, const uint8_t key[static DISK_KEY_LEN],
-                         int *header_out)
+static enum status adopt(const struct device *d, const struct authority *authority,
+                         const uint8_t key[static DISK_KEY_LEN], int *header_out)
 {
         uint8_t old_key[DISK_KEY_LEN];
         struct bytes opens = {authority->bytes, authority->len};
@@ -59,19 +58,19 @@ static enum status adopt(const struct device *d, const struct uuid *vm,
                 secret_disk_key(authority->bytes, &d->uuid, old_key);
                 opens = (struct bytes){old_key, sizeof old_key};
         }
-        s = luks_adopt(d->path, d->header, vm, opens, key, header_out);
+        s = luks_adopt(d->path, d->header, &d->vm, opens, key, header_out);
         explicit_bzero(old_key, sizeof old_key);
         return s;
 }
 
 /* A new header; with a passphrase also a slot for it. */
-static enum status make(const struct device *d, const struct uuid *vm, const struct uuid *uuid,
-                        const struct authority *authority, const uint8_t key[static DISK_KEY_LEN],
-                        int *header_out)
+static enum status make_header(const struct device *d, const struct uuid *uuid,
+                               const struct authority *authority,
+                               const uint8_t key[static DISK_KEY_LEN], int *header_out)
 {
         struct bytes passphrase = {authority->bytes, authority->len};
         int made = -1;
-        enum status s = luks_format(d->path, d->seen.size, vm, uuid, key, &made);
+        enum status s = luks_format(d->path, d->seen.size, &d->vm, uuid, key, d->block, &made);
 
         if (s || authority->kind != AUTHORITY_PASSPHRASE) {
                 *header_out = made;
@@ -82,8 +81,23 @@ static enum status make(const struct device *d, const struct uuid *vm, const str
         return s;
 }
 
-static enum status prepare(struct device *d, const struct uuid *vm, bool format,
-                           const struct authority *authority,
+/* Where the back-end maps, the data area is written here and now: without tags nothing could be
+ * read from it. */
+static enum status make(struct device *d, const struct uuid *uuid,
+                        const struct authority *authority, const uint8_t key[static DISK_KEY_LEN],
+                        int *header_out)
+{
+        enum status s = d->backend->attach_new(d);
+
+        if (!s)
+                s = make_header(d, uuid, authority, key, header_out);
+        if (!s)
+                s = d->backend->fill_new(d, *header_out, key);
+        device_detach(d);
+        return s;
+}
+
+static enum status prepare(struct device *d, bool format, const struct authority *authority,
                            const uint8_t secret[static SECRET_LEN])
 {
         struct uuid uuid = format ? uuid_random() : d->uuid;
@@ -94,8 +108,7 @@ static enum status prepare(struct device *d, const struct uuid *vm, bool format,
         if (!format && d->header < 0)
                 return refuse_plain(d);
         secret_disk_key(secret, &uuid, key);
-        s = format ? make(d, vm, &uuid, authority, key, &header)
-                   : adopt(d, vm, authority, key, &header);
+        s = format ? make(d, &uuid, authority, key, &header) : adopt(d, authority, key, &header);
         if (!s)
                 s = luks_test(d->path, header, key);
         explicit_bzero(key, sizeof key);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Disks that do not change: measured whole, without a key. This version simulates the mapping, so
- * what is left to do is to see that nobody asks for a writable one.
+ * Disks that do not change: measured whole, without a key. How the back-end sees to it that what
+ * was measured is what is read is its own; here nobody gets a writable one.
  */
 #include "svdm/device.h"
 

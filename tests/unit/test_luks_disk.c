@@ -69,7 +69,7 @@ START_TEST(formats_a_disk)
         struct uuid uuid;
         int header, again;
 
-        ck_assert_int_eq(luks_format("disk", f->size, &vm, &disk_uuid, key, &header), f->expected);
+        ck_assert_int_eq(luks_format("disk", f->size, &vm, &disk_uuid, key, -1, &header), f->expected);
         if (f->expected) {
                 ck_assert_int_eq(header, -1);
                 return;
@@ -218,7 +218,7 @@ START_TEST(adds_a_recovery_passphrase)
         const struct bytes passphrase = {(const uint8_t *)"for the day", 11};
         int header, with, bad;
 
-        ck_assert_int_eq(luks_format("disk", SIZE, &vm, &disk_uuid, key, &header), ST_DONE);
+        ck_assert_int_eq(luks_format("disk", SIZE, &vm, &disk_uuid, key, -1, &header), ST_DONE);
         ck_assert_int_eq(luks_add_recovery("disk", header, key, passphrase, &with), ST_DONE);
         ck_assert_int_ne(luks_add_recovery("disk", header, key_2, passphrase, &bad), ST_DONE);
         ck_assert_int_eq(bad, -1);

@@ -73,7 +73,7 @@ START_TEST(opens_a_file)
         ck_assert_uint_eq(seen.size, 12345);
         ck_assert_int_eq(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
         ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
-        ck_assert_int_eq(open_disk_check(path_in_place("d"), fd, &seen), ST_DONE);
+        ck_assert_int_eq(open_disk_check(path_in_place("d"), fd, &seen, false), ST_DONE);
         close(fd);
         ck_assert_int_eq(open_disk(path_in_place("d"), true, &fd, &seen), ST_DONE);
         ck_assert_int_eq(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR);
@@ -108,7 +108,7 @@ START_TEST(check_sees)
         ck_assert_int_eq(open_disk(path_in_place("d"), false, &fd, &seen), ST_DONE);
         ck_assert_int_eq(run("%s", ch->command), 0);
         error_clear();
-        ck_assert_int_eq(open_disk_check(path_in_place("d"), fd, &seen), ch->expected);
+        ck_assert_int_eq(open_disk_check(path_in_place("d"), fd, &seen, false), ch->expected);
         ck_assert_str_eq(error_last()->found, ch->found);
         close(fd);
 }
@@ -123,10 +123,10 @@ START_TEST(check_sees_another_file_under_the_path)
         ck_assert_int_eq(run("mkdir a b; truncate -s 4096 a/d b/d"), 0);
         ck_assert_int_eq(open_disk(path_in_place("a/d"), false, &fd, &seen), ST_DONE);
         ck_assert_int_eq(run("mv a c; mv b a"), 0);
-        ck_assert_int_eq(open_disk_check(path_in_place("a/d"), fd, &seen), ST_CHANGED);
+        ck_assert_int_eq(open_disk_check(path_in_place("a/d"), fd, &seen, false), ST_CHANGED);
         ck_assert_str_eq(error_last()->found, "another file or device");
         ck_assert_int_eq(run("rm -r a; ln -s c a"), 0);
-        ck_assert_int_eq(open_disk_check(path_in_place("a/d"), fd, &seen), ST_REFUSED);
+        ck_assert_int_eq(open_disk_check(path_in_place("a/d"), fd, &seen, false), ST_REFUSED);
         close(fd);
 }
 END_TEST
@@ -172,9 +172,9 @@ START_TEST(resolves_links_below_dev)
         ck_assert_int_eq(open_disk("/dev/shm/lv2", false, &fd, &seen), ST_DONE);
         ck_assert(S_ISBLK(seen.stat.st_mode));
         ck_assert_uint_eq(seen.size, 1 << 20);
-        ck_assert_int_eq(open_disk_check("/dev/shm/lv2", fd, &seen), ST_DONE);
+        ck_assert_int_eq(open_disk_check("/dev/shm/lv2", fd, &seen, false), ST_DONE);
         ck_assert_int_eq(run("ln -sfn /dev/null /dev/shm/lv"), 0);
-        ck_assert_int_eq(open_disk_check("/dev/shm/lv2", fd, &seen), ST_REFUSED);
+        ck_assert_int_eq(open_disk_check("/dev/shm/lv2", fd, &seen, false), ST_REFUSED);
         close(fd);
         ck_assert_int_eq(open_disk("/dev/shm/out", false, &fd, &seen), ST_REFUSED);
         run("losetup -d %s", loop);
@@ -195,7 +195,7 @@ START_TEST(sees_another_medium)
         close(fd);
         ck_assert_int_eq(run("losetup -d %s && losetup %s e", loop, loop), 0);
         ck_assert_int_eq(open_disk(loop, false, &fd, &again), ST_DONE);
-        ck_assert_int_eq(open_disk_check(loop, fd, &seen), ST_CHANGED);
+        ck_assert_int_eq(open_disk_check(loop, fd, &seen, false), ST_CHANGED);
         ck_assert_str_eq(error_last()->found, "another medium under the same device");
         close(fd);
         run("losetup -d %s", loop);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How libcryptsetup is begun, and what its errors become. The device worker alone comes here. */
+#include "svdm/cryptsetup.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static char last_said[200]; /* by libcryptsetup; a worker has one thread */
+
+static void hear(int level, const char *text, void *nothing)
+{
+        (void)nothing;
+        if (level == CRYPT_LOG_ERROR)
+                snprintf(last_said, sizeof last_said, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+void cryptsetup_init(void)
+{
+        crypt_set_log_callback(NULL, hear, NULL);
+        crypt_metadata_locking(NULL, 0);
+        crypt_token_external_disable();
+}
+
+const char *cryptsetup_said(int r)
+{
+        return *last_said ? last_said : strerror(-r);
+}
+
+enum status cryptsetup_failed(const char *path, int r, const char *remedy)
+{
+        return FAIL(status_of_errno(-r), .subject = path, .found = cryptsetup_said(r),
+                    .remedy = remedy);
+}
+
+enum status cryptsetup_begin(const char *path, int metadata, int data, struct crypt_device **cd_out)
+{
+        char file[32], device[32];
+        int r;
+
+        *last_said = 0;
+        snprintf(file, sizeof file, "/proc/self/fd/%d", metadata);
+        snprintf(device, sizeof device, "/proc/self/fd/%d", data);
+        r = crypt_init_data_device(cd_out, file, data < 0 ? NULL : device);
+        return r ? cryptsetup_failed(path, r, NULL) : ST_DONE;
+}
+
+enum status cryptsetup_load(const char *path, int header, int data, struct crypt_device **cd_out)
+{
+        enum status s = cryptsetup_begin(path, header, data, cd_out);
+        int r = s ? 0 : crypt_load(*cd_out, CRYPT_LUKS2, NULL);
+
+        if (s || !r)
+                return s;
+        return FAIL(ST_INVALID, .subject = path, .expected = "a whole LUKS2 header",
+                    .found = cryptsetup_said(r),
+                    .remedy = FMT("cryptsetup repair --type luks2 %s", path));
+}
