@@ -29,7 +29,7 @@ bed_end() {
 
 bed_needs() {
         local p missing=()
-        for p in mmdebstrap qemu-system-x86_64 swtpm mkfs.ext4 debugfs; do
+        for p in mmdebstrap qemu-system-x86_64 swtpm mkfs.ext4 debugfs cpio xz; do
                 command -v "$p" >/dev/null || missing+=("$p")
         done
         ((${#missing[@]} == 0)) || die "missing: ${missing[*]}; run scripts/setup --xen"
@@ -37,6 +37,9 @@ bed_needs() {
         exec {lock}>"$bed/lock"
         flock -n "$lock" || die "another bed runs in $bed"
 }
+
+# What changes seldom: Dom0's root and the test guest.
+bed_root() { "$here/root" "$bed" && "$here/guest" "$bed"; }
 
 # What `make install` installs, the scripts, and the options of this host.
 bed_install() { # TREE
@@ -49,7 +52,7 @@ bed_install() { # TREE
         mkdir -p "$tree/srv/bed/tests/xen" "$tree/etc/default"
         cp -r "$here/dom0" "$tree/srv/bed/"
         cp -r "$top/tests/system" "$tree/srv/bed/tests/"
-        cp "$here"/[0-9][0-9]-*.sh "$tree/srv/bed/tests/xen/"
+        cp "$here"/[0-9][0-9]-*.sh "$here/guest.bash" "$tree/srv/bed/tests/xen/"
         ln -s /usr/share/bulkhead/xslt-policies "$tree/srv/bed/xslt-policies"
         rm -f "$tree/etc/default/bulkhead"
         cat >"$tree/etc/default/bulkhead" <<-OPTIONS
@@ -66,6 +69,7 @@ bed_disk() { # MODE SCRIPT...
         rm -rf "$tree" "$bed/disk.img"
         cp -al "$bed/root" "$tree" || return
         bed_install "$tree" || return
+        cp -r "$bed/guest" "$tree/srv/bed/" || return
         printf 'bed_mode=%s\nbed_scripts="%s"\n' "$mode" "$*" >"$tree/etc/bed"
         truncate -s 3G "$bed/disk.img"
         mkfs.ext4 -q -F -L dom0 -E lazy_itable_init=1,lazy_journal_init=1 -d "$tree" "$bed/disk.img" || return
