@@ -27,7 +27,7 @@ L_XSLT := -lxslt -lxml2
 L_CRYPT := -lcryptsetup
 L_DM := -ldevmapper
 L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
-L_XL := -lxlutil -lxenlight
+L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms -----------------------------------------------------------------------------------
 LIB_BASE := $(addprefix lib/,status arena buffer digest)
@@ -41,6 +41,7 @@ POLICY := xml/xml_limits xml/document_check integrity-mgr/policy_rules integrity
 TREE := verifier/tree verifier/commitment
 TRUST := verifier/trust verifier/quote_check
 VERIFIER := $(TREE) $(TRUST) $(addprefix verifier/,evidence_read check host_quote host_result verify) $(XML) $(LIB_DOCUMENT)
+DOMAIN_XEN := $(addprefix compartment-mgr/,domain_xen domain_xen_check domain_xen_config domain_xen_libxl domain_xen_store)
 XL_CONFIG := $(addprefix compartment-mgr/,xl_config xl_config_stored xl_config_keys)
 TPM := $(addprefix integrity-mgr/,keys site_key tcti_watch tpm tpm_approve tpm_attest tpm_parts tpm_policy \
         tpm_seal tpm_setup tpm_status)
@@ -61,7 +62,7 @@ OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compar
 LIBS_compartment-mgr := $(L_SSL) $(L_SEC)
 OBJS_xml_worker := xml/xml_worker $(XML) $(LIB_WORKER)
 LIBS_xml_worker := $(L_SSL) $(L_SEC) $(L_XML)
-OBJS_domain_worker := compartment-mgr/domain_worker compartment-mgr/domain_sim $(XL_CONFIG) $(LIB_WORKER) lib/state_file
+OBJS_domain_worker := compartment-mgr/domain_worker compartment-mgr/domain_sim $(DOMAIN_XEN) $(XL_CONFIG) $(LIB_WORKER) lib/state_file
 LIBS_domain_worker := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 OBJS_integrity-mgr := $(addprefix integrity-mgr/,main requests attest seal seal_store measure judge binding difference \
@@ -120,6 +121,8 @@ OBJS_test_xl_config := $(XL_CONFIG) $(LIB_MESSAGE)
 OBJS_test_access := compartment-mgr/access $(LIB_BASE)
 OBJS_test_compartment := $(LIB_MESSAGE) lib/state_file
 OBJS_test_domain_sim := compartment-mgr/domain_sim $(LIB_MESSAGE) lib/state_file
+OBJS_test_domain_xen_config := compartment-mgr/domain_xen_config $(LIB_MESSAGE)
+WRAP_test_domain_xen_config := $(call WRAP,stat)
 OBJS_test_targets := compartment-mgr/targets $(LIB_BASE)
 OBJS_test_stories := $(addprefix compartment-mgr/,start stop seal attest access operation targets compartment) \
         $(LIB_MESSAGE) lib/state_file
@@ -165,10 +168,12 @@ OBJS_bench_policy := $(POLICY) $(LIB_BASE)
 OBJS_bench_verify := tests/unit/evidence_make $(VERIFIER) $(POLICY) $(LIB_BASE)
 OBJS_bench_attest := $(LIB_MESSAGE) lib/config lib/channel
 
-FIXTURES := worker_fixture protocol_table
+FIXTURES := worker_fixture protocol_table domain_try
 OBJS_worker_fixture := tests/unit/worker_fixture $(LIB_WORKER)
 LIBS_worker_fixture := $(L_SSL) $(L_SEC)
 OBJS_protocol_table := lib/protocol_table
+OBJS_domain_try := tests/xen/domain_try $(DOMAIN_XEN) $(XL_CONFIG) $(LIB_PROCESS)
+LIBS_domain_try := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 # What a test starts has to be there.
 $(B)/test_xml_workers: | $(B)/xml_worker $(B)/policy_worker

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a hypervisor is to the domain worker: one table of calls a back-end, one file each
- * (domain_sim.c; domain_xen.c comes with Xen). Called in a child of the worker, one call at a time
- * there, but several children may run at once.
+ * (domain_sim.c, domain_xen.c). Called in a child of the worker, one call at a time there, but
+ * several children may run at once.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_H
 #define BULKHEAD_COMPARTMENT_MGR_DOMAIN_H
@@ -38,6 +38,6 @@ struct domain_backend {
         enum status (*wait)(struct arena *);
 };
 
-extern const struct domain_backend domain_sim;
+extern const struct domain_backend domain_sim, domain_xen;
 
 #endif

@@ -4,7 +4,8 @@
  * outside input is parsed where there are rights to lose:
  *
  *   domain_worker --config                  reads xl.cfg and JSON; no rights, limited
- *   domain_worker --hypervisor sim FOLDER   builds, runs and ends domains
+ *   domain_worker --hypervisor xen FOLDER   builds, runs and ends domains; as root, for libxl
+ *   domain_worker --hypervisor sim FOLDER   the same with records in FOLDER
  *
  * Each request is served in a child of its own.
  */
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-static const struct domain_backend *const backends[] = {&domain_sim};
+static const struct domain_backend *const backends[] = {&domain_xen, &domain_sim};
 static const struct domain_backend *backend;
 
 /* --- --config -------------------------------------------------------------------------------- */
@@ -178,8 +179,8 @@ static _Noreturn void serve_domains(const char *name, const char *folder)
         if (!backend)
                 fatal("hypervisor %s: not in this version", name);
         if (backend->open(folder))
-                fatal("%s: %s: %s", folder, status_sentence(error_last()->status),
-                      error_last()->found);
+                fatal("hypervisor %s: %s: %s; %s", name, status_sentence(error_last()->status),
+                      error_last()->found, error_last()->remedy);
         duty.sandbox = backend->sandbox;
         if (duty.sandbox)
                 sandbox_warm_up(duty.sandbox->profile);

@@ -70,9 +70,7 @@ static void parse_options(int argc, char **argv)
 
         if (argp_parse(&argp, argc, argv, 0, NULL, NULL))
                 _exit(2);
-        if (!strcmp(options.hypervisor, "xen"))
-                fatal("hypervisor xen: not in this version; --hypervisor sim simulates one");
-        if (strcmp(options.hypervisor, "sim"))
+        if (strcmp(options.hypervisor, "xen") && strcmp(options.hypervisor, "sim"))
                 fatal("hypervisor %s: there is xen and sim", options.hypervisor);
 }
 
@@ -136,7 +134,8 @@ static void start_workers(const char *sim)
 
         workers.xml = start_worker("xml_worker", xml, USER_WORKER);
         workers.config = start_worker("domain_worker", parse, USER_WORKER);
-        workers.domain = start_worker("domain_worker", domain, USER_CM);
+        workers.domain = start_worker("domain_worker", domain,
+                                      strcmp(options.hypervisor, "xen") ? USER_CM : NULL);
 }
 
 static void hold_signals(void)

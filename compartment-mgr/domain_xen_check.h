@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether a domain is what was asked for. */
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_CHECK_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_CHECK_H
+
+#include "compartment-mgr/domain_xen_libxl.h"
+
+/* Compares a paused domain with what it was built from: that it never ran, name, memory, CPUs,
+ * command line, and its devices by number: those it has, and no others. ST_CHANGED with the first
+ * difference. Believes nothing that a guest can write. */
+enum status xen_check(struct arena *a, const struct xen_domain *d,
+                      const struct domain_unpause_req *q);
+/* Dom0's end of its devices, by name, that are still there: in the store or in the kernel. */
+enum status xen_devices_left(struct arena *a, uint32_t domid, const char **left_out);
+
+#endif

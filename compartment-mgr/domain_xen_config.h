@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a domain is asked for, as libxl wants to be told. Touches memory and descriptors only. */
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_CONFIG_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_CONFIG_H
+
+#include "lib/message.h"
+
+#include <libxl.h>
+
+/* Refuses what this back-end does not build (ST_UNSUPPORTED), and a request whose parts are not
+ * those of its configuration: a device for each disk, sealed memfds for kernel and ramdisk. */
+enum status xen_config_check(const struct domain_create_req *q);
+/* From a checked request. Nothing in it refers to anything by a name that can be given to something
+ * else later, but for the devices, which are compared by number once they are attached. libxl does
+ * nothing by itself when the guest ends. *out is the caller's to dispose. */
+void xen_config_build(const struct domain_create_req *q, libxl_domain_config *out);
+
+/* The device of that name, NULL if there is none. */
+const struct block_device *xen_config_device(const struct block_device *devices, size_t count,
+                                             const char *name);
+
+#endif

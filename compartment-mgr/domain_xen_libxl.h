@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libxl as the parts of the back-end for Xen share it: one context a process, allocated when first
+ * used (never in a warm parent, whose children would share its connections), and its messages.
+ */
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_LIBXL_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_LIBXL_H
+
+#include "compartment-mgr/domain_xen_store.h"
+
+#include <libxl.h>
+
+/* ST_UNREACHABLE if this is no Dom0. Forgets what libxl has said so far. */
+enum status xen_open(libxl_ctx **ctx_out);
+/* A libxl error as a status, with what libxl had to say about it. */
+enum status xen_failed(int error, const char *subject);
+
+/* A domain that is there. */
+struct xen_domain {
+        libxl_dominfo info;
+        struct mark mark;
+        bool ours;        /* by its mark */
+        const char *name; /* never NULL; no name in the store: "domain-ID" */
+};
+/* All but Dom0. */
+enum status xen_domains(struct arena *a, struct xen_domain **domains_out, size_t *count_out);
+/* That of a VM. ST_NOT_FOUND; ST_WRONG_STATE if there is one that this back-end did not build. */
+enum status xen_domain_ours(struct arena *a, const struct uuid *uuid, struct xen_domain *out);
+/* The same, again from the hypervisor; ST_NOT_FOUND if it is gone. */
+enum status xen_domain_again(struct xen_domain *d);
+
+#endif

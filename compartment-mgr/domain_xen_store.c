@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All that knows libxenstore. The back-end for Xen comes here from a child of the domain worker;
+ * writes below /local/domain/0/bulkhead only.
+ */
+#include "compartment-mgr/domain_xen_store.h"
+#include "lib/channel.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xenstore.h>
+
+#define MARKS "/local/domain/0/bulkhead"
+
+static struct xs_handle *store;
+static bool watching;
+
+static enum status unreachable(const char *doing)
+{
+        return FAIL(ST_UNREACHABLE, .subject = FMT("xenstore: %s", doing), .found = strerror(errno),
+                    .remedy = "xenstored has to run in Dom0: systemctl status xenstored");
+}
+
+static enum status connect_store(void)
+{
+        if (!store)
+                store = xs_open(0);
+        return store ? ST_DONE : unreachable("connecting");
+}
+
+/* --- reading ----------------------------------------------------------------------------- */
+
+enum status store_read(struct arena *a, const char *path, const char **text_out)
+{
+        enum status s = connect_store();
+        unsigned len = 0;
+        char *text;
+
+        *text_out = NULL;
+        if (s)
+                return s;
+        text = xs_read(store, XBT_NULL, path, &len);
+        if (!text)
+                return errno == ENOENT ? ST_DONE : unreachable(path);
+        *text_out = arena_text(a, text);
+        free(text);
+        return ST_DONE;
+}
+
+enum status store_list(struct arena *a, const char *path, const char *const **names_out,
+                       size_t *count_out)
+{
+        enum status s = connect_store();
+        unsigned count = 0;
+        const char **copies;
+        char **names;
+
+        *names_out = NULL;
+        *count_out = 0;
+        if (s)
+                return s;
+        names = xs_directory(store, XBT_NULL, path, &count);
+        if (!names)
+                return errno == ENOENT ? ST_DONE : unreachable(path);
+        copies = arena_get_many(a, count, sizeof *copies);
+        for (unsigned i = 0; i < count; i++)
+                copies[i] = arena_text(a, names[i]);
+        free(names);
+        *names_out = copies;
+        *count_out = count;
+        return ST_DONE;
+}
+
+/* --- waiting ----------------------------------------------------------------------------- */
+
+static enum status begin_watching(void)
+{
+        enum status s = connect_store();
+
+        if (s)
+                return s;
+        if (!xs_watch(store, "@introduceDomain", "came") ||
+            !xs_watch(store, "@releaseDomain", "ended"))
+                return unreachable("watching domains");
+        watching = true;
+        return ST_DONE;
+}
+
+/* Everything that has happened by now is one change. errno says why there is no more. */
+static bool take_events(void)
+{
+        bool any = false;
+        char **event;
+
+        while ((event = xs_check_watch(store))) {
+                free(event);
+                any = true;
+        }
+        return any;
+}
+
+enum status store_wait(int ms, bool *changed_out)
+{
+        int64_t deadline = deadline_in(ms);
+        struct pollfd p;
+        int r;
+
+        *changed_out = !watching;
+        if (!watching)
+                return begin_watching();
+        p = (struct pollfd){.fd = xs_fileno(store), .events = POLLIN};
+        do {
+                *changed_out = take_events();
+                if (*changed_out)
+                        return ST_DONE;
+                if (errno != EAGAIN)
+                        return unreachable("watching domains");
+                r = poll(&p, 1, deadline_left(deadline));
+        } while (r > 0 || (r < 0 && errno == EINTR));
+        return r ? unreachable("watching domains") : ST_DONE;
+}
+
+/* --- the mark ---------------------------------------------------------------------------- */
+
+static const char *const stages[] = {"", "building", "built", "released"};
+
+static const char *mark_path(const struct uuid *uuid, char path[80])
+{
+        char text[37];
+
+        uuid_write(uuid, text);
+        snprintf(path, 80, MARKS "/%s", text);
+        return path;
+}
+
+enum status mark_read(struct arena *a, const struct uuid *uuid, struct mark *mark_out)
+{
+        char path[80], stage[16];
+        const char *text;
+        enum status s = store_read(a, mark_path(uuid, path), &text);
+
+        *mark_out = (struct mark){.stage = MARK_NONE};
+        if (s || !text)
+                return s;
+        if (sscanf(text, "%15s %" SCNu32, stage, &mark_out->domid) == 2)
+                for (size_t i = MARK_BUILDING; i < sizeof stages / sizeof *stages; i++)
+                        if (!strcmp(stages[i], stage))
+                                mark_out->stage = (enum mark_stage)i;
+        return ST_DONE;
+}
+
+/* Dom0's own, whatever the folder above would hand down. */
+static bool write_own(const char *path, const char *text)
+{
+        struct xs_permissions dom0 = {.id = 0, .perms = XS_PERM_NONE};
+
+        return xs_write(store, XBT_NULL, path, text, (unsigned)strlen(text)) &&
+               xs_set_permissions(store, XBT_NULL, path, &dom0, 1);
+}
+
+enum status mark_write(const struct uuid *uuid, enum mark_stage stage, uint32_t domid)
+{
+        char path[80], text[32];
+        enum status s = connect_store();
+
+        if (s)
+                return s;
+        snprintf(text, sizeof text, "%s %" PRIu32, stages[stage], domid);
+        if (!write_own(MARKS, "") || !write_own(mark_path(uuid, path), text))
+                return unreachable("marking a domain");
+        return ST_DONE;
+}
+
+enum status mark_remove(const struct uuid *uuid)
+{
+        char path[80];
+        enum status s = connect_store();
+
+        if (!s && !xs_rm(store, XBT_NULL, mark_path(uuid, path)) && errno != ENOENT)
+                s = unreachable("taking a domain's mark away");
+        return s;
+}
