@@ -57,9 +57,9 @@ OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_host_image efi_image c
         $(VERIFIER) $(POLICY) $(LIB_MESSAGE)
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
-OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start seal stop suspend attest \
-        recover targets peers state) $(LIB_DAEMON)
-LIBS_compartment-mgr := $(L_SSL) $(L_SEC)
+OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start networks seal stop suspend attest \
+        recover targets peers state live facts follow events autostart) $(LIB_DAEMON)
+LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
 OBJS_xml_worker := xml/xml_worker $(XML) $(LIB_WORKER)
 LIBS_xml_worker := $(L_SSL) $(L_SEC) $(L_XML)
 OBJS_domain_worker := compartment-mgr/domain_worker compartment-mgr/domain_sim $(DOMAIN_XEN) $(XL_CONFIG) $(LIB_WORKER) lib/state_file
@@ -83,11 +83,13 @@ OBJS_device_worker := $(addprefix svdm/,device_worker device $(addprefix devices
 LIBS_device_worker := $(L_CRYPT) $(L_DM) $(L_SSL) $(L_SEC)
 
 # --- plug-ins: shared objects that link to nothing of ours -------------------------------------
-PLUGINS := disk luks
+PLUGINS := disk luks vm hypervisor vms
 OBJS_disk.so := plugins/disk plugins/disk_verity
 LIBS_disk.so := $(L_SSL) -lpthread
 OBJS_luks.so := plugins/luks plugins/luks_header
 LIBS_luks.so := $(L_SSL) $(L_JSON)
+$(foreach p,vm hypervisor vms,$(eval OBJS_$(p).so := plugins/$(p) plugins/facts))
+$(foreach p,vm hypervisor vms,$(eval LIBS_$(p).so := $(L_JSON)))
 
 # --- tests: what each needs beside its own file; the linker takes the libraries it uses ----------
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
@@ -115,6 +117,7 @@ OBJS_test_descriptor := $(XML) $(LIB_BASE)
 OBJS_test_policy := $(POLICY) $(LIB_BASE)
 OBJS_test_grammars := tests/unit/evidence_make $(TREE) $(TRUST) $(LIB_DOCUMENT) $(LIB_BASE)
 OBJS_test_xml_workers := $(LIB_DAEMON)
+OBJS_test_networks := compartment-mgr/networks lib/config $(LIB_BASE) lib/log
 OBJS_test_efi_image := tools/efi_image $(LIB_BASE)
 OBJS_test_tools := tools/apart tools/file tools/passphrase lib/channel lib/sandbox $(LIB_MESSAGE)
 OBJS_test_xl_config := $(XL_CONFIG) $(LIB_MESSAGE)
@@ -124,8 +127,8 @@ OBJS_test_domain_sim := compartment-mgr/domain_sim $(LIB_MESSAGE) lib/state_file
 OBJS_test_domain_xen_config := compartment-mgr/domain_xen_config $(LIB_MESSAGE)
 WRAP_test_domain_xen_config := $(call WRAP,stat)
 OBJS_test_targets := compartment-mgr/targets $(LIB_BASE)
-OBJS_test_stories := $(addprefix compartment-mgr/,start stop seal attest access operation targets compartment) \
-        $(LIB_MESSAGE) lib/state_file
+OBJS_test_stories := lib/config $(addprefix compartment-mgr/,networks start stop seal attest access operation targets compartment live facts follow) \
+        $(LIB_MESSAGE) lib/channel lib/state_file
 OBJS_test_open_disk := svdm/open_disk $(LIB_BASE)
 OBJS_test_luks_disk := $(LUKS) $(LIB_DAEMON)
 OBJS_test_journal := svdm/journal svdm/header_diff $(LIB_DAEMON)
@@ -160,6 +163,7 @@ OBJS_fuzz_evidence := $(VERIFIER) $(LIB_BASE)
 OBJS_fuzz_trust := $(TRUST) $(LIB_BASE)
 OBJS_fuzz_log_tree := integrity-mgr/log_tree integrity-mgr/log_file $(TREE) $(LIB_MESSAGE)
 OBJS_fuzz_xl_config := $(XL_CONFIG) $(LIB_MESSAGE)
+OBJS_fuzz_networks := compartment-mgr/networks lib/config $(LIB_BASE) lib/log
 OBJS_fuzz_efi_image := tools/efi_image $(LIB_BASE)
 OBJS_fuzz_header_runs := svdm/header_diff $(LIB_BASE)
 

@@ -9,7 +9,15 @@
 #include "compartment-mgr/stories.h"
 #include "lib/worker.h"
 
+#include <string.h>
 #include <unistd.h>
+
+static bool owns(const struct target *t, uint32_t uid)
+{
+        if (!strcmp(t->plugin, "vm"))
+                return compartment_owned_by(t->argument, uid);
+        return compartment_owns_path(t->argument, uid);
+}
 
 static enum status ask(const struct attest_req *q, const struct descriptor *d,
                        const struct targets *t, struct arena *a, struct attest_rep *p)
@@ -34,19 +42,19 @@ enum status attest(struct request *r, const struct attest_req *q, struct attest_
         struct targets t = TARGETS_NONE;
         struct descriptor d;
         struct job *xml;
-        int svdm = -1;
+        struct operation_opener opener = {.svdm = -1, .scope = {.asker = r->principal}};
         enum status s;
 
         s = operation_ask_descriptor(q->descriptor, 1, r->arena, &d, &xml);
         if (s)
                 goto out;
-        s = access_targets(r->principal, d.targets.items, d.targets.count, compartment_owns_path);
+        s = access_targets(r->principal, d.targets.items, d.targets.count, owns);
         if (s)
                 goto out;
-        s = peer_connect(PEER_SVDM, PEER_PATIENCE, &svdm);
+        s = peer_connect(PEER_SVDM, PEER_PATIENCE, &opener.svdm);
         if (s)
                 goto out;
-        s = targets_open(&t, &d, NULL, 0, operation_open_target, &svdm, r->arena);
+        s = targets_open(&t, &d, NULL, 0, operation_open_target, &opener, r->arena);
         if (s)
                 goto out;
         s = job_end(xml); /* it ended while the targets were opened */
@@ -57,7 +65,7 @@ enum status attest(struct request *r, const struct attest_req *q, struct attest_
 out:
         job_kill(xml);
         targets_clear(&t);
-        if (svdm >= 0)
-                close(svdm);
+        if (opener.svdm >= 0)
+                close(opener.svdm);
         return s;
 }

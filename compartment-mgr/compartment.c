@@ -9,11 +9,13 @@
 #include "lib/state_file.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define KIND "vm"
-enum { VERSION = 2, VMS_MOST = 4096 };
+#define DOMAIN_KIND "vm-domain"
+enum { VERSION = 2, DOMAIN_VERSION = 1, VMS_MOST = 4096, RESTART_LEAST = 20 * 1000 /* ms */ };
 
 struct compartment {
         struct arena *arena;         /* of the definition */
@@ -21,21 +23,25 @@ struct compartment {
         struct vm_definition definition;
         enum vm_state state;
         const char *operation; /* under way, or NULL */
+        bool restarted;        /* this run began by a restart, */
+        int64_t began;         /* at that time */
 };
 
 static struct {
         pthread_mutex_t lock;
         struct compartment **vms;
         size_t count;
+        uint64_t changes;
         int dir;
         bool simulated;
+        void (*released)(void);
         void (*changed)(const char *, const char *, const char *);
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1};
 
 const char *vm_state_word(enum vm_state state)
 {
-        static const char *const words[] = {"stopped",   "starting", "running",
-                                            "suspended", "stopping", "sealing"};
+        static const char *const words[] = {"stopped",  "starting", "running",  "suspended",
+                                            "stopping", "sealing",  "preserved"};
 
         return words[state];
 }
@@ -167,6 +173,21 @@ size_t compartments_count(size_t *running_out)
         return count;
 }
 
+uint64_t compartments_changes(void)
+{
+        uint64_t changes;
+
+        pthread_mutex_lock(&table.lock);
+        changes = table.changes;
+        pthread_mutex_unlock(&table.lock);
+        return changes;
+}
+
+void compartments_on_release(void (*released)(void))
+{
+        table.released = released;
+}
+
 static enum status define_locked(const struct vm_definition *d, struct arena *a,
                                  struct vm_summary *summary_out)
 {
@@ -186,6 +207,7 @@ static enum status define_locked(const struct vm_definition *d, struct arena *a,
                 return s;
         c = new_compartment(d);
         add(c);
+        table.changes++;
         *summary_out = summarise(c, a);
         return ST_DONE;
 }
@@ -246,6 +268,18 @@ bool compartment_owns_path(const char *path, uint32_t owner_uid)
         return owns;
 }
 
+bool compartment_owned_by(const char *vm, uint32_t owner_uid)
+{
+        struct compartment *c;
+        bool owned;
+
+        pthread_mutex_lock(&table.lock);
+        c = find(vm);
+        owned = c && c->definition.owner_uid == owner_uid;
+        pthread_mutex_unlock(&table.lock);
+        return owned;
+}
+
 /* --- one operation at a time ------------------------------------------------------------- */
 
 enum status compartment_claim(const char *vm, const char *operation, struct compartment **c_out)
@@ -278,6 +312,8 @@ void compartment_release(struct compartment *c)
         pthread_mutex_lock(&table.lock);
         c->operation = NULL;
         pthread_mutex_unlock(&table.lock);
+        if (table.released)
+                table.released();
 }
 
 const struct vm_definition *compartment_definition(const struct compartment *c)
@@ -307,6 +343,7 @@ void compartment_set_state(struct compartment *c, enum vm_state state, const cha
         pthread_mutex_lock(&table.lock);
         changes = c->state != state;
         c->state = state;
+        table.changes += changes;
         pthread_mutex_unlock(&table.lock);
         if (changes && table.changed)
                 table.changed(c->definition.name, vm_state_word(state), why);
@@ -328,6 +365,57 @@ enum status compartment_set_autostart(struct compartment *c, bool on)
         c->definition.autostart = on;
         pthread_mutex_unlock(&table.lock);
         return write_definition(&c->definition);
+}
+
+/* --- the domain that runs it ----------------------------------------------------------------- */
+
+static const char *domain_file(const struct compartment *c, char name[64])
+{
+        char uuid[37];
+
+        uuid_write(&c->definition.uuid, uuid);
+        snprintf(name, 64, "domain-%s", uuid);
+        return name;
+}
+
+enum status compartment_set_domain(struct compartment *c, uint32_t domid)
+{
+        char name[64], text[WORD_MOST + 16];
+
+        if (!domid)
+                return state_remove(table.dir, domain_file(c, name));
+        snprintf(text, sizeof text, "%s %u", state_boot_id(), domid);
+        return state_write(table.dir, domain_file(c, name), DOMAIN_KIND, DOMAIN_VERSION,
+                           (struct bytes){(const uint8_t *)text, strlen(text)});
+}
+
+uint32_t compartment_domain(const struct compartment *c)
+{
+        struct arena *a = arena_new();
+        const char *boot = state_boot_id(), *text;
+        struct bytes content;
+        char name[64];
+        uint32_t domid = 0;
+
+        if (*boot && !state_read(table.dir, domain_file(c, name), DOMAIN_KIND, DOMAIN_VERSION, a,
+                                 &content)) {
+                text = arena_print(a, "%.*s", (int)content.len, (const char *)content.data);
+                if (!strncmp(text, boot, strlen(boot)) && text[strlen(boot)] == ' ')
+                        domid = (uint32_t)strtoul(text + strlen(boot) + 1, NULL, 10);
+        }
+        arena_free(a);
+        return domid;
+}
+
+void compartment_began(struct compartment *c, bool restarted, int64_t now_ms)
+{
+        c->restarted = restarted;
+        c->began = now_ms;
+}
+
+bool compartment_restarts_too_fast(const struct compartment *c, int64_t now_ms)
+{
+        return c->restarted && now_ms - c->began < RESTART_LEAST;
 }
 
 static const char *describe(struct arena *a, const struct error *e)
@@ -376,6 +464,7 @@ enum status compartment_undefine(struct compartment *c)
         pthread_mutex_lock(&table.lock);
         s = state_remove(table.dir, name);
         c->operation = NULL;
+        table.changes++;
         for (size_t i = 0; i < table.count && !s; i++)
                 if (table.vms[i] == c) {
                         table.vms[i] = table.vms[--table.count];

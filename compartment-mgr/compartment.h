@@ -10,7 +10,15 @@
 
 #include "lib/message.h"
 
-enum vm_state { VM_STOPPED, VM_STARTING, VM_RUNNING, VM_SUSPENDED, VM_STOPPING, VM_SEALING };
+enum vm_state {
+        VM_STOPPED,
+        VM_STARTING,
+        VM_RUNNING,
+        VM_SUSPENDED,
+        VM_STOPPING,
+        VM_SEALING,
+        VM_PRESERVED
+};
 const char *vm_state_word(enum vm_state state); /* as in vm_summary and vm_changed */
 
 struct compartment;
@@ -20,6 +28,10 @@ struct compartment;
 enum status compartments_open(int dir, bool simulated,
                               void (*changed)(const char *vm, const char *state, const char *why));
 size_t compartments_count(size_t *running_out);
+/* A number that another one follows whenever a VM's state changes. */
+uint64_t compartments_changes(void);
+/* Is told, outside of any lock, whenever a VM is released. NULL: nobody. */
+void compartments_on_release(void (*released)(void));
 
 /* Makes it durable, then known. ST_EXISTS for a name or UUID that is taken. d is copied. */
 enum status compartment_define(const struct vm_definition *d, struct arena *a,
@@ -31,6 +43,8 @@ enum status compartments_list(struct arena *a, struct vm_definition **definition
                               struct vm_summary **summaries_out, size_t *count_out);
 /* Whether a VM of that owner has a disk at that path. */
 bool compartment_owns_path(const char *path, uint32_t owner_uid);
+/* Whether there is a VM of that name or UUID, of that owner. */
+bool compartment_owned_by(const char *vm, uint32_t owner_uid);
 
 /* For an operation, named so that others can be told. Ends with compartment_release(). */
 enum status compartment_claim(const char *vm, const char *operation, struct compartment **c_out);
@@ -44,9 +58,19 @@ enum vm_state compartment_state(const struct compartment *c);
 enum status compartment_must_be(const struct compartment *c, enum vm_state state,
                                 const char *remedy);
 void compartment_set_state(struct compartment *c, enum vm_state state, const char *why);
-/* Keeps what integrity-mgr told, durably. */
 enum status compartment_set_autostart(struct compartment *c, bool on); /* durable */
+/* Keeps what integrity-mgr told, durably. */
 enum status compartment_set_generation(struct compartment *c, uint64_t generation);
+
+/* Which domain runs this VM, durably: whoever finds it paused after a restart of the daemon knows
+ * that it ran before. 0: none. */
+enum status compartment_set_domain(struct compartment *c, uint32_t domid);
+/* 0 if none was kept in this boot of the host. */
+uint32_t compartment_domain(const struct compartment *c);
+
+/* A guest that reboots over and over: whether this run began by a restart, and how long it is. */
+void compartment_began(struct compartment *c, bool restarted, int64_t now_ms);
+bool compartment_restarts_too_fast(const struct compartment *c, int64_t now_ms);
 /* Keeps the thread's error as the VM's last refusal (without what was expected); ST_DONE clears it.
  * Returns s. */
 enum status compartment_set_refusal(struct compartment *c, enum status s);

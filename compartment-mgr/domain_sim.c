@@ -2,19 +2,28 @@
 /*
  * A hypervisor that runs nothing: domains are records in a folder, so that they outlive every
  * process of ours as real ones do. Only the domain worker comes here; it touches that folder only.
+ *
+ * What a guest or another toolstack would do is played by files in that folder: "guest-UUID" with
+ * "poweroff", "reboot" or "crash" in it is a guest that ended so, "gone" one that others destroyed;
+ * "foreign-NAME" with a UUID in it is a domain that others started.
  */
 #include "compartment-mgr/domain.h"
 #include "lib/state_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KIND "sim-domain"
 #define COUNTER "next"
-enum { VERSION = 2 };
+#define GUEST "guest-"
+#define FOREIGN "foreign-"
+enum { VERSION = 2, NAME_SIZE = 80, WAIT_MS = 200, TOTAL_MIB = 16 << 10 };
 
 static int folder = -1;
 
@@ -39,6 +48,48 @@ static void unlock_folder(int lock)
                 close(lock);
 }
 
+/* --- what others do -------------------------------------------------------------------------- */
+
+/* The one word in a file, "" if there is none. */
+static const char *word_in(const char *name, struct arena *a)
+{
+        char text[64];
+        int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+
+        if (fd >= 0)
+                close(fd);
+        text[n < 0 ? 0 : n] = 0;
+        text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-")] = 0;
+        return arena_text(a, text);
+}
+
+static const char *guest_file(const struct uuid *uuid, char name[NAME_SIZE])
+{
+        char text[37];
+
+        uuid_write(uuid, text);
+        snprintf(name, NAME_SIZE, GUEST "%s", text);
+        return name;
+}
+
+/* How the guest ended, "" if it runs. */
+static const char *guest_end(const struct uuid *uuid, struct arena *a)
+{
+        char name[NAME_SIZE];
+
+        return word_in(guest_file(uuid, name), a);
+}
+
+static void guest_forget(const struct uuid *uuid)
+{
+        char name[NAME_SIZE];
+
+        unlinkat(folder, guest_file(uuid, name), 0);
+}
+
+/* --- domains --------------------------------------------------------------------------------- */
+
 static enum status read_domain(const struct uuid *uuid, struct arena *a, struct sim_domain *d_out)
 {
         char name[37];
@@ -46,8 +97,8 @@ static enum status read_domain(const struct uuid *uuid, struct arena *a, struct 
 
         uuid_write(uuid, name);
         s = state_read_record(folder, name, KIND, VERSION, &shape_sim_domain, a, d_out);
-        if (s == ST_NOT_FOUND)
-                return FAIL(s, .subject = FMT("simulated domain %s", name));
+        if (s == ST_NOT_FOUND || (!s && !strcmp(guest_end(uuid, a), "gone")))
+                return FAIL(ST_NOT_FOUND, .subject = FMT("simulated domain %s", name));
         return s;
 }
 
@@ -96,6 +147,7 @@ static enum status sim_create(const struct domain_create_req *q, struct arena *a
                                 .config = q->config};
         d.devices.items = q->devices.items;
         d.devices.count = q->devices.count;
+        guest_forget(&d.uuid);
         s = write_domain(&d);
 out:
         unlock_folder(lock);
@@ -172,17 +224,46 @@ static enum status sim_destroy(const struct uuid *uuid, struct arena *a)
                 s = read_domain(uuid, a, &d);
         if (!s || s == ST_DAMAGED)
                 s = state_remove(folder, name);
+        guest_forget(uuid);
         unlock_folder(lock);
         return s;
 }
 
-/* A record has nothing to save: it always ends cleanly. */
+/* A record has nothing to save: it ends cleanly, unless "stubborn" is what its guest is. */
 static enum status sim_stop(const struct uuid *uuid, unsigned seconds, struct arena *a,
                             bool *clean_out)
 {
         (void)seconds;
-        *clean_out = true;
+        *clean_out = strcmp(guest_end(uuid, a), "stubborn") != 0;
         return sim_destroy(uuid, a);
+}
+
+static void add_domain(const struct sim_domain *d, struct arena *a, struct domain_state *to,
+                       size_t *count)
+{
+        const char *end = guest_end(&d->uuid, a);
+        bool ended = !strcmp(end, "poweroff") || !strcmp(end, "reboot") || !strcmp(end, "crash");
+
+        to[(*count)++] = (struct domain_state){.uuid = d->uuid,
+                                               .name = d->name,
+                                               .domid = d->domid,
+                                               .ours = true,
+                                               .state = ended ? "shutdown" : d->state,
+                                               .reason = ended ? end : "",
+                                               .memory = d->config.memory << 20};
+}
+
+static void add_foreign(const char *file, struct arena *a, struct domain_state *to, size_t *count)
+{
+        struct domain_state *d = &to[*count];
+
+        *d = (struct domain_state){.name = arena_text(a, file + strlen(FOREIGN)),
+                                   .domid = 9000 + (uint32_t)*count,
+                                   .state = "running",
+                                   .reason = "",
+                                   .memory = 64 << 20};
+        if (uuid_read(word_in(file, a), &d->uuid))
+                ++*count;
 }
 
 static enum status sim_list(struct arena *a, struct domain_state **domains_out, size_t *count_out)
@@ -199,40 +280,56 @@ static enum status sim_list(struct arena *a, struct domain_state **domains_out, 
                 struct sim_domain d;
                 struct uuid uuid;
 
-                if (!uuid_read(names[i], &uuid) || read_domain(&uuid, a, &d))
-                        continue; /* the counter; or gone, or damaged: then it does not run */
-                (*domains_out)[(*count_out)++] = (struct domain_state){
-                        .uuid = d.uuid,
-                        .name = d.name,
-                        .domid = d.domid,
-                        .ours = true,
-                        .state = d.state,
-                        .reason = "",
-                        .memory = d.config.memory << 20,
-                };
+                if (!strncmp(names[i], FOREIGN, strlen(FOREIGN)))
+                        add_foreign(names[i], a, *domains_out, count_out);
+                else if (uuid_read(names[i], &uuid) && !read_domain(&uuid, a, &d))
+                        add_domain(&d, a, *domains_out, count_out);
         }
         return ST_DONE;
 }
 
 static enum status sim_facts(struct arena *a, struct value **facts_out, size_t *count_out)
 {
-        static const struct value facts[] = {{"name", "simulated"}};
+        struct domain_state *domains;
+        size_t count;
+        uint64_t used = 0;
+        enum status s = sim_list(a, &domains, &count);
 
-        *facts_out = arena_copy(a, facts, sizeof facts);
-        *count_out = 1;
+        if (s)
+                return s;
+        for (size_t i = 0; i < count; i++)
+                used += domains[i].memory;
+        *facts_out = arena_get_many(a, 4, sizeof **facts_out);
+        (*facts_out)[0] = (struct value){"name", "simulated"};
+        (*facts_out)[1] = (struct value){"version", "simulated " BULKHEAD_VERSION};
+        (*facts_out)[2] =
+                (struct value){"free-memory", arena_print(a, "%llu",
+                                                          ((unsigned long long)TOTAL_MIB << 20) -
+                                                                  (unsigned long long)used)};
+        (*facts_out)[3] = (struct value){
+                "total-memory", arena_print(a, "%llu", (unsigned long long)TOTAL_MIB << 20)};
+        *count_out = 4;
         return ST_DONE;
 }
 
-/* Records change only by our own requests: there is nothing to tell after the first call. */
+/* Every change makes, moves or removes a file of the folder, which its time shows. */
 static enum status sim_wait(struct arena *a)
 {
-        static bool called;
+        static struct timespec seen;
+        const struct timespec pause = {.tv_nsec = WAIT_MS * 1000000L};
+        struct stat st;
 
         (void)a;
-        while (called)
-                pause();
-        called = true;
-        return ST_DONE;
+        for (;;) {
+                if (fstat(folder, &st))
+                        return FAIL(ST_UNREACHABLE, .subject = "simulated hypervisor",
+                                    .found = strerror(errno));
+                if (memcmp(&seen, &st.st_mtim, sizeof seen)) {
+                        seen = st.st_mtim;
+                        return ST_DONE;
+                }
+                nanosleep(&pause, NULL);
+        }
 }
 
 static const struct sandbox sandbox = {

@@ -6,6 +6,8 @@
  */
 #include "compartment-mgr/access.h"
 #include "compartment-mgr/compartment.h"
+#include "compartment-mgr/events.h"
+#include "compartment-mgr/networks.h"
 #include "compartment-mgr/requests.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
@@ -99,7 +101,7 @@ static int open_folder(const char *path)
         return dir;
 }
 
-static int open_state(char sim[CONFIG_PATH])
+static int open_state(char sim[CONFIG_PATH], int *own_out)
 {
         char own[CONFIG_PATH], vms[CONFIG_PATH];
         int dir;
@@ -107,6 +109,7 @@ static int open_state(char sim[CONFIG_PATH])
         dir = open_folder(config_path(own, config.state, "compartment-mgr"));
         if (state_lock(dir))
                 fatal("%s: another compartment-mgr uses it", own);
+        *own_out = dir;
         close(open_folder(config_path(sim, own, "sim")));
         return open_folder(config_path(vms, own, "vms"));
 }
@@ -164,6 +167,7 @@ static int serve(int listener)
                              worker_hangup_fd(workers.domain)};
         int r = server_run(&server, watch, sizeof watch / sizeof *watch);
 
+        events_stop();
         worker_stop(workers.xml);
         worker_stop(workers.config);
         worker_stop(workers.domain);
@@ -174,7 +178,7 @@ int main(int argc, char **argv)
 {
         static const struct sandbox sandbox = {.profile = SANDBOX_DAEMON, .files = FILES};
         char path[CONFIG_PATH], sim[CONFIG_PATH];
-        int vms, listener;
+        int vms, state, listener;
 
         process_harden();
         close_range(3, ~0U, 0); /* what the starting shell left open */
@@ -182,19 +186,20 @@ int main(int argc, char **argv)
         config_init();
         parse_options(argc, argv);
         access_setup(getuid(), group_of(options.admin_group), group_of(options.verifier_group));
-        vms = open_state(sim);
+        vms = open_state(sim, &state);
         if (server_listen(config_path(path, config.run, SOCKET_CM), 0666, &listener)) {
                 log_error("opening the door");
                 return 3;
         }
         start_workers(sim);
         state_setup(user_drop(USER_CM, NULL), options.hypervisor);
+        networks_open(strcmp(options.hypervisor, "sim"));
         hold_signals();
         sandbox_enter(&sandbox);
         if (compartments_open(vms, !strcmp(options.hypervisor, "sim"), requests_vm_changed)) {
                 log_error("reading the VMs' definitions");
                 return 3;
         }
-        recover();
+        recover(state);
         return serve(listener);
 }

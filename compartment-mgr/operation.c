@@ -61,14 +61,23 @@ enum status operation_svdm(struct operation *o, enum message_number number, cons
         return peer_ask(o->svdm, number, request, reply, o->arena, deadline_ms);
 }
 
-static void without_boot_files(const struct vm_config *c, struct svdm_open_req *q)
+static bool is_boot(const struct disk *d)
 {
-        q->disks.items = c->disks.items;
-        q->disks.count = c->disks.count;
-        while (q->disks.count && !strcmp(q->disks.items[0].kind, "boot")) {
-                q->disks.items++;
-                q->disks.count--;
-        }
+        return !strcmp(d->kind, "boot");
+}
+
+/* svdm answers in the order of the request, and takes for a boot file what is asked for as one. */
+static enum status check_opened(const struct operation *o)
+{
+        const struct disk *named = o->config.disks.items;
+        bool same = o->open.disks.count == o->config.disks.count;
+
+        for (size_t i = 0; same && i < o->open.disks.count; i++)
+                same = o->open.disks.items[i].boot == is_boot(&named[i]) &&
+                       !strcmp(o->open.disks.items[i].path, named[i].path);
+        return same ? ST_DONE
+                    : FAIL(ST_PROTOCOL, .subject = "svdm", .expected = "the disks asked for",
+                           .found = "others", .remedy = "see its log");
 }
 
 enum status operation_open_disks(struct operation *o)
@@ -82,17 +91,40 @@ enum status operation_open_disks(struct operation *o)
         if (s)
                 return s;
         o->config = parsed.config;
-        without_boot_files(&o->config, &q);
-        return operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_SHORT);
+        q.disks.items = o->config.disks.items;
+        q.disks.count = o->config.disks.count;
+        s = operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_SHORT);
+        return s ? s : check_opened(o);
 }
 
-enum status operation_open_target(void *svdm, const char *path, struct arena *a,
+int operation_boot_file(const struct operation *o, const char *device)
+{
+        for (size_t i = 0; i < o->open.disks.count; i++)
+                if (o->open.disks.items[i].boot && !strcmp(o->config.disks.items[i].device, device))
+                        return o->open.disks.items[i].file;
+        return -1;
+}
+
+static size_t boot_count(const struct operation *o)
+{
+        size_t n = 0;
+
+        while (n < o->open.disks.count && o->open.disks.items[n].boot)
+                n++;
+        return n;
+}
+
+enum status operation_open_target(void *with, const struct target *target, struct arena *a,
                                   struct open_disk *disk_out)
 {
-        struct svdm_open_target_req q = {.path = path};
+        struct operation_opener *opener = with;
+        struct svdm_open_target_req q = {.path = target->argument};
         struct svdm_open_target_rep p;
-        enum status s = peer_ask(*(int *)svdm, MESSAGE_svdm_open_target, &q, &p, a, PEER_SHORT);
+        enum status s;
 
+        if (targets_is_facts(target->plugin))
+                return facts_open(&opener->scope, target, a, disk_out);
+        s = peer_ask(opener->svdm, MESSAGE_svdm_open_target, &q, &p, a, PEER_SHORT);
         if (!s)
                 *disk_out = p.disk;
         return s;
@@ -101,8 +133,13 @@ enum status operation_open_target(void *svdm, const char *path, struct arena *a,
 enum status operation_open_targets(struct operation *o, const struct descriptor *d,
                                    const struct open_disk *disks, size_t count)
 {
-        return targets_open(&o->targets, d, disks, count, operation_open_target, &o->svdm,
-                            o->arena);
+        const struct facts_vm own = {.vm = o->vm,
+                                     .boot = o->open.disks.items,
+                                     .named = o->config.disks.items,
+                                     .boot_count = boot_count(o)};
+        struct operation_opener opener = {.svdm = o->svdm, .scope = {.own = &own}};
+
+        return targets_open(&o->targets, d, disks, count, operation_open_target, &opener, o->arena);
 }
 
 struct digest operation_config(const struct operation *o)

@@ -8,6 +8,7 @@
 #define BULKHEAD_COMPARTMENT_MGR_OPERATION_H
 
 #include "compartment-mgr/compartment.h"
+#include "compartment-mgr/facts.h"
 #include "compartment-mgr/targets.h"
 
 struct operation {
@@ -28,9 +29,11 @@ struct operation {
 /* For a VM that does not run: learns its present seal, and clears up what a crash may have left of
  * its devices and between its seal and its disks. */
 enum status operation_begin(struct operation *o, struct arena *a, struct compartment *c);
-/* Opens the VM's disks by descriptor: those that its configuration names. A seal binds that, and
- * not the list beside it in the definition. */
+/* Opens the VM's boot files and disks by descriptor: those that its configuration names. A seal
+ * binds that, and not the list beside it in the definition. */
 enum status operation_open_disks(struct operation *o);
+/* The descriptor of a boot file, "kernel" or "ramdisk"; the operation's. -1 if it has none. */
+int operation_boot_file(const struct operation *o, const char *device);
 /* Opens that descriptor's targets, those among disks being those disks. */
 enum status operation_open_targets(struct operation *o, const struct descriptor *d,
                                    const struct open_disk *disks, size_t count);
@@ -46,8 +49,12 @@ enum status operation_settle(struct operation *o);
 /* Closes everything; the thread's error stays what it was. May be called again. */
 void operation_end(struct operation *o);
 
-/* targets_open()'s opener over a connection to svdm. */
-enum status operation_open_target(void *svdm, const char *path, struct arena *a,
+/* targets_open()'s opener: facts, or over a connection to svdm. */
+struct operation_opener {
+        int svdm;
+        struct facts_scope scope;
+};
+enum status operation_open_target(void *opener, const struct target *target, struct arena *a,
                                   struct open_disk *disk_out);
 /* Descriptor text to struct, by the XML worker; kind: 1 attestation, 2 sealing, or refused. */
 enum status operation_descriptor(struct bytes text, uint8_t kind, struct arena *a,

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * After a restart: the table of VMs meets what the hypervisor runs and what integrity-mgr has
- * committed to. What runs is known before the first request; the rest is cleared up beside the
- * first requests, each VM being claimed until then.
+ * committed to. What runs is known before the first request, if the hypervisor answers; the rest is
+ * cleared up beside the first requests, each VM being claimed until then.
  */
+#include "compartment-mgr/autostart.h"
+#include "compartment-mgr/events.h"
+#include "compartment-mgr/live.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
@@ -13,27 +16,99 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static const char *domain_state(const struct domain_list_rep *domains, const struct uuid *uuid)
-{
-        for (size_t i = 0; i < domains->domains.count; i++)
-                if (!memcmp(&domains->domains.items[i].uuid, uuid, sizeof *uuid))
-                        return domains->domains.items[i].state;
-        return NULL;
-}
+enum { PAUSE_MOST = 30 /* s */ };
 
-struct left { /* VMs that do not run, claimed until they are cleared up */
+struct left { /* VMs that are claimed until they are sorted out */
         struct compartment **vms;
         bool *half_built;
         size_t count;
+        int state;
 };
+
+/* --- what runs ------------------------------------------------------------------------------- */
+
+static void take_over(struct compartment *c, const struct domain_state *d, enum vm_state state)
+{
+        log_info("VM %s is there as domain %u: taken over", compartment_definition(c)->name,
+                 d->domid);
+        if (compartment_set_domain(c, d->domid))
+                log_error("keeping which domain runs a VM");
+        compartment_set_state(c, state, "taken over");
+}
+
+/* A domain that was never let run was perhaps not compared either; one that we know to have run and
+ * is paused now is suspended. What has ended is followed by the first look at events. */
+static bool is_taken_over(struct compartment *c, const struct domain_state *d)
+{
+        bool paused = !strcmp(d->state, "paused");
+
+        if (paused && compartment_domain(c) != d->domid)
+                return false;
+        if (!strcmp(d->state, "dying"))
+                return false;
+        take_over(c, d, paused ? VM_SUSPENDED : VM_RUNNING);
+        return true;
+}
+
+static void warn_foreign(const struct compartment *c, const struct domain_list_rep *domains)
+{
+        const struct vm_definition *vm = compartment_definition(c);
+        const struct domain_state *d = live_find(domains, &vm->uuid, false);
+
+        if (d)
+                log_warning("VM %s: domain %u has its UUID and was not started by Bulkhead: it is "
+                            "left alone, and the VM cannot be started beside it",
+                            vm->name, d->domid);
+}
+
+/* Keeps in *left what is not taken over. */
+static void sort_out(struct left *left, const struct domain_list_rep *domains)
+{
+        size_t count = left->count;
+
+        left->count = 0;
+        for (size_t i = 0; i < count; i++) {
+                struct compartment *c = left->vms[i];
+                const struct domain_state *d =
+                        live_find(domains, &compartment_definition(c)->uuid, true);
+
+                warn_foreign(c, domains);
+                if (d && is_taken_over(c, d)) {
+                        compartment_release(c);
+                        continue;
+                }
+                if (!d && compartment_domain(c))
+                        log_warning("VM %s ended while compartment-mgr was away",
+                                    compartment_definition(c)->name);
+                left->half_built[left->count] = d != NULL;
+                left->vms[left->count++] = c;
+        }
+}
+
+static bool sort_out_now(struct left *left)
+{
+        struct arena *a = arena_new();
+        struct domain_list_rep domains;
+        enum status s = live_domains(a, &domains);
+
+        if (!s)
+                sort_out(left, &domains);
+        arena_free(a);
+        return !s;
+}
+
+/* --- what was left half-done ----------------------------------------------------------------- */
 
 static void destroy_half_built(struct arena *a, const struct vm_definition *vm)
 {
         struct domain_destroy_req q = {.uuid = vm->uuid};
         struct domain_destroy_rep p;
+        enum status s =
+                worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &q, &p, a);
 
-        if (worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &q, &p, a))
+        if (s && s != ST_NOT_FOUND)
                 log_error("destroying a half-built domain");
 }
 
@@ -49,68 +124,81 @@ static enum status clear_up(struct arena *a, struct compartment *c)
 }
 
 /* One peer that is away is waited for once, not once a VM. */
-static void *clear_up_all(void *left)
+static void clear_up_all(struct left *l)
 {
-        struct left *l = left;
         struct arena *a = arena_new();
         enum status s = ST_DONE;
 
         for (size_t i = 0; i < l->count; i++) {
                 if (l->half_built[i])
                         destroy_half_built(a, compartment_definition(l->vms[i]));
+                if (compartment_set_domain(l->vms[i], 0))
+                        log_error("forgetting which domain ran a VM");
                 if (s != ST_UNREACHABLE)
                         s = clear_up(a, l->vms[i]);
                 compartment_release(l->vms[i]);
                 arena_empty(a);
         }
         arena_free(a);
-        free(l->vms);
-        free(l->half_built);
-        free(l);
+}
+
+/* --- in order -------------------------------------------------------------------------------- */
+
+struct going_on {
+        struct left left;
+        bool sorted_out;
+};
+
+static void *go_on(void *arg)
+{
+        struct going_on *g = arg;
+
+        for (unsigned pause = 1; !g->sorted_out;
+             pause = pause < PAUSE_MOST / 2 ? 2 * pause : PAUSE_MOST) {
+                sleep(pause);
+                g->sorted_out = sort_out_now(&g->left);
+        }
+        events_start();
+        clear_up_all(&g->left);
+        autostart(g->left.state);
+        free(g->left.vms);
+        free(g->left.half_built);
+        free(g);
         return NULL;
 }
 
-static void sort_out(struct compartment *c, const char *domain, struct left *left)
+static void claim_all(struct left *left)
 {
-        if (domain && !strcmp(domain, "running")) {
-                log_info("VM %s runs: taken over", compartment_definition(c)->name);
-                compartment_set_state(c, VM_RUNNING, "taken over");
-                compartment_release(c);
-                return;
-        }
-        left->half_built[left->count] = domain != NULL;
-        left->vms[left->count++] = c;
-}
-
-void recover(void)
-{
-        struct domain_list_req q = {};
-        struct domain_list_rep domains;
         struct vm_definition *definitions;
         struct vm_summary *summaries;
         struct arena *a = arena_new();
-        struct left *left = memory_new(1, sizeof *left);
-        pthread_t thread;
         size_t count;
 
-        if (worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_list, &q, &domains, a)) {
-                log_error("asking the hypervisor what runs");
-                fatal("cannot tell which VMs run");
-        }
         compartments_list(a, &definitions, &summaries, &count);
         left->vms = memory_new(count, sizeof *left->vms);
         left->half_built = memory_new(count, sizeof *left->half_built);
         for (size_t i = 0; i < count; i++) {
-                struct compartment *c;
                 char uuid[37];
 
                 uuid_write(&definitions[i].uuid, uuid);
-                if (!compartment_claim(uuid, "clearing up after a restart", &c))
-                        sort_out(c, domain_state(&domains, &definitions[i].uuid), left);
+                if (!compartment_claim(uuid, "clearing up after a restart",
+                                       &left->vms[left->count]))
+                        left->count++;
         }
         arena_free(a);
-        if (pthread_create(&thread, NULL, clear_up_all, left))
-                clear_up_all(left);
-        else
-                pthread_detach(thread);
+}
+
+void recover(int state)
+{
+        struct going_on *g = memory_new(1, sizeof *g);
+        pthread_t thread;
+
+        g->left.state = state;
+        claim_all(&g->left);
+        g->sorted_out = sort_out_now(&g->left);
+        if (!g->sorted_out)
+                log_error("asking the hypervisor what runs; no VM can be used until it answers");
+        if (pthread_create(&thread, NULL, go_on, g))
+                fatal("no thread to clear up in");
+        pthread_detach(thread);
 }

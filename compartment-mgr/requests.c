@@ -6,6 +6,7 @@
  */
 #include "compartment-mgr/requests.h"
 #include "compartment-mgr/access.h"
+#include "compartment-mgr/live.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
@@ -105,6 +106,54 @@ static enum status on_attest(struct request *r, const struct attest_req *q, stru
 
 /* --- VMs --------------------------------------------------------------------------------- */
 
+/* What is not in the table may be a VM that others started: then the refusal says so. */
+static enum status claim(struct request *r, const char *vm, const char *operation,
+                         struct compartment **c_out)
+{
+        enum status s = compartment_claim(vm, operation, c_out);
+        struct error why = *error_last();
+        struct uuid uuid = {};
+
+        if (s != ST_NOT_FOUND)
+                return s;
+        uuid_read(vm, &uuid);
+        if (live_refuse_foreign(r->arena, vm, &uuid))
+                return ST_REFUSED;
+        error_keep(&why);
+        return s;
+}
+
+/* The command that leads from the state at hand to one in which a VM can be started or sealed. */
+static const char *to_be_stopped(struct request *r, const struct compartment *c)
+{
+        const char *name = compartment_definition(c)->name;
+
+        switch (compartment_state(c)) {
+        case VM_RUNNING:
+        case VM_STOPPING:
+                return arena_print(r->arena, "bulkhead vm stop %s", name);
+        case VM_SUSPENDED:
+        case VM_PRESERVED:
+                return arena_print(r->arena, "bulkhead vm destroy %s", name);
+        default:
+                return arena_print(r->arena, "bulkhead vm show %s", name);
+        }
+}
+
+static const char *to_be_running(struct request *r, const struct compartment *c)
+{
+        const char *name = compartment_definition(c)->name;
+
+        switch (compartment_state(c)) {
+        case VM_SUSPENDED:
+                return arena_print(r->arena, "bulkhead vm resume %s", name);
+        case VM_PRESERVED:
+                return arena_print(r->arena, "bulkhead vm destroy %s", name);
+        default:
+                return arena_print(r->arena, "bulkhead vm start %s", name);
+        }
+}
+
 static const char *owner_name(struct request *r, const char *given)
 {
         if (*given)
@@ -167,12 +216,12 @@ static enum status on_vm_undefine(struct request *r, const struct vm_undefine_re
                                   struct vm_undefine_rep *p)
 {
         struct compartment *c;
-        enum status s = compartment_claim(q->vm, "undefine", &c);
+        enum status s = claim(r, q->vm, "undefine", &c);
 
         (void)p;
         if (s)
                 return s;
-        s = compartment_must_be(c, VM_STOPPED, FMT("bulkhead vm stop %s", q->vm));
+        s = compartment_must_be(c, VM_STOPPED, to_be_stopped(r, c));
         if (!s)
                 s = forget_seal(r, compartment_definition(c), q->forget_key);
         if (!s)
@@ -183,15 +232,20 @@ static enum status on_vm_undefine(struct request *r, const struct vm_undefine_re
 
 static enum status on_vm_list(struct request *r, const struct vm_list_req *q, struct vm_list_rep *p)
 {
-        struct vm_definition *definitions;
-        size_t count;
-        enum status s = compartments_list(r->arena, &definitions, &p->vms.items, &count);
-
         (void)q;
-        for (size_t i = 0; i < count && !s; i++)
-                if (access_sees_vm(r->principal, definitions[i].owner_uid))
-                        p->vms.items[p->vms.count++] = p->vms.items[i];
-        return s;
+        return live_list(r->arena, r->principal, &p->vms.items, &p->vms.count);
+}
+
+/* To others than admins it is as if it were not there. */
+static enum status no_such_vm(struct request *r, const char *vm)
+{
+        struct uuid uuid = {};
+
+        uuid_read(vm, &uuid);
+        if ((r->principal->roles & ADMIN) && live_refuse_foreign(r->arena, vm, &uuid))
+                return ST_REFUSED;
+        return FAIL(ST_NOT_FOUND, .subject = FMT("VM %s", vm),
+                    .remedy = "`bulkhead vm list` shows what is defined");
 }
 
 static enum status on_vm_show(struct request *r, const struct vm_show_req *q, struct vm_show_rep *p)
@@ -201,11 +255,9 @@ static enum status on_vm_show(struct request *r, const struct vm_show_req *q, st
         struct vm_definition d;
         enum status s = compartment_find(q->vm, r->arena, &d, &p->vm);
 
-        if (s)
-                return s;
-        if (!access_sees_vm(r->principal, d.owner_uid)) /* as if it were not there */
-                return FAIL(ST_NOT_FOUND, .subject = FMT("VM %s", q->vm),
-                            .remedy = "`bulkhead vm list` shows what is defined");
+        if (s || !access_sees_vm(r->principal, d.owner_uid))
+                return no_such_vm(r, q->vm);
+        live_join(r->arena, &p->vm);
         p->config = d.config;
         p->disks.items = d.disks.items;
         p->disks.count = d.disks.count;
@@ -221,11 +273,11 @@ static enum status on_vm_show(struct request *r, const struct vm_show_req *q, st
 static enum status on_vm_seal(struct request *r, const struct vm_seal_req *q, struct vm_seal_rep *p)
 {
         struct compartment *c;
-        enum status s = compartment_claim(q->vm, "seal", &c);
+        enum status s = claim(r, q->vm, "seal", &c);
 
         if (s)
                 return s;
-        s = compartment_must_be(c, VM_STOPPED, FMT("bulkhead vm stop %s", q->vm));
+        s = compartment_must_be(c, VM_STOPPED, to_be_stopped(r, c));
         if (!s)
                 s = seal(r->arena, c, q->descriptor, q->format, q->passphrase);
         if (!s)
@@ -238,11 +290,11 @@ static enum status on_vm_start(struct request *r, const struct vm_start_req *q,
                                struct vm_start_rep *p)
 {
         struct compartment *c;
-        enum status s = compartment_claim(q->vm, "start", &c);
+        enum status s = claim(r, q->vm, "start", &c);
 
         if (s)
                 return s;
-        s = compartment_must_be(c, VM_STOPPED, FMT("bulkhead vm show %s", q->vm));
+        s = compartment_must_be(c, VM_STOPPED, to_be_stopped(r, c));
         if (!s)
                 s = start(r->arena, c);
         if (!s)
@@ -254,14 +306,15 @@ static enum status on_vm_start(struct request *r, const struct vm_start_req *q,
 static enum status on_vm_stop(struct request *r, const struct vm_stop_req *q, struct vm_stop_rep *p)
 {
         struct compartment *c;
-        enum status s = compartment_claim(q->vm, "stop", &c);
+        enum status s = claim(r, q->vm, "stop", &c);
 
         if (s)
                 return s;
         if (compartment_state(c) != VM_STOPPING) /* then an earlier stop came half-way */
-                s = compartment_must_be(c, VM_RUNNING, FMT("bulkhead vm show %s", q->vm));
+                s = compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
+        p->seconds = q->seconds ? q->seconds : STOP_SECONDS;
         if (!s)
-                s = stop(r->arena, c, q->seconds ? q->seconds : STOP_SECONDS);
+                s = stop(r->arena, c, p->seconds, &p->clean);
         if (!s)
                 compartment_summary(c, r->arena, &p->vm);
         compartment_release(c);
@@ -273,7 +326,7 @@ static enum status on_vm_destroy(struct request *r, const struct vm_destroy_req 
                                  struct vm_destroy_rep *p)
 {
         struct compartment *c;
-        enum status s = compartment_claim(q->vm, "destroy", &c);
+        enum status s = claim(r, q->vm, "destroy", &c);
 
         if (s)
                 return s;
@@ -288,11 +341,11 @@ static enum status on_vm_suspend(struct request *r, const struct vm_suspend_req 
                                  struct vm_suspend_rep *p)
 {
         struct compartment *c;
-        enum status s = compartment_claim(q->vm, "suspend", &c);
+        enum status s = claim(r, q->vm, "suspend", &c);
 
         if (s)
                 return s;
-        s = compartment_must_be(c, VM_RUNNING, FMT("bulkhead vm show %s", q->vm));
+        s = compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
         if (!s)
                 s = suspend(r->arena, c);
         if (!s)
@@ -305,7 +358,7 @@ static enum status on_vm_resume(struct request *r, const struct vm_resume_req *q
                                 struct vm_resume_rep *p)
 {
         struct compartment *c;
-        enum status s = compartment_claim(q->vm, "resume", &c);
+        enum status s = claim(r, q->vm, "resume", &c);
 
         if (s)
                 return s;
@@ -322,7 +375,7 @@ static enum status on_vm_autostart(struct request *r, const struct vm_autostart_
                                    struct vm_autostart_rep *p)
 {
         struct compartment *c;
-        enum status s = compartment_claim(q->vm, "autostart", &c);
+        enum status s = claim(r, q->vm, "autostart", &c);
 
         if (s)
                 return s;

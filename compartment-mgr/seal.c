@@ -89,7 +89,7 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
 
 /* Whatever became of the commit, even if its answer was lost: integrity-mgr knows, and the disks
  * follow it. What was refused before stays the error. */
-static enum status follow(struct operation *o, enum status s, uint64_t generation)
+static enum status settle_after(struct operation *o, enum status s, uint64_t generation)
 {
         struct error why = *error_last();
         enum status settled = operation_settle(o);
@@ -149,7 +149,7 @@ enum status seal(struct arena *a, struct compartment *c, struct bytes descriptor
         if (s)
                 goto out;
         s = commit(&o, &d, generation, &prepared);
-        s = follow(&o, s, generation);
+        s = settle_after(&o, s, generation);
 out:
         open_disks_close(prepared.disks.items, prepared.disks.count);
         if (prepared.secret >= 0)

@@ -4,6 +4,8 @@
  * asks integrity-mgr, svdm and the domain worker, and holds open disks and the end of a pipe into
  * which a secret goes that it never reads.
  */
+#include "compartment-mgr/live.h"
+#include "compartment-mgr/networks.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
@@ -45,7 +47,9 @@ static enum status unlock(struct operation *o, struct svdm_unlock_rep *devices_o
 static enum status build_paused(struct operation *o, const struct svdm_unlock_rep *devices,
                                 uint32_t *domid_out)
 {
-        struct domain_create_req q = {.config = o->config, .kernel = -1, .ramdisk = -1};
+        struct domain_create_req q = {.config = o->config,
+                                      .kernel = operation_boot_file(o, "kernel"),
+                                      .ramdisk = operation_boot_file(o, "ramdisk")};
         struct domain_create_rep p = {};
         enum status s;
 
@@ -53,6 +57,8 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
         q.devices.count = devices->devices.count;
         s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_create, &q, &p, o->arena);
         *domid_out = p.domid;
+        if (s == ST_EXISTS && live_refuse_foreign(o->arena, o->vm->name, &o->vm->uuid))
+                return ST_EXISTS; /* and the error says whose it is */
         return s;
 }
 
@@ -82,6 +88,14 @@ static enum status unpause(struct operation *o, const struct svdm_unlock_rep *de
         q.devices.count = devices->devices.count;
         return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_unpause, &q, &p,
                            o->arena);
+}
+
+/* After unpausing, never before: a paused domain that nobody remembers was not compared. */
+static void remember(struct operation *o, uint32_t domid)
+{
+        compartment_began(o->compartment, false, deadline_in(0));
+        if (compartment_set_domain(o->compartment, domid))
+                log_error("keeping which domain runs a VM");
 }
 
 /* In reverse; what the connection to svdm has not kept goes when it closes. */
@@ -122,6 +136,9 @@ enum status start(struct arena *a, struct compartment *c)
         s = operation_open_disks(&o);
         if (s)
                 goto out;
+        s = networks_permit(&o.config, o.vm->owner, a);
+        if (s)
+                goto out;
         s = operation_open_targets(&o, &o.sealed.descriptor, o.open.disks.items,
                                    o.open.disks.count);
         if (s)
@@ -144,6 +161,8 @@ enum status start(struct arena *a, struct compartment *c)
         if (s)
                 goto out;
         s = unpause(&o, &devices, domid);
+        if (!s)
+                remember(&o, domid);
 out:
         if (s)
                 undo(&o, built && s != ST_EXISTS, kept);

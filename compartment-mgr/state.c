@@ -3,13 +3,19 @@
  * getCurrentState(): gathers what this host is and runs, from here and from the two other daemons.
  * A daemon that does not answer is a warning among the facts, not a failure.
  */
+#include "compartment-mgr/autostart.h"
+#include "compartment-mgr/events.h"
+#include "compartment-mgr/facts.h"
+#include "compartment-mgr/live.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
+#include "compartment-mgr/workers.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { FACTS_MOST = 256 };
+enum { FACTS_MOST = 256, STATUS_DEADLINE = 10 * 1000 };
 
 static bool users_are_own;
 static const char *hypervisor_name;
@@ -18,6 +24,7 @@ void state_setup(bool own_users, const char *hypervisor)
 {
         users_are_own = own_users;
         hypervisor_name = hypervisor;
+        facts_setup(hypervisor);
 }
 
 static void add(struct facts *f, const char *area, const char *name, const char *value,
@@ -41,15 +48,54 @@ static void add_own(struct arena *a, struct facts *f)
                                 "not kept apart",
                                 (unsigned)getuid()),
                     FACT_WARNING);
+        add(f, "vm", "defined", arena_print(a, "%zu", count), FACT_PLAIN);
+        add(f, "vm", "running",
+            arena_print(a, "%zu%s", running, strcmp(hypervisor_name, "sim") ? "" : " (simulated)"),
+            FACT_PLAIN);
+        if (*autostart_waits_for())
+                add(f, "vm", "autostart", arena_print(a, "waits for %s", autostart_waits_for()),
+                    FACT_NOTE);
+}
+
+static const char *mebibytes(struct arena *a, const char *bytes)
+{
+        return arena_print(a, "%llu MiB", strtoull(bytes, NULL, 10) >> 20);
+}
+
+static void add_foreign(struct arena *a, struct facts *f)
+{
+        struct domain_list_rep domains;
+        size_t foreign = 0;
+
+        if (live_domains(a, &domains))
+                return;
+        for (size_t i = 0; i < domains.domains.count; i++)
+                foreign += !domains.domains.items[i].ours;
+        if (foreign)
+                add(f, "vm", "foreign",
+                    arena_print(a, "%zu, started by others and left alone", foreign), FACT_NOTE);
+}
+
+static void add_hypervisor(struct arena *a, struct facts *f)
+{
+        struct domain_hypervisor_req q = {};
+        struct domain_hypervisor_rep p;
+
         if (!strcmp(hypervisor_name, "sim"))
                 add(f, "hypervisor", "kind", "simulated: VMs are records, nothing is run",
                     FACT_WARNING);
         else
                 add(f, "hypervisor", "kind", hypervisor_name, FACT_PLAIN);
-        add(f, "vm", "defined", arena_print(a, "%zu", count), FACT_PLAIN);
-        add(f, "vm", "running",
-            arena_print(a, "%zu%s", running, strcmp(hypervisor_name, "sim") ? "" : " (simulated)"),
-            FACT_PLAIN);
+        if (events_lost() ||
+            worker_call(workers.domain, STATUS_DEADLINE, MESSAGE_domain_hypervisor, &q, &p, a)) {
+                add(f, "hypervisor", "state",
+                    "does not answer: tried again until it does; see compartment-mgr's log",
+                    FACT_WARNING);
+                return;
+        }
+        add(f, "hypervisor", "version", live_fact(&p, "version"), FACT_PLAIN);
+        add(f, "hypervisor", "free memory", mebibytes(a, live_fact(&p, "free-memory")), FACT_PLAIN);
+        add_foreign(a, f);
 }
 
 /* Measured is only what firmware measured before it ran; this version boots no such image. */
@@ -105,6 +151,7 @@ void state_facts(struct arena *a, struct facts *facts_out)
         facts_out->count = 0;
         facts_out->room = FACTS_MOST;
         add_own(a, facts_out);
+        add_hypervisor(a, facts_out);
         add_tcb(facts_out);
         add_peer(facts_out, a, PEER_IM, "integrity-mgr");
         add_peer(facts_out, a, PEER_SVDM, "svdm");

@@ -1,29 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The story of a stop, clean or at once. Comes here from vm_stop and vm_destroy with the VM claimed
- * and running; asks the domain worker, svdm and, for update="clean-stop", integrity-mgr.
+ * The stories of a stop, clean or at once, and of a domain that ended by itself. Come here from
+ * vm_stop, vm_destroy and follow.c with the VM claimed; ask the domain worker, svdm and, for
+ * update="clean-stop", integrity-mgr.
  */
+#include "compartment-mgr/live.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
+#include "lib/log.h"
 
-/* A domain that is gone already is what was wanted. */
-static enum status end_domain(struct arena *a, const struct vm_definition *vm,
-                              enum message_number number, uint32_t seconds)
+#include <string.h>
+
+static enum status ask_stop(struct arena *a, const struct vm_definition *vm, uint32_t seconds,
+                            bool *clean)
 {
-        struct domain_stop_req stop = {.uuid = vm->uuid, .seconds = seconds};
-        struct domain_destroy_req destroy = {.uuid = vm->uuid};
-        struct domain_stop_rep stopped;
-        struct domain_destroy_rep destroyed;
-        enum status s;
+        struct domain_stop_req q = {.uuid = vm->uuid, .seconds = seconds};
+        struct domain_stop_rep p = {};
+        enum status s = worker_call(workers.domain, DOMAIN_DEADLINE + (int)seconds * 1000,
+                                    MESSAGE_domain_stop, &q, &p, a);
 
-        if (number == MESSAGE_domain_stop)
-                s = worker_call(workers.domain, DOMAIN_DEADLINE + (int)seconds * 1000,
-                                MESSAGE_domain_stop, &stop, &stopped, a);
+        *clean = !s && p.clean;
+        return s;
+}
+
+static enum status ask_destroy(struct arena *a, const struct vm_definition *vm)
+{
+        struct domain_destroy_req q = {.uuid = vm->uuid};
+        struct domain_destroy_rep p;
+
+        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &q, &p, a);
+}
+
+bool stop_was_clean(const struct domain_state *d)
+{
+        return d && !strcmp(d->state, "shutdown") &&
+               (!strcmp(d->reason, "poweroff") || !strcmp(d->reason, "reboot"));
+}
+
+/* A domain that is gone already is what was wanted, but nobody knows how it ended; one of this UUID
+ * that others started is left alone. seconds: 0 at once. */
+static enum status end_domain(struct arena *a, const struct vm_definition *vm, uint32_t seconds,
+                              bool *clean)
+{
+        struct domain_list_rep domains;
+        const struct domain_state *d;
+        enum status s = live_domains(a, &domains);
+
+        *clean = false;
+        if (s)
+                return s;
+        d = live_find(&domains, &vm->uuid, true);
+        if (!d)
+                return ST_DONE;
+        if (seconds && strcmp(d->state, "shutdown") && strcmp(d->state, "dying"))
+                s = ask_stop(a, vm, seconds, clean);
         else
-                s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &destroy,
-                                &destroyed, a);
+                s = ask_destroy(a, vm);
+        if (!s && stop_was_clean(d))
+                *clean = true;
         return s == ST_NOT_FOUND ? ST_DONE : s;
 }
 
@@ -35,21 +71,25 @@ static enum status give_back(struct arena *a, const struct vm_definition *vm)
         return peer_call(PEER_SVDM, MESSAGE_svdm_release, &q, &p, a, PEER_SHORT);
 }
 
-static enum status end_and_give_back(struct arena *a, struct compartment *c,
-                                     enum message_number number, uint32_t seconds)
+static enum status end_and_give_back(struct arena *a, struct compartment *c, uint32_t seconds,
+                                     const char *why, bool *clean)
 {
         const struct vm_definition *vm = compartment_definition(c);
         enum vm_state before = compartment_state(c);
         enum status s;
 
-        compartment_set_state(c, VM_STOPPING, "");
-        s = end_domain(a, vm, number, seconds);
+        compartment_set_state(c, VM_STOPPING, why);
+        s = end_domain(a, vm, seconds, clean);
         if (s) {
                 compartment_set_state(c, before, status_sentence(s));
                 return s;
         }
+        if (compartment_set_domain(c, 0))
+                log_error("forgetting which domain ran a VM");
         s = give_back(a, vm); /* if that fails, the next operation does it */
-        compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : "");
+        if (seconds && !*clean)
+                why = "no clean stop: ended by force, or it had ended otherwise";
+        compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : why);
         return s;
 }
 
@@ -89,14 +129,31 @@ out:
         return s;
 }
 
-enum status stop(struct arena *a, struct compartment *c, uint32_t seconds)
+enum status stop(struct arena *a, struct compartment *c, uint32_t seconds, bool *clean_out)
 {
-        enum status s = end_and_give_back(a, c, MESSAGE_domain_stop, seconds);
+        enum status s;
 
-        return s ? s : compartment_set_refusal(c, reseal(a, c));
+        *clean_out = compartment_state(c) == VM_STOPPING; /* an earlier stop came half-way */
+        if (!*clean_out) {
+                s = end_and_give_back(a, c, seconds, "", clean_out);
+                if (s || !*clean_out)
+                        return s;
+        }
+        return compartment_set_refusal(c, reseal(a, c));
 }
 
 enum status stop_at_once(struct arena *a, struct compartment *c)
 {
-        return end_and_give_back(a, c, MESSAGE_domain_destroy, 0);
+        bool clean;
+
+        return end_and_give_back(a, c, 0, "", &clean);
+}
+
+enum status stop_ended(struct arena *a, struct compartment *c, const char *why, bool *clean_out)
+{
+        enum status s = end_and_give_back(a, c, 0, why, clean_out);
+
+        if (s || !*clean_out)
+                return s;
+        return compartment_set_refusal(c, reseal(a, c));
 }

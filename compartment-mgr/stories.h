@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stories of compartment-mgr, one file each: start.c, stop.c, seal.c, attest.c, recover.c,
- * state.c. In each the order of the steps is the security argument, and a failure undoes what was
+ * The stories of compartment-mgr, one file each: start.c, stop.c, seal.c, attest.c, follow.c,
+ * recover.c, autostart.c, state.c. In each the order of the steps is the security argument, and a failure undoes what was
  * done before. All take a compartment that the caller has claimed.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_STORIES_H
@@ -15,11 +15,22 @@
 enum status start(struct arena *a, struct compartment *c);
 
 enum { STOP_SECONDS = 60 };
-/* Shuts the domain down, by force after so many seconds, and gives its devices back; re-seals what
- * the guest changed if its descriptor says update="clean-stop". */
-enum status stop(struct arena *a, struct compartment *c, uint32_t seconds);
+/* Shuts the domain down, by force after so many seconds, and gives its devices back. If the guest
+ * shut itself down (clean_out), re-seals what it changed if its descriptor says
+ * update="clean-stop". */
+enum status stop(struct arena *a, struct compartment *c, uint32_t seconds, bool *clean_out);
 /* Ends the domain at once; never re-seals. */
 enum status stop_at_once(struct arena *a, struct compartment *c);
+/* Clears away a domain that ended by itself, or is gone; as a stop if that was a clean one. */
+enum status stop_ended(struct arena *a, struct compartment *c, const char *why, bool *clean_out);
+/* Whether a domain's end was the guest's own doing. d: NULL if it is gone. */
+bool stop_was_clean(const struct domain_state *d);
+
+/* Does what the VM's configuration says about the end of its domain (on_poweroff, on_reboot,
+ * on_crash), if it has ended: d, NULL if it is gone. "restart" is a whole start. */
+enum status follow(struct arena *a, struct compartment *c, const struct domain_state *d);
+/* Whether follow() would do something about it. */
+bool follow_must(enum vm_state state, const struct domain_state *d);
 
 /* In memory; afterwards suspended, or running. */
 enum status suspend(struct arena *a, struct compartment *c);
@@ -34,8 +45,9 @@ enum status attest(struct request *r, const struct attest_req *q, struct attest_
 
 /* At the daemon's start: takes over the domains that run, ends those that were left half-built,
  * settles the seals that a crash interrupted. What cannot be reached is logged and tried again
- * before each operation. */
-void recover(void);
+ * before each operation. Then the event threads begin, and autostart if the host has started.
+ * state: folder that tells in which boot that was last. */
+void recover(int state);
 
 /* getCurrentState() of OpenTC D05.4, 3.3: what runs here, and how far it can be believed. */
 struct facts {

@@ -56,6 +56,31 @@ static enum status share(const struct open_disk *disk, struct open_disk *target)
         return s ? s : duplicate(disk->header, &target->header);
 }
 
+bool targets_is_facts(const char *plugin)
+{
+        static const char *const plugins[] = {"vm", "hypervisor", "vms"};
+
+        for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++)
+                if (!strcmp(plugin, plugins[i]))
+                        return true;
+        return false;
+}
+
+static enum status open_one(const struct target *t, const struct open_disk *disks, size_t count,
+                            targets_opener *open, void *with, struct arena *a,
+                            struct open_disk *out)
+{
+        const struct open_disk *disk;
+
+        *out = (struct open_disk){.path = t->argument, .file = -1, .header = -1};
+        if (targets_is_facts(t->plugin))
+                return open(with, t, a, out);
+        disk = disk_at(t->argument, disks, count);
+        if (disk)
+                return share(disk, out);
+        return *t->argument == '/' ? open(with, t, a, out) : ST_DONE;
+}
+
 enum status targets_open(struct targets *t, const struct descriptor *d,
                          const struct open_disk *disks, size_t disks_count, targets_opener *open,
                          void *with, struct arena *a)
@@ -65,17 +90,9 @@ enum status targets_open(struct targets *t, const struct descriptor *d,
         targets_clear(t);
         if (d->targets.count > TARGETS_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "targets", .expected = "at most 64");
-        for (size_t i = 0; i < d->targets.count && !s; i++) {
-                const char *path = d->targets.items[i].argument;
-                const struct open_disk *disk = disk_at(path, disks, disks_count);
-                struct open_disk *target = &t->items[t->count++];
-
-                *target = (struct open_disk){.path = path, .file = -1, .header = -1};
-                if (disk)
-                        s = share(disk, target);
-                else if (*path == '/')
-                        s = open(with, path, a, target);
-        }
+        for (size_t i = 0; i < d->targets.count && !s; i++)
+                s = open_one(&d->targets.items[i], disks, disks_count, open, with, a,
+                             &t->items[t->count++]);
         if (s)
                 targets_clear(t);
         return s;

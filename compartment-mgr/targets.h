@@ -19,8 +19,12 @@ struct targets {
                 .count = 0                                                                         \
         }
 
-/* Opens what is not among disks; file is -1 where an argument is no absolute path. */
-typedef enum status targets_opener(void *with, const char *path, struct arena *a,
+/* Whether compartment-mgr has facts for that plug-in: then the argument is never a path. */
+bool targets_is_facts(const char *plugin);
+
+/* Opens what is not among disks: a path, or the facts of such a target; file is -1 where an
+ * argument is neither. */
+typedef enum status targets_opener(void *with, const struct target *target, struct arena *a,
                                    struct open_disk *disk_out);
 enum status targets_open(struct targets *t, const struct descriptor *d,
                          const struct open_disk *disks, size_t disks_count, targets_opener *open,

@@ -26,9 +26,17 @@ void config_init(void)
         config.libexec = or_default("BULKHEAD_LIBEXEC", BULKHEAD_PREFIX "/libexec/bulkhead");
         config.plugins = or_default("BULKHEAD_PLUGINS", BULKHEAD_PREFIX "/lib/bulkhead/plugins");
         config.share = or_default("BULKHEAD_SHARE", BULKHEAD_PREFIX "/share/bulkhead");
+        config.etc = or_default("BULKHEAD_ETC", "/etc/bulkhead");
 }
 
-enum { OPTION_RUN = 0x1000, OPTION_STATE, OPTION_LIBEXEC, OPTION_PLUGINS, OPTION_SHARE };
+enum {
+        OPTION_RUN = 0x1000,
+        OPTION_STATE,
+        OPTION_LIBEXEC,
+        OPTION_PLUGINS,
+        OPTION_SHARE,
+        OPTION_ETC
+};
 
 static const struct argp_option options[] = {
         {"run", OPTION_RUN, "DIR", 0, "Folder of the sockets (/run/bulkhead)", 10},
@@ -36,6 +44,7 @@ static const struct argp_option options[] = {
         {"libexec", OPTION_LIBEXEC, "DIR", 0, "Folder of the workers", 10},
         {"plugins", OPTION_PLUGINS, "DIR", 0, "Folder of the measurement plug-ins", 10},
         {"share", OPTION_SHARE, "DIR", 0, "Folder of grammars and predicates", 10},
+        {"etc", OPTION_ETC, "DIR", 0, "Folder of the host's policy (/etc/bulkhead)", 10},
         {0},
 };
 
@@ -57,6 +66,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
                 return 0;
         case OPTION_SHARE:
                 config.share = value;
+                return 0;
+        case OPTION_ETC:
+                config.etc = value;
                 return 0;
         default:
                 return ARGP_ERR_UNKNOWN;

@@ -8,6 +8,7 @@
  *   --libexec DIR  BULKHEAD_LIBEXEC  /usr/libexec/bulkhead   daemons and workers
  *   --plugins DIR  BULKHEAD_PLUGINS  /usr/lib/bulkhead/plugins
  *   --share DIR    BULKHEAD_SHARE    /usr/share/bulkhead     descriptors/, xslt-policies/
+ *   --etc DIR      BULKHEAD_ETC      /etc/bulkhead           networks
  */
 #ifndef BULKHEAD_LIB_CONFIG_H
 #define BULKHEAD_LIB_CONFIG_H
@@ -17,7 +18,7 @@
 #include <argp.h>
 
 struct config {
-        const char *run, *state, *libexec, *plugins, *share;
+        const char *run, *state, *libexec, *plugins, *share, *etc;
 };
 extern struct config config; /* defaults and environment are in it from config_init() on */
 void config_init(void);

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,4 +278,27 @@ enum status state_list(int dir, struct arena *a, const char ***names_out, size_t
         *count_out = count;
         free(names);
         return ST_DONE;
+}
+
+/* --- this boot ------------------------------------------------------------------------------- */
+
+static char boot_id[WORD_MOST + 1];
+
+static void read_boot_id(void)
+{
+        int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, boot_id, sizeof boot_id - 1);
+
+        if (fd >= 0)
+                close(fd);
+        boot_id[n < 0 ? 0 : n] = 0;
+        boot_id[strcspn(boot_id, "\n")] = 0;
+}
+
+const char *state_boot_id(void)
+{
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+        pthread_once(&once, read_boot_id);
+        return boot_id;
 }

@@ -33,6 +33,10 @@ enum status state_remove(int dir, const char *name); /* ST_DONE if there was non
 /* Names in the folder but for temporary ones, which are removed. */
 enum status state_list(int dir, struct arena *a, const char ***names_out, size_t *count_out);
 
+/* The kernel's boot_id, "" if it cannot be read: what is only true until the host starts anew is
+ * kept together with it. */
+const char *state_boot_id(void);
+
 /* Parses a whole file's bytes; what state_read() uses and the fuzz target calls. */
 enum status state_parse(struct bytes file, const char *kind, uint32_t version,
                         struct bytes *content_out);

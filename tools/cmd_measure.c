@@ -10,6 +10,7 @@
 #include "tools/progress.h"
 
 #include "integrity-mgr/measure_run.h"
+#include "bulkhead/measure_plugin.h"
 #include "lib/channel.h"
 #include "lib/config.h"
 #include "lib/document.h"
@@ -124,7 +125,15 @@ static enum status load(void *input)
 {
         struct job *job = input;
 
-        return measure_load(job->plugin, job->target.plugin, &job->loaded);
+        enum status s = measure_load(job->plugin, job->target.plugin, &job->loaded);
+
+        if (!s && job->loaded->takes_file == 2)
+                s = FAIL(ST_UNSUPPORTED, .subject = job->target.name,
+                         .expected = "a target that can be opened",
+                         .found = "facts, which compartment-mgr alone gathers",
+                         .remedy = "have it attested, and look into the evidence: bulkhead attest "
+                                   "DESCRIPTOR.xml");
+        return s;
 }
 
 static enum status run(void *input, struct buffer *out)

@@ -157,6 +157,22 @@ int cmd_vm_undefine(int argc, char **argv)
 
 /* --- list, show ---------------------------------------------------------------------------- */
 
+static void print_one(const struct vm_summary *vm)
+{
+        char uuid[37], domid[16] = "-", memory[32] = "-";
+
+        uuid_write(&vm->uuid, uuid);
+        if (vm->domid) {
+                snprintf(domid, sizeof domid, "%u", vm->domid);
+                snprintf(memory, sizeof memory, "%llu MiB", (unsigned long long)vm->memory >> 20);
+        }
+        printf("%-16s %-10s %5s %8s %-7s %-10s %s\n", vm->name, vm->state, domid, memory,
+               vm->foreign      ? "-"
+               : vm->generation ? "yes"
+                                : "no",
+               vm->owner, uuid);
+}
+
 static void print_list(const struct vm_list_rep *reply, bool json)
 {
         struct json_object *list;
@@ -168,21 +184,23 @@ static void print_list(const struct vm_list_rep *reply, bool json)
                 output_json(list);
                 return;
         }
-        printf("%-20s %-10s %-10s %-12s %s\n", "NAME", "STATE", "SEALED", "OWNER", "UUID");
-        for (size_t i = 0; i < reply->vms.count; i++) {
-                const struct vm_summary *vm = &reply->vms.items[i];
-                char uuid[37];
-
-                uuid_write(&vm->uuid, uuid);
-                printf("%-20s %-10s %-10s %-12s %s\n", vm->name, vm->state,
-                       vm->generation ? "yes" : "no", vm->owner, uuid);
-        }
+        printf("%-16s %-10s %5s %8s %-7s %-10s %s\n", "NAME", "STATE", "DOMID", "MEMORY", "SEALED",
+               "OWNER", "UUID");
+        for (size_t i = 0; i < reply->vms.count; i++)
+                print_one(&reply->vms.items[i]);
 }
 
 int cmd_vm_list(int argc, char **argv)
 {
-        static const struct argp argp = {NULL,     parse, NULL, "Lists the VMs that you may see.",
-                                         children, NULL,  NULL};
+        static const struct argp argp = {NULL,
+                                         parse,
+                                         NULL,
+                                         "Lists the VMs that you may see, as the hypervisor has "
+                                         "them now; an admin sees those that "
+                                         "others started, too (owner foreign).",
+                                         children,
+                                         NULL,
+                                         NULL};
         struct arguments arguments = {0};
         struct vm_list_rep reply;
         struct arena *a;

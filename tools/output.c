@@ -110,6 +110,10 @@ struct json_object *output_json_vm(const struct vm_summary *vm)
         output_json_text(o, "state", vm->state);
         json_object_object_add(o, "generation", json_object_new_uint64(vm->generation));
         json_object_object_add(o, "simulated", json_object_new_boolean(vm->simulated));
+        json_object_object_add(o, "foreign", json_object_new_boolean(vm->foreign));
+        json_object_object_add(o, "autostart", json_object_new_boolean(vm->autostart));
+        json_object_object_add(o, "domid", json_object_new_uint64(vm->domid));
+        json_object_object_add(o, "memory", json_object_new_uint64(vm->memory));
         output_json_text(o, "last_refusal", vm->last_refusal);
         return o;
 }
@@ -162,7 +166,8 @@ void output_vm(const struct vm_summary *vm, bool json)
                 printf(", sealed (generation %llu)", (unsigned long long)vm->generation);
         else
                 printf(", not sealed");
-        printf(", owner %s%s\n", *vm->owner ? vm->owner : "-",
+        printf(", owner %s%s%s\n", *vm->owner ? vm->owner : "-",
+               vm->autostart ? ", started with the host" : "",
                vm->simulated ? ", simulated hypervisor and devices" : "");
         if (*vm->last_refusal)
                 printf("  last refusal: %s\n", output_clean(vm->last_refusal));

@@ -28,9 +28,10 @@ struct bulkhead_target {
         int salted;           /* 1: salt was given, perhaps of length 0 */
         const uint8_t *salt;
         size_t salt_len;
-        int file;             /* read-only, the host's; -1 if the target is no file */
-        int header;           /* read-only; lies over the first bytes of file; -1 if none */
-        uint32_t cores;       /* threads worth starting */
+        int file;       /* read-only, the host's; -1 if the target is no file. With
+                         * takes_file 2: a sealed memory file with the facts */
+        int header;     /* read-only; lies over the first bytes of file; -1 if none */
+        uint32_t cores; /* threads worth starting */
 };
 
 struct bulkhead_host {
@@ -53,9 +54,13 @@ struct bulkhead_host {
 struct bulkhead_measure_plugin {
         uint32_t size; /* of this struct */
         uint32_t abi;
-        const char *name;    /* its file's name without ".so": [a-z0-9-], at most 31 */
-        uint32_t version;    /* of what it finds: changes when the same target reads differently */
-        int takes_file;      /* 1: the host opens the argument and hands over a descriptor */
+        const char *name; /* its file's name without ".so": [a-z0-9-], at most 31 */
+        uint32_t version; /* of what it finds: changes when the same target reads differently */
+        /* 1: the host opens the argument and hands over a descriptor. 2: the argument is no path;
+         * file holds facts that compartment-mgr gathered about it, as canonical JSON (which
+         * plug-ins it has facts for is its own list; docs/plugins.md). Without that daemon there
+         * are none. */
+        int takes_file;
         int (*measure)(const struct bulkhead_target *target, const struct bulkhead_host *host);
 };
 

@@ -18,7 +18,7 @@ expect 1 bulkhead vm seal reseal reseal-seal.xml --format
 says 'undefine --forget-key'
 same "$(cryptsetup luksUUID reseal-data.img)" "$uuid" 'UUID of the disk'
 # A descriptor that never opens is refused while sealing, and the old seal stays.
-sealing "disk:$work/not-there.img" >bad.xml
+sealing "vm:reseal disk:$work/not-there.img" >bad.xml
 expect 1 bulkhead vm seal reseal bad.xml
 echo '<sealing-desc/>' >bad.xml
 expect 1 bulkhead vm seal reseal bad.xml

@@ -7,7 +7,7 @@
 vm clean
 # The guest's disk is measured whole; what it writes lies behind the header.
 at=$((20 << 20))
-sealing "disk:$work/clean-root.img disk:$work/clean-data.img luks:$work/clean-data.img" 'update="clean-stop"' >clean-seal.xml
+sealing "vm:clean disk:$work/clean-root.img disk:$work/clean-data.img luks:$work/clean-data.img" 'update="clean-stop"' >clean-seal.xml
 expect 0 bulkhead vm seal clean clean-seal.xml --format
 expect 0 bulkhead vm start clean
 flip clean-data.img $at

@@ -37,7 +37,8 @@ expect 1 bulkhead verify first.xml --trust good.xsl
 says_not trusted
 same "$(bulkhead verify first.xml --trust mine.trust --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["trusted"])')" \
         True 'JSON'
-sed 's/sha256:\(.\)/sha256:0/' first.xml | sed 's/sha256:0/sha256:f/' >forged.xml
+sed 's/sha256:[0-9a-e]/sha256:f/; t; s/sha256:f/sha256:0/' first.xml >forged.xml
+cmp -s first.xml forged.xml && fail 'it is not another one'
 expect 1 bulkhead verify forged.xml --trust mine.trust --challenge "$c"
 # What a trust record remembers cannot go back.
 c2=$(openssl rand -hex 32)
@@ -58,6 +59,7 @@ for p in good bad; do
                 echo '<sealing-desc><sealing type="tpm-based" key="k"><measurement-desc type="tpm">'
                 echo "<measureTarget name=\"disk:$work/judged-root.img\" dest=\"PCR16\" judged=\"yes\"/>"
                 echo "<measureTarget name=\"luks:$work/judged-data.img\" dest=\"PCR16\"/>"
+                echo '<measureTarget name="vm:judged" dest="PCR16"/>'
                 echo "</measurement-desc><predicate>$(sed 1d $p.xsl)</predicate></sealing></sealing-desc>"
         } >$p-seal.xml
 done

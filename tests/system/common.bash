@@ -40,7 +40,7 @@ vm() {
         truncate -s 32M "$work/$name-data.img"
         echo kernel >"$work/vmlinuz"
         config "$name" 128 >"$work/$name.cfg"
-        sealing "disk:$work/$name-root.img luks:$work/$name-data.img" >"$work/$name-seal.xml"
+        sealing "vm:$name disk:$work/$name-root.img luks:$work/$name-data.img" >"$work/$name-seal.xml"
         attesting PCR16 "disk:$work/$name-root.img" >"$work/$name-attest.xml"
         made+=("$name")
         forget "$name"
@@ -90,6 +90,19 @@ answers() { # each daemon, within ten seconds, after a process was killed
         fail 'the daemons do not answer any more'
 }
 state_of() { bulkhead vm show "$1" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["state"])'; }
+# As the guest of a simulated VM, or somebody beside Bulkhead, would act (compartment-mgr/domain_sim.c).
+sim_folder() { echo "$BULKHEAD_STATE/compartment-mgr/sim"; }
+guest_ends() { # NAME HOW
+        echo "$2" >"$(sim_folder)/guest-$(bulkhead vm show "$1" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["uuid"])')"
+}
+becomes() { # NAME STATE, within ten seconds
+        local i
+        for ((i = 0; i < 100; i++)); do
+                [[ $(state_of "$1") == "$2" ]] && return 0
+                sleep 0.1
+        done
+        fail "$1 is $(state_of "$1") instead of $2"
+}
 generation_of() { bulkhead vm show "$1" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["generation"])'; }
 
 at_exit() {

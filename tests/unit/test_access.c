@@ -68,9 +68,9 @@ START_TEST(who_sees_a_vm)
 }
 END_TEST
 
-static bool owns(const char *path, uint32_t uid)
+static bool owns(const struct target *t, uint32_t uid)
 {
-        return !strcmp(path, "/own") && uid == 1001;
+        return !strcmp(t->argument, strcmp(t->plugin, "vm") ? "/own" : "own") && uid == 1001;
 }
 
 static struct target target(const char *plugin, const char *argument)
@@ -95,6 +95,16 @@ static const struct {
         {VERIFIER, 1001, "ima", "", ST_DENIED},
         {VERIFIER, 1002, "disk", "/own", ST_DENIED},
         {STRANGER, 1001, "disk", "/own", ST_DENIED},
+        {ADMIN, 0, "vm", "any", ST_DONE},
+        {ADMIN, 0, "vms", "all", ST_DONE},
+        {VERIFIER, 1001, "vm", "own", ST_DONE},
+        {VERIFIER, 1001, "vm", "other", ST_DENIED},
+        {VERIFIER, 1002, "vm", "own", ST_DENIED},
+        {VERIFIER, 1001, "vms", "own", ST_DONE},
+        {VERIFIER, 1001, "vms", "all", ST_DENIED},
+        {VERIFIER, 1001, "hypervisor", "xen", ST_DONE},
+        {STRANGER, 1001, "hypervisor", "xen", ST_DENIED},
+        {STRANGER, 1001, "vms", "own", ST_DENIED},
 };
 
 START_TEST(denied_whole)

@@ -4,6 +4,7 @@
  * is left behind when the Nth request fails, for every N. Nothing may be: no domain, no device, no
  * open descriptor; and the first failure is what is told.
  */
+#include "compartment-mgr/live.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
@@ -33,32 +34,57 @@ static struct {
         uint64_t on_disk;    /* generation of the headers */
         bool xml_dies;       /* after its answer */
         bool domain, running, mapped, kept, clean_stop;
-        uint8_t kind; /* of descriptors that the XML worker returns */
+        bool foreign;         /* the domain of that UUID is none of ours */
+        bool forced;          /* the guest does not shut itself down */
+        const char *ended;    /* why the domain shut down by itself, NULL if it did not */
+        const char *on_crash; /* of the configuration */
+        bool other_config;    /* svdm opens other files than were asked for */
+        char facts[4096];     /* of the VM, as integrity-mgr got them */
+        uint8_t kind;         /* of descriptors that the XML worker returns */
         uint8_t authority_kind;
         int connection; /* svdm's, as far as it is open */
 } world;
 
-static struct target one_target = {
-        .name = "luks:/d", .plugin = "luks", .argument = "/d", .method = "", .pcr = 16};
+static struct target the_targets[] = {
+        {.name = "luks:/d", .plugin = "luks", .argument = "/d", .method = "", .pcr = 16},
+        {.name = "vm:db1", .plugin = "vm", .argument = "db1", .method = "", .pcr = 16}};
+static struct disk named[] = {{"kernel", "/k", false, "boot"}, {"xvda", "/d", true, "crypt"}};
+static struct uuid vm_uuid;
 
 static struct descriptor make_descriptor(uint8_t kind)
 {
         struct descriptor d = {.kind = kind, .key = "", .clean_stop = world.clean_stop};
 
-        d.targets.items = &one_target;
-        d.targets.count = 1;
+        d.targets.items = the_targets;
+        d.targets.count = 2;
         return d;
 }
 
 static struct open_disk *make_disks(struct arena *a)
 {
-        struct open_disk *d = arena_get(a, sizeof *d);
+        struct open_disk *d = arena_get_many(a, 2, sizeof *d);
 
-        *d = (struct open_disk){.path = "/d",
-                                .encrypted = true,
-                                .file = memfd_create("file", MFD_CLOEXEC),
-                                .header = memfd_create("header", MFD_CLOEXEC)};
+        d[0] = (struct open_disk){.path = world.other_config ? "/other" : "/k",
+                                  .boot = true,
+                                  .file = memfd_create("kernel", MFD_CLOEXEC | MFD_ALLOW_SEALING),
+                                  .header = -1};
+        ck_assert_int_eq(write(d[0].file, "kernel", 6), 6);
+        ck_assert_int_eq(fcntl(d[0].file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW),
+                         0);
+        d[1] = (struct open_disk){.path = "/d",
+                                  .encrypted = true,
+                                  .file = memfd_create("file", MFD_CLOEXEC),
+                                  .header = memfd_create("header", MFD_CLOEXEC)};
         return d;
+}
+
+static void check_targets(const struct open_disk *targets, size_t count)
+{
+        ck_assert_uint_eq(count, 2);
+        ck_assert_int_ge(targets[0].header, 0);
+        ck_assert_mem_eq(&targets[1].uuid, &vm_uuid, sizeof vm_uuid);
+        ck_assert_int_gt(pread(targets[1].file, world.facts, sizeof world.facts - 1, 0), 0);
+        ck_assert_int_lt(write(targets[1].file, "x", 1), 0); /* sealed */
 }
 
 static void carry_out_im(uint16_t number, const void *request, void *reply)
@@ -74,8 +100,15 @@ static void carry_out_im(uint16_t number, const void *request, void *reply)
         } else if (number == MESSAGE_im_seal) {
                 ck_assert_uint_eq(seal_q->generation, world.generation + 1);
                 ck_assert_uint_eq(world.staged, seal_q->generation); /* journalled before */
-                ck_assert_uint_eq(seal_q->targets.count, 1);
+                ck_assert_uint_eq(seal_q->disks.count, 2);
+                ck_assert_str_eq(seal_q->name, "db1");
+                check_targets(seal_q->targets.items, seal_q->targets.count);
                 world.generation = seal_q->generation;
+        } else if (number == MESSAGE_im_unseal) {
+                const struct im_unseal_req *q = request;
+
+                ck_assert_uint_eq(q->disks.count, 2);
+                check_targets(q->targets.items, q->targets.count);
         } else if (number == MESSAGE_im_reseal) {
                 ck_assert(!world.domain && !world.mapped);
                 ck_assert_uint_eq(reseal_q->generation, world.generation + 1);
@@ -99,18 +132,24 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
         } else if (number == MESSAGE_svdm_open) {
                 struct svdm_open_rep *p = reply;
 
-                ck_assert_uint_eq(open_q->disks.count, 1);
-                ck_assert_str_eq(open_q->disks.items[0].path, "/d");
+                ck_assert_str_eq(open_q->disks.items[0].path, "/k");
+                if (open_q->disks.count == 2)
+                        ck_assert_str_eq(open_q->disks.items[1].path, "/d");
                 p->disks.items = make_disks(a);
-                p->disks.count = 1;
+                p->disks.count = 2;
+                if (open_q->disks.count == 1) /* the facts of an attestation need no disks */
+                        open_disks_close(&p->disks.items[p->disks.count = 1], 1);
         } else if (number == MESSAGE_svdm_open_target) {
-                ((struct svdm_open_target_rep *)reply)->disk = *make_disks(a);
+                struct open_disk *d = make_disks(a);
+
+                close(d[0].file);
+                ((struct svdm_open_target_rep *)reply)->disk = d[1];
         } else if (number == MESSAGE_svdm_prepare) {
                 struct svdm_prepare_rep *p = reply;
 
                 world.authority_kind = ((const struct svdm_prepare_req *)request)->authority_kind;
                 p->disks.items = make_disks(a);
-                p->disks.count = 1;
+                p->disks.count = 2;
                 p->secret = memfd_create("secret", MFD_CLOEXEC);
         } else if (number == MESSAGE_svdm_stage) {
                 world.staged = ((const struct svdm_stage_req *)request)->generation;
@@ -131,29 +170,64 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
         }
 }
 
-static enum status carry_out_worker(uint16_t number, void *reply)
+static void list_domains(struct domain_list_rep *p)
+{
+        static struct domain_state d;
+
+        d = (struct domain_state){.uuid = vm_uuid,
+                                  .name = "db1",
+                                  .domid = 7,
+                                  .ours = !world.foreign,
+                                  .state = world.ended     ? "shutdown"
+                                           : world.running ? "running"
+                                                           : "paused",
+                                  .reason = world.ended ? world.ended : ""};
+        p->domains.items = &d;
+        p->domains.count = world.domain || world.foreign;
+}
+
+static void check_create(const struct domain_create_req *q)
+{
+        char text[7] = "";
+
+        ck_assert(world.mapped);
+        ck_assert_int_eq(pread(q->kernel, text, 6, 0), 6);
+        ck_assert_str_eq(text, "kernel");
+        ck_assert_int_eq(q->ramdisk, -1);
+}
+
+static enum status carry_out_worker(uint16_t number, const void *request, void *reply)
 {
         if (number == MESSAGE_xml_descriptor) {
                 ((struct xml_descriptor_rep *)reply)->descriptor = make_descriptor(world.kind);
         } else if (number == MESSAGE_domain_parse) {
-                static struct disk named = {"xvda", "/d", true, "crypt"};
                 struct vm_config *config = &((struct domain_parse_rep *)reply)->config;
 
-                *config = (struct vm_config){.name = "db1", .memory = 64};
-                config->disks.items = &named;
-                config->disks.count = 1;
+                *config = (struct vm_config){.name = "db1",
+                                             .memory = 64,
+                                             .on_poweroff = "destroy",
+                                             .on_reboot = "restart",
+                                             .on_crash = world.on_crash};
+                config->disks.items = named;
+                config->disks.count = 2;
+        } else if (number == MESSAGE_domain_list) {
+                list_domains(reply);
         } else if (number == MESSAGE_domain_create) {
-                ck_assert(world.mapped);
+                if (world.foreign)
+                        return FAIL(ST_EXISTS, .subject = "domain");
+                check_create(request);
                 world.domain = true;
+                world.ended = NULL;
         } else if (number == MESSAGE_domain_unpause) {
                 ck_assert(world.kept);
                 world.running = true;
         } else if (number == MESSAGE_domain_stop || number == MESSAGE_domain_destroy) {
+                ck_assert(!world.foreign);
                 if (!world.domain)
                         return FAIL(ST_NOT_FOUND, .subject = "domain");
                 world.domain = world.running = false;
                 if (number == MESSAGE_domain_stop)
-                        ((struct domain_stop_rep *)reply)->clean = true;
+                        ((struct domain_stop_rep *)reply)->clean = !world.forced;
         }
         return ST_DONE;
 }
@@ -174,7 +248,7 @@ static enum status ask(uint16_t number, const void *request, void *reply, struct
         strncat(world.order, message_info(number)->name, 40);
         strcat(world.order, " ");
         if (done && number >= 300)
-                s = carry_out_worker(number, reply);
+                s = carry_out_worker(number, request, reply);
         else if (done && number >= 200)
                 carry_out_svdm(number, request, reply, a);
         else if (done)
@@ -257,9 +331,12 @@ static void begin(void)
         ck_assert_int_eq(compartments_open(dir, true, NULL), ST_DONE);
         d.disks.items = &disk;
         d.disks.count = 1;
+        vm_uuid = d.uuid;
+        facts_setup("sim");
         ck_assert_int_eq(compartment_define(&d, a, &v), ST_DONE);
         memset(&world, 0, sizeof world);
         world.kind = 2;
+        world.on_crash = "destroy";
 }
 
 static void end(void)
@@ -319,9 +396,20 @@ static struct vm_summary summary(void)
         return v;
 }
 
+static bool stopped_clean;
+
 static enum status stop_it(struct arena *arena, struct compartment *c)
 {
-        return stop(arena, c, STOP_SECONDS);
+        return stop(arena, c, STOP_SECONDS, &stopped_clean);
+}
+
+/* As the event threads do it. */
+static enum status follow_it(struct arena *arena, struct compartment *c)
+{
+        struct domain_list_rep domains;
+
+        list_domains(&domains);
+        return follow(arena, c, live_find(&domains, &vm_uuid, true));
 }
 
 static enum status seal_it(struct arena *arena, struct compartment *c)
@@ -452,8 +540,10 @@ START_TEST(order_of_a_stop)
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start, 0), ST_DONE);
         ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
-        ck_assert_str_eq(world.order,
-                         "domain_stop svdm_release svdm_release im_sealed svdm_settle ");
+        ck_assert_str_eq(
+                world.order,
+                "domain_list domain_stop svdm_release svdm_release im_sealed svdm_settle ");
+        ck_assert(stopped_clean);
         ck_assert_uint_eq(world.generation, 1);
         ck_assert_str_eq(summary().state, "stopped");
 }
@@ -470,7 +560,7 @@ START_TEST(a_clean_stop_reseals)
         ck_assert_uint_eq(summary().generation, 2);
         ck_assert_int_eq(tell(start, 0), ST_DONE);
         ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
-        ck_assert_str_eq(world.order, "domain_destroy svdm_release ");
+        ck_assert_str_eq(world.order, "domain_list domain_destroy svdm_release ");
         ck_assert_uint_eq(world.generation, 2); /* what a power cut does is not vouched for */
 }
 END_TEST
@@ -478,7 +568,7 @@ END_TEST
 /* What the guest wrote would be lost with a seal that is for what was there before. */
 START_TEST(a_clean_stop_that_fails_is_repeated)
 {
-        for (int n = 3; n <= 8; n++) {
+        for (int n = 4; n <= 9; n++) {
                 world.generation = world.on_disk = 1;
                 world.clean_stop = true;
                 ck_assert_int_eq(tell(start, 0), ST_DONE);
@@ -497,8 +587,10 @@ START_TEST(a_domain_that_is_gone_is_stopped)
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start, 0), ST_DONE);
         world.domain = world.running = false;
+        world.clean_stop = true;
         ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
-        ck_assert(!world.mapped);
+        ck_assert(!world.mapped && !stopped_clean);
+        ck_assert_uint_eq(world.generation, 1); /* nobody knows what it did to its disks */
         ck_assert_str_eq(summary().state, "stopped");
 }
 END_TEST
@@ -507,9 +599,214 @@ START_TEST(a_domain_that_does_not_stop_runs)
 {
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start, 0), ST_DONE);
-        ck_assert_int_eq(tell(stop_it, 1), ST_TPM);
+        for (int n = 1; n <= 2; n++) {
+                ck_assert_int_eq(tell(stop_it, n), ST_TPM);
+                ck_assert_str_eq(summary().state, "running");
+                ck_assert(world.running && world.mapped);
+        }
+}
+END_TEST
+
+START_TEST(a_guest_ended_by_force_is_no_clean_stop)
+{
+        world.generation = world.on_disk = 1;
+        world.clean_stop = world.forced = true;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
+        ck_assert(!stopped_clean && !world.mapped);
+        ck_assert_uint_eq(world.generation, 1);
+        ck_assert_str_eq(summary().state, "stopped");
+}
+END_TEST
+
+/* --- domains that end by themselves, or are not ours ---------------------------------------- */
+
+static const struct {
+        const char *reason, *on_crash, *state;
+        bool again, resealed; /* what happens with update="clean-stop" */
+} ends[] = {
+        {"poweroff", "destroy", "stopped", false, true},
+        {"poweroff", "restart", "stopped", false, true},
+        {"reboot", "destroy", "running", true, true},
+        {"crash", "destroy", "stopped", false, false},
+        {"crash", "restart", "running", true, false},
+        {"crash", "preserve", "preserved", false, false},
+        {"watchdog", "restart", "running", true, false},
+};
+
+START_TEST(an_end_is_followed)
+{
+        world.generation = world.on_disk = 1;
+        world.clean_stop = true;
+        world.on_crash = ends[_i].on_crash;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
+        ck_assert_str_eq(world.order, ""); /* it runs */
+        world.running = false;
+        world.ended = ends[_i].reason;
+        ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
+        ck_assert_str_eq(summary().state, ends[_i].state);
+        ck_assert(world.running == ends[_i].again);
+        ck_assert_uint_eq(world.generation, ends[_i].resealed ? 2 : 1);
+        if (ends[_i].again)
+                ck_assert(strstr(world.order, "im_unseal svdm_unlock domain_create "));
+        if (!strcmp(ends[_i].state, "stopped"))
+                ck_assert(!world.domain && !world.mapped);
+        if (!strcmp(ends[_i].state, "preserved")) {
+                ck_assert(world.domain && world.mapped);
+                ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
+                ck_assert(!world.domain && !world.mapped);
+        }
+}
+END_TEST
+
+START_TEST(a_restart_that_is_refused_leaves_a_stopped_vm)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        for (int n = 8; n <= 19; n++) { /* the steps of the start */
+                world.running = false;
+                world.ended = "reboot";
+                ck_assert_int_eq(tell(follow_it, n), ST_TPM);
+                ck_assert(!world.domain && !world.mapped && !world.running);
+                ck_assert_str_eq(summary().state, "stopped");
+                ck_assert(strstr(summary().last_refusal, "played"));
+                ck_assert_int_eq(tell(start, 0), ST_DONE);
+        }
+}
+END_TEST
+
+START_TEST(a_guest_that_reboots_over_and_over_is_stopped)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        world.running = false;
+        world.ended = "reboot";
+        ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
         ck_assert_str_eq(summary().state, "running");
-        ck_assert(world.running && world.mapped);
+        world.running = false;
+        world.ended = "reboot";
+        ck_assert_int_eq(tell(follow_it, 0), ST_REFUSED);
+        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert(strstr(summary().last_refusal, "restart of VM db1"));
+        ck_assert(!world.domain && !world.mapped);
+        ck_assert_int_eq(tell(start, 0), ST_DONE); /* a person may */
+}
+END_TEST
+
+START_TEST(a_domain_that_went_away_is_followed)
+{
+        world.generation = world.on_disk = 1;
+        world.clean_stop = true;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        world.domain = world.running = false;
+        world.foreign = _i; /* another one took its UUID */
+        ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
+        ck_assert(!world.mapped);
+        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert_uint_eq(world.generation, 1);
+}
+END_TEST
+
+START_TEST(a_foreign_domain_is_left_alone)
+{
+        world.generation = world.on_disk = 1;
+        world.foreign = true;
+        ck_assert_int_eq(tell(start, 0), ST_EXISTS);
+        ck_assert_int_eq(error_last()->status, ST_REFUSED);
+        ck_assert(strstr(error_last()->found, "foreign domain 7"));
+        ck_assert(!world.mapped && !world.kept);
+        ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
+        ck_assert_ptr_null(strstr(world.order, "domain_destroy")); /* checked there, too */
+}
+END_TEST
+
+START_TEST(others_may_pause_a_vm)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        world.running = false;
+        ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
+        ck_assert_str_eq(summary().state, "suspended");
+        world.running = true;
+        ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
+        ck_assert_str_eq(summary().state, "running");
+}
+END_TEST
+
+/* --- the list ------------------------------------------------------------------------------- */
+
+static struct vm_summary *listed(const struct principal *p, size_t *count)
+{
+        struct vm_summary *vms;
+
+        ck_assert_int_eq(live_list(a, p, &vms, count), ST_DONE);
+        return vms;
+}
+
+START_TEST(the_list_is_what_the_hypervisor_says)
+{
+        struct principal admin = {.roles = ADMIN}, verifier = {.roles = VERIFIER, .uid = 1001};
+        struct vm_summary *vms;
+        size_t count;
+
+        world.generation = world.on_disk = 1;
+        ck_assert_str_eq(listed(&admin, &count)[0].state, "stopped");
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        world.fail_at = -1;
+        vms = listed(&admin, &count);
+        ck_assert_uint_eq(count, 1);
+        ck_assert_str_eq(vms[0].state, "running");
+        ck_assert_uint_eq(vms[0].domid, 7);
+        listed(&verifier, &count);
+        ck_assert_uint_eq(count, 0);
+        world.ended = "crash";
+        ck_assert_str_eq(listed(&admin, &count)[0].state, "ended");
+        world.domain = false;
+        ck_assert_str_eq(listed(&admin, &count)[0].state, "gone");
+        world.foreign = true;
+        world.ended = NULL;
+        vms = listed(&admin, &count);
+        ck_assert_uint_eq(count, 2);
+        ck_assert(!vms[0].foreign && vms[1].foreign);
+        ck_assert_str_eq(vms[0].state, "gone");
+        ck_assert_str_eq(vms[1].owner, "foreign");
+        verifier.uid = 0; /* who owns db1 */
+        listed(&verifier, &count);
+        ck_assert_uint_eq(count, 1);
+}
+END_TEST
+
+/* --- facts ---------------------------------------------------------------------------------- */
+
+START_TEST(facts_of_a_vm_are_of_what_it_starts_from)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        /* printf kernel | sha256sum */
+        ck_assert_str_eq(
+                world.facts,
+                "{\"boot\":[{\"device\":\"kernel\",\"digest\":\"sha256:"
+                "6923dd1bc0460082c5d55a831908c24a282860b7f1cd6c2b79cf1bc8857c639c\",\"size\":6}],"
+                "\"config\":\"{}\",\"facts\":\"vm\",\"hypervisor\":\"sim\",\"version\":1}");
+}
+END_TEST
+
+START_TEST(a_seal_names_no_other_vm)
+{
+        the_targets[1].argument = "db2";
+        ck_assert_int_eq(tell(format_it, 0), ST_DENIED);
+        the_targets[1].argument = "db1";
+        ck_assert_int_eq(tell(format_it, 0), ST_DONE);
+}
+END_TEST
+
+START_TEST(other_files_than_were_asked_for_are_not_used)
+{
+        world.generation = world.on_disk = 1;
+        world.other_config = true;
+        ck_assert_int_eq(tell(start, 0), ST_PROTOCOL);
+        ck_assert_ptr_null(strstr(world.order, "im_unseal"));
 }
 END_TEST
 
@@ -523,8 +820,10 @@ START_TEST(an_attestation_needs_the_xml_workers_good_end)
         world.kind = 1;
         world.xml_dies = _i;
         ck_assert_int_eq(attest(&r, &q, &p), _i ? ST_WORKER : ST_DONE);
-        ck_assert_str_eq(world.order, _i ? "xml_descriptor svdm_open_target "
-                                         : "xml_descriptor svdm_open_target im_attest ");
+        ck_assert_str_eq(world.order,
+                         _i ? "xml_descriptor svdm_open_target domain_parse svdm_open "
+                            : "xml_descriptor svdm_open_target domain_parse svdm_open im_attest ");
+
         ck_assert_int_lt(fcntl(world.connection, F_GETFD), 0);
 }
 END_TEST
@@ -551,6 +850,17 @@ int main(void)
         tcase_add_test(t, a_clean_stop_that_fails_is_repeated);
         tcase_add_test(t, a_domain_that_is_gone_is_stopped);
         tcase_add_test(t, a_domain_that_does_not_stop_runs);
+        tcase_add_test(t, a_guest_ended_by_force_is_no_clean_stop);
+        tcase_add_loop_test(t, an_end_is_followed, 0, sizeof ends / sizeof *ends);
+        tcase_add_test(t, a_restart_that_is_refused_leaves_a_stopped_vm);
+        tcase_add_test(t, a_guest_that_reboots_over_and_over_is_stopped);
+        tcase_add_loop_test(t, a_domain_that_went_away_is_followed, 0, 2);
+        tcase_add_test(t, a_foreign_domain_is_left_alone);
+        tcase_add_test(t, others_may_pause_a_vm);
+        tcase_add_test(t, the_list_is_what_the_hypervisor_says);
+        tcase_add_test(t, facts_of_a_vm_are_of_what_it_starts_from);
+        tcase_add_test(t, a_seal_names_no_other_vm);
+        tcase_add_test(t, other_files_than_were_asked_for_are_not_used);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);

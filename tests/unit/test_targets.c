@@ -45,9 +45,11 @@ static void end(void)
         arena_free(a);
 }
 
-static enum status opens(void *with, const char *path, struct arena *arena,
+static enum status opens(void *with, const struct target *t, struct arena *arena,
                          struct open_disk *disk_out)
 {
+        const char *path = t->argument;
+
         (void)arena;
         ck_assert_ptr_eq(with, &opener_file);
         opened[opened_count++] = path;
@@ -66,7 +68,7 @@ static struct descriptor descriptor(const char *const *arguments, size_t count)
         d.targets.items = arena_get_many(a, count, sizeof *d.targets.items);
         d.targets.count = count;
         for (size_t i = 0; i < count; i++)
-                d.targets.items[i].argument = arguments[i];
+                d.targets.items[i] = (struct target){.plugin = "disk", .argument = arguments[i]};
         return d;
 }
 
@@ -133,6 +135,26 @@ START_TEST(opening_again_closes_the_first)
 }
 END_TEST
 
+/* Their arguments are no paths, also where they look like that of an open disk. */
+START_TEST(facts_are_never_disks)
+{
+        static const char *const arguments[] = {"/a", "web01", "all"};
+        static const char *const plugins[] = {"vm", "hypervisor", "vms"};
+        struct descriptor d = descriptor(arguments, 3);
+        struct targets t = TARGETS_NONE;
+
+        for (size_t i = 0; i < 3; i++) {
+                ck_assert(targets_is_facts(plugins[i]));
+                d.targets.items[i].plugin = plugins[i];
+        }
+        ck_assert(!targets_is_facts("disk") && !targets_is_facts("luks"));
+        ck_assert_int_eq(targets_open(&t, &d, disks, 2, opens, &opener_file, a), ST_DONE);
+        ck_assert_uint_eq(opened_count, 3);
+        ck_assert(!same(t.items[0].file, disks[0].file));
+        targets_clear(&t);
+}
+END_TEST
+
 START_TEST(too_many)
 {
         const char *arguments[TARGETS_MOST + 1];
@@ -159,6 +181,7 @@ int main(void)
         tcase_add_test(t, in_order);
         tcase_add_test(t, failure_closes_all);
         tcase_add_test(t, opening_again_closes_the_first);
+        tcase_add_test(t, facts_are_never_disks);
         tcase_add_test(t, too_many);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event threads. Nothing is lost: each look compares the whole table with the whole list of
+ * domains, and a VM that was claimed by somebody else is looked at again when it is released.
+ */
+#include "compartment-mgr/events.h"
+#include "compartment-mgr/live.h"
+#include "compartment-mgr/stories.h"
+#include "compartment-mgr/workers.h"
+#include "lib/channel.h"
+#include "lib/log.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PAUSE_LEAST = 1, PAUSE_MOST = 30 /* s */, FOLLOWED_AT_ONCE = 8, STOP_TIME = 60 * 1000 };
+
+static struct {
+        pthread_mutex_t lock;
+        pthread_cond_t changed;
+        bool look;      /* somebody wants all VMs looked at */
+        bool passed_by; /* some VM was busy in the last look */
+        bool lost;      /* the hypervisor cannot be reached */
+        bool stopping;
+        unsigned followed;
+} events = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+static void look_again(void)
+{
+        pthread_mutex_lock(&events.lock);
+        events.look = true;
+        pthread_cond_broadcast(&events.changed);
+        pthread_mutex_unlock(&events.lock);
+}
+
+static void on_release(void)
+{
+        pthread_mutex_lock(&events.lock);
+        if (events.passed_by) {
+                events.look = true;
+                pthread_cond_broadcast(&events.changed);
+        }
+        pthread_mutex_unlock(&events.lock);
+}
+
+bool events_lost(void)
+{
+        bool lost;
+
+        pthread_mutex_lock(&events.lock);
+        lost = events.lost;
+        pthread_mutex_unlock(&events.lock);
+        return lost;
+}
+
+/* --- one VM ---------------------------------------------------------------------------------- */
+
+/* Looked at anew once it is claimed: what made us come may be over. */
+static void follow_claimed(struct arena *a, struct compartment *c)
+{
+        struct domain_list_rep domains;
+
+        if (live_domains(a, &domains))
+                return; /* looked at again when the hypervisor answers */
+        if (follow(a, c, live_find(&domains, &compartment_definition(c)->uuid, true)))
+                log_error("following the end of a domain");
+}
+
+static void *follow_one(void *uuid)
+{
+        struct arena *a = arena_new();
+        struct compartment *c;
+        char vm[37];
+
+        uuid_write(uuid, vm);
+        free(uuid);
+        pthread_mutex_lock(&events.lock);
+        events.passed_by = true; /* before claiming, so that no release in between is missed */
+        pthread_mutex_unlock(&events.lock);
+        if (!compartment_claim(vm, "following the end of its domain", &c)) {
+                follow_claimed(a, c);
+                compartment_release(c);
+        }
+        arena_free(a);
+        pthread_mutex_lock(&events.lock);
+        events.followed--;
+        pthread_cond_broadcast(&events.changed);
+        pthread_mutex_unlock(&events.lock);
+        return NULL;
+}
+
+static void have_followed(const struct uuid *uuid)
+{
+        struct uuid *copy = memory_new(1, sizeof *copy);
+        pthread_t thread;
+
+        *copy = *uuid;
+        pthread_mutex_lock(&events.lock);
+        while (events.followed >= FOLLOWED_AT_ONCE)
+                pthread_cond_wait(&events.changed, &events.lock);
+        events.followed++;
+        pthread_mutex_unlock(&events.lock);
+        if (pthread_create(&thread, NULL, follow_one, copy))
+                follow_one(copy);
+        else
+                pthread_detach(thread);
+}
+
+/* --- all VMs --------------------------------------------------------------------------------- */
+
+static enum vm_state state_of(const struct vm_summary *vm)
+{
+        for (enum vm_state s = VM_STOPPED; s <= VM_PRESERVED; s++)
+                if (vm->state == vm_state_word(s))
+                        return s;
+        return VM_STOPPED;
+}
+
+static bool in_between(enum vm_state state)
+{
+        return state == VM_STARTING || state == VM_STOPPING || state == VM_SEALING;
+}
+
+static void look(struct arena *a)
+{
+        struct domain_list_rep domains;
+        struct vm_definition *definitions;
+        struct vm_summary *vms;
+        size_t count;
+        bool busy = false;
+
+        if (live_domains(a, &domains))
+                return;
+        compartments_list(a, &definitions, &vms, &count);
+        for (size_t i = 0; i < count; i++) {
+                enum vm_state state = state_of(&vms[i]);
+
+                busy |= in_between(state);
+                if (follow_must(state, live_find(&domains, &vms[i].uuid, true)))
+                        have_followed(&vms[i].uuid);
+        }
+        if (!busy)
+                return;
+        pthread_mutex_lock(&events.lock);
+        events.passed_by = true;
+        pthread_mutex_unlock(&events.lock);
+}
+
+/* false: the daemon ends. */
+static bool wait_for_a_reason(void)
+{
+        bool go_on;
+
+        pthread_mutex_lock(&events.lock);
+        while (!events.look && !events.stopping)
+                pthread_cond_wait(&events.changed, &events.lock);
+        events.look = events.passed_by = false;
+        go_on = !events.stopping;
+        pthread_mutex_unlock(&events.lock);
+        return go_on;
+}
+
+static void *look_for_ever(void *nothing)
+{
+        struct arena *a = arena_new();
+
+        while (wait_for_a_reason()) {
+                look(a);
+                arena_empty(a);
+        }
+        arena_free(a);
+        return nothing;
+}
+
+/* --- the hypervisor -------------------------------------------------------------------------- */
+
+/* Logs once, and once when it is over. */
+static bool set_lost(bool lost)
+{
+        bool changes, stopping;
+
+        pthread_mutex_lock(&events.lock);
+        stopping = events.stopping;
+        changes = events.lost != lost;
+        events.lost = lost;
+        pthread_mutex_unlock(&events.lock);
+        if (changes && lost && !stopping)
+                log_error("waiting for the hypervisor's events; tried again until it answers");
+        else if (changes && !stopping)
+                log_info("the hypervisor answers again: looking at all VMs");
+        return !stopping;
+}
+
+static enum status wait_once(struct job **job, struct arena *a)
+{
+        struct domain_wait_req q = {};
+        struct domain_wait_rep p;
+        enum status s = *job ? ST_DONE : job_start(workers.domain, NO_DEADLINE, job);
+
+        if (!s)
+                s = job_call(*job, MESSAGE_domain_wait, &q, &p, a);
+        return s;
+}
+
+static void *wait_for_ever(void *nothing)
+{
+        struct arena *a = arena_new();
+        struct job *job = NULL;
+        unsigned pause = PAUSE_LEAST;
+
+        for (;;) {
+                enum status s = wait_once(&job, a);
+
+                if (!set_lost(s != ST_DONE))
+                        return nothing; /* the worker is about to be stopped: it takes the job */
+                arena_empty(a);
+                if (!s) {
+                        pause = PAUSE_LEAST;
+                        look_again();
+                        continue;
+                }
+                job_kill(job);
+                job = NULL;
+                sleep(pause);
+                pause = 2 * pause > PAUSE_MOST ? PAUSE_MOST : 2 * pause;
+        }
+}
+
+/* --- beginning and end ----------------------------------------------------------------------- */
+
+static void begin(void *(*run)(void *))
+{
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, run, NULL))
+                fatal("no thread for the hypervisor's events");
+        pthread_detach(thread);
+}
+
+void events_start(void)
+{
+        compartments_on_release(on_release);
+        begin(look_for_ever);
+        begin(wait_for_ever);
+}
+
+void events_stop(void)
+{
+        struct timespec until;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += STOP_TIME / 1000;
+        pthread_mutex_lock(&events.lock);
+        events.stopping = true;
+        pthread_cond_broadcast(&events.changed);
+        while (events.followed && !pthread_cond_timedwait(&events.changed, &events.lock, &until))
+                ;
+        pthread_mutex_unlock(&events.lock);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Gathers facts. Comes here from the opening of targets (operation.c), at each seal, start and
+ * attestation that asks for them; asks the domain worker, the configuration worker and svdm. JSON
+ * is written here, never read: a stored configuration goes into it as one text.
+ */
+#include "compartment-mgr/facts.h"
+#include "compartment-mgr/compartment.h"
+#include "compartment-mgr/live.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/targets.h"
+#include "compartment-mgr/workers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *hypervisor_kind = "";
+
+void facts_setup(const char *kind)
+{
+        hypervisor_kind = kind;
+}
+
+/* --- JSON into a sealed file; keys are given in their order ---------------------------------- */
+
+static void put_text(struct json_object *to, const char *key, const char *text)
+{
+        json_object_object_add(to, key, json_object_new_string(text));
+}
+
+static void put_number(struct json_object *to, const char *key, uint64_t number)
+{
+        json_object_object_add(to, key, json_object_new_uint64(number));
+}
+
+static enum status write_all(int fd, const char *text, size_t len)
+{
+        while (len) {
+                ssize_t n = write(fd, text, len);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return FAIL(status_of_errno(errno), .subject = "facts",
+                                    .found = strerror(errno));
+                text += n;
+                len -= (size_t)n;
+        }
+        return ST_DONE;
+}
+
+/* Frees json. */
+static enum status seal_file(struct json_object *json, int *fd_out)
+{
+        size_t len = 0;
+        const char *text = json_object_to_json_string_length(
+                json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
+        int fd = memfd_create("facts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        enum status s = ST_DONE;
+
+        if (fd >= 0 && text)
+                s = write_all(fd, text, len);
+        if (fd < 0 || !text ||
+            (!s &&
+             fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)))
+                s = FAIL(status_of_errno(errno), .subject = "facts", .found = strerror(errno));
+        json_object_put(json);
+        if (s && fd >= 0)
+                close(fd);
+        else if (!s)
+                *fd_out = fd;
+        return s;
+}
+
+/* --- vm -------------------------------------------------------------------------------------- */
+
+/* Only of a file that nobody can change any more is a digest worth something. */
+static enum status digest_boot(const struct open_disk *file, char hex[DIGEST_HEX],
+                               uint64_t *size_out)
+{
+        int seals = file->boot ? fcntl(file->file, F_GET_SEALS) : -1;
+        struct hash *h;
+        struct digest d;
+        uint8_t bytes[64 << 10];
+        ssize_t r;
+
+        if (seals < 0 || !(seals & F_SEAL_WRITE))
+                return FAIL(ST_PROTOCOL, .subject = file->path, .expected = "a sealed copy",
+                            .found = "a file that can be written", .remedy = "see svdm's log");
+        h = hash_begin(HASH_SHA256);
+        for (*size_out = 0; (r = pread(file->file, bytes, sizeof bytes, (off_t)*size_out)) > 0;
+             *size_out += (uint64_t)r)
+                hash_add(h, bytes, (size_t)r);
+        d = hash_end(h);
+        digest_hex(&d, hex);
+        return r ? FAIL(ST_IO, .subject = file->path, .found = strerror(errno)) : ST_DONE;
+}
+
+static enum status put_boot(struct json_object *list, const struct facts_vm *vm, struct arena *a)
+{
+        for (size_t i = 0; i < vm->boot_count; i++) {
+                struct json_object *o = json_object_new_object();
+                char hex[DIGEST_HEX];
+                uint64_t size;
+                enum status s = digest_boot(&vm->boot[i], hex, &size);
+
+                json_object_array_add(list, o);
+                if (s)
+                        return s;
+                put_text(o, "device", vm->named[i].device);
+                put_text(o, "digest", arena_print(a, "sha256:%s", hex));
+                put_number(o, "size", size);
+        }
+        return ST_DONE;
+}
+
+static enum status write_vm(const struct facts_vm *vm, struct arena *a, int *fd_out)
+{
+        struct json_object *json = json_object_new_object(), *boot = json_object_new_array();
+        enum status s = put_boot(boot, vm, a);
+
+        json_object_object_add(json, "boot", boot);
+        json_object_object_add(json, "config",
+                               json_object_new_string_len((const char *)vm->vm->config.data,
+                                                          (int)vm->vm->config.len));
+        put_text(json, "facts", "vm");
+        put_text(json, "hypervisor", hypervisor_kind);
+        put_number(json, "version", 1);
+        if (!s)
+                return seal_file(json, fd_out);
+        json_object_put(json);
+        return s;
+}
+
+static enum status not_this_one(const struct target *t, const struct vm_definition *vm)
+{
+        return FAIL(ST_DENIED, .subject = t->name, .expected = FMT("vm:%s", vm->name),
+                    .found = "another VM",
+                    .remedy = FMT("a seal of %s can name no other VM: change the descriptor",
+                                  vm->name));
+}
+
+static bool is_named(const struct vm_definition *vm, const char *argument)
+{
+        char uuid[37];
+
+        uuid_write(&vm->uuid, uuid);
+        return !strcmp(vm->name, argument) || !strcmp(uuid, argument);
+}
+
+/* For an attestation: what its configuration names now, as svdm opens it for a start. On a
+ * connection of its own, so that no start waits for it longer than it takes to read them. */
+static enum status open_boot(const struct vm_definition *d, struct arena *a,
+                             struct vm_config *config_out, struct svdm_open_rep *open_out)
+{
+        struct domain_parse_req parse = {.json = d->config};
+        struct domain_parse_rep parsed;
+        struct svdm_open_req q = {.vm = d->uuid};
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &parse,
+                                    &parsed, a);
+
+        if (s)
+                return s;
+        *config_out = parsed.config;
+        q.disks.items = parsed.config.disks.items;
+        while (q.disks.count < parsed.config.disks.count &&
+               !strcmp(q.disks.items[q.disks.count].kind, "boot"))
+                q.disks.count++;
+        if (!q.disks.count)
+                return ST_DONE;
+        s = peer_call(PEER_SVDM, MESSAGE_svdm_open, &q, open_out, a, PEER_SHORT);
+        if (!s && open_out->disks.count != q.disks.count)
+                s = FAIL(ST_PROTOCOL, .subject = "svdm", .found = "not the files asked for");
+        return s;
+}
+
+static enum status asked_vm(const struct target *t, struct arena *a, struct open_disk *out)
+{
+        struct svdm_open_rep open = {};
+        struct vm_definition d;
+        struct vm_summary summary;
+        struct vm_config config;
+        struct facts_vm vm = {.vm = &d};
+        enum status s = compartment_find(t->argument, a, &d, &summary);
+
+        if (!s)
+                s = open_boot(&d, a, &config, &open);
+        if (s)
+                goto out;
+        vm.boot = open.disks.items;
+        vm.boot_count = open.disks.count;
+        vm.named = config.disks.items;
+        out->uuid = d.uuid;
+        s = write_vm(&vm, a, &out->file);
+out:
+        open_disks_close(open.disks.items, open.disks.count);
+        return s;
+}
+
+static enum status open_vm(const struct facts_scope *scope, const struct target *t, struct arena *a,
+                           struct open_disk *out)
+{
+        if (!scope->own)
+                return asked_vm(t, a, out);
+        if (!is_named(scope->own->vm, t->argument))
+                return not_this_one(t, scope->own->vm);
+        out->uuid = scope->own->vm->uuid;
+        return write_vm(scope->own, a, &out->file);
+}
+
+/* --- hypervisor ------------------------------------------------------------------------------ */
+
+static enum status ask_hypervisor(struct arena *a, struct domain_hypervisor_rep *p)
+{
+        struct domain_hypervisor_req q = {};
+
+        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_hypervisor, &q, p, a);
+}
+
+static bool changes_by_itself(const char *name)
+{
+        return !strcmp(name, "free-memory") || !strcmp(name, "total-memory");
+}
+
+static enum status open_hypervisor(struct arena *a, struct open_disk *out)
+{
+        struct domain_hypervisor_rep p;
+        struct json_object *json, *values;
+        enum status s = ask_hypervisor(a, &p);
+
+        if (s)
+                return s;
+        json = json_object_new_object();
+        values = json_object_new_array();
+        put_text(json, "facts", "hypervisor");
+        put_text(json, "kind", hypervisor_kind);
+        json_object_object_add(json, "values", values);
+        put_number(json, "version", 1);
+        for (size_t i = 0; i < p.facts.count; i++) {
+                struct json_object *o;
+
+                if (changes_by_itself(p.facts.items[i].name))
+                        continue;
+                o = json_object_new_object();
+                put_text(o, "name", p.facts.items[i].name);
+                put_text(o, "text", p.facts.items[i].text);
+                json_object_array_add(values, o);
+        }
+        return seal_file(json, &out->file);
+}
+
+/* --- vms ------------------------------------------------------------------------------------- */
+
+static int by_uuid(const void *a, const void *b)
+{
+        const struct vm_summary *x = a, *y = b;
+        int r = memcmp(&x->uuid, &y->uuid, sizeof x->uuid);
+
+        return r ? r : x->foreign - y->foreign;
+}
+
+static void put_vm(struct json_object *list, const struct vm_summary *vm)
+{
+        struct json_object *o = json_object_new_object();
+        char uuid[37];
+
+        uuid_write(&vm->uuid, uuid);
+        json_object_object_add(o, "foreign", json_object_new_boolean(vm->foreign));
+        put_number(o, "generation", vm->generation);
+        put_number(o, "memory", vm->memory);
+        put_text(o, "name", vm->name);
+        put_text(o, "owner", vm->owner);
+        put_text(o, "state", vm->state);
+        put_text(o, "uuid", uuid);
+        json_object_array_add(list, o);
+}
+
+static enum status write_vms(struct arena *a, const char *argument, const struct principal *p,
+                             int *fd_out)
+{
+        struct domain_hypervisor_rep h = {};
+        struct vm_summary *vms;
+        struct json_object *json, *list;
+        size_t count;
+        enum status s = live_list(a, p, &vms, &count);
+
+        if (!s && !p)
+                s = ask_hypervisor(a, &h);
+        if (s)
+                return s;
+        qsort(vms, count, sizeof *vms, by_uuid);
+        json = json_object_new_object();
+        list = json_object_new_array();
+        put_text(json, "facts", "vms");
+        if (!p)
+                put_text(json, "free-memory", live_fact(&h, "free-memory"));
+        put_text(json, "kind", hypervisor_kind);
+        put_text(json, "scope", argument);
+        put_number(json, "version", 1);
+        json_object_object_add(json, "vms", list);
+        for (size_t i = 0; i < count; i++)
+                put_vm(list, &vms[i]);
+        return seal_file(json, fd_out);
+}
+
+/* Of all VMs only admins are told, as the check of targets has it (access.c). */
+static enum status open_vms(const struct facts_scope *scope, const struct target *t,
+                            struct arena *a, struct open_disk *out)
+{
+        struct principal own = {};
+
+        if (!strcmp(t->argument, "all"))
+                return write_vms(a, "all", NULL, &out->file);
+        if (strcmp(t->argument, "own") || !scope->asker)
+                return FAIL(ST_INVALID, .subject = t->name,
+                            .expected = "vms:all, or in an attestation vms:own",
+                            .found = t->argument);
+        own = *scope->asker;
+        own.roles = 0;
+        return write_vms(a, "own", &own, &out->file);
+}
+
+enum status facts_open(const struct facts_scope *scope, const struct target *t, struct arena *a,
+                       struct open_disk *out)
+{
+        *out = (struct open_disk){.path = t->argument, .file = -1, .header = -1};
+        if (!strcmp(t->plugin, "vm"))
+                return open_vm(scope, t, a, out);
+        if (!strcmp(t->plugin, "hypervisor"))
+                return open_hypervisor(a, out);
+        return open_vms(scope, t, a, out);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Facts about this host and its VMs that plug-ins measure (docs/plugins.md): vm:NAME,
+ * hypervisor:KIND, vms:all, vms:own. Gathered from the table of VMs, the hypervisor and svdm; what
+ * they look like is for the plug-in to say.
+ */
+#ifndef BULKHEAD_COMPARTMENT_MGR_FACTS_H
+#define BULKHEAD_COMPARTMENT_MGR_FACTS_H
+
+#include "lib/message.h"
+#include "lib/server.h"
+
+/* The VM of an operation: its facts are of what that operation has open. */
+struct facts_vm {
+        const struct vm_definition *vm;
+        const struct open_disk *boot; /* its boot files, in the order of the configuration */
+        const struct disk *named;     /* the same, as the configuration names them */
+        size_t boot_count;
+};
+
+/* For whom facts are gathered: an operation on a VM (own), or a principal's attestation (asker). */
+struct facts_scope {
+        const struct facts_vm *own;
+        const struct principal *asker;
+};
+
+/* kind: of the hypervisor, "xen" or "sim". */
+void facts_setup(const char *kind);
+
+/* The facts of that target as canonical JSON in a sealed memory file, which becomes the caller's;
+ * uuid is that of the VM of vm:NAME. In an operation only the VM itself and what all VMs share:
+ * ST_DENIED for another. */
+enum status facts_open(const struct facts_scope *scope, const struct target *target,
+                       struct arena *a, struct open_disk *disk_out);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The story of a domain that ended by itself: its devices are given back, and then happens what the
+ * VM's configuration says. Comes here from the event threads (events.c) with the VM claimed; asks
+ * the configuration worker, and whom a stop and a start ask.
+ */
+#include "compartment-mgr/stories.h"
+#include "compartment-mgr/workers.h"
+#include "lib/channel.h"
+#include "lib/log.h"
+
+#include <string.h>
+
+static bool is(const struct domain_state *d, const char *state)
+{
+        return d && !strcmp(d->state, state);
+}
+
+static bool has_ended(const struct domain_state *d)
+{
+        return !d || (is(d, "shutdown") && strcmp(d->reason, "suspend"));
+}
+
+bool follow_must(enum vm_state state, const struct domain_state *d)
+{
+        switch (state) {
+        case VM_RUNNING:
+                return has_ended(d) || is(d, "paused");
+        case VM_SUSPENDED:
+                return has_ended(d) || is(d, "running");
+        case VM_PRESERVED:
+                return !d;
+        default:
+                return false;
+        }
+}
+
+/* What the configuration says about that end: "destroy", "restart" or "preserve". */
+static enum status action_of(struct arena *a, struct compartment *c, const char *reason,
+                             const char **action_out)
+{
+        struct domain_parse_req q = {.json = compartment_definition(c)->config};
+        struct domain_parse_rep p;
+        enum status s =
+                worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &q, &p, a);
+
+        *action_out = "destroy";
+        if (s)
+                return s;
+        if (!strcmp(reason, "poweroff"))
+                *action_out = p.config.on_poweroff;
+        else if (!strcmp(reason, "reboot"))
+                *action_out = p.config.on_reboot;
+        else
+                *action_out = p.config.on_crash;
+        return ST_DONE;
+}
+
+static const char *words_for(const char *reason)
+{
+        if (!strcmp(reason, "poweroff"))
+                return "the guest shut itself down";
+        if (!strcmp(reason, "reboot"))
+                return "the guest asked to be started again";
+        if (!strcmp(reason, "watchdog"))
+                return "the guest's watchdog ended it";
+        return "the guest crashed";
+}
+
+static enum status too_fast(struct compartment *c)
+{
+        return FAIL(ST_REFUSED, .subject = FMT("restart of VM %s", compartment_definition(c)->name),
+                    .expected = "a guest that runs for 20 s before it asks for that again",
+                    .found = "one that comes down again at once",
+                    .remedy = FMT("see its console; then: bulkhead vm start %s",
+                                  compartment_definition(c)->name));
+}
+
+static enum status start_again(struct arena *a, struct compartment *c, bool fast)
+{
+        enum status s;
+
+        if (fast)
+                return compartment_set_refusal(c, too_fast(c));
+        s = start(a, c);
+        if (!s)
+                compartment_began(c, true, deadline_in(0));
+        return s;
+}
+
+static enum status ended(struct arena *a, struct compartment *c, const char *reason)
+{
+        bool fast = compartment_restarts_too_fast(c, deadline_in(0)), clean;
+        const char *action;
+        enum status s = action_of(a, c, reason, &action);
+
+        if (s)
+                log_error("reading what is to happen at the end of a VM: it is not restarted");
+        if (!strcmp(action, "preserve")) {
+                compartment_set_state(
+                        c, VM_PRESERVED,
+                        arena_print(a, "%s; its domain and disks are kept", words_for(reason)));
+                return ST_DONE;
+        }
+        s = stop_ended(a, c, words_for(reason), &clean);
+        if (s || strcmp(action, "restart"))
+                return s;
+        return start_again(a, c, fast);
+}
+
+enum status follow(struct arena *a, struct compartment *c, const struct domain_state *d)
+{
+        bool clean;
+
+        if (!follow_must(compartment_state(c), d))
+                return ST_DONE;
+        if (!d)
+                return stop_ended(a, c, "its domain is gone: ended by others", &clean);
+        if (is(d, "paused")) {
+                compartment_set_state(c, VM_SUSPENDED, "paused by others");
+                return ST_DONE;
+        }
+        if (is(d, "running")) {
+                compartment_set_state(c, VM_RUNNING, "unpaused by others");
+                return ST_DONE;
+        }
+        return ended(a, c, d->reason);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Joins the table with what the hypervisor lists. Requests, facts and the event threads come here;
+ * only the domain worker is asked, and nothing is changed.
+ */
+#include "compartment-mgr/live.h"
+#include "compartment-mgr/access.h"
+#include "compartment-mgr/compartment.h"
+#include "compartment-mgr/workers.h"
+
+#include <string.h>
+
+enum { TRIES = 3 };
+
+enum status live_domains(struct arena *a, struct domain_list_rep *domains_out)
+{
+        struct domain_list_req q = {};
+
+        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_list, &q, domains_out,
+                           a);
+}
+
+const struct domain_state *live_find(const struct domain_list_rep *domains, const struct uuid *uuid,
+                                     bool ours)
+{
+        for (size_t i = 0; i < domains->domains.count; i++) {
+                const struct domain_state *d = &domains->domains.items[i];
+
+                if (d->ours == ours && !memcmp(&d->uuid, uuid, sizeof *uuid))
+                        return d;
+        }
+        return NULL;
+}
+
+const char *live_fact(const struct domain_hypervisor_rep *h, const char *name)
+{
+        for (size_t i = 0; i < h->facts.count; i++)
+                if (!strcmp(h->facts.items[i].name, name))
+                        return h->facts.items[i].text;
+        return "";
+}
+
+/* --- states ---------------------------------------------------------------------------------- */
+
+static bool should_run(const struct vm_summary *vm)
+{
+        return !strcmp(vm->state, vm_state_word(VM_RUNNING)) ||
+               !strcmp(vm->state, vm_state_word(VM_SUSPENDED));
+}
+
+/* The table is right about what is under way; the hypervisor about what runs. */
+static void join(struct vm_summary *vm, const struct domain_state *d)
+{
+        if (d) {
+                vm->domid = d->domid;
+                vm->memory = d->memory;
+        }
+        if (!should_run(vm))
+                return;
+        if (!d)
+                vm->state = "gone";
+        else if (!strcmp(d->state, "shutdown") && strcmp(d->reason, "suspend"))
+                vm->state = "ended";
+        else if (!strcmp(d->state, "dying"))
+                vm->state = "gone";
+        else if (strcmp(d->state, "running"))
+                vm->state = vm_state_word(VM_SUSPENDED);
+}
+
+void live_join(struct arena *a, struct vm_summary *vm)
+{
+        struct domain_list_rep domains;
+
+        if (!live_domains(a, &domains))
+                join(vm, live_find(&domains, &vm->uuid, true));
+        else if (should_run(vm))
+                vm->state = "unknown";
+}
+
+/* --- the list -------------------------------------------------------------------------------- */
+
+static void add_foreign(const struct domain_list_rep *domains, struct vm_summary *vms,
+                        size_t *count)
+{
+        for (size_t i = 0; i < domains->domains.count; i++) {
+                const struct domain_state *d = &domains->domains.items[i];
+
+                if (!d->ours)
+                        vms[(*count)++] = (struct vm_summary){.uuid = d->uuid,
+                                                              .name = d->name,
+                                                              .owner = "foreign",
+                                                              .state = d->state,
+                                                              .foreign = true,
+                                                              .domid = d->domid,
+                                                              .memory = d->memory,
+                                                              .last_refusal = ""};
+        }
+}
+
+static bool sees(const struct principal *p, uint32_t owner_uid)
+{
+        if (!p)
+                return true;
+        return p->roles ? access_sees_vm(p, owner_uid) : owner_uid != NO_UID && owner_uid == p->uid;
+}
+
+/* The table at an instant at which nothing changed between it and the hypervisor's list, so that
+ * a start or a stop just then is not told as a domain that is gone. */
+static enum status read_both(struct arena *a, struct domain_list_rep *domains,
+                             struct vm_definition **definitions, struct vm_summary **vms,
+                             size_t *count)
+{
+        enum status s = ST_DONE;
+
+        for (int i = 0; i < TRIES; i++) {
+                uint64_t before = compartments_changes();
+
+                s = live_domains(a, domains);
+                compartments_list(a, definitions, vms, count);
+                if (s || before == compartments_changes())
+                        return s;
+        }
+        return s;
+}
+
+enum status live_list(struct arena *a, const struct principal *p, struct vm_summary **vms_out,
+                      size_t *count_out)
+{
+        struct domain_list_rep domains = {};
+        struct vm_definition *definitions;
+        struct vm_summary *vms, *to;
+        size_t count, n = 0;
+        enum status s = read_both(a, &domains, &definitions, &vms, &count);
+
+        if (s)
+                domains.domains.count = 0;
+        to = arena_get_many(a, count + domains.domains.count, sizeof *to);
+        for (size_t i = 0; i < count; i++) {
+                if (!sees(p, definitions[i].owner_uid))
+                        continue;
+                to[n] = vms[i];
+                if (!s)
+                        join(&to[n], live_find(&domains, &vms[i].uuid, true));
+                else if (should_run(&to[n]))
+                        to[n].state = "unknown";
+                n++;
+        }
+        if (!p || (p->roles & ADMIN))
+                add_foreign(&domains, to, &n);
+        *vms_out = to;
+        *count_out = n;
+        return s == ST_UNREACHABLE ? ST_DONE : s;
+}
+
+/* --- what is not ours ------------------------------------------------------------------------ */
+
+enum status live_refuse_foreign(struct arena *a, const char *name, const struct uuid *uuid)
+{
+        struct domain_list_rep domains;
+
+        if (live_domains(a, &domains))
+                return ST_DONE;
+        for (size_t i = 0; i < domains.domains.count; i++) {
+                const struct domain_state *d = &domains.domains.items[i];
+                bool same_uuid = !uuid_is_zero(uuid) && !memcmp(&d->uuid, uuid, sizeof *uuid);
+
+                if (!d->ours && (same_uuid || !strcmp(d->name, name)))
+                        return FAIL(ST_REFUSED, .subject = FMT("VM %s", name),
+                                    .expected = "a VM that Bulkhead started",
+                                    .found = FMT("foreign domain %u (%s), with that %s", d->domid,
+                                                 d->name, same_uuid ? "UUID" : "name"),
+                                    .remedy = "use what started it, such as xl: Bulkhead leaves it "
+                                              "alone");
+        }
+        return ST_DONE;
+}

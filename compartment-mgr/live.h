@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of VMs as the hypervisor has it at this moment: states that it says otherwise, domids,
+ * memory, and the VMs that others started.
+ */
+#ifndef BULKHEAD_COMPARTMENT_MGR_LIVE_H
+#define BULKHEAD_COMPARTMENT_MGR_LIVE_H
+
+#include "lib/message.h"
+#include "lib/server.h"
+
+/* All domains but Dom0. */
+enum status live_domains(struct arena *a, struct domain_list_rep *domains_out);
+/* Of those the one with that UUID that is ours, or that is foreign; NULL if there is none. */
+const struct domain_state *live_find(const struct domain_list_rep *domains, const struct uuid *uuid,
+                                     bool ours);
+
+/* What principal p may see, foreign VMs for admins only; p without roles: the VMs of its user; p
+ * NULL: all. If the hypervisor does not answer, what should run is "unknown". */
+enum status live_list(struct arena *a, const struct principal *p, struct vm_summary **vms_out,
+                      size_t *count_out);
+/* The same of one summary from the table. */
+void live_join(struct arena *a, struct vm_summary *vm);
+
+/* For a VM that the table does not know, or that could not be built: ST_REFUSED if a foreign domain
+ * has that name or UUID, else ST_DONE. */
+enum status live_refuse_foreign(struct arena *a, const char *name, const struct uuid *uuid);
+
+/* A fact of the hypervisor by name, "" if it says no such. */
+const char *live_fact(const struct domain_hypervisor_rep *h, const char *name);
+
+#endif
