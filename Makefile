@@ -112,6 +112,7 @@ OBJS_test_server := $(LIB_DAEMON)
 OBJS_test_document := $(LIB_DOCUMENT) $(LIB_BASE)
 OBJS_test_disk := tests/unit/plugin_test $(OBJS_disk.so) $(MEASURE_RUN)
 OBJS_test_luks := tests/unit/luks_image tests/unit/plugin_test $(OBJS_luks.so) $(MEASURE_RUN)
+OBJS_test_facts := tests/unit/plugin_test $(MEASURE_RUN)
 OBJS_test_measure_run := tests/unit/plugin_test $(MEASURE_RUN)
 OBJS_test_descriptor := $(XML) $(LIB_BASE)
 OBJS_test_policy := $(POLICY) $(LIB_BASE)
@@ -156,6 +157,7 @@ OBJS_test_verify := tests/unit/evidence_make $(VERIFIER) $(LIB_BASE)
 
 OBJS_fuzz_message := $(LIB_BASE) lib/message
 OBJS_fuzz_state_file := $(LIB_MESSAGE) lib/state_file
+OBJS_fuzz_facts := $(OBJS_vm.so)
 OBJS_fuzz_luks := tests/unit/luks_image $(OBJS_luks.so)
 OBJS_fuzz_descriptor := $(XML) $(LIB_MESSAGE)
 OBJS_fuzz_predicate := $(POLICY) $(LIB_BASE)
@@ -184,8 +186,9 @@ $(B)/test_xml_workers: | $(B)/xml_worker $(B)/policy_worker
 $(B)/test_integrity_mgr: | $(addprefix $(B)/,integrity-mgr measure_worker policy_worker tpm_worker plugins/disk.so)
 $(B)/test_worker: | $(B)/measure_worker $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so)
 $(B)/test_measure_run: | $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so) $(PLUGINS:%=$(B)/plugins/%.so)
+$(B)/test_facts: | $(PLUGINS:%=$(B)/plugins/%.so)
 $(B)/bench_disk: | $(B)/plugins/disk.so
-NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o bench/bench_disk.o)
+NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_facts.o bench/bench_disk.o)
 $(NEED_BUILD_DIR): ALL_CFLAGS += -DBUILD_DIR='"$(B)"'
 # Tests cross the windows of a hash tree at 4 units, not at 8 GiB.
 $(B)/obj/plugins/disk_verity.o: ALL_CFLAGS += -DWINDOW=4
