@@ -130,6 +130,8 @@ WRAP_test_domain_xen_config := $(call WRAP,stat)
 OBJS_test_targets := compartment-mgr/targets $(LIB_BASE)
 OBJS_test_stories := lib/config $(addprefix compartment-mgr/,networks start stop seal attest access operation targets compartment live facts follow) \
         $(LIB_MESSAGE) lib/channel lib/state_file
+OBJS_test_events := $(addprefix compartment-mgr/,events live access compartment) $(LIB_MESSAGE) lib/state_file
+WRAP_test_events := $(call WRAP,sleep)
 OBJS_test_open_disk := svdm/open_disk $(LIB_BASE)
 OBJS_test_luks_disk := $(LUKS) $(LIB_DAEMON)
 OBJS_test_journal := svdm/journal svdm/header_diff $(LIB_DAEMON)

@@ -251,6 +251,89 @@ START_TEST(undefined_is_gone)
 }
 END_TEST
 
+START_TEST(remembers_its_domain_for_this_boot)
+{
+        struct vm_summary v;
+        struct compartment *c;
+        char name[64];
+        const char *old = "00000000-0000-4000-8000-000000000000 7";
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_uint_eq(compartment_domain(c), 0);
+        ck_assert_int_eq(compartment_set_domain(c, 0), ST_DONE);
+        ck_assert_int_eq(compartment_set_domain(c, 7), ST_DONE);
+        open_again();
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_uint_eq(compartment_domain(c), 7);
+        ck_assert_int_eq(state_write(dir, domain_file(c, name), DOMAIN_KIND, DOMAIN_VERSION,
+                                     (struct bytes){(const uint8_t *)old, strlen(old)}),
+                         ST_DONE);
+        ck_assert_uint_eq(compartment_domain(c), 0); /* another boot's */
+        ck_assert_int_eq(compartment_set_domain(c, 8), ST_DONE);
+        ck_assert_int_eq(compartment_set_domain(c, 0), ST_DONE);
+        ck_assert_uint_eq(compartment_domain(c), 0);
+}
+END_TEST
+
+START_TEST(a_guest_restarts_too_fast)
+{
+        struct vm_summary v;
+        struct compartment *c;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        compartment_began(c, false, 1000000);
+        ck_assert(!compartment_restarts_too_fast(c, 1000001));
+        compartment_began(c, true, 1000000);
+        ck_assert(compartment_restarts_too_fast(c, 1019999));
+        ck_assert(!compartment_restarts_too_fast(c, 1020000));
+}
+END_TEST
+
+static int releases;
+
+static void released(void)
+{
+        releases++;
+}
+
+START_TEST(changes_and_releases_are_told)
+{
+        uint64_t before = compartments_changes();
+        struct vm_summary v;
+        struct compartment *c;
+
+        compartments_on_release(released);
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_uint_ne(compartments_changes(), before);
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        before = compartments_changes();
+        compartment_set_state(c, VM_STOPPED, "");
+        ck_assert_uint_eq(compartments_changes(), before);
+        compartment_set_state(c, VM_STARTING, "");
+        ck_assert_uint_ne(compartments_changes(), before);
+        ck_assert_int_eq(releases, 0);
+        compartment_release(c);
+        ck_assert_int_eq(releases, 1);
+        compartments_on_release(NULL);
+}
+END_TEST
+
+START_TEST(owners_have_vms)
+{
+        struct vm_summary v;
+        char uuid[37];
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        uuid_write(&v.uuid, uuid);
+        ck_assert(compartment_owned_by("db1", 1001));
+        ck_assert(compartment_owned_by(uuid, 1001));
+        ck_assert(!compartment_owned_by("db1", 1002));
+        ck_assert(!compartment_owned_by("db2", 1001));
+}
+END_TEST
+
 START_TEST(owners_have_paths)
 {
         struct vm_summary v;
@@ -297,6 +380,10 @@ int main(void)
         tcase_add_test(t, a_refusal_is_kept_without_what_was_expected);
         tcase_add_test(t, a_refusal_is_always_text);
         tcase_add_test(t, undefined_is_gone);
+        tcase_add_test(t, remembers_its_domain_for_this_boot);
+        tcase_add_test(t, a_guest_restarts_too_fast);
+        tcase_add_test(t, changes_and_releases_are_told);
+        tcase_add_test(t, owners_have_vms);
         tcase_add_test(t, owners_have_paths);
         tcase_add_test(t, a_damaged_definition_is_left_out);
         suite_add_tcase(suite, t);

@@ -188,6 +188,80 @@ START_TEST(one_domain_a_uuid)
 }
 END_TEST
 
+static void play(const char *kind, const char *name, const char *text)
+{
+        const char *path = arena_print(a, "%s/%s-%s", folder, kind, name);
+        FILE *f = fopen(path, "w");
+
+        ck_assert_ptr_nonnull(f);
+        fputs(text, f);
+        ck_assert_int_eq(fclose(f), 0);
+}
+
+static const char *const endings[] = {"poweroff", "reboot", "crash"};
+
+START_TEST(a_guest_ends_by_itself)
+{
+        struct domain_state *domains;
+        char uuid[37];
+        uint32_t domid;
+        size_t count;
+
+        uuid_write(&one, uuid);
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        ck_assert_int_eq(unpause(&one), ST_DONE);
+        play("guest", uuid, arena_print(a, "%s\n", endings[_i]));
+        ck_assert_int_eq(sim->list(a, &domains, &count), ST_DONE);
+        ck_assert_uint_eq(count, 1);
+        ck_assert_str_eq(domains[0].state, "shutdown");
+        ck_assert_str_eq(domains[0].reason, endings[_i]);
+        ck_assert_int_eq(sim->destroy(&one, a), ST_DONE);
+        ck_assert_int_eq(create(&one, &domid), ST_DONE); /* the next life begins well */
+        ck_assert_str_eq(state_of(&one), "paused");
+        play("guest", uuid, "gone");
+        ck_assert_ptr_null(state_of(&one));
+        ck_assert_int_eq(unpause(&one), ST_NOT_FOUND);
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+}
+END_TEST
+
+START_TEST(others_have_domains_too)
+{
+        struct domain_state *domains;
+        size_t count;
+
+        play("foreign", "theirs", "11111111-2222-4333-8444-555555555555\n");
+        play("foreign", "nothing", "");
+        ck_assert_int_eq(sim->list(a, &domains, &count), ST_DONE);
+        ck_assert_uint_eq(count, 1);
+        ck_assert_str_eq(domains[0].name, "theirs");
+        ck_assert(!domains[0].ours);
+}
+END_TEST
+
+START_TEST(a_wait_ends_with_each_change)
+{
+        char byte;
+        int fds[2], r;
+        pid_t child;
+        uint32_t domid;
+
+        ck_assert_int_eq(pipe(fds), 0);
+        child = fork();
+        if (!child) {
+                for (int i = 0; i < 2; i++)
+                        if (sim->wait(a) || write(fds[1], "x", 1) != 1)
+                                _exit(1);
+                _exit(0);
+        }
+        ck_assert_int_eq(read(fds[0], &byte, 1), 1); /* the first at once */
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        ck_assert_int_eq(read(fds[0], &byte, 1), 1);
+        ck_assert_int_eq(waitpid(child, &r, 0), child);
+        ck_assert_int_eq(r, 0);
+}
+END_TEST
+
 START_TEST(outlives_its_process)
 {
         uint32_t domid;
@@ -243,6 +317,9 @@ int main(void)
         tcase_add_test(t, another_disk_stays_paused);
         tcase_add_test(t, suspended_and_resumed);
         tcase_add_test(t, one_domain_a_uuid);
+        tcase_add_loop_test(t, a_guest_ends_by_itself, 0, 3);
+        tcase_add_test(t, others_have_domains_too);
+        tcase_add_test(t, a_wait_ends_with_each_change);
         tcase_add_test(t, outlives_its_process);
         tcase_add_test(t, many_at_once_have_one_winner);
         suite_add_tcase(suite, t);
