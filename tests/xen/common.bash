@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # The test bed, outside: a disk with Dom0's root, a TPM, and QEMU that boots Debian's Xen. Sourced by
-# run, shell and live. Everything lies in $bed.
+# run, shell and live. Everything lies in $bed. Two ways to boot, by XEN_BOOT: "direct" (QEMU loads
+# hypervisor, kernel and initramfs; the root is a plain ext4), or "unified" (UEFI firmware loads the
+# one file of `bulkhead host image`; the root is under dm-verity, what is written lies on state.img).
 # shellcheck shell=bash
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=$(cd "$here/../.." && pwd -P)
 build=$(cd "$top" && realpath -m "${B:-build}")
 bed=$build/xen
 logs=$bed/logs
+boot=${XEN_BOOT:-direct}
+firmware=/usr/share/OVMF
+xen_words='console=com1 com1=115200,8n1 dom0_mem=1536M,max:1536M'
+kernel_words='console=hvc0 init=/srv/bed/dom0/init'
 sockets='' tpm='' qemu=''
 
 die() { echo "xen: $*" >&2; exit 3; }
@@ -29,9 +35,11 @@ bed_end() {
 
 bed_needs() {
         local p missing=()
-        for p in mmdebstrap qemu-system-x86_64 swtpm mkfs.ext4 debugfs cpio xz; do
+        for p in mmdebstrap qemu-system-x86_64 swtpm mkfs.ext4 debugfs cpio xz mksquashfs veritysetup objcopy mkfs.vfat mcopy; do
                 command -v "$p" >/dev/null || missing+=("$p")
         done
+        [[ -f $firmware/OVMF_CODE_4M.fd ]] || missing+=(ovmf)
+        [[ $boot == direct || $boot == unified ]] || die "XEN_BOOT is direct or unified, not '$boot'"
         ((${#missing[@]} == 0)) || die "missing: ${missing[*]}; run scripts/setup --xen"
         ((EUID == 0)) || die 'run this as root: Dom0 has files of several users'
         exec {lock}>"$bed/lock"
@@ -49,7 +57,9 @@ bed_install() { # TREE
                 tail "$logs/install.log"
                 return 1
         }
-        mkdir -p "$tree/srv/bed/tests/xen" "$tree/etc/default"
+        mkdir -p "$tree/srv/bed/tests/xen" "$tree/srv/share" "$tree/etc/default"
+        make -s -C "$top" B="${B:-build}" "${B:-build}/domain_try" || return
+        cp "$build/domain_try" "$tree/srv/bed/"
         cp -r "$here/dom0" "$tree/srv/bed/"
         cp -r "$top/tests/system" "$tree/srv/bed/tests/"
         cp "$here"/[0-9][0-9]-*.sh "$here/guest.bash" "$tree/srv/bed/tests/xen/"
@@ -62,18 +72,48 @@ bed_install() { # TREE
 	OPTIONS
 }
 
-# Files of the cached root are linked, not copied: whatever is put into the tree has to be a new file.
+# What Dom0 boots from. Files of the cached root are linked, not copied: whatever is put into the
+# tree has to be a new file.
 bed_disk() { # MODE SCRIPT...
         local tree=$bed/tree mode=$1
         shift
-        rm -rf "$tree" "$bed/disk.img"
+        rm -rf "$tree" "$bed"/*.img
         cp -al "$bed/root" "$tree" || return
         bed_install "$tree" || return
         cp -r "$bed/guest" "$tree/srv/bed/" || return
+        chroot "$tree" systemd-sysusers >"$logs/sysusers.log" 2>&1 || return
+        install -d -m 0711 "$tree/var/lib/bulkhead" # the rest of its folders are made there, at boot
         printf 'bed_mode=%s\nbed_scripts="%s"\n' "$mode" "$*" >"$tree/etc/bed"
-        truncate -s 3G "$bed/disk.img"
-        mkfs.ext4 -q -F -L dom0 -E lazy_itable_init=1,lazy_journal_init=1 -d "$tree" "$bed/disk.img" || return
+        bed_disk_"$boot" "$tree" || return
         rm -rf "$tree"
+}
+bed_disk_direct() { # TREE
+        truncate -s 3G "$bed/disk.img"
+        mkfs.ext4 -q -F -L dom0 -E lazy_itable_init=1,lazy_journal_init=1 -d "$1" "$bed/disk.img"
+}
+bed_disk_unified() { # TREE
+        BULKHEAD_LIBEXEC=$1/usr/libexec/bulkhead BULKHEAD_SHARE=$1/usr/share/bulkhead \
+                "$build/bulkhead" host image --root "$1" --xen-options "$xen_words" --kernel-options "$kernel_words" \
+                --root-device /dev/vda --state-device LABEL=bulkhead-state "$bed/image" >"$logs/image.log" 2>&1 || {
+                tail "$logs/image.log"
+                return 1
+        }
+        mv "$bed/image/root.img" "$bed/disk.img"
+        truncate -s 1G "$bed/state.img"
+        mkfs.ext4 -q -F -L bulkhead-state "$bed/state.img" || return
+        cp "$firmware/OVMF_VARS_4M.fd" "$bed/vars.img" || return
+        truncate -s 64M "$bed/esp.img"
+        mkfs.vfat -n ESP "$bed/esp.img" >/dev/null && mmd -i "$bed/esp.img" ::/EFI ::/EFI/BOOT &&
+                mcopy -i "$bed/esp.img" "$bed/image/bulkhead.efi" ::/EFI/BOOT/BOOTX64.EFI
+}
+
+# What Dom0 left behind, once it is off.
+bed_logs() {
+        local image=$bed/disk.img folder=/var/log/bed
+        [[ $boot == unified ]] && image=$bed/state.img folder=/log/bed
+        debugfs -R "rdump $folder $logs" "$image" >/dev/null 2>&1
+        mv "$logs/bed" "$logs/dom0" 2>/dev/null
+        rm -f "$bed"/*.img
 }
 
 # A TPM as it leaves the factory; the firmware extends its PCRs.
@@ -88,19 +128,39 @@ bed_tpm() {
         return 1
 }
 
-# Debian's hypervisor by multiboot, Dom0's kernel and initramfs as its modules. The hypervisor and
-# Dom0 share the first serial port. qemu64: with more, Dom0's kernel dies in its first page table walk.
+# The hypervisor and Dom0 share the first serial port. qemu64: with more, Dom0's kernel dies in its
+# first page table walk.
 bed_qemu() { # OPTIONS...: the caller becomes QEMU
-        local kernel initrd
-        kernel=$(echo "$bed"/root/boot/vmlinuz-*) initrd=$(echo "$bed"/root/boot/initrd.img-*)
-        zcat "$bed/root/boot/xen-4.17-amd64.gz" >"$bed/xen" || return
+        local how=()
+        "bed_qemu_$boot" || return
         exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp 2 -m 3072 \
-                -display none -no-reboot -nic none \
-                -kernel "$bed/xen" -append 'console=com1 com1=115200,8n1 dom0_mem=1536M,max:1536M' \
-                -initrd "$kernel console=hvc0 root=/dev/vda rw init=/srv/bed/dom0/init,$initrd" \
-                -drive "file=$bed/disk.img,format=raw,if=virtio,cache=unsafe" \
+                -display none -no-reboot -nic none "${how[@]}" \
                 -chardev "socket,id=tpm,path=$sockets/tpm" -tpmdev emulator,id=tpm0,chardev=tpm \
                 -device tpm-tis,tpmdev=tpm0 \
                 -device virtio-serial -chardev "file,id=report,path=$logs/report" \
                 -device virtserialport,chardev=report,name=report "$@"
+}
+# Debian's hypervisor by multiboot, Dom0's kernel and initramfs as its modules.
+bed_qemu_direct() {
+        local kernel initrd
+        kernel=$(echo "$bed"/root/boot/vmlinuz-*) initrd=$(echo "$bed"/root/boot/initrd.img-*)
+        zcat "$bed/root/boot/xen-4.17-amd64.gz" >"$bed/xen" || return
+        how=(
+                -kernel "$bed/xen" -append "$xen_words"
+                -initrd "$kernel root=/dev/vda rw $kernel_words,$initrd"
+                -drive "file=$bed/disk.img,format=raw,if=virtio,cache=unsafe"
+        )
+}
+# By their places on the bus: root is vda, state vdb, the firmware's partition vdc.
+bed_qemu_unified() {
+        how=(
+                -drive "if=pflash,format=raw,readonly=on,file=$firmware/OVMF_CODE_4M.fd"
+                -drive "if=pflash,format=raw,file=$bed/vars.img"
+                -drive "file=$bed/disk.img,format=raw,if=none,id=root,cache=unsafe"
+                -device virtio-blk-pci,drive=root,addr=0x10
+                -drive "file=$bed/state.img,format=raw,if=none,id=state,cache=unsafe"
+                -device virtio-blk-pci,drive=state,addr=0x11
+                -drive "file=$bed/esp.img,format=raw,if=none,id=esp"
+                -device virtio-blk-pci,drive=esp,addr=0x12,bootindex=0
+        )
 }
