@@ -117,9 +117,9 @@ bed_logs() {
 }
 
 # A TPM as it leaves the factory; the firmware extends its PCRs.
-bed_tpm() {
+bed_tpm() { # [again]: the one that was there
         sockets=$(mktemp -d "${TMPDIR:-/tmp}/bulkhead-bed.XXXXXX") # a socket's path is short
-        rm -rf "$bed/tpm"
+        [[ ${1-} == again ]] || rm -rf "$bed/tpm"
         mkdir -p "$bed/tpm"
         swtpm socket --tpm2 --tpmstate "dir=$bed/tpm" --ctrl "type=unixio,path=$sockets/tpm" \
                 --log "file=$logs/swtpm.log,level=1" </dev/null >/dev/null 2>&1 {lock}>&- &
