@@ -79,6 +79,8 @@ static enum status take_down(struct arena *a, struct xen_domain *d)
                 log_error("taking a domain down");
         }
         s = wait_until_gone(a, d);
+        if (!s)
+                s = xen_devices_sweep(d->info.domid);
         return s ? s : mark_remove(&uuid);
 }
 

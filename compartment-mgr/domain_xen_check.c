@@ -255,7 +255,7 @@ static void add_left(struct arena *a, const char **left, const char *name)
         *left = *left ? arena_print(a, "%s, %s", *left, name) : arena_text(a, name);
 }
 
-/* The store's and the kernel's names of a device are one: vbd-ID-NUMBER. */
+/* What has no front-end is no device, but what a late hot-plug script wrote. */
 static enum status left_in_store(struct arena *a, uint32_t domid, const char *kind,
                                  const char **left)
 {
@@ -267,12 +267,13 @@ static enum status left_in_store(struct arena *a, uint32_t domid, const char *ki
         snprintf(path, sizeof path, "/local/domain/0/backend/%s/%" PRIu32, kind, domid);
         s = store_list(a, path, &numbers, &count);
         for (size_t i = 0; i < count && !s; i++) {
-                const char *name = NULL;
+                const char *front;
 
-                snprintf(path, sizeof path, "/local/domain/0/backend/%s/%" PRIu32 "/%s/dev", kind,
-                         domid, numbers[i]);
-                s = store_read(a, path, &name);
-                add_left(a, left, name ? name : arena_print(a, "%s%s", kind, numbers[i]));
+                snprintf(path, sizeof path, "/local/domain/0/backend/%s/%" PRIu32 "/%s/frontend",
+                         kind, domid, numbers[i]);
+                s = store_read(a, path, &front);
+                if (front)
+                        add_left(a, left, arena_print(a, "%s %s", kind, numbers[i]));
         }
         return s;
 }
@@ -303,5 +304,18 @@ enum status xen_devices_left(struct arena *a, uint32_t domid, const char **left_
                 s = left_in_store(a, domid, "vif", left_out);
         if (!s && !*left_out)
                 left_in_kernel(a, domid, left_out);
+        return s;
+}
+
+enum status xen_devices_sweep(uint32_t domid)
+{
+        static const char *const kinds[] = {"vbd", "vif"};
+        char path[PATH];
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !s; i++) {
+                snprintf(path, sizeof path, "/local/domain/0/backend/%s/%" PRIu32, kinds[i], domid);
+                s = store_remove(path);
+        }
         return s;
 }

@@ -12,5 +12,8 @@ enum status xen_check(struct arena *a, const struct xen_domain *d,
                       const struct domain_unpause_req *q);
 /* Dom0's end of its devices, by name, that are still there: in the store or in the kernel. */
 enum status xen_devices_left(struct arena *a, uint32_t domid, const char **left_out);
+/* Of a domain that is gone: what its hot-plug scripts wrote when they were killed for being late.
+ */
+enum status xen_devices_sweep(uint32_t domid);
 
 #endif

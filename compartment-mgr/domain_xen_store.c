@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All that knows libxenstore. The back-end for Xen comes here from a child of the domain worker;
- * writes below /local/domain/0/bulkhead only.
+ * writes below /local/domain/0/bulkhead only, and removes what dead domains left.
  */
 #include "compartment-mgr/domain_xen_store.h"
 #include "lib/channel.h"
@@ -75,19 +75,36 @@ enum status store_list(struct arena *a, const char *path, const char *const **na
         return ST_DONE;
 }
 
-/* --- waiting ----------------------------------------------------------------------------- */
-
-static enum status begin_watching(void)
+enum status store_remove(const char *path)
 {
         enum status s = connect_store();
 
-        if (s)
-                return s;
-        if (!xs_watch(store, "@introduceDomain", "came") ||
-            !xs_watch(store, "@releaseDomain", "ended"))
-                return unreachable("watching domains");
-        watching = true;
-        return ST_DONE;
+        if (!s && !xs_rm(store, XBT_NULL, path) && errno != ENOENT)
+                s = unreachable(path);
+        return s;
+}
+
+/* --- waiting ----------------------------------------------------------------------------- */
+
+/* Each watch is answered with one event at once: those are not changes. */
+static enum status begin_watching(void)
+{
+        static const char *const watches[] = {"@introduceDomain", "@releaseDomain"};
+        enum status s = connect_store();
+
+        for (size_t i = 0; i < 2 && !s; i++)
+                if (!xs_watch(store, watches[i], watches[i]))
+                        s = unreachable("watching domains");
+        for (size_t i = 0; i < 2 && !s; i++) {
+                unsigned count;
+                char **event = xs_read_watch(store, &count);
+
+                if (!event)
+                        s = unreachable("watching domains");
+                free(event);
+        }
+        watching = !s;
+        return s;
 }
 
 /* Everything that has happened by now is one change. errno says why there is no more. */
@@ -178,9 +195,6 @@ enum status mark_write(const struct uuid *uuid, enum mark_stage stage, uint32_t 
 enum status mark_remove(const struct uuid *uuid)
 {
         char path[80];
-        enum status s = connect_store();
 
-        if (!s && !xs_rm(store, XBT_NULL, mark_path(uuid, path)) && errno != ENOENT)
-                s = unreachable("taking a domain's mark away");
-        return s;
+        return store_remove(mark_path(uuid, path));
 }

@@ -17,6 +17,9 @@ enum status store_read(struct arena *a, const char *path, const char **text_out)
 enum status store_list(struct arena *a, const char *path, const char *const **names_out,
                        size_t *count_out);
 
+/* With all below it; ST_DONE if there is no such node. */
+enum status store_remove(const char *path);
+
 /* Waits until a domain came, ended or went since the last call of this process; true at the first
  * call, which is where watching begins. ms: at most that long (NO_DEADLINE: for ever); false in
  * *changed_out if nothing happened. ST_UNREACHABLE if the store is gone. */
