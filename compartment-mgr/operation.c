@@ -93,7 +93,7 @@ enum status operation_open_disks(struct operation *o)
         o->config = parsed.config;
         q.disks.items = o->config.disks.items;
         q.disks.count = o->config.disks.count;
-        s = operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_SHORT);
+        s = operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_LONG);
         return s ? s : check_opened(o);
 }
 

@@ -54,7 +54,7 @@ static enum status prepare(struct operation *o, bool format, int passphrase,
                 q.authority = -1;
         }
         if (!s)
-                s = operation_svdm(o, MESSAGE_svdm_prepare, &q, prepared_out, PEER_SHORT);
+                s = operation_svdm(o, MESSAGE_svdm_prepare, &q, prepared_out, PEER_LONG);
         if (secret >= 0)
                 close(secret);
         return s;

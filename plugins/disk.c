@@ -59,6 +59,11 @@ static int read_failed(const struct source *s, int error)
                 return s->host->refuse(s->name, "a disk that nobody writes",
                                        "it became shorter while it was read",
                                        "stop what writes it, then measure again");
+        /* what dm-verity answers for a block that its tree does not know */
+        if (error == EIO)
+                return s->host->refuse(s->name, "what its hash tree says, readable",
+                                       "something else: changed outside, or the disk is broken",
+                                       "restore the image; the kernel's log names the block");
         return s->host->refuse(s->name, "readable", strerror(error), "look at the kernel's log");
 }
 

@@ -327,6 +327,14 @@ static enum status list(struct arena *a, const char ***names_out)
         return ST_DONE;
 }
 
+/* Then what lies on it is the one to be named. */
+static bool lies_below(const char *name)
+{
+        const size_t len = strlen(name);
+
+        return len > 4 && !strcmp(name + len - 4, "_dif");
+}
+
 /* One device lies on another, so they go in as many rounds as it takes. accept: is this VM's to be
  * removed? */
 static enum status remove_those(bool (*accept)(const struct uuid *vm, const void *with),
@@ -356,9 +364,9 @@ static enum status remove_those(bool (*accept)(const struct uuid *vm, const void
                         error = remove_once(names[i]);
                         progress |= !error;
                         *removed_out += !error;
-                        if (error == EBUSY)
+                        if (error == EBUSY && (!busy || lies_below(busy)))
                                 busy = names[i];
-                        else if (error)
+                        else if (error && error != EBUSY)
                                 s = failed(names[i], error);
                 }
                 if (busy && !progress)
