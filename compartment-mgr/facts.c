@@ -27,6 +27,11 @@ void facts_setup(const char *kind)
         hypervisor_kind = kind;
 }
 
+const char *facts_kind(void)
+{
+        return hypervisor_kind;
+}
+
 /* --- JSON into a sealed file; keys are given in their order ---------------------------------- */
 
 static void put_text(struct json_object *to, const char *key, const char *text)
@@ -216,14 +221,14 @@ static enum status open_vm(const struct facts_scope *scope, const struct target 
 
 /* --- hypervisor ------------------------------------------------------------------------------ */
 
-static enum status ask_hypervisor(struct arena *a, struct domain_hypervisor_rep *p)
+enum status facts_hypervisor(struct arena *a, struct domain_hypervisor_rep *p)
 {
         struct domain_hypervisor_req q = {};
 
         return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_hypervisor, &q, p, a);
 }
 
-static bool changes_by_itself(const char *name)
+bool facts_changes_by_itself(const char *name)
 {
         return !strcmp(name, "free-memory") || !strcmp(name, "total-memory");
 }
@@ -232,7 +237,7 @@ static enum status open_hypervisor(struct arena *a, struct open_disk *out)
 {
         struct domain_hypervisor_rep p;
         struct json_object *json, *values;
-        enum status s = ask_hypervisor(a, &p);
+        enum status s = facts_hypervisor(a, &p);
 
         if (s)
                 return s;
@@ -245,7 +250,7 @@ static enum status open_hypervisor(struct arena *a, struct open_disk *out)
         for (size_t i = 0; i < p.facts.count; i++) {
                 struct json_object *o;
 
-                if (changes_by_itself(p.facts.items[i].name))
+                if (facts_changes_by_itself(p.facts.items[i].name))
                         continue;
                 o = json_object_new_object();
                 put_text(o, "name", p.facts.items[i].name);
@@ -291,7 +296,7 @@ static enum status write_vms(struct arena *a, const char *argument, const struct
         enum status s = live_list(a, p, &vms, &count);
 
         if (!s && !p)
-                s = ask_hypervisor(a, &h);
+                s = facts_hypervisor(a, &h);
         if (s)
                 return s;
         qsort(vms, count, sizeof *vms, by_uuid);

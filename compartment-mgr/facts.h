@@ -26,6 +26,10 @@ struct facts_scope {
 
 /* kind: of the hypervisor, "xen" or "sim". */
 void facts_setup(const char *kind);
+const char *facts_kind(void);
+/* What the hypervisor says of itself, and of it what is other each time. */
+enum status facts_hypervisor(struct arena *a, struct domain_hypervisor_rep *facts_out);
+bool facts_changes_by_itself(const char *name);
 
 /* The facts of that target as canonical JSON in a sealed memory file, which becomes the caller's;
  * uuid is that of the VM of vm:NAME. In an operation only the VM itself and what all VMs share:

@@ -80,17 +80,23 @@ static enum status check_opened(const struct operation *o)
                            .found = "others", .remedy = "see its log");
 }
 
+enum status operation_read_config(struct operation *o)
+{
+        struct domain_parse_req q = {.json = o->vm->config};
+        struct domain_parse_rep p;
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &q, &p,
+                                    o->arena);
+
+        if (!s)
+                o->config = p.config;
+        return s;
+}
+
 enum status operation_open_disks(struct operation *o)
 {
-        struct domain_parse_req ask = {.json = o->vm->config};
-        struct domain_parse_rep parsed;
         struct svdm_open_req q = {.vm = o->vm->uuid};
-        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &ask,
-                                    &parsed, o->arena);
+        enum status s;
 
-        if (s)
-                return s;
-        o->config = parsed.config;
         q.disks.items = o->config.disks.items;
         q.disks.count = o->config.disks.count;
         s = operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_LONG);

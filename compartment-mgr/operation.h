@@ -17,7 +17,7 @@ struct operation {
         const struct vm_definition *vm;
         int svdm;
         struct im_sealed_rep sealed; /* what integrity-mgr has committed to */
-        struct vm_config config;     /* from operation_open_disks() on */
+        struct vm_config config;     /* from operation_read_config() on */
         struct svdm_open_rep open;
         struct targets targets;
 };
@@ -29,8 +29,10 @@ struct operation {
 /* For a VM that does not run: learns its present seal, and clears up what a crash may have left of
  * its devices and between its seal and its disks. */
 enum status operation_begin(struct operation *o, struct arena *a, struct compartment *c);
-/* Opens the VM's boot files and disks by descriptor: those that its configuration names. A seal
- * binds that, and not the list beside it in the definition. */
+/* Reads the VM's stored configuration. A seal binds that, and not the list of disks beside it in
+ * the definition. */
+enum status operation_read_config(struct operation *o);
+/* Opens the VM's boot files and disks by descriptor: those that its configuration names. */
 enum status operation_open_disks(struct operation *o);
 /* The descriptor of a boot file, "kernel" or "ramdisk"; the operation's. -1 if it has none. */
 int operation_boot_file(const struct operation *o, const char *device);

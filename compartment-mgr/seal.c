@@ -5,6 +5,7 @@
  * integrity-mgr has committed to the generation that they belong to: a crash before that leaves the
  * disks as they were, a crash after it is completed by the next settling.
  */
+#include "compartment-mgr/device_check.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
@@ -36,6 +37,12 @@ static enum status present_secret(struct operation *o, int *secret_out)
         return s;
 }
 
+/* Then what its owner asked for at a start holds here, too. */
+static bool opens_by_seal(const struct operation *o, bool format, int passphrase)
+{
+        return passphrase < 0 && !format && o->sealed.generation;
+}
+
 static enum status prepare(struct operation *o, bool format, int passphrase,
                            struct svdm_prepare_rep *prepared_out)
 {
@@ -45,7 +52,7 @@ static enum status prepare(struct operation *o, bool format, int passphrase,
 
         if (passphrase >= 0) {
                 q.authority_kind = AUTHORITY_PASSPHRASE;
-        } else if (!format && o->sealed.generation) {
+        } else if (opens_by_seal(o, format, passphrase)) {
                 q.authority_kind = AUTHORITY_SECRET;
                 s = present_secret(o, &secret);
                 q.authority = secret;
@@ -136,6 +143,16 @@ enum status seal(struct arena *a, struct compartment *c, struct bytes descriptor
         if (s)
                 goto out;
         generation = o.sealed.generation + 1;
+        s = operation_read_config(&o);
+        if (s)
+                goto out;
+        s = device_check_named(&d, &o.config);
+        if (s)
+                goto out;
+        if (opens_by_seal(&o, format, passphrase))
+                s = device_check_all(&o);
+        if (s)
+                goto out;
         s = operation_open_disks(&o);
         if (s)
                 goto out;

@@ -4,6 +4,7 @@
  * asks integrity-mgr, svdm and the domain worker, and holds open disks and the end of a pipe into
  * which a secret goes that it never reads.
  */
+#include "compartment-mgr/device_check.h"
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/networks.h"
 #include "compartment-mgr/operation.h"
@@ -133,10 +134,16 @@ enum status start(struct arena *a, struct compartment *c)
         s = must_be_sealed(&o);
         if (s)
                 goto out;
-        s = operation_open_disks(&o);
+        s = operation_read_config(&o);
         if (s)
                 goto out;
         s = networks_permit(&o.config, o.vm->owner, a);
+        if (s)
+                goto out;
+        s = device_check_disks(&o);
+        if (s)
+                goto out;
+        s = operation_open_disks(&o);
         if (s)
                 goto out;
         s = operation_open_targets(&o, &o.sealed.descriptor, o.open.disks.items,
@@ -147,6 +154,9 @@ enum status start(struct arena *a, struct compartment *c)
         if (s)
                 goto out;
         s = unlock(&o, &devices);
+        if (s)
+                goto out;
+        s = device_check_nics(&o);
         if (s)
                 goto out;
         built = true; /* also half-built, should the worker die */

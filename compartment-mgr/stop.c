@@ -106,7 +106,9 @@ static enum status reseal(struct arena *a, struct compartment *c)
         if (s || !o.sealed.generation || !o.sealed.descriptor.clean_stop)
                 goto out;
         compartment_set_state(c, VM_SEALING, "clean stop");
-        s = operation_open_disks(&o);
+        s = operation_read_config(&o);
+        if (!s)
+                s = operation_open_disks(&o);
         if (!s)
                 s = operation_open_targets(&o, &o.sealed.descriptor, o.open.disks.items,
                                            o.open.disks.count);

@@ -10,8 +10,8 @@
 #include "compartment-mgr/compartment.h"
 #include "lib/server.h"
 
-/* Measure, judge, unseal, unlock, build paused, compare, run. Afterwards running, or stopped with
- * nothing left behind. */
+/* Check and open disks, measure, judge, unseal, unlock, check interfaces, build paused, compare,
+ * run. Afterwards running, or stopped with nothing left behind. */
 enum status start(struct arena *a, struct compartment *c);
 
 enum { STOP_SECONDS = 60 };

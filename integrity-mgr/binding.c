@@ -3,15 +3,21 @@
 #include "integrity-mgr/binding.h"
 #include "lib/document.h"
 
+static void add_predicate(struct hash *h, enum hash_alg alg, const struct predicate *p)
+{
+        struct digest digest = digest_of(alg, p->stylesheet.data, p->stylesheet.len);
+
+        hash_field_digest(h, &digest);
+}
+
+/* Which of them is for which device stands in the descriptor. */
 static void add_predicates(struct hash *h, enum hash_alg alg, const struct descriptor *d)
 {
-        hash_u32(h, (uint32_t)d->predicates.count);
-        for (size_t i = 0; i < d->predicates.count; i++) {
-                struct bytes text = d->predicates.items[i].stylesheet;
-                struct digest digest = digest_of(alg, text.data, text.len);
-
-                hash_field_digest(h, &digest);
-        }
+        hash_u32(h, (uint32_t)(d->predicates.count + d->checks.count));
+        for (size_t i = 0; i < d->predicates.count; i++)
+                add_predicate(h, alg, &d->predicates.items[i]);
+        for (size_t i = 0; i < d->checks.count; i++)
+                add_predicate(h, alg, &d->checks.items[i].predicate);
 }
 
 static void add_plugins(struct hash *h, const struct binding *b)

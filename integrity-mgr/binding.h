@@ -4,7 +4,8 @@
  * asked to unseal (docs/architecture.md, "What the destination PCR binds at a start"):
  *
  *   H("bulkhead-seal-1" || VM UUID || descriptor digest || n, for each target its plug-in:
- *     identifier, file digest || n, for each predicate: digest || n, for each disk: UUID ||
+ *     identifier, file digest || n, for each predicate, those of device checks after the others:
+ *     digest || n, for each disk: UUID ||
  *     configuration digest || n, for each measurement that no predicate judges: digest)
  *
  * Tags, texts, UUIDs (16 bytes) and digests are fields with their length before them, each n is a

@@ -21,7 +21,7 @@ enum status journal_log(struct log_tree **log_out);
 enum status journal_found(struct arena *a, const struct found *found,
                           struct log_entry **entries_out, struct log_place *place_out);
 /* Appends an event and waits until it is on disk. kind: "setup", "approve", "seal", "start",
- * "reseal", "forget". vm: NULL where there is none. The error of the thread stays. */
+ * "reseal", "device", "forget". vm: NULL where there is none. The error of the thread stays. */
 enum status journal_event(const char *kind, const struct uuid *vm, uint64_t generation,
                           enum status outcome);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks policy workers. seal.c comes here, before the TPM is asked to unseal. Reads stylesheets from
- * the folder of installed predicates, and parses nothing.
+ * Asks policy workers. seal.c comes here, before the TPM is asked to unseal or a device is opened.
+ * Reads stylesheets from the folder of installed predicates, and parses nothing.
  */
 #include "integrity-mgr/judge.h"
 #include "lib/config.h"
@@ -69,22 +69,29 @@ static enum status load_stylesheet(struct arena *a, const char *name, struct byt
         return s;
 }
 
+static enum status resolve(struct arena *a, struct predicate *p)
+{
+        return *p->name ? load_stylesheet(a, p->name, &p->stylesheet) : ST_DONE;
+}
+
 enum status judge_resolve(struct arena *a, struct descriptor *d)
 {
-        size_t count = d->predicates.count;
-        struct predicate *resolved = arena_get_many(a, count + 1, sizeof *resolved);
+        struct predicate *predicates =
+                arena_get_many(a, d->predicates.count + 1, sizeof *predicates);
+        struct device_check *checks = arena_get_many(a, d->checks.count + 1, sizeof *checks);
+        enum status s = ST_DONE;
 
-        for (size_t i = 0; i < count; i++) {
-                enum status s = ST_DONE;
-
-                resolved[i] = d->predicates.items[i];
-                if (*resolved[i].name)
-                        s = load_stylesheet(a, resolved[i].name, &resolved[i].stylesheet);
-                if (s)
-                        return s;
+        for (size_t i = 0; i < d->predicates.count && !s; i++) {
+                predicates[i] = d->predicates.items[i];
+                s = resolve(a, &predicates[i]);
         }
-        d->predicates.items = resolved;
-        return ST_DONE;
+        for (size_t i = 0; i < d->checks.count && !s; i++) {
+                checks[i] = d->checks.items[i];
+                s = resolve(a, &checks[i].predicate);
+        }
+        d->predicates.items = predicates;
+        d->checks.items = checks;
+        return s;
 }
 
 static enum status write_projection(const struct measurement *measurements, size_t count,
@@ -99,7 +106,7 @@ static enum status write_projection(const struct measurement *measurements, size
         return document_end(&d);
 }
 
-static enum status refused(const char *who, const struct judge_rep *p)
+static enum status refused(const char *who, const struct judge_rep *p, const char *remedy)
 {
         struct buffer why = BUFFER_INIT(DOCUMENT_MOST);
         enum status s;
@@ -112,30 +119,34 @@ static enum status refused(const char *who, const struct judge_rep *p)
         }
         s = FAIL(ST_PREDICATE, .subject = who, .expected = "<true/>",
                  .found = why.len ? (const char *)why.data : "<false> without a reason",
-                 .remedy = "mend what it names; bulkhead measure TARGET shows what it is given");
+                 .remedy = remedy);
         buffer_clear(&why);
         return s;
 }
 
-static enum status judge_one(struct arena *a, const struct predicate *predicate, size_t number,
-                             struct bytes projection)
+static enum status ask(struct arena *a, const struct predicate *predicate, const char *who,
+                       struct bytes projection, struct judge_rep *said_out)
 {
-        const char *who = *predicate->name ? arena_print(a, "predicate %s", predicate->name)
-                                           : arena_print(a, "predicate number %zu", number);
         struct judge_req q = {.stylesheet = predicate->stylesheet, .projection = projection};
-        struct judge_rep p = {};
-        enum status s = worker_call(worker, JUDGE_MS, MESSAGE_judge, &q, &p, a);
+        enum status s = worker_call(worker, JUDGE_MS, MESSAGE_judge, &q, said_out, a);
+        struct error e;
 
-        if (s == ST_TIMEOUT || s == ST_WORKER) {
-                struct error e = *error_last();
+        if (s != ST_TIMEOUT && s != ST_WORKER)
+                return s;
+        e = *error_last();
+        return FAIL(s, .subject = who, .expected = "an answer within 5 s and 256 MiB",
+                    .found = *e.found ? e.found : "none", .remedy = "simplify the stylesheet");
+}
 
-                return FAIL(s, .subject = who, .expected = "an answer within 5 s and 256 MiB",
-                            .found = *e.found ? e.found : "none",
-                            .remedy = "simplify the stylesheet");
-        }
+static enum status judge_one(struct arena *a, const struct predicate *predicate, const char *who,
+                             struct bytes projection, const char *remedy)
+{
+        struct judge_rep said = {};
+        enum status s = ask(a, predicate, who, projection, &said);
+
         if (s)
                 return s;
-        return p.answer ? ST_DONE : refused(who, &p);
+        return said.answer ? ST_DONE : refused(who, &said, remedy);
 }
 
 enum status judge_all(struct arena *a, const struct descriptor *d,
@@ -147,8 +158,72 @@ enum status judge_all(struct arena *a, const struct descriptor *d,
         if (!d->predicates.count)
                 return ST_DONE;
         s = write_projection(measurements, count, &projection);
-        for (size_t i = 0; i < d->predicates.count && !s; i++)
-                s = judge_one(a, &d->predicates.items[i], i + 1, buffer_bytes(&projection));
+        for (size_t i = 0; i < d->predicates.count && !s; i++) {
+                const struct predicate *p = &d->predicates.items[i];
+                const char *who = *p->name ? arena_print(a, "predicate %s", p->name)
+                                           : arena_print(a, "predicate number %zu", i + 1);
+
+                s = judge_one(a, p, who, buffer_bytes(&projection),
+                              "mend what it names; bulkhead measure TARGET shows what it is given");
+        }
         buffer_clear(&projection);
         return s;
+}
+
+/* --- checks of devices ----------------------------------------------------------------------- */
+
+static const char *name_check(struct arena *a, const struct descriptor *d, size_t i,
+                              const char *device)
+{
+        const struct device_check *c = &d->checks.items[i];
+
+        return *c->predicate.name ? arena_print(a, "device %s, check %s", device, c->predicate.name)
+                                  : arena_print(a, "device %s, check number %zu", device, i + 1);
+}
+
+enum status judge_device(struct arena *a, const struct descriptor *d, const char *device,
+                         const struct measurement *state, size_t count)
+{
+        struct buffer projection = BUFFER_INIT(EVIDENCE_MOST);
+        enum status s = write_projection(state, count, &projection);
+
+        for (size_t i = 0; i < d->checks.count && !s; i++) {
+                const struct device_check *c = &d->checks.items[i];
+
+                if (!*c->device || !strcmp(c->device, device))
+                        s = judge_one(a, &c->predicate, name_check(a, d, i, device),
+                                      buffer_bytes(&projection),
+                                      "mend what it names; bulkhead vm list shows the present "
+                                      "state");
+        }
+        buffer_clear(&projection);
+        return s;
+}
+
+/* A stylesheet that cannot be judged is to be known now, and not at the first start. */
+enum status judge_try_checks(struct arena *a, const struct descriptor *d)
+{
+        static const char empty[] = "<projection></projection>";
+
+        for (size_t i = 0; i < d->checks.count; i++) {
+                const struct device_check *c = &d->checks.items[i];
+                const char *who = name_check(a, d, i, *c->device ? c->device : "*");
+                struct judge_rep said = {};
+                enum status s =
+                        ask(a, &c->predicate, who,
+                            (struct bytes){(const uint8_t *)empty, sizeof empty - 1}, &said);
+                struct error e;
+
+                if (s == ST_PREDICATE) {
+                        e = *error_last();
+                        s = FAIL(s, .subject = who,
+                                 .expected = arena_print(a, "%s; <false> for an empty projection",
+                                                         e.expected),
+                                 .found = arena_print(a, "%s: %s", e.subject, e.found),
+                                 .remedy = "mend the stylesheet: docs/policies.md");
+                }
+                if (s)
+                        return s;
+        }
+        return ST_DONE;
 }

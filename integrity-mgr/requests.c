@@ -202,6 +202,12 @@ enum status on_im_forget(struct request *r, const struct im_forget_req *q, struc
         return seal_forget(&q->vm);
 }
 
+enum status on_im_device(struct request *r, const struct im_device_req *q, struct im_device_rep *p)
+{
+        (void)p;
+        return seal_device(r->arena, q);
+}
+
 enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct im_trust_rep *p)
 {
         (void)q;

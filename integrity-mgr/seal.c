@@ -373,6 +373,8 @@ static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
         if (!s)
                 s = judge_resolve(a, &p.descriptor);
         if (!s)
+                s = judge_try_checks(a, &p.descriptor);
+        if (!s)
                 s = measure(a, &p, req->targets.items, req->targets.count);
         if (s)
                 return s;
@@ -445,6 +447,33 @@ enum status unseal(struct arena *a, const struct im_unseal_req *req)
                 return s;
         s = unseal_claimed(a, req, &r);
         journal_event("start", &req->vm, r.generation, s);
+        release(&req->vm);
+        return s;
+}
+
+static enum status device_claimed(struct arena *a, const struct im_device_req *req,
+                                  uint64_t *generation_out)
+{
+        struct seal_record r;
+        enum status s = seal_store_read(a, &req->vm, &r);
+
+        if (s)
+                return s;
+        *generation_out = r.generation;
+        return judge_device(a, &r.descriptor, req->device, req->state.items, req->state.count);
+}
+
+/* Only a refusal is logged: what is permitted leads to an unseal, or follows one. */
+enum status seal_device(struct arena *a, const struct im_device_req *req)
+{
+        uint64_t generation = 0;
+        enum status s = claim(&req->vm);
+
+        if (s)
+                return s;
+        s = device_claimed(a, req, &generation);
+        if (s)
+                journal_event("device", &req->vm, generation, s);
         release(&req->vm);
         return s;
 }

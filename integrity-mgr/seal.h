@@ -14,6 +14,8 @@ void seal_open(int dir);
 enum status seal(struct arena *a, const struct im_seal_req *req);
 /* Writes the secret into the pipe if everything is what was sealed and the predicates agree. */
 enum status unseal(struct arena *a, const struct im_unseal_req *req);
+/* Has the checks of the VM's seal that are for that device judged over the current state. */
+enum status seal_device(struct arena *a, const struct im_device_req *req);
 /* The same secret, sealed to what the targets are now; only if the descriptor says clean-stop. */
 enum status reseal(struct arena *a, const struct im_reseal_req *req);
 /* The present seal; generation 0 and an empty descriptor if there is none. */

@@ -15,7 +15,7 @@
 
 #define REMEDY "compare it with descriptors/examples, see man bulkhead-descriptor"
 
-enum { TARGETS_MOST = 64, PREDICATES_MOST = 16, PCRS = 24, HEX_MOST = 256 };
+enum { TARGETS_MOST = 64, PREDICATES_MOST = 16, CHECKS_MOST = 16, PCRS = 24, HEX_MOST = 256 };
 
 static struct grammar *grammars[3]; /* by kind */
 
@@ -157,6 +157,20 @@ static enum status read_predicate(const xmlNode *node, struct arena *a, struct d
         return stylesheet ? read_stylesheet(stylesheet, a, &p->stylesheet) : ST_DONE;
 }
 
+static enum status read_check(const xmlNode *node, struct arena *a, struct descriptor *out)
+{
+        struct device_check *c = &out->checks.items[out->checks.count];
+        xmlNode *stylesheet = xmlFirstElementChild((xmlNode *)node);
+        const char *device = attribute(node, "device", a);
+
+        if (out->checks.count == CHECKS_MOST)
+                return wrong(node, FMT("at most %d device checks", CHECKS_MOST), "one more");
+        out->checks.count++;
+        c->device = strcmp(device, "*") ? device : "";
+        c->predicate.name = attribute(node, "ref", a);
+        return stylesheet ? read_stylesheet(stylesheet, a, &c->predicate.stylesheet) : ST_DONE;
+}
+
 /* --- the document ---------------------------------------------------------------------------- */
 
 /* What is left to predicates must have one, and attestations leave all to the verifier's. */
@@ -197,6 +211,7 @@ static enum status read_request(const xmlNode *node, struct arena *a, struct des
         out->targets.items = arena_get_many(a, TARGETS_MOST + 1, sizeof *out->targets.items);
         out->predicates.items =
                 arena_get_many(a, PREDICATES_MOST + 1, sizeof *out->predicates.items);
+        out->checks.items = arena_get_many(a, CHECKS_MOST + 1, sizeof *out->checks.items);
         for (const xmlNode *n = node->children; n && !s; n = n->next) {
                 if (is(n, "measurement-desc"))
                         s = read_targets(n, a, out);
@@ -204,6 +219,8 @@ static enum status read_request(const xmlNode *node, struct arena *a, struct des
                         read_pcrs(n, a, out);
                 else if (is(n, "predicate"))
                         s = read_predicate(n, a, out);
+                else if (is(n, "deviceCheck"))
+                        s = read_check(n, a, out);
         }
         if (!s)
                 s = check_judged(node, out);

@@ -35,5 +35,6 @@ config = sha(b"config")
 
 print("whole   ", binding(vm, descriptor, plugins, [], disks, config, [disk, luks]))
 print("judged  ", binding(vm, descriptor, plugins, [b"<x/>"], disks, config, [luks]))
+print("check   ", binding(vm, descriptor, plugins, [b"<x/>", b"<y/>"], disks, config, [luks]))
 print("empty   ", binding(vm, b"", [], [], [], config, []))
 print("sha384  ", binding(vm, descriptor, plugins, [], disks, config, [disk, luks], "sha384"))

@@ -13,6 +13,7 @@ static struct node luks_node = {0, "luks:/vm", "luks", {&uuid_value, 1}};
 /* Everything that binding.py has, each test changes something. */
 static struct target targets[2];
 static struct predicate predicate;
+static struct device_check check;
 static struct measurement measurements[2];
 static struct plugin_seen plugins[2];
 static struct disk_seen disks[2];
@@ -34,6 +35,7 @@ static void set_up(void)
         targets[0] = (struct target){.name = "disk:/img", .pcr = 16};
         targets[1] = (struct target){.name = "luks:/vm"};
         predicate = (struct predicate){"", text("<x/>")};
+        check = (struct device_check){"vif0", {"", text("<y/>")}};
         measurements[0] = (struct measurement){"disk:/img", "disk", 1, {&disk_node, 1}};
         measurements[1] = (struct measurement){"luks:/vm", "luks", 2, {&luks_node, 1}};
         plugins[0] = (struct plugin_seen){"disk", 1, sum("disk plug-in")};
@@ -46,6 +48,8 @@ static void set_up(void)
         descriptor.targets.count = 2;
         descriptor.predicates.items = &predicate;
         descriptor.predicates.count = 0;
+        descriptor.checks.items = &check;
+        descriptor.checks.count = 0;
         binding = (struct binding){.alg = HASH_SHA256,
                                    .descriptor = &descriptor,
                                    .plugins = plugins,
@@ -82,6 +86,9 @@ START_TEST(test_expected)
         descriptor.predicates.count = 1;
         targets[0].judged = true;
         ck_assert_str_eq(hex(), "8d1bf1a33b059a0b260447e862a4cd31886841930859c8344c344239137d836f");
+        descriptor.checks.count = 1;
+        ck_assert_str_eq(hex(), "755da5ecc0a8600c4e9d59e401ed3c56c61aee19761e952d204f134deea70584");
+        descriptor.checks.count = 0;
         descriptor.predicates.count = descriptor.targets.count = binding.disks_count = 0;
         descriptor.canonical = text("");
         ck_assert_str_eq(hex(), "0ddd1c3f6fa0e7e302ee7172fe078823f1c2bf5707e4ebffe99da351e029872e");
@@ -115,6 +122,10 @@ static void change_plugin_order(void)
 static void change_predicates(void)
 {
         descriptor.predicates.count = 1;
+}
+static void change_checks(void)
+{
+        descriptor.checks.count = 1;
 }
 static void change_disk(void)
 {
@@ -167,7 +178,8 @@ static void (*const changes[])(void) = {
         change_vm,           change_descriptor, change_plugin_name, change_plugin_file,
         change_plugin_order, change_predicates, change_disk,        change_disk_order,
         change_disk_count,   change_config,     change_value,       change_second,
-        change_node,         change_target,     change_version,     change_measurement_order};
+        change_node,         change_target,     change_version,     change_measurement_order,
+        change_checks};
 
 START_TEST(test_change)
 {

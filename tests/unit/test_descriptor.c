@@ -85,11 +85,9 @@ END_TEST
 /* --- digests are those of xmllint ------------------------------------------------------------ */
 
 static const char *const files[] = {
-        "descriptors/examples/attestation.xml",
-        "descriptors/examples/sealing.xml",
-        "descriptors/examples/sealing-predicate.xml",
-        "descriptors/examples/attestation-many.xml",
-        "tests/data/xml/untidy.xml",
+        "descriptors/examples/attestation.xml",       "descriptors/examples/sealing.xml",
+        "descriptors/examples/sealing-predicate.xml", "descriptors/examples/sealing-devices.xml",
+        "descriptors/examples/attestation-many.xml",  "tests/data/xml/untidy.xml",
 };
 
 static void outsider(const char *command, char *hex, size_t size)
@@ -222,6 +220,29 @@ static const struct {
         {ATTEST("", ONE ALL "<predicate ref=\"../x\"/>"), ST_INVALID, NULL},
         {ATTEST("", ONE ALL "<predicate ref=\"x\"><y/></predicate>"), ST_INVALID, NULL},
         {ATTEST("", ONE ALL "<predicate><stylesheet/></predicate>"), ST_INVALID, NULL},
+        {SEAL("", ONE "<deviceCheck device=\"vif0\" ref=\"a\"/>"), ST_DONE, NULL},
+        {SEAL("", ONE "<predicate ref=\"a\"/><deviceCheck device=\"*\" ref=\"a\"/>"), ST_DONE,
+         NULL},
+        {SEAL("", ONE "<deviceCheck device=\"*\" ref=\"a\"/><predicate ref=\"a\"/>"), ST_INVALID,
+         NULL},
+        {SEAL("", ONE "<deviceCheck ref=\"a\"/>"), ST_INVALID, NULL},
+        {SEAL("", ONE "<deviceCheck device=\"vif0\"/>"), ST_INVALID, NULL},
+        {SEAL("", ONE "<deviceCheck device=\"\" ref=\"a\"/>"), ST_INVALID, NULL},
+        {SEAL("", ONE "<deviceCheck device=\"**\" ref=\"a\"/>"), ST_INVALID, NULL},
+        {SEAL("", ONE "<deviceCheck device=\"vif0 \" ref=\"a\"/>"), ST_INVALID, NULL},
+        {SEAL("", ONE "<deviceCheck device=\"vif0\" ref=\"../a\"/>"), ST_INVALID, NULL},
+        {SEAL("", ONE "<deviceCheck device=\"vif0\" ref=\"a\"><y/></deviceCheck>"), ST_INVALID,
+         NULL},
+        {SEAL("", ONE "<deviceCheck device=\"vif0\"><stylesheet/></deviceCheck>"), ST_INVALID,
+         NULL},
+        {SEAL("", ONE "<deviceCheck xmlns=\"urn:a\" device=\"vif0\" ref=\"a\"/>"), ST_INVALID,
+         NULL},
+        /* no check of a device makes a judged target judged */
+        {SEAL("", MD(TARGET("name=\"disk:/a\" dest=\"LOG\" judged=\"yes\"")) "<deviceCheck "
+                                                                             "device=\"vif0\" "
+                                                                             "ref=\"a\"/>"),
+         ST_INVALID, NULL},
+        {ATTEST("", ONE ALL "<deviceCheck device=\"vif0\" ref=\"a\"/>"), ST_INVALID, NULL},
         {SEAL("", ONE ALL), ST_INVALID, NULL},
         {SEAL("update=\"always\"", ONE), ST_INVALID, NULL},
         {SEAL("", MD(TARGET("name=\"disk:/a\" dest=\"PCR16\"")
@@ -289,6 +310,40 @@ static const struct {
         {SEAL("b:c=\"1\"", ONE), ST_INVALID, NULL},
         {SEAL("type=\"tpm-based\"", ONE), ST_INVALID, NULL},
 };
+
+#define SHEET "<xsl:stylesheet xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\" version=\"1.0\"/>"
+
+START_TEST(device_checks)
+{
+        struct descriptor d, inlined;
+        const struct device_check *c;
+
+        ck_assert_int_eq(descriptor_read(load("descriptors/examples/sealing-devices.xml"),
+                                         HASH_SHA256, arena, &d),
+                         ST_DONE);
+        ck_assert_uint_eq(d.predicates.count, 0);
+        ck_assert_uint_eq(d.checks.count, 3);
+        c = d.checks.items;
+        ck_assert_str_eq(c[0].device, "");
+        ck_assert_str_eq(c[0].predicate.name, "one-owner");
+        ck_assert_uint_eq(c[0].predicate.stylesheet.len, 0);
+        ck_assert_str_eq(c[1].device, "vif0");
+        ck_assert_str_eq(c[1].predicate.name, "vm-runs");
+        ck_assert_str_eq(c[2].predicate.name, "");
+        ck_assert_uint_gt(c[2].predicate.stylesheet.len, 100);
+        /* as a predicate has it */
+        ck_assert_int_eq(read_text(SEAL("", ONE "<predicate>" SHEET "</predicate><deviceCheck "
+                                                "device=\"xvda\">" SHEET "</deviceCheck>"),
+                                   &inlined),
+                         ST_DONE);
+        ck_assert_uint_eq(inlined.checks.count, 1);
+        ck_assert_uint_eq(inlined.checks.items[0].predicate.stylesheet.len,
+                          inlined.predicates.items[0].stylesheet.len);
+        ck_assert_mem_eq(inlined.checks.items[0].predicate.stylesheet.data,
+                         inlined.predicates.items[0].stylesheet.data,
+                         inlined.predicates.items[0].stylesheet.len);
+}
+END_TEST
 
 START_TEST(refuses)
 {
@@ -470,6 +525,7 @@ int main(int argc, char **argv)
         tcase_add_test(tc, figure_3_10);
         tcase_add_loop_test(tc, digest_is_the_outsiders, 0, sizeof files / sizeof *files);
         tcase_add_test(tc, additions);
+        tcase_add_test(tc, device_checks);
         tcase_add_test(tc, inline_predicate);
         tcase_add_loop_test(tc, refuses, 0, sizeof refusals / sizeof *refusals);
         tcase_add_test(tc, says_what_was_expected);

@@ -413,11 +413,23 @@ END_TEST
 #define ONE_DISK "count(/projection/measurement[@plugin='disk'])=1"
 #define TWO_DISKS "count(/projection/measurement[@plugin='disk'])=2"
 
+static void install_predicate(char file[4200], const char *text)
+{
+        FILE *f;
+
+        snprintf(file, 4200, "%s/xslt-policies", swtpm_folder());
+        mkdir(file, 0755);
+        strcat(file, "/p.xsl");
+        f = fopen(file, "w");
+        fputs(text, f);
+        fclose(f);
+        chmod(file, 0644);
+}
+
 START_TEST(test_predicates)
 {
         struct descriptor unguarded;
         char file[4200];
-        FILE *f;
 
         ck_assert_int_eq(host_up(), ST_DONE);
         /* a predicate that says false: no seal */
@@ -444,13 +456,7 @@ START_TEST(test_predicates)
         ck_assert_int_eq(
                 seal(2, descriptor(SEALING("", "judged=\"yes\"", "<predicate ref=\"p\"/>"), image)),
                 ST_NOT_FOUND);
-        snprintf(file, sizeof file, "%s/xslt-policies", swtpm_folder());
-        mkdir(file, 0755);
-        strcat(file, "/p.xsl");
-        f = fopen(file, "w");
-        fputs(STYLESHEET(ONE_DISK), f);
-        fclose(f);
-        chmod(file, 0644);
+        install_predicate(file, STYLESHEET(ONE_DISK));
         ck_assert_int_eq(
                 seal(2, descriptor(SEALING("", "judged=\"yes\"", "<predicate ref=\"p\"/>"), image)),
                 ST_DONE);
@@ -462,6 +468,115 @@ START_TEST(test_predicates)
         ck_assert_int_eq(
                 seal(3, descriptor(SEALING("", "judged=\"yes\"", "<predicate ref=\"p\"/>"), image)),
                 ST_INVALID);
+}
+END_TEST
+
+/* --- checks of devices ------------------------------------------------------------------------ */
+
+static struct value bridge = {"bridge", "dmz0"};
+static struct node nic_node = {0, "device:vif0", "device", {&bridge, 1}};
+static struct measurement nic_state = {"device:vif0", "device", 1, {&nic_node, 1}};
+
+static enum status check_device(const char *device)
+{
+        struct im_device_req q = {.vm = vm, .device = device, .state = {&nic_state, 1}};
+        struct im_device_rep p;
+
+        return call(MESSAGE_im_device, &q, &p);
+}
+
+#define ON_DMZ "/projection/measurement[@target='device:vif0']/node/value='dmz0'"
+#define CHECK(device, what) "<deviceCheck device=\"" device "\">" what "</deviceCheck>"
+
+START_TEST(test_device_checks)
+{
+        struct value twice[] = {{"bridge", "dmz0"}, {"bridge", "lan0"}};
+        uint64_t length;
+
+        ck_assert_int_eq(host_up(), ST_DONE);
+        ck_assert_int_eq(check_device("vif0"), ST_NOT_FOUND); /* no seal */
+        ck_assert_int_eq(
+                seal(1, descriptor(SEALING("", "", CHECK("vif0", STYLESHEET(ON_DMZ))), image)),
+                ST_DONE);
+        length = trust_now().log_length;
+        ck_assert_int_eq(check_device("vif0"), ST_DONE);
+        ck_assert_uint_eq(trust_now().log_length, length);
+        bridge.text = "lan0";
+        ck_assert_int_eq(check_device("vif0"), ST_PREDICATE);
+        ck_assert_str_eq(error_last()->subject, "device vif0, check number 1");
+        ck_assert_str_eq(error_last()->found, "/projection: no disk");
+        ck_assert_str_ne(error_last()->remedy, "");
+        ck_assert_uint_eq(trust_now().log_length, length + 1); /* refusals are logged */
+        ck_assert_int_eq(check_device("xvda"), ST_DONE);       /* is not asked for */
+        ck_assert_int_eq(unseal(), ST_DONE);                   /* nor judged there */
+        ck_assert_int_eq(
+                seal(2, descriptor(SEALING("", "", CHECK("*", STYLESHEET(ON_DMZ))), image)),
+                ST_DONE);
+        ck_assert_int_eq(check_device("xvda"), ST_PREDICATE);
+        bridge.text = "dmz0";
+        ck_assert_int_eq(check_device("xvda"), ST_DONE);
+        /* the first is not enough */
+        ck_assert_int_eq(seal(3, descriptor(SEALING("", "",
+                                                    CHECK("*", STYLESHEET(ON_DMZ))
+                                                            CHECK("vif0", STYLESHEET(TWO_DISKS))),
+                                            image)),
+                         ST_DONE);
+        ck_assert_int_eq(check_device("xvda"), ST_DONE);
+        ck_assert_int_eq(check_device("vif0"), ST_PREDICATE);
+        ck_assert_str_eq(error_last()->subject, "device vif0, check number 2");
+        /* what is no projection is not judged */
+        nic_node.values.items = twice;
+        nic_node.values.count = 2;
+        ck_assert_int_eq(check_device("xvda"), ST_INVALID);
+        nic_node.values.items = &bridge;
+        nic_node.values.count = 1;
+        nic_state.nodes.count = 0;
+        ck_assert_int_ne(check_device("xvda"), ST_DONE);
+        nic_state.nodes.count = 1;
+        ck_assert_int_eq(check_device("xvda"), ST_DONE);
+}
+END_TEST
+
+/* A check that could never be judged, or that sees nothing and permits it, is not sealed. */
+static const char *const no_checks[] = {
+        STYLESHEET("1=1"), STYLESHEET("not(//value='evil')"), STYLESHEET("nonsense("),
+        STYLESHEET("document('/etc/passwd')"),
+        "<xsl:stylesheet xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\" version=\"1.0\"/>"};
+
+START_TEST(test_bad_device_checks)
+{
+        ck_assert_int_eq(host_up(), ST_DONE);
+        for (size_t i = 0; i < sizeof no_checks / sizeof *no_checks; i++) {
+                const char *text =
+                        arena_print(a, SEALING("", "", CHECK("vif0", "%s")), image, no_checks[i]);
+
+                ck_assert_int_eq(seal(1, descriptor("%s", text)), ST_PREDICATE);
+                ck_assert_str_eq(error_last()->subject, "device vif0, check number 1");
+                ck_assert_str_ne(error_last()->found, "");
+        }
+        ck_assert_uint_eq(generation(), 0);
+}
+END_TEST
+
+/* By name: what was sealed is in the seal, whatever becomes of the file. */
+START_TEST(test_named_device_checks)
+{
+        struct descriptor d =
+                descriptor(SEALING("", "", "<deviceCheck device=\"vif0\" ref=\"p\"/>"), image);
+        char file[4200];
+
+        ck_assert_int_eq(host_up(), ST_DONE);
+        ck_assert_int_eq(seal(1, d), ST_NOT_FOUND);
+        install_predicate(file, STYLESHEET(ON_DMZ));
+        ck_assert_int_eq(seal(1, d), ST_DONE);
+        install_predicate(file, STYLESHEET("/projection/measurement"));
+        bridge.text = "lan0";
+        ck_assert_int_eq(check_device("vif0"), ST_PREDICATE);
+        ck_assert_str_eq(error_last()->subject, "device vif0, check p");
+        unlink(file);
+        bridge.text = "dmz0";
+        ck_assert_int_eq(check_device("vif0"), ST_DONE);
+        ck_assert_int_eq(unseal(), ST_DONE);
 }
 END_TEST
 
@@ -688,6 +803,9 @@ int main(void)
         tcase_add_test(t, test_story);
         tcase_add_test(t, test_clean_stop);
         tcase_add_test(t, test_predicates);
+        tcase_add_test(t, test_device_checks);
+        tcase_add_test(t, test_bad_device_checks);
+        tcase_add_test(t, test_named_device_checks);
         tcase_add_test(t, test_challenges);
         tcase_add_test(t, test_lease);
         tcase_add_test(t, test_tpm_away);

@@ -9,6 +9,8 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
+#include "lib/config.h"
+#include "lib/document.h"
 #include "lib/state_file.h"
 
 #include <check.h>
@@ -39,6 +41,9 @@ static struct {
         const char *ended;    /* why the domain shut down by itself, NULL if it did not */
         const char *on_crash; /* of the configuration */
         bool other_config;    /* svdm opens other files than were asked for */
+        const char *checked;  /* the device that the seal has a check for, NULL: none */
+        bool with_nic;        /* the configuration has one */
+        char state[8192];     /* as integrity-mgr got it for a check */
         char facts[4096];     /* of the VM, as integrity-mgr got them */
         uint8_t kind;         /* of descriptors that the XML worker returns */
         uint8_t authority_kind;
@@ -49,14 +54,21 @@ static struct target the_targets[] = {
         {.name = "luks:/d", .plugin = "luks", .argument = "/d", .method = "", .pcr = 16},
         {.name = "vm:db1", .plugin = "vm", .argument = "db1", .method = "", .pcr = 16}};
 static struct disk named[] = {{"kernel", "/k", false, "boot"}, {"xvda", "/d", true, "crypt"}};
+static struct nic the_nic = {"vif0", "dmz0", "00:16:3e:00:00:01"};
+static struct value hypervisor_says[] = {{"version", "4.17.4"}, {"free-memory", "4096"}};
 static struct uuid vm_uuid;
 
 static struct descriptor make_descriptor(uint8_t kind)
 {
         struct descriptor d = {.kind = kind, .key = "", .clean_stop = world.clean_stop};
 
+        static struct device_check check;
+
+        check = (struct device_check){world.checked, {"p", {0}}};
         d.targets.items = the_targets;
         d.targets.count = 2;
+        d.checks.items = &check;
+        d.checks.count = !!world.checked;
         return d;
 }
 
@@ -87,6 +99,22 @@ static void check_targets(const struct open_disk *targets, size_t count)
         ck_assert_int_lt(write(targets[1].file, "x", 1), 0); /* sealed */
 }
 
+static void keep_state(const struct im_device_req *q)
+{
+        struct buffer text = BUFFER_INIT(sizeof world.state - 1);
+        struct document d = document_begin(&text);
+
+        ck_assert_mem_eq(&q->vm, &vm_uuid, sizeof vm_uuid);
+        document_open(&d, "projection");
+        for (size_t i = 0; i < q->state.count; i++)
+                document_measurement(&d, &q->state.items[i]);
+        document_close(&d);
+        ck_assert_int_eq(document_end(&d), ST_DONE);
+        memcpy(world.state, text.data, text.len);
+        world.state[text.len] = 0;
+        buffer_clear(&text);
+}
+
 static void carry_out_im(uint16_t number, const void *request, void *reply)
 {
         const struct im_seal_req *seal_q = request;
@@ -109,6 +137,8 @@ static void carry_out_im(uint16_t number, const void *request, void *reply)
 
                 ck_assert_uint_eq(q->disks.count, 2);
                 check_targets(q->targets.items, q->targets.count);
+        } else if (number == MESSAGE_im_device) {
+                keep_state(request);
         } else if (number == MESSAGE_im_reseal) {
                 ck_assert(!world.domain && !world.mapped);
                 ck_assert_uint_eq(reseal_q->generation, world.generation + 1);
@@ -201,15 +231,22 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
         if (number == MESSAGE_xml_descriptor) {
                 ((struct xml_descriptor_rep *)reply)->descriptor = make_descriptor(world.kind);
         } else if (number == MESSAGE_domain_parse) {
-                struct vm_config *config = &((struct domain_parse_rep *)reply)->config;
+                struct vm_config *c = &((struct domain_parse_rep *)reply)->config;
 
-                *config = (struct vm_config){.name = "db1",
-                                             .memory = 64,
-                                             .on_poweroff = "destroy",
-                                             .on_reboot = "restart",
-                                             .on_crash = world.on_crash};
-                config->disks.items = named;
-                config->disks.count = 2;
+                *c = (struct vm_config){.name = "db1",
+                                        .memory = 64,
+                                        .on_poweroff = "destroy",
+                                        .on_reboot = "restart",
+                                        .on_crash = world.on_crash};
+                c->disks.items = named;
+                c->disks.count = 2;
+                c->nics.items = &the_nic;
+                c->nics.count = world.with_nic;
+        } else if (number == MESSAGE_domain_hypervisor) {
+                struct domain_hypervisor_rep *p = reply;
+
+                p->facts.items = hypervisor_says;
+                p->facts.count = sizeof hypervisor_says / sizeof *hypervisor_says;
         } else if (number == MESSAGE_domain_list) {
                 list_domains(reply);
         } else if (number == MESSAGE_domain_create) {
@@ -463,6 +500,143 @@ START_TEST(a_start_whose_answer_is_lost_leaves_nothing)
                 ck_assert_int_eq(tell(start, n), ST_TPM);
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
         }
+}
+END_TEST
+
+/* --- checks of devices -------------------------------------------------------------------- */
+
+static void permit_network(void)
+{
+        char path[600];
+        FILE *f;
+
+        config.etc = folder;
+        snprintf(path, sizeof path, "%s/networks", folder);
+        f = fopen(path, "w");
+        ck_assert_ptr_nonnull(f);
+        fputs("dmz0 *\n", f);
+        fclose(f);
+}
+
+static void seal_with_check(const char *device)
+{
+        world.generation = world.on_disk = 1;
+        world.with_nic = true;
+        world.checked = device;
+        permit_network();
+}
+
+#define STATE "domain_hypervisor domain_list im_device "
+
+static const struct {
+        const char *device, *order;
+} checks[] = {
+        {"xvda", "svdm_release im_sealed svdm_settle domain_parse " STATE
+                 "svdm_open svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
+                 "domain_unpause "},
+        {"vif0",
+         "svdm_release im_sealed svdm_settle domain_parse svdm_open svdm_key_pipe im_unseal "
+         "svdm_unlock " STATE "domain_create svdm_check svdm_keep domain_unpause "},
+        {"", "svdm_release im_sealed svdm_settle domain_parse " STATE
+             "svdm_open svdm_key_pipe im_unseal svdm_unlock " STATE
+             "domain_create svdm_check svdm_keep domain_unpause "},
+        {"kernel", "svdm_release im_sealed svdm_settle domain_parse svdm_open svdm_key_pipe "
+                   "im_unseal svdm_unlock domain_create svdm_check svdm_keep domain_unpause "},
+};
+
+START_TEST(devices_are_checked_before_they_are_opened)
+{
+        seal_with_check(checks[_i].device);
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_str_eq(world.order, checks[_i].order);
+}
+END_TEST
+
+START_TEST(a_start_that_a_check_refuses_leaves_nothing)
+{
+        seal_with_check("");
+        for (int n = 1; n <= 18; n++) {
+                ck_assert_int_eq(tell(start, n), ST_TPM);
+                ck_assert_str_eq(error_last()->subject, "played");
+                ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
+                ck_assert_str_eq(summary().state, "stopped");
+        }
+        ck_assert_int_eq(tell(start, 19), ST_DONE);
+}
+END_TEST
+
+/* Of the published grammar, and something that tools of others read. */
+static int run_on_state(const char *format, const char *program)
+{
+        char path[600], command[2000];
+        FILE *f;
+        int r;
+
+        snprintf(path, sizeof path, "%s/current.xml", folder);
+        f = fopen(path, "w");
+        ck_assert_ptr_nonnull(f);
+        fputs(world.state, f);
+        fclose(f);
+        snprintf(command, sizeof command, format, program, path);
+        r = system(command);
+        ck_assert(WIFEXITED(r));
+        return WEXITSTATUS(r);
+}
+
+#define OF_GRAMMAR "xmllint --noout --relaxng descriptors/%s %s 2>/dev/null"
+
+START_TEST(the_current_state)
+{
+        seal_with_check("xvda");
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(run_on_state(OF_GRAMMAR, "current-state.rng"), 0);
+        ck_assert(strstr(world.state, "<value name=\"kind\">disk</value>"));
+        ck_assert(strstr(world.state, "<value name=\"path\">/d</value>"));
+        ck_assert(strstr(world.state, "<value name=\"protection\">crypt</value>"));
+        ck_assert(strstr(world.state, "<value name=\"state\">starting</value>"));
+        ck_assert(strstr(world.state, "<value name=\"free-memory\">4096</value>"));
+        ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
+        world.checked = "vif0";
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(run_on_state(OF_GRAMMAR, "current-state.rng"), 0);
+        ck_assert_int_eq(run_on_state(OF_GRAMMAR, "projection.rng"), 0);
+        ck_assert(strstr(world.state, "target=\"device:vif0\""));
+        ck_assert(strstr(world.state, "<value name=\"bridge\">dmz0</value>"));
+        ck_assert(!strstr(world.state, "foreign\">true"));
+        ck_assert_int_eq(
+                run_on_state("sed -i s/root/alice/ %2$s; xsltproc %1$s %2$s | grep -q true",
+                             "xslt-policies/one-owner.xsl"),
+                0);
+}
+END_TEST
+
+/* Otherwise a new descriptor, without the check, would lead past it. */
+START_TEST(sealing_again_is_checked_as_a_start_is)
+{
+        seal_with_check("");
+        ck_assert_int_eq(tell(seal_it, 0), ST_DONE);
+        ck_assert(strstr(world.order, "domain_parse " STATE STATE "svdm_open "));
+        for (int n = 6; n <= 10; n++) {
+                ck_assert_int_eq(tell(seal_it, n), ST_TPM);
+                ck_assert_ptr_null(strstr(world.order, "im_seal "));
+        }
+        world.checked = NULL;
+        ck_assert_int_eq(tell(seal_it, 0), ST_DONE);
+        ck_assert_ptr_null(strstr(world.order, "im_device"));
+}
+END_TEST
+
+START_TEST(a_check_is_for_a_device_that_there_is)
+{
+        seal_with_check("vif1");
+        ck_assert_int_eq(tell(format_it, 0), ST_WRONG_STATE);
+        world.generation = world.on_disk = 0;
+        ck_assert_int_eq(tell(format_it, 0), ST_INVALID);
+        ck_assert_str_eq(error_last()->found, "vif1");
+        world.checked = "kernel";
+        ck_assert_int_eq(tell(format_it, 0), ST_INVALID);
+        world.checked = "vif0";
+        ck_assert_int_eq(tell(format_it, 0), ST_DONE);
 }
 END_TEST
 
@@ -839,6 +1013,12 @@ int main(void)
         tcase_add_test(t, order_of_a_start);
         tcase_add_test(t, a_failed_start_leaves_nothing);
         tcase_add_test(t, a_start_whose_answer_is_lost_leaves_nothing);
+        tcase_add_loop_test(t, devices_are_checked_before_they_are_opened, 0,
+                            sizeof checks / sizeof *checks);
+        tcase_add_test(t, a_start_that_a_check_refuses_leaves_nothing);
+        tcase_add_test(t, the_current_state);
+        tcase_add_test(t, sealing_again_is_checked_as_a_start_is);
+        tcase_add_test(t, a_check_is_for_a_device_that_there_is);
         tcase_add_test(t, only_a_sealed_vm_starts);
         tcase_add_test(t, order_of_seals);
         tcase_add_loop_test(t, a_failed_seal_is_whole_or_nothing, 0, 2);

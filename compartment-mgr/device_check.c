@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writes down the current state (getCurrentState() of OpenTC D05.4, section 3.4) and has it judged.
+ * The stories come here with a VM claimed; the domain worker is asked for the state, integrity-mgr
+ * for the verdict. Which check is for which device integrity-mgr takes from its own record.
+ */
+#include "compartment-mgr/device_check.h"
+#include "compartment-mgr/live.h"
+#include "compartment-mgr/peers.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { OF_HYPERVISOR, OF_VMS, OF_DEVICE, STATE_PARTS, VMS_MOST = 4095, VALUES_MOST = 66 };
+
+/* --- one measurement at a time, in the form in which its plug-in would tell it --------------- */
+
+static struct node *add_node(struct measurement *m, struct arena *a, const char *id,
+                             const char *type, uint32_t parent)
+{
+        struct node *n = &m->nodes.items[m->nodes.count++];
+
+        *n = (struct node){.parent = parent, .id = id, .type = type};
+        n->values.items = arena_get_many(a, VALUES_MOST, sizeof *n->values.items);
+        return n;
+}
+
+static struct measurement begin(struct arena *a, const char *plugin, const char *target,
+                                size_t nodes)
+{
+        struct measurement m = {.target = target, .plugin = plugin, .version = 1};
+
+        m.nodes.items = arena_get_many(a, nodes, sizeof *m.nodes.items);
+        return m;
+}
+
+static void add(struct node *n, const char *name, const char *text)
+{
+        n->values.items[n->values.count++] = (struct value){name, text};
+}
+
+static const char *number(struct arena *a, uint64_t n)
+{
+        return arena_print(a, "%" PRIu64, n);
+}
+
+static const char *yes_or_no(bool b)
+{
+        return b ? "true" : "false";
+}
+
+static const char *uuid_text(struct arena *a, const struct uuid *uuid)
+{
+        char text[37];
+
+        uuid_write(uuid, text);
+        return arena_text(a, text);
+}
+
+static struct measurement of_hypervisor(struct arena *a, const struct domain_hypervisor_rep *h)
+{
+        const char *target = arena_print(a, "hypervisor:%s", facts_kind());
+        struct measurement m = begin(a, "hypervisor", target, 1);
+        struct node *n = add_node(&m, a, target, "hypervisor", 0);
+
+        add(n, "kind", facts_kind());
+        for (size_t i = 0; i < h->facts.count; i++)
+                if (!facts_changes_by_itself(h->facts.items[i].name))
+                        add(n, h->facts.items[i].name, h->facts.items[i].text);
+        return m;
+}
+
+static void add_vm(struct measurement *m, struct arena *a, const struct vm_summary *vm)
+{
+        const char *uuid = uuid_text(a, &vm->uuid);
+        struct node *n = add_node(m, a, arena_print(a, "%s#%s", m->target, uuid),
+                                  vm->foreign ? "vms-foreign" : "vms-vm", 1);
+
+        add(n, "foreign", yes_or_no(vm->foreign));
+        add(n, "generation", number(a, vm->generation));
+        add(n, "memory", number(a, vm->memory));
+        add(n, "name", vm->name);
+        add(n, "owner", vm->owner);
+        add(n, "state", vm->state);
+}
+
+static enum status of_vms(struct arena *a, const struct domain_hypervisor_rep *h,
+                          struct measurement *m)
+{
+        struct vm_summary *vms;
+        struct node *all;
+        size_t count;
+        enum status s = live_list(a, NULL, &vms, &count);
+
+        if (s)
+                return s;
+        if (count > VMS_MOST)
+                return FAIL(ST_TOO_LARGE, .subject = "the current state",
+                            .expected = "at most 4,095 VMs", .found = FMT("%zu", count));
+        *m = begin(a, "vms", "vms:all", count + 1);
+        all = add_node(m, a, m->target, "vms", 0);
+        add(all, "hypervisor", facts_kind());
+        add(all, "free-memory", live_fact(h, "free-memory"));
+        for (size_t i = 0; i < count; i++)
+                add_vm(m, a, &vms[i]);
+        return ST_DONE;
+}
+
+static struct node *begin_device(const struct operation *o, const char *device, const char *kind,
+                                 struct measurement *m)
+{
+        struct arena *a = o->arena;
+        struct node *n;
+
+        *m = begin(a, "device", arena_print(a, "device:%s", device), 1);
+        n = add_node(m, a, m->target, "device", 0);
+        add(n, "kind", kind);
+        add(n, "name", device);
+        add(n, "vm", o->vm->name);
+        add(n, "uuid", uuid_text(a, &o->vm->uuid));
+        add(n, "owner", o->vm->owner);
+        return n;
+}
+
+static struct measurement of_disk(const struct operation *o, const struct disk *d)
+{
+        struct measurement m;
+        struct node *n = begin_device(o, d->device, "disk", &m);
+
+        add(n, "path", d->path);
+        add(n, "protection", d->kind);
+        add(n, "writable", yes_or_no(d->writable));
+        return m;
+}
+
+static struct measurement of_nic(const struct operation *o, const struct nic *nic)
+{
+        struct measurement m;
+        struct node *n = begin_device(o, nic->device, "nic", &m);
+
+        add(n, "bridge", nic->bridge);
+        add(n, "mac", nic->mac);
+        return m;
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+static bool is_for(const struct device_check *c, const char *device)
+{
+        return !*c->device || !strcmp(c->device, device);
+}
+
+static bool is_wanted(const struct operation *o, const char *device)
+{
+        const struct descriptor *d = &o->sealed.descriptor;
+
+        for (size_t i = 0; i < d->checks.count; i++)
+                if (is_for(&d->checks.items[i], device))
+                        return true;
+        return false;
+}
+
+/* Anew for each device: a moment ago it was another state. */
+static enum status ask(struct operation *o, const char *device, struct measurement of_device)
+{
+        struct measurement state[STATE_PARTS] = {[OF_DEVICE] = of_device};
+        struct im_device_req q = {.vm = o->vm->uuid, .device = device};
+        struct im_device_rep p;
+        struct domain_hypervisor_rep h;
+        enum status s = facts_hypervisor(o->arena, &h);
+
+        if (!s)
+                s = of_vms(o->arena, &h, &state[OF_VMS]);
+        if (s)
+                return s;
+        state[OF_HYPERVISOR] = of_hypervisor(o->arena, &h);
+        q.state.items = state;
+        q.state.count = STATE_PARTS;
+        return peer_call(PEER_IM, MESSAGE_im_device, &q, &p, o->arena, PEER_LONG);
+}
+
+static bool is_boot(const struct disk *d)
+{
+        return !strcmp(d->kind, "boot");
+}
+
+enum status device_check_disks(struct operation *o)
+{
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < o->config.disks.count && !s; i++) {
+                const struct disk *d = &o->config.disks.items[i];
+
+                if (!is_boot(d) && is_wanted(o, d->device))
+                        s = ask(o, d->device, of_disk(o, d));
+        }
+        return s;
+}
+
+enum status device_check_nic(struct operation *o, const struct nic *nic)
+{
+        return is_wanted(o, nic->device) ? ask(o, nic->device, of_nic(o, nic)) : ST_DONE;
+}
+
+enum status device_check_nics(struct operation *o)
+{
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < o->config.nics.count && !s; i++)
+                s = device_check_nic(o, &o->config.nics.items[i]);
+        return s;
+}
+
+enum status device_check_all(struct operation *o)
+{
+        enum status s = device_check_disks(o);
+
+        return s ? s : device_check_nics(o);
+}
+
+static bool has_device(const struct vm_config *c, const struct device_check *check)
+{
+        for (size_t i = 0; i < c->disks.count; i++)
+                if (!is_boot(&c->disks.items[i]) && is_for(check, c->disks.items[i].device))
+                        return true;
+        for (size_t i = 0; i < c->nics.count; i++)
+                if (is_for(check, c->nics.items[i].device))
+                        return true;
+        return false;
+}
+
+enum status device_check_named(const struct descriptor *d, const struct vm_config *config)
+{
+        for (size_t i = 0; i < d->checks.count; i++)
+                if (!has_device(config, &d->checks.items[i]))
+                        return FAIL(ST_INVALID, .subject = "a deviceCheck of the descriptor",
+                                    .expected = FMT("a disk or interface of VM %s", config->name),
+                                    .found = *d->checks.items[i].device ? d->checks.items[i].device
+                                                                        : "none: it has no devices",
+                                    .remedy = "name a disk by its device (xvda), the first "
+                                              "interface vif0, or * for every one");
+        return ST_DONE;
+}

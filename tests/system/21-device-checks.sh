@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The checks that a seal asks for before a device is opened: judged over the current state at each
+# start, for each device, and nothing is left where one refuses.
+# shellcheck source=tests/system/common.bash
+. "$(dirname "$0")/common.bash"
+policy=${BULKHEAD_ETC:-/etc/bulkhead}/networks
+mkdir -p "${policy%/*}"
+chmod 755 "${policy%/*}"
+[[ -e $policy ]] && cp "$policy" saved
+restore() { if [[ -e $work/saved ]]; then cp "$work/saved" "$policy"; else rm -f "$policy"; fi; }
+trap 'r=$?; restore; (exit $r); at_exit' EXIT
+bridge=${BULKHEAD_GUEST_BRIDGE:-xenbr0}
+echo "$bridge owner:tenant" >"$policy"
+
+predicate() { # NAME FROM TO: a ready-made one, a value of it changed
+        sed -n '/<xsl:stylesheet/,$p' "$top/xslt-policies/$1.xsl" | sed "s/'$2'/'$3'/"
+}
+sealing_with() { # CHECKS
+        sealing "vm:guarded disk:$work/guarded-root.img luks:$work/guarded-data.img" |
+                sed "s|</sealing></sealing-desc>||"
+        printf '%s</sealing></sealing-desc>\n' "$1"
+}
+
+vm guarded --owner tenant
+forget guarded
+echo "vif = [ \"mac=00:16:3e:01:02:04,bridge=$bridge\" ]" >>guarded.cfg
+expect 0 bulkhead vm define guarded.cfg --owner tenant
+sealing_with '<deviceCheck device="vif7" ref="vm-runs"/>' >missing.xml
+expect 1 bulkhead vm seal guarded missing.xml --format
+says vif7
+sealing_with '<deviceCheck device="vif0" ref="no-such"/>' >missing.xml
+expect 1 bulkhead vm seal guarded missing.xml --format
+says no-such
+sealing_with "<deviceCheck device=\"*\">$(predicate one-owner alice tenant)</deviceCheck><deviceCheck device=\"vif0\">$(predicate vm-runs alice tenant | sed "s/'firewall01'/'firewall'/")</deviceCheck>" >guarded-seal.xml
+expect 0 bulkhead vm seal guarded guarded-seal.xml --format
+
+# The interface waits for the firewall; the disks do not.
+expect 1 bulkhead vm start guarded
+says 'device vif0, check number 2'
+says 'firewall: is no VM of this host'
+same "$(state_of guarded)" stopped 'state after a refusal'
+vm firewall --owner tenant
+expect 0 bulkhead vm seal firewall firewall-seal.xml --format
+expect 1 bulkhead vm start guarded
+says 'firewall: does not run: stopped'
+expect 0 bulkhead vm start firewall
+expect 0 bulkhead vm start guarded
+expect 0 bulkhead vm stop guarded
+
+# Somebody else's VM: no device of this one is opened, and no new seal leads past that.
+vm intruder --owner somebody
+expect 0 bulkhead vm seal intruder intruder-seal.xml --format
+expect 0 bulkhead vm start intruder
+expect 1 bulkhead vm start guarded
+says 'device xvda, check number 1'
+says 'intruder: runs here, and its owner is somebody'
+expect 1 bulkhead vm seal guarded guarded-seal.xml
+says 'device xvda, check number 1'
+sealing_with '' >unchecked.xml
+expect 1 bulkhead vm seal guarded unchecked.xml
+says 'device xvda, check number 1'
+same "$(generation_of guarded)" 1 'the generation after a refused seal'
+expect 0 bulkhead vm stop intruder
+expect 0 bulkhead vm start guarded
+expect 0 bulkhead vm stop guarded
+expect 0 bulkhead vm stop firewall
+
+# Sealed again while the checks agree, without them.
+expect 0 bulkhead vm start firewall
+expect 0 bulkhead vm seal guarded unchecked.xml
+expect 0 bulkhead vm stop firewall
+expect 0 bulkhead vm start guarded
+expect 0 bulkhead vm stop guarded
