@@ -22,9 +22,12 @@ victims() { # NAME
 kinds=(compartment-mgr integrity-mgr svdm xml_worker domain_worker measure_worker policy_worker tpm_worker device_worker)
 delays=(0.01)
 [[ ${BULKHEAD_TEST_FULL-} ]] && delays=(0 0.01 0.03)
+moments=(seal start stop)
 for kind in "${kinds[@]}"; do
+        # one moment a process, another one for the next
+        [[ ${BULKHEAD_SLOW-} ]] && moments=("${moments[1]}" "${moments[2]}" "${moments[0]}")
         [[ $(victims "$kind") ]] || fail "there is no $kind"
-        for what in seal start stop; do
+        for what in "${moments[@]::$(rounds 3 1)}"; do
                 for delay in "${delays[@]}"; do
                         case $what in
                         seal) command=(bulkhead vm seal killed killed-seal.xml) ;;
@@ -48,5 +51,5 @@ for kind in "${kinds[@]}"; do
                         sleep 1.5
                 done
         done
-        echo "$kind: killed ${#delays[@]} times in each of seal, start, stop"
+        echo "$kind: killed ${#delays[@]} times in each of ${moments[*]::$(rounds 3 1)}"
 done

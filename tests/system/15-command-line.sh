@@ -51,7 +51,7 @@ fi
 
 # hostile evidence
 size=$(stat -c %s evidence.xml)
-for ((n = 0; n < size; n += size / 40)); do
+for ((n = 0; n < size; n += size / $(rounds 40 8))); do
         head -c "$n" evidence.xml >bad.xml
         bulkhead verify bad.xml --trust "$trust" --challenge "$challenge" >bad.out 2>&1
         (($? == 1)) || { cat bad.out; fail "evidence cut at $n"; }
@@ -67,7 +67,7 @@ expect 1 bulkhead verify bad.xml --trust "$trust" --challenge "$challenge"
 head -c 17M /dev/zero >bad.xml
 expect 1 bulkhead verify bad.xml --trust "$trust" --challenge "$challenge"
 # a trust record of somebody else, cut, or changed
-for ((n = 1; n < $(stat -c %s "$trust"); n += 37)); do
+for ((n = 1; n < $(stat -c %s "$trust"); n += $(rounds 37 200))); do
         head -c "$n" "$trust" >bad.trust
         bulkhead verify evidence.xml --trust bad.trust --challenge "$challenge" >bad.out 2>&1
         (($? == 1)) || { cat bad.out; fail "trust record cut at $n"; }

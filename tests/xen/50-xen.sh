@@ -13,6 +13,7 @@ expect 0 xl info
 says "$(printf 'xen_version            : %s.%s' "$(cat /sys/hypervisor/version/major)" "$(cat /sys/hypervisor/version/minor)")"
 expect 0 xenstore-read /local/domain/0/name
 says Domain-0
-# Until there is a back-end for Xen, Bulkhead's VMs are not Xen's, and it has to say so.
+# Nothing is simulated here, and `status` says so.
 expect 0 bulkhead status
-says imulated
+says_not imulated
+

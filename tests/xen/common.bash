@@ -7,7 +7,7 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=$(cd "$here/../.." && pwd -P)
 build=$(cd "$top" && realpath -m "${B:-build}")
-bed=$build/xen
+bed=$build/${XEN_BED:-xen} # beds of different names can run side by side
 logs=$bed/logs
 boot=${XEN_BOOT:-direct}
 firmware=/usr/share/OVMF
@@ -67,31 +67,35 @@ bed_install() { # TREE
         rm -f "$tree/etc/default/bulkhead"
         cat >"$tree/etc/default/bulkhead" <<-OPTIONS
 	INTEGRITY_MGR_OPTIONS='--tcti device:/dev/tpmrm0'
-	SVDM_OPTIONS='--devices sim'
-	COMPARTMENT_MGR_OPTIONS='--hypervisor sim'
+	SVDM_OPTIONS=''
+	COMPARTMENT_MGR_OPTIONS=''
 	OPTIONS
 }
 
 # What Dom0 boots from. Files of the cached root are linked, not copied: whatever is put into the
 # tree has to be a new file.
 bed_disk() { # MODE SCRIPT...
+        rm -rf "$bed"/*.img
+        bed_tree "$@" || return
+        bed_disk_"$boot" "$bed/tree" || return
+        rm -rf "$bed/tree"
+}
+bed_tree() { # MODE SCRIPT...
         local tree=$bed/tree mode=$1
         shift
-        rm -rf "$tree" "$bed"/*.img
+        rm -rf "$tree"
         cp -al "$bed/root" "$tree" || return
         bed_install "$tree" || return
         cp -r "$bed/guest" "$tree/srv/bed/" || return
         chroot "$tree" systemd-sysusers >"$logs/sysusers.log" 2>&1 || return
         install -d -m 0711 "$tree/var/lib/bulkhead" # the rest of its folders are made there, at boot
         printf 'bed_mode=%s\nbed_scripts="%s"\n' "$mode" "$*" >"$tree/etc/bed"
-        bed_disk_"$boot" "$tree" || return
-        rm -rf "$tree"
 }
 bed_disk_direct() { # TREE
         truncate -s 3G "$bed/disk.img"
         mkfs.ext4 -q -F -L dom0 -E lazy_itable_init=1,lazy_journal_init=1 -d "$1" "$bed/disk.img"
 }
-bed_disk_unified() { # TREE
+bed_image() { # TREE
         BULKHEAD_LIBEXEC=$1/usr/libexec/bulkhead BULKHEAD_SHARE=$1/usr/share/bulkhead \
                 "$build/bulkhead" host image --root "$1" --xen-options "$xen_words" --kernel-options "$kernel_words" \
                 --root-device /dev/vda --state-device LABEL=bulkhead-state "$bed/image" >"$logs/image.log" 2>&1 || {
@@ -99,6 +103,9 @@ bed_disk_unified() { # TREE
                 return 1
         }
         mv "$bed/image/root.img" "$bed/disk.img"
+}
+bed_disk_unified() { # TREE
+        bed_image "$1" || return
         truncate -s 1G "$bed/state.img"
         mkfs.ext4 -q -F -L bulkhead-state "$bed/state.img" || return
         cp "$firmware/OVMF_VARS_4M.fd" "$bed/vars.img" || return
