@@ -58,7 +58,7 @@ OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_host_image efi_image c
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
 OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start networks device_check seal stop suspend attest \
-        recover targets peers state live facts follow events autostart) $(LIB_DAEMON)
+        recover targets peers state tcb live facts follow events autostart) $(LIB_DAEMON)
 LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
 OBJS_xml_worker := xml/xml_worker $(XML) $(LIB_WORKER)
 LIBS_xml_worker := $(L_SSL) $(L_SEC) $(L_XML)
@@ -128,6 +128,7 @@ OBJS_test_domain_sim := compartment-mgr/domain_sim $(LIB_MESSAGE) lib/state_file
 OBJS_test_domain_xen_config := compartment-mgr/domain_xen_config $(LIB_MESSAGE)
 WRAP_test_domain_xen_config := $(call WRAP,stat)
 OBJS_test_targets := compartment-mgr/targets $(LIB_BASE)
+OBJS_test_tcb := compartment-mgr/tcb $(LIB_MESSAGE)
 OBJS_test_stories := lib/config lib/document $(addprefix compartment-mgr/,networks device_check start stop seal attest access operation targets compartment live facts follow) \
         $(LIB_MESSAGE) lib/channel lib/state_file
 OBJS_test_events := $(addprefix compartment-mgr/,events live access compartment) $(LIB_MESSAGE) lib/state_file

@@ -9,10 +9,12 @@
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
+#include "compartment-mgr/tcb.h"
 #include "compartment-mgr/workers.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FACTS_MOST = 256, STATUS_DEADLINE = 10 * 1000 };
@@ -98,19 +100,6 @@ static void add_hypervisor(struct arena *a, struct facts *f)
         add_foreign(a, f);
 }
 
-/* Measured is only what firmware measured before it ran; this version boots no such image. */
-static void add_tcb(struct facts *f)
-{
-        static const char *const parts[] = {"hypervisor", "Dom0 kernel and initramfs",
-                                            "Dom0 root, daemons, plug-ins"};
-
-        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-                add(f, "tcb", parts[i],
-                    "not measured: this host does not boot a unified Xen image with a dm-verity "
-                    "root",
-                    FACT_WARNING);
-}
-
 static void add_all(struct facts *f, const struct fact *items, size_t count)
 {
         for (size_t i = 0; i < count; i++)
@@ -145,6 +134,28 @@ static void add_peer(struct facts *f, struct arena *a, enum peer peer, const cha
         add_all(f, svdm.facts.items, svdm.facts.count);
 }
 
+/* integrity-mgr has said it, if it answers. */
+static bool is_approved(const struct facts *f)
+{
+        for (size_t i = 0; i < f->count; i++)
+                if (!strcmp(f->items[i].area, "host") &&
+                    !strcmp(f->items[i].name, "present state"))
+                        return !strcmp(f->items[i].value, "approved");
+        return false;
+}
+
+static void add_tcb(struct facts *f, struct arena *a)
+{
+        struct fact facts[TCB_FACTS];
+        struct stat root = {0};
+        struct tcb tcb;
+
+        if (stat("/", &root))
+                root.st_dev = 0;
+        tcb_read("", root.st_dev, &tcb);
+        add_all(f, facts, tcb_facts(a, &tcb, is_approved(f), facts));
+}
+
 void state_facts(struct arena *a, struct facts *facts_out)
 {
         facts_out->items = arena_get_many(a, FACTS_MOST, sizeof *facts_out->items);
@@ -152,7 +163,7 @@ void state_facts(struct arena *a, struct facts *facts_out)
         facts_out->room = FACTS_MOST;
         add_own(a, facts_out);
         add_hypervisor(a, facts_out);
-        add_tcb(facts_out);
         add_peer(facts_out, a, PEER_IM, "integrity-mgr");
+        add_tcb(facts_out, a);
         add_peer(facts_out, a, PEER_SVDM, "svdm");
 }

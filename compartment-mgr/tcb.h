@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which parts of the trusted computing base are measured on this host, as far as the kernel's own
+ * files tell: what `bulkhead host image` makes can be recognised, not proved, from here. The proof
+ * is PCR 4, compared with the value of the EFI file or approved by the site key.
+ */
+#ifndef BULKHEAD_COMPARTMENT_MGR_TCB_H
+#define BULKHEAD_COMPARTMENT_MGR_TCB_H
+
+#include "lib/message.h"
+
+#include <sys/types.h>
+
+enum secure_boot { SECURE_BOOT_UNKNOWN, SECURE_BOOT_OFF, SECURE_BOOT_ON };
+
+struct tcb {
+        bool verity;      /* the root device is one of dm-verity, and bulkhead-root */
+        bool efi;         /* UEFI firmware booted this host */
+        bool line_closed; /* the last word of the kernel's command line is its only "--" */
+        enum secure_boot secure_boot;
+        char root_hash[65]; /* of the command line; "" if it has none, or more than one */
+        char pcr4[65];      /* lower case; "" if the kernel does not tell */
+};
+
+/* Reads FOLDER/proc and FOLDER/sys ("" but in tests). root: the device of /. What cannot be read
+ * is as what is not there. */
+void tcb_read(const char *folder, dev_t root, struct tcb *tcb_out);
+
+enum { TCB_FACTS = 3 };
+/* The number of facts, of area "tcb". approved: whether the site key approved the present static
+ * PCRs. */
+size_t tcb_facts(struct arena *a, const struct tcb *tcb, bool approved,
+                 struct fact facts_out[static TCB_FACTS]);
+
+#endif
