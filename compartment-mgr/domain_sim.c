@@ -270,11 +270,16 @@ static enum status sim_list(struct arena *a, struct domain_state **domains_out, 
 {
         const char **names;
         size_t count;
-        enum status s = state_list(folder, a, &names, &count);
+        int lock = -1;
+        enum status s = lock_folder(&lock); /* listing removes what writing has half-written */
 
         *count_out = 0;
-        if (s)
+        if (!s)
+                s = state_list(folder, a, &names, &count);
+        if (s) {
+                unlock_folder(lock);
                 return s;
+        }
         *domains_out = arena_get_many(a, count, sizeof **domains_out);
         for (size_t i = 0; i < count; i++) {
                 struct sim_domain d;
@@ -285,6 +290,7 @@ static enum status sim_list(struct arena *a, struct domain_state **domains_out, 
                 else if (uuid_read(names[i], &uuid) && !read_domain(&uuid, a, &d))
                         add_domain(&d, a, *domains_out, count_out);
         }
+        unlock_folder(lock);
         return ST_DONE;
 }
 

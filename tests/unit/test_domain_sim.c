@@ -3,6 +3,7 @@
 #include "compartment-mgr/domain.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,6 +304,36 @@ START_TEST(many_at_once_have_one_winner)
 }
 END_TEST
 
+/* Looking at the domains never hurts one that is just being built. */
+START_TEST(listing_disturbs_nobody)
+{
+        enum { ROUNDS = 30 };
+        int r;
+        pid_t child = fork();
+
+        if (!child)
+                for (;;) {
+                        struct domain_state *domains;
+                        size_t count;
+
+                        if (sim->list(a, &domains, &count))
+                                _exit(1);
+                        arena_empty(a);
+                        usleep(100); /* locks are not fair */
+                }
+        for (int i = 0; i < ROUNDS; i++) {
+                uint32_t domid;
+
+                ck_assert_int_eq(create(&one, &domid), ST_DONE);
+                ck_assert_int_eq(unpause(&one), ST_DONE);
+                ck_assert_int_eq(sim->destroy(&one, a), ST_DONE);
+        }
+        ck_assert_int_eq(waitpid(child, &r, WNOHANG), 0);
+        kill(child, SIGKILL);
+        waitpid(child, &r, 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("domain_sim");
@@ -310,6 +341,7 @@ int main(void)
         SRunner *runner = srunner_create(suite);
         int failed;
 
+        tcase_set_timeout(t, 120);
         tcase_add_checked_fixture(t, begin, end);
         tcase_add_test(t, a_life);
         tcase_add_loop_test(t, another_configuration_stays_paused, 0,
@@ -322,6 +354,7 @@ int main(void)
         tcase_add_test(t, a_wait_ends_with_each_change);
         tcase_add_test(t, outlives_its_process);
         tcase_add_test(t, many_at_once_have_one_winner);
+        tcase_add_test(t, listing_disturbs_nobody);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
