@@ -6,7 +6,9 @@
 export TPM2TOOLS_TCTI=device:/dev/tpmrm0
 
 log=/sys/kernel/security/tpm0/binary_bios_measurements
-cat "$log" >events # whose size the kernel does not tell
+cat "$log" >events 2>/dev/null # whose size the kernel does not tell
+grep -q bulkhead.roothash= /proc/cmdline && [[ ! -s events ]] &&
+        skip 'booted by UEFI, Xen hands no event log on; 56-measured-root compares PCR 4'
 [[ -s events ]] || fail 'the firmware left no event log'
 expect 0 tpm2_eventlog events
 echo "$output" >events.yaml

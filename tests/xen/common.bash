@@ -60,6 +60,7 @@ bed_install() { # TREE
         mkdir -p "$tree/srv/bed/tests/xen" "$tree/srv/share" "$tree/etc/default"
         make -s -C "$top" B="${B:-build}" "${B:-build}/domain_try" || return
         cp "$build/domain_try" "$tree/srv/bed/"
+        yes 'bed: a file that nothing reads' | head -c 300000 >"$tree/srv/bed/unread" # for 56-measured-root
         cp -r "$here/dom0" "$tree/srv/bed/"
         cp -r "$top/tests/system" "$tree/srv/bed/tests/"
         cp "$here"/[0-9][0-9]-*.sh "$here/guest.bash" "$tree/srv/bed/tests/xen/"
