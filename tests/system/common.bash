@@ -50,12 +50,13 @@ vm() {
         expect 0 bulkhead vm define "$work/$name.cfg" "$@"
 }
 config() { # NAME MEMORY
+        local guest=
+        [[ ${BULKHEAD_GUEST-} ]] && printf -v guest 'ramdisk = "%s/initrd"\nextra = "console=hvc0 loglevel=4 bed.name=%s"' "$BULKHEAD_GUEST" "$1"
         cat <<END
 name = "$1"
 type = "pv"
 kernel = "$work/vmlinuz"
-${BULKHEAD_GUEST:+ramdisk = "$BULKHEAD_GUEST/initrd"
-extra = "console=hvc0 loglevel=4 bed.name=$1"}
+$guest
 memory = $2
 vcpus = 1
 disk = [ "format=raw, vdev=xvda, access=ro, target=$work/$1-root.img",
