@@ -184,22 +184,23 @@ static bool is_boot(const struct disk *d)
         return !strcmp(d->kind, "boot");
 }
 
+static enum status check_disk(struct operation *o, const struct disk *d)
+{
+        return !is_boot(d) && is_wanted(o, d->device) ? ask(o, d->device, of_disk(o, d)) : ST_DONE;
+}
+
+static enum status check_nic(struct operation *o, const struct nic *nic)
+{
+        return is_wanted(o, nic->device) ? ask(o, nic->device, of_nic(o, nic)) : ST_DONE;
+}
+
 enum status device_check_disks(struct operation *o)
 {
         enum status s = ST_DONE;
 
-        for (size_t i = 0; i < o->config.disks.count && !s; i++) {
-                const struct disk *d = &o->config.disks.items[i];
-
-                if (!is_boot(d) && is_wanted(o, d->device))
-                        s = ask(o, d->device, of_disk(o, d));
-        }
+        for (size_t i = 0; i < o->config.disks.count && !s; i++)
+                s = check_disk(o, &o->config.disks.items[i]);
         return s;
-}
-
-enum status device_check_nic(struct operation *o, const struct nic *nic)
-{
-        return is_wanted(o, nic->device) ? ask(o, nic->device, of_nic(o, nic)) : ST_DONE;
 }
 
 enum status device_check_nics(struct operation *o)
@@ -207,8 +208,23 @@ enum status device_check_nics(struct operation *o)
         enum status s = ST_DONE;
 
         for (size_t i = 0; i < o->config.nics.count && !s; i++)
-                s = device_check_nic(o, &o->config.nics.items[i]);
+                s = check_nic(o, &o->config.nics.items[i]);
         return s;
+}
+
+enum status device_check_one(struct operation *o, const char *device)
+{
+        const struct vm_config *c = &o->config;
+
+        for (size_t i = 0; i < c->disks.count; i++)
+                if (!is_boot(&c->disks.items[i]) && !strcmp(c->disks.items[i].device, device))
+                        return check_disk(o, &c->disks.items[i]);
+        for (size_t i = 0; i < c->nics.count; i++)
+                if (!strcmp(c->nics.items[i].device, device))
+                        return check_nic(o, &c->nics.items[i]);
+        return FAIL(ST_NOT_FOUND, .subject = FMT("device %s of VM %s", device, o->vm->name),
+                    .expected = "a disk or interface of its definition",
+                    .remedy = FMT("bulkhead vm show %s names them", o->vm->name));
 }
 
 enum status device_check_all(struct operation *o)

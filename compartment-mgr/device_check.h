@@ -16,8 +16,9 @@
  * reasons; any other error is a refusal, too. Nothing is asked where the seal has no such check. */
 enum status device_check_disks(struct operation *o); /* boot files are no devices */
 enum status device_check_nics(struct operation *o);
-enum status device_check_nic(struct operation *o, const struct nic *nic);
 enum status device_check_all(struct operation *o);
+/* Of one device by its name; a name that the configuration does not have is ST_NOT_FOUND. */
+enum status device_check_one(struct operation *o, const char *device);
 
 /* ST_INVALID if a descriptor has a check for a device that the configuration does not have. */
 enum status device_check_named(const struct descriptor *d, const struct vm_config *config);

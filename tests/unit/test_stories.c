@@ -4,6 +4,7 @@
  * is left behind when the Nth request fails, for every N. Nothing may be: no domain, no device, no
  * open descriptor; and the first failure is what is told.
  */
+#include "compartment-mgr/device_check.h"
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
@@ -610,6 +611,30 @@ START_TEST(the_current_state)
 }
 END_TEST
 
+/* What attaching a device to a running VM asks. */
+START_TEST(one_device_is_checked)
+{
+        struct operation o = OPERATION_NONE;
+        struct compartment *c;
+
+        seal_with_check("vif0");
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(operation_begin(&o, a, c), ST_DONE);
+        ck_assert_int_eq(operation_read_config(&o), ST_DONE);
+        world.order[0] = 0;
+        ck_assert_int_eq(device_check_one(&o, "xvda"), ST_DONE);
+        ck_assert_str_eq(world.order, "");
+        ck_assert_int_eq(device_check_one(&o, "vif0"), ST_DONE);
+        ck_assert_str_eq(world.order, STATE);
+        world.fail_at = world.asked + 3;
+        ck_assert_int_eq(device_check_one(&o, "vif0"), ST_TPM);
+        ck_assert_int_eq(device_check_one(&o, "vif1"), ST_NOT_FOUND);
+        ck_assert_int_eq(device_check_one(&o, "kernel"), ST_NOT_FOUND);
+        operation_end(&o);
+        compartment_release(c);
+}
+END_TEST
+
 /* Otherwise a new descriptor, without the check, would lead past it. */
 START_TEST(sealing_again_is_checked_as_a_start_is)
 {
@@ -1017,6 +1042,7 @@ int main(void)
                             sizeof checks / sizeof *checks);
         tcase_add_test(t, a_start_that_a_check_refuses_leaves_nothing);
         tcase_add_test(t, the_current_state);
+        tcase_add_test(t, one_device_is_checked);
         tcase_add_test(t, sealing_again_is_checked_as_a_start_is);
         tcase_add_test(t, a_check_is_for_a_device_that_there_is);
         tcase_add_test(t, only_a_sealed_vm_starts);
