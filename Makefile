@@ -49,7 +49,7 @@ LUKS := $(addprefix svdm/,luks_disk cryptsetup header_diff secret)
 MAPPING := $(addprefix svdm/,crypt_map mapper loop trees) lib/state_file
 
 # --- programs: OBJS_name, LIBS_name ----------------------------------------------------------
-PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker integrity-mgr measure_worker policy_worker tpm_worker \
+PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker disk_hotplug integrity-mgr measure_worker policy_worker tpm_worker \
         svdm device_worker
 
 OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_host_image efi_image cmd_status cmd_vm cmd_vm_life cmd_measure cmd_attest cmd_verify output \
@@ -63,6 +63,8 @@ LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
 OBJS_xml_worker := xml/xml_worker $(XML) $(LIB_WORKER)
 LIBS_xml_worker := $(L_SSL) $(L_SEC) $(L_XML)
 OBJS_domain_worker := compartment-mgr/domain_worker compartment-mgr/domain_sim $(DOMAIN_XEN) $(XL_CONFIG) $(LIB_WORKER) lib/state_file
+OBJS_disk_hotplug := compartment-mgr/disk_hotplug compartment-mgr/domain_xen_store lib/channel lib/sandbox $(LIB_MESSAGE)
+LIBS_disk_hotplug := -lxenstore $(L_SSL) $(L_SEC)
 LIBS_domain_worker := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 OBJS_integrity-mgr := $(addprefix integrity-mgr/,main requests attest seal seal_store measure judge binding difference \

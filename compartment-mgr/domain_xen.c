@@ -6,6 +6,7 @@
  * (domain_xen_store.h), so that a destroy takes it away.
  */
 #include "compartment-mgr/domain.h"
+#include "compartment-mgr/domain_xen_attach.h"
 #include "compartment-mgr/domain_xen_check.h"
 #include "compartment-mgr/domain_xen_config.h"
 #include "lib/channel.h"
@@ -13,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -178,6 +180,7 @@ static enum status xen_create(const struct domain_create_req *q, struct arena *a
                               uint32_t *domid_out)
 {
         libxl_domain_config config;
+        char hotplug[PATH_MAX];
         libxl_ctx *ctx;
         enum status s = xen_config_check(q);
 
@@ -186,10 +189,12 @@ static enum status xen_create(const struct domain_create_req *q, struct arena *a
         if (!s)
                 s = need_bridges(&q->config);
         if (!s)
+                s = xen_config_hotplug(hotplug);
+        if (!s)
                 s = xen_open(&ctx);
         if (s)
                 return s;
-        xen_config_build(q, &config);
+        xen_config_build(q, hotplug, &config);
         s = need_memory(ctx, &q->config, &config);
         if (!s)
                 s = build(a, q, ctx, &config, domid_out);
@@ -449,6 +454,9 @@ const struct domain_backend domain_xen = {
         .destroy = xen_destroy,
         .suspend = xen_suspend,
         .resume = xen_resume,
+        .attach = xen_attach,
+        .detach = xen_detach,
+        .devices = xen_devices,
         .list = xen_list,
         .facts = xen_facts,
         .wait = xen_wait,

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 /* --- checking ---------------------------------------------------------------------------- */
 
@@ -61,7 +62,7 @@ static enum status check_boot_file(const struct vm_config *c, const char *name, 
 }
 
 /* Its number is that of the device that was unlocked, and it is still what its path shows. */
-static enum status check_device(const struct disk *disk, const struct block_device *d)
+enum status xen_config_check_disk(const struct disk *disk, const struct block_device *d)
 {
         struct stat st;
 
@@ -97,7 +98,7 @@ static enum status check_devices(const struct domain_create_req *q)
                         continue;
                 disks++;
                 d = xen_config_device(q->devices.items, q->devices.count, disk->device);
-                s = d ? check_device(disk, d)
+                s = d ? xen_config_check_disk(disk, d)
                       : FAIL(ST_INVALID, .subject = FMT("disk %s of VM %s", disk->device, c->name),
                              .expected = "a device", .found = "none");
         }
@@ -161,6 +162,22 @@ enum status xen_config_check(const struct domain_create_req *q)
         return s ? s : check_nics(c);
 }
 
+enum status xen_config_hotplug(char path[static PATH_MAX])
+{
+        ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+        char *name;
+
+        path[n < 0 ? 0 : n] = 0;
+        name = strrchr(path, '/');
+        if (!name || (size_t)(name + 1 - path) + sizeof "disk_hotplug" > PATH_MAX)
+                return FAIL(ST_INTERNAL, .subject = "domain_worker", .found = "it has no path");
+        strcpy(name + 1, "disk_hotplug");
+        if (access(path, X_OK))
+                return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno),
+                            .remedy = "install Bulkhead anew");
+        return ST_DONE;
+}
+
 /* --- building ---------------------------------------------------------------------------- */
 
 /* libxl frees what it is given. */
@@ -196,17 +213,18 @@ static void build_cpus(const struct vm_config *c, libxl_domain_build_info *b)
                 libxl_bitmap_set(&b->avail_vcpus, (int)i);
 }
 
-static void build_disk(const struct block_device *d, libxl_device_disk *out)
+void xen_config_disk(const struct block_device *d, const char *hotplug, libxl_device_disk *out)
 {
         libxl_device_disk_init(out);
         out->backend = LIBXL_DISK_BACKEND_PHY;
         out->format = LIBXL_DISK_FORMAT_RAW;
         out->pdev_path = text(d->path);
         out->vdev = text(d->device);
+        out->script = text(hotplug);
         out->readwrite = d->writable;
 }
 
-static void build_nic(const struct nic *n, int number, libxl_device_nic *out)
+void xen_config_nic(const struct nic *n, int number, libxl_device_nic *out)
 {
         libxl_device_nic_init(out);
         out->devid = number;
@@ -226,7 +244,8 @@ static void build_ends(libxl_domain_config *out)
         out->on_soft_reset = LIBXL_ACTION_ON_SHUTDOWN_PRESERVE;
 }
 
-void xen_config_build(const struct domain_create_req *q, libxl_domain_config *out)
+void xen_config_build(const struct domain_create_req *q, const char *hotplug,
+                      libxl_domain_config *out)
 {
         const struct vm_config *c = &q->config;
         libxl_domain_build_info *b = &out->b_info;
@@ -243,10 +262,10 @@ void xen_config_build(const struct domain_create_req *q, libxl_domain_config *ou
         out->num_disks = (int)q->devices.count;
         out->disks = memory_new(q->devices.count, sizeof *out->disks);
         for (size_t i = 0; i < q->devices.count; i++)
-                build_disk(&q->devices.items[i], &out->disks[i]);
+                xen_config_disk(&q->devices.items[i], hotplug, &out->disks[i]);
         out->num_nics = (int)c->nics.count;
         out->nics = memory_new(c->nics.count, sizeof *out->nics);
         for (size_t i = 0; i < c->nics.count; i++)
-                build_nic(&c->nics.items[i], (int)i, &out->nics[i]);
+                xen_config_nic(&c->nics.items[i], (int)i, &out->nics[i]);
         build_ends(out);
 }

@@ -6,14 +6,24 @@
 #include "lib/message.h"
 
 #include <libxl.h>
+#include <limits.h>
 
 /* Refuses what this back-end does not build (ST_UNSUPPORTED), and a request whose parts are not
  * those of its configuration: a device for each disk, sealed memfds for kernel and ramdisk. */
 enum status xen_config_check(const struct domain_create_req *q);
 /* From a checked request. Nothing in it refers to anything by a name that can be given to something
  * else later, but for the devices, which are compared by number once they are attached. libxl does
- * nothing by itself when the guest ends. *out is the caller's to dispose. */
-void xen_config_build(const struct domain_create_req *q, libxl_domain_config *out);
+ * nothing by itself when the guest ends. hotplug: the program that attaches disks. *out is the
+ * caller's to dispose. */
+void xen_config_build(const struct domain_create_req *q, const char *hotplug,
+                      libxl_domain_config *out);
+
+/* Of one device, the same: number is the Nth interface of the configuration. */
+enum status xen_config_check_disk(const struct disk *disk, const struct block_device *d);
+void xen_config_disk(const struct block_device *d, const char *hotplug, libxl_device_disk *out);
+void xen_config_nic(const struct nic *n, int number, libxl_device_nic *out);
+/* The program that attaches disks, which is installed beside the worker. */
+enum status xen_config_hotplug(char path[static PATH_MAX]);
 
 /* The device of that name, NULL if there is none. */
 const struct block_device *xen_config_device(const struct block_device *devices, size_t count,

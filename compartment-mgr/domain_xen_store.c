@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All that knows libxenstore. The back-end for Xen comes here from a child of the domain worker;
- * writes below /local/domain/0/bulkhead only, and removes what dead domains left.
+ * writes below /local/domain/0/bulkhead, and removes what dead domains left. disk_hotplug writes of
+ * the disk that it attaches.
  */
 #include "compartment-mgr/domain_xen_store.h"
 #include "lib/channel.h"
@@ -73,6 +74,15 @@ enum status store_list(struct arena *a, const char *path, const char *const **na
         *names_out = copies;
         *count_out = count;
         return ST_DONE;
+}
+
+enum status store_write(const char *path, const char *text)
+{
+        enum status s = connect_store();
+
+        if (!s && !xs_write(store, XBT_NULL, path, text, (unsigned)strlen(text)))
+                s = unreachable(path);
+        return s;
 }
 
 enum status store_remove(const char *path)

@@ -17,6 +17,7 @@ enum status store_read(struct arena *a, const char *path, const char **text_out)
 enum status store_list(struct arena *a, const char *path, const char *const **names_out,
                        size_t *count_out);
 
+enum status store_write(const char *path, const char *text);
 /* With all below it; ST_DONE if there is no such node. */
 enum status store_remove(const char *path);
 

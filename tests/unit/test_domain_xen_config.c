@@ -98,7 +98,7 @@ static void build(void)
 {
         ck_assert_int_eq(xen_config_check(&q), ST_DONE);
         libxl_domain_config_dispose(&built);
-        xen_config_build(&q, &built);
+        xen_config_build(&q, "/usr/libexec/disk_hotplug", &built);
 }
 
 static void is_descriptor(const char *path, int fd)
@@ -178,7 +178,7 @@ START_TEST(block_devices)
                 ck_assert_int_eq(d->backend, LIBXL_DISK_BACKEND_PHY);
                 ck_assert_int_eq(d->format, LIBXL_DISK_FORMAT_RAW);
                 ck_assert_int_eq(d->is_cdrom, 0);
-                ck_assert_ptr_null(d->script);
+                ck_assert_str_eq(d->script, "/usr/libexec/disk_hotplug");
                 ck_assert_ptr_null(d->backend_domname);
         }
 }

@@ -59,7 +59,7 @@ bed_install() { # TREE
         }
         mkdir -p "$tree/srv/bed/tests/xen" "$tree/srv/share" "$tree/etc/default"
         make -s -C "$top" B="${B:-build}" "${B:-build}/domain_try" || return
-        cp "$build/domain_try" "$tree/srv/bed/"
+        cp "$build/domain_try" "$build/disk_hotplug" "$tree/srv/bed/"
         yes 'bed: a file that nothing reads' | head -c 300000 >"$tree/srv/bed/unread" # for 56-measured-root
         cp -r "$here/dom0" "$tree/srv/bed/"
         cp -r "$top/tests/system" "$tree/srv/bed/tests/"
