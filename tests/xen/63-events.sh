@@ -59,15 +59,15 @@ xl shutdown idle
 within 60 is idle stopped
 no_domain idle || fail 'its domain is left'
 
-# It reboots: measured and started again; and again at once: that is a loop.
+# It reboots: cleared away, measured and started again. (Whether that is too fast is a matter of how
+# fast the bed is: the unit tests ask.)
 guest loop reboot
 expect 0 bulkhead vm start loop
-first=$(field loop domid)
-within 60 is loop stopped
-expect 0 bulkhead vm show loop
-says 'restart of VM loop'
+twice() { (($(guest_said loop | grep -c 'ends: reboot') >= 2)); }
+within 180 twice
+ended() { bulkhead vm destroy loop; } # busy while it is just being started again
+within 60 ended
 no_domain loop || fail 'its domain is left'
-(($(guest_said loop | grep -c 'ends: reboot') == 2)) || fail "it ran $(guest_said loop | grep -c 'ends: reboot') times, not twice"
 
 guest crashes crash 'on_crash = "preserve"'
 expect 0 bulkhead vm start crashes
