@@ -41,7 +41,7 @@ POLICY := xml/xml_limits xml/document_check integrity-mgr/policy_rules integrity
 TREE := verifier/tree verifier/commitment
 TRUST := verifier/trust verifier/quote_check
 VERIFIER := $(TREE) $(TRUST) $(addprefix verifier/,evidence_read check host_quote host_result verify) $(XML) $(LIB_DOCUMENT)
-DOMAIN_XEN := $(addprefix compartment-mgr/,domain_xen domain_xen_check domain_xen_config domain_xen_libxl domain_xen_store)
+DOMAIN_XEN := $(addprefix compartment-mgr/,domain_xen domain_xen_attach domain_xen_check domain_xen_config domain_xen_libxl domain_xen_store)
 XL_CONFIG := $(addprefix compartment-mgr/,xl_config xl_config_stored xl_config_keys)
 TPM := $(addprefix integrity-mgr/,keys site_key tcti_watch tpm tpm_approve tpm_attest tpm_parts tpm_policy \
         tpm_seal tpm_setup tpm_status)
@@ -57,7 +57,7 @@ OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_host_image efi_image c
         $(VERIFIER) $(POLICY) $(LIB_MESSAGE)
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
-OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start networks device_check seal stop suspend attest \
+OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start networks device_check seal stop suspend attach attest \
         recover targets peers state tcb live facts follow events autostart) $(LIB_DAEMON)
 LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
 OBJS_xml_worker := xml/xml_worker $(XML) $(LIB_WORKER)
@@ -78,7 +78,7 @@ LIBS_policy_worker := $(L_SSL) $(L_SEC) $(L_XSLT)
 OBJS_tpm_worker := integrity-mgr/tpm_worker integrity-mgr/esys_openssl $(TPM) $(LIB_WORKER)
 LIBS_tpm_worker := $(L_TPM) $(L_SSL) $(L_SEC)
 
-OBJS_svdm := $(addprefix svdm/,main requests seal session held journal header_diff) $(LIB_DAEMON)
+OBJS_svdm := $(addprefix svdm/,main requests look seal session held journal header_diff) $(LIB_DAEMON)
 LIBS_svdm := $(L_SSL) $(L_SEC)
 OBJS_device_worker := $(addprefix svdm/,device_worker device $(addprefix devices/,crypt verity boot dm sim) open_disk) \
         $(MAPPING) $(LUKS) $(LIB_WORKER)
@@ -131,16 +131,16 @@ OBJS_test_domain_xen_config := compartment-mgr/domain_xen_config $(LIB_MESSAGE)
 WRAP_test_domain_xen_config := $(call WRAP,stat)
 OBJS_test_targets := compartment-mgr/targets $(LIB_BASE)
 OBJS_test_tcb := compartment-mgr/tcb $(LIB_MESSAGE)
-OBJS_test_stories := lib/config lib/document $(addprefix compartment-mgr/,networks device_check start stop seal attest access operation targets compartment live facts follow) \
+OBJS_test_stories := lib/config lib/document $(addprefix compartment-mgr/,networks device_check start stop seal attach attest access operation targets compartment live facts follow) \
         $(LIB_MESSAGE) lib/channel lib/state_file
 OBJS_test_events := $(addprefix compartment-mgr/,events live access compartment) $(LIB_MESSAGE) lib/state_file
 WRAP_test_events := $(call WRAP,sleep)
 OBJS_test_open_disk := svdm/open_disk $(LIB_BASE)
 OBJS_test_luks_disk := $(LUKS) $(LIB_DAEMON)
+OBJS_test_trees := $(MAPPING) svdm/open_disk svdm/cryptsetup $(LIB_MESSAGE)
 OBJS_test_journal := svdm/journal svdm/header_diff $(LIB_DAEMON)
 WRAP_test_journal := $(call WRAP,write fsync renameat unlinkat)
 OBJS_test_secret := svdm/secret $(LIB_DAEMON)
-OBJS_test_trees := $(MAPPING) svdm/open_disk svdm/cryptsetup $(LIB_MESSAGE)
 OBJS_test_header_diff := $(LIB_BASE)
 OBJS_test_svdm := $(LIB_DAEMON)
 TPM_TEST := tests/unit/tpm_host tests/unit/swtpm $(TPM)

@@ -5,7 +5,8 @@
  *
  * What a guest or another toolstack would do is played by files in that folder: "guest-UUID" with
  * "poweroff", "reboot" or "crash" in it is a guest that ended so, "gone" one that others destroyed;
- * "foreign-NAME" with a UUID in it is a domain that others started.
+ * "foreign-NAME" with a UUID in it is a domain that others started; "holds-UUID" with a disk in it
+ * is a guest that does not let go of that.
  */
 #include "compartment-mgr/domain.h"
 #include "lib/state_file.h"
@@ -23,6 +24,7 @@
 #define COUNTER "next"
 #define GUEST "guest-"
 #define FOREIGN "foreign-"
+#define HOLDS "holds-"
 enum { VERSION = 2, NAME_SIZE = 80, WAIT_MS = 200, TOTAL_MIB = 16 << 10 };
 
 static int folder = -1;
@@ -212,6 +214,141 @@ static enum status sim_resume(const struct uuid *uuid, struct arena *a)
         return change_state(uuid, "paused", "running", NULL, a);
 }
 
+/* --- devices --------------------------------------------------------------------------------- */
+
+static size_t find_disk(const struct sim_domain *d, const char *device)
+{
+        size_t i = 0;
+
+        while (i < d->devices.count && strcmp(d->devices.items[i].device, device))
+                i++;
+        return i;
+}
+
+static size_t find_nic(const struct vm_config *c, const char *device)
+{
+        size_t i = 0;
+
+        while (i < c->nics.count && strcmp(c->nics.items[i].device, device))
+                i++;
+        return i;
+}
+
+static bool has_device(const struct sim_domain *d, const char *device)
+{
+        return find_disk(d, device) < d->devices.count ||
+               find_nic(&d->config, device) < d->config.nics.count;
+}
+
+static enum status refuse_device(enum status s, const struct sim_domain *d, const char *device)
+{
+        return FAIL(s, .subject = FMT("%s of simulated domain %s", device, d->name));
+}
+
+static void add_disk(struct sim_domain *d, const struct block_device *device, struct arena *a)
+{
+        struct block_device *items = arena_get_many(a, d->devices.count + 1, sizeof *items);
+
+        memcpy(items, d->devices.items, d->devices.count * sizeof *items);
+        items[d->devices.count++] = *device;
+        d->devices.items = items;
+}
+
+static void add_nic(struct sim_domain *d, const struct nic *nic, struct arena *a)
+{
+        struct nic *items = arena_get_many(a, d->config.nics.count + 1, sizeof *items);
+
+        memcpy(items, d->config.nics.items, d->config.nics.count * sizeof *items);
+        items[d->config.nics.count++] = *nic;
+        d->config.nics.items = items;
+}
+
+static enum status add_device(struct sim_domain *d, const struct domain_attach_req *q,
+                              struct arena *a)
+{
+        size_t nic = find_nic(&q->config, q->device);
+
+        if (has_device(d, q->device))
+                return refuse_device(ST_EXISTS, d, q->device);
+        if (nic < q->config.nics.count)
+                add_nic(d, &q->config.nics.items[nic], a);
+        else if (q->devices.count == 1 && !strcmp(q->devices.items[0].device, q->device))
+                add_disk(d, &q->devices.items[0], a);
+        else
+                return refuse_device(ST_INVALID, d, q->device);
+        return write_domain(d);
+}
+
+static enum status sim_attach(const struct domain_attach_req *q, struct arena *a)
+{
+        struct sim_domain d;
+        int lock = -1;
+        enum status s = lock_folder(&lock);
+
+        if (!s)
+                s = read_domain(&q->config.uuid, a, &d);
+        if (!s)
+                s = must_be(&d, "running");
+        if (!s)
+                s = add_device(&d, q, a);
+        unlock_folder(lock);
+        return s;
+}
+
+static enum status take_device(struct sim_domain *d, const char *device, struct arena *a)
+{
+        size_t disk = find_disk(d, device), nic = find_nic(&d->config, device);
+        char name[NAME_SIZE] = HOLDS;
+
+        if (disk < d->devices.count) {
+                uuid_write(&d->uuid, name + strlen(HOLDS));
+                if (!strcmp(word_in(name, a), device))
+                        return refuse_device(ST_TIMEOUT, d, device);
+                d->devices.items[disk] = d->devices.items[--d->devices.count];
+        } else if (nic < d->config.nics.count) {
+                d->config.nics.items[nic] = d->config.nics.items[--d->config.nics.count];
+        } else {
+                return refuse_device(ST_NOT_FOUND, d, device);
+        }
+        return write_domain(d);
+}
+
+static enum status sim_detach(const struct uuid *uuid, const char *device, struct arena *a)
+{
+        struct sim_domain d;
+        int lock = -1;
+        enum status s = lock_folder(&lock);
+
+        if (!s)
+                s = read_domain(uuid, a, &d);
+        if (!s)
+                s = take_device(&d, device, a);
+        unlock_folder(lock);
+        return s;
+}
+
+static enum status sim_devices(const struct uuid *uuid, struct arena *a,
+                               struct device_state **devices_out, size_t *count_out)
+{
+        struct device_state *items;
+        struct sim_domain d;
+        enum status s = read_domain(uuid, a, &d);
+
+        *count_out = 0;
+        if (s)
+                return s;
+        *devices_out = items =
+                arena_get_many(a, d.devices.count + d.config.nics.count, sizeof *items);
+        for (size_t i = 0; i < d.devices.count; i++)
+                items[(*count_out)++] = (struct device_state){d.devices.items[i].device, "", true};
+        for (size_t i = 0; i < d.config.nics.count; i++)
+                items[(*count_out)++] =
+                        (struct device_state){d.config.nics.items[i].device, "", true};
+        return ST_DONE;
+}
+
+/* --- ends ------------------------------------------------------------------------------------ */
+
 static enum status sim_destroy(const struct uuid *uuid, struct arena *a)
 {
         struct sim_domain d;
@@ -351,6 +488,9 @@ const struct domain_backend domain_sim = {
         .destroy = sim_destroy,
         .suspend = sim_suspend,
         .resume = sim_resume,
+        .attach = sim_attach,
+        .detach = sim_detach,
+        .devices = sim_devices,
         .list = sim_list,
         .facts = sim_facts,
         .wait = sim_wait,

@@ -94,6 +94,26 @@ static enum status on_domain_resume(struct request *r, const struct domain_resum
         return backend->resume(&q->uuid, r->arena);
 }
 
+static enum status on_domain_attach(struct request *r, const struct domain_attach_req *q,
+                                    struct domain_attach_rep *p)
+{
+        (void)p;
+        return backend->attach(q, r->arena);
+}
+
+static enum status on_domain_detach(struct request *r, const struct domain_detach_req *q,
+                                    struct domain_detach_rep *p)
+{
+        (void)p;
+        return backend->detach(&q->uuid, q->device, r->arena);
+}
+
+static enum status on_domain_devices(struct request *r, const struct domain_devices_req *q,
+                                     struct domain_devices_rep *p)
+{
+        return backend->devices(&q->uuid, r->arena, &p->devices.items, &p->devices.count);
+}
+
 static enum status on_domain_hypervisor(struct request *r, const struct domain_hypervisor_req *q,
                                         struct domain_hypervisor_rep *p)
 {
@@ -132,6 +152,9 @@ CALL(domain_destroy)
 CALL(domain_list)
 CALL(domain_suspend)
 CALL(domain_resume)
+CALL(domain_attach)
+CALL(domain_detach)
+CALL(domain_devices)
 CALL(domain_hypervisor)
 CALL(domain_wait)
 
@@ -145,6 +168,9 @@ static const struct handler domain_handlers[] = {
         {MESSAGE_domain_list, call_domain_list},
         {MESSAGE_domain_suspend, call_domain_suspend},
         {MESSAGE_domain_resume, call_domain_resume},
+        {MESSAGE_domain_attach, call_domain_attach},
+        {MESSAGE_domain_detach, call_domain_detach},
+        {MESSAGE_domain_devices, call_domain_devices},
         {MESSAGE_domain_hypervisor, call_domain_hypervisor},
         {MESSAGE_domain_wait, call_domain_wait},
 };

@@ -186,25 +186,87 @@ static enum status check_disks(struct arena *a, const struct xen_domain *d,
         return s;
 }
 
+enum status xen_check_nic(struct arena *a, const struct xen_domain *d, const struct nic *n)
+{
+        const char *number = n->device + strcspn(n->device, "0123456789");
+        char path[PATH];
+        enum status s = same_stored(a, FMT("bridge of %s of domain %s", n->device, d->name),
+                                    backend_path(path, d, "vif", number, "bridge"), n->bridge);
+
+        return s ? s
+                 : same_stored(a, FMT("MAC address of %s of domain %s", n->device, d->name),
+                               backend_path(path, d, "vif", number, "mac"), n->mac);
+}
+
 static enum status check_nics(struct arena *a, const struct xen_domain *d,
                               const struct vm_config *c)
 {
         const char *const *numbers;
-        char path[PATH], number[24];
         enum status s = list_devices(a, d, "vif", c->nics.count, &numbers);
 
-        for (size_t i = 0; i < c->nics.count && !s; i++) {
-                const struct nic *n = &c->nics.items[i];
+        for (size_t i = 0; i < c->nics.count && !s; i++)
+                s = xen_check_nic(a, d, &c->nics.items[i]);
+        return s;
+}
 
-                snprintf(number, sizeof number, "%zu", i);
-                s = same_stored(a, FMT("bridge of %s of domain %s", n->device, d->name),
-                                backend_path(path, d, "vif", number, "bridge"), n->bridge);
-                if (!s)
-                        s = same_stored(a,
-                                        FMT("MAC address of %s of domain %s", n->device, d->name),
-                                        backend_path(path, d, "vif", number, "mac"), n->mac);
+/* --- of a domain that runs ------------------------------------------------------------------ */
+
+static enum status list_attached(struct arena *a, const struct xen_domain *d, const char *kind,
+                                 const char *const **numbers_out, size_t *count_out)
+{
+        char path[PATH];
+
+        snprintf(path, sizeof path, "/libxl/%" PRIu32 "/device/%s", d->info.domid, kind);
+        return store_list(a, path, numbers_out, count_out);
+}
+
+enum status xen_check_disk(struct arena *a, const struct xen_domain *d,
+                           const struct block_device *device)
+{
+        const char *const *numbers;
+        const char *number = NULL;
+        size_t count;
+        enum status s = list_attached(a, d, "vbd", &numbers, &count);
+
+        if (!s)
+                s = number_of(a, d, numbers, count, device->device, &number);
+        return s ? s : check_disk(a, d, number, device);
+}
+
+static enum status name_disks(struct arena *a, const struct xen_domain *d,
+                              const char *const *numbers, size_t count,
+                              struct device_state *devices, size_t *devices_count)
+{
+        char path[PATH];
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < count && !s; i++) {
+                const char *name;
+
+                s = store_read(a, backend_path(path, d, "vbd", numbers[i], "dev"), &name);
+                if (name)
+                        devices[(*devices_count)++] = (struct device_state){name, "", true};
         }
         return s;
+}
+
+enum status xen_check_devices(struct arena *a, const struct xen_domain *d,
+                              struct device_state **devices_out, size_t *count_out)
+{
+        const char *const *disks, *const *nics;
+        size_t disks_count, nics_count = 0;
+        enum status s = list_attached(a, d, "vbd", &disks, &disks_count);
+
+        *count_out = 0;
+        if (!s)
+                s = list_attached(a, d, "vif", &nics, &nics_count);
+        if (s)
+                return s;
+        *devices_out = arena_get_many(a, disks_count + nics_count, sizeof **devices_out);
+        for (size_t i = 0; i < nics_count; i++)
+                (*devices_out)[(*count_out)++] =
+                        (struct device_state){arena_print(a, "vif%s", nics[i]), "", true};
+        return name_disks(a, d, disks, disks_count, *devices_out, count_out);
 }
 
 static enum status check_kinds(struct arena *a, const struct xen_domain *d)

@@ -77,6 +77,47 @@ void live_join(struct arena *a, struct vm_summary *vm)
                 vm->state = "unknown";
 }
 
+/* --- devices --------------------------------------------------------------------------------- */
+
+static bool has_device(const struct domain_devices_rep *p, const char *device)
+{
+        for (size_t i = 0; i < p->devices.count; i++)
+                if (!strcmp(p->devices.items[i].device, device))
+                        return true;
+        return false;
+}
+
+void live_devices(struct arena *a, const struct vm_definition *vm,
+                  struct device_state **devices_out, size_t *count_out)
+{
+        struct domain_parse_req parse = {.json = vm->config};
+        struct domain_parse_rep parsed;
+        struct domain_devices_req q = {.uuid = vm->uuid};
+        struct domain_devices_rep p = {};
+        const struct vm_config *c = &parsed.config;
+        struct device_state *items;
+
+        *count_out = 0;
+        if (worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &parse, &parsed, a))
+                return;
+        if (worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_devices, &q, &p, a))
+                p.devices.count = 0;
+        *devices_out = items = arena_get_many(a, c->disks.count + c->nics.count, sizeof *items);
+        for (size_t i = 0; i < c->disks.count; i++) {
+                const struct disk *d = &c->disks.items[i];
+
+                if (strcmp(d->kind, "boot"))
+                        items[(*count_out)++] = (struct device_state){d->device, d->path,
+                                                                      has_device(&p, d->device)};
+        }
+        for (size_t i = 0; i < c->nics.count; i++) {
+                const struct nic *n = &c->nics.items[i];
+
+                items[(*count_out)++] =
+                        (struct device_state){n->device, n->bridge, has_device(&p, n->device)};
+        }
+}
+
 /* --- the list -------------------------------------------------------------------------------- */
 
 static void add_foreign(const struct domain_list_rep *domains, struct vm_summary *vms,

@@ -22,6 +22,11 @@ enum status live_list(struct arena *a, const struct principal *p, struct vm_summ
 /* The same of one summary from the table. */
 void live_join(struct arena *a, struct vm_summary *vm);
 
+/* The disks and interfaces of a definition, and which of them its domain has. Without domain, or
+ * while the hypervisor does not answer: none of them. */
+void live_devices(struct arena *a, const struct vm_definition *vm, struct device_state **devices_out,
+                  size_t *count_out);
+
 /* For a VM that the table does not know, or that could not be built: ST_REFUSED if a foreign domain
  * has that name or UUID, else ST_DONE. */
 enum status live_refuse_foreign(struct arena *a, const char *name, const struct uuid *uuid);

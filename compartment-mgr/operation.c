@@ -42,14 +42,36 @@ static enum status release_devices(struct operation *o)
         return operation_svdm(o, MESSAGE_svdm_release, &q, &p, PEER_SHORT);
 }
 
-enum status operation_begin(struct operation *o, struct arena *a, struct compartment *c)
+static enum status connect_svdm(struct operation *o, struct arena *a, struct compartment *c)
 {
-        enum status s;
-
         o->arena = a;
         o->compartment = c;
         o->vm = compartment_definition(c);
-        s = peer_connect(PEER_SVDM, PEER_PATIENCE, &o->svdm);
+        return peer_connect(PEER_SVDM, PEER_PATIENCE, &o->svdm);
+}
+
+enum status operation_must_be_sealed(const struct operation *o)
+{
+        if (o->sealed.generation)
+                return ST_DONE;
+        return FAIL(ST_WRONG_STATE, .subject = FMT("VM %s", o->vm->name), .expected = "sealed",
+                    .found = "not sealed",
+                    .remedy = FMT("bulkhead vm seal %s DESCRIPTOR.xml", o->vm->name));
+}
+
+enum status operation_join(struct operation *o, struct arena *a, struct compartment *c)
+{
+        enum status s = connect_svdm(o, a, c);
+
+        if (!s)
+                s = ask_sealed(o);
+        return s ? s : operation_must_be_sealed(o);
+}
+
+enum status operation_begin(struct operation *o, struct arena *a, struct compartment *c)
+{
+        enum status s = connect_svdm(o, a, c);
+
         if (!s)
                 s = release_devices(o);
         return s ? s : operation_settle(o);
@@ -101,6 +123,22 @@ enum status operation_open_disks(struct operation *o)
         q.disks.count = o->config.disks.count;
         s = operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_LONG);
         return s ? s : check_opened(o);
+}
+
+enum status operation_look(struct operation *o, const char *device)
+{
+        struct svdm_look_req q = {.vm = o->vm->uuid, .device = device};
+        struct svdm_look_rep p = {0};
+        enum status s;
+
+        q.disks.items = o->config.disks.items;
+        q.disks.count = o->config.disks.count;
+        s = operation_svdm(o, MESSAGE_svdm_look, &q, &p, PEER_LONG);
+        if (s)
+                return s;
+        o->open.disks.items = p.disks.items;
+        o->open.disks.count = p.disks.count;
+        return check_opened(o);
 }
 
 int operation_boot_file(const struct operation *o, const char *device)
@@ -164,6 +202,42 @@ enum status operation_unseal(struct operation *o, int secret)
         q.targets.count = o->targets.count;
         q.secret = secret;
         return peer_call(PEER_IM, MESSAGE_im_unseal, &q, &p, o->arena, PEER_LONG);
+}
+
+enum status operation_unseal_disks(struct operation *o)
+{
+        struct svdm_key_pipe_req q = {};
+        struct svdm_key_pipe_rep p = {.secret = -1};
+        enum status s = operation_svdm(o, MESSAGE_svdm_key_pipe, &q, &p, PEER_SHORT);
+
+        if (s)
+                return s;
+        s = operation_unseal(o, p.secret);
+        close(p.secret);
+        return s;
+}
+
+enum status operation_unlock(struct operation *o, struct svdm_unlock_rep *devices_out)
+{
+        struct svdm_unlock_req q = {};
+
+        return operation_svdm(o, MESSAGE_svdm_unlock, &q, devices_out, PEER_SHORT);
+}
+
+enum status operation_check(struct operation *o)
+{
+        struct svdm_check_req q = {};
+        struct svdm_check_rep p;
+
+        return operation_svdm(o, MESSAGE_svdm_check, &q, &p, PEER_SHORT);
+}
+
+enum status operation_keep(struct operation *o)
+{
+        struct svdm_keep_req q = {};
+        struct svdm_keep_rep p;
+
+        return operation_svdm(o, MESSAGE_svdm_keep, &q, &p, PEER_SHORT);
 }
 
 void operation_end(struct operation *o)

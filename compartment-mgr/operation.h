@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the stories of start, seal and stop share: one operation on one VM with its present seal,
+ * What the stories of start, attach, seal and stop share: one operation on one VM with its present seal,
  * its one connection to svdm, and the disks and targets that are open. The connection's end makes
  * svdm undo what was not kept or settled.
  */
@@ -29,11 +29,17 @@ struct operation {
 /* For a VM that does not run: learns its present seal, and clears up what a crash may have left of
  * its devices and between its seal and its disks. */
 enum status operation_begin(struct operation *o, struct arena *a, struct compartment *c);
+/* For one that runs: learns its present seal, touches nothing. */
+enum status operation_join(struct operation *o, struct arena *a, struct compartment *c);
+/* ST_WRONG_STATE if it has none. */
+enum status operation_must_be_sealed(const struct operation *o);
 /* Reads the VM's stored configuration. A seal binds that, and not the list of disks beside it in
  * the definition. */
 enum status operation_read_config(struct operation *o);
 /* Opens the VM's boot files and disks by descriptor: those that its configuration names. */
 enum status operation_open_disks(struct operation *o);
+/* The same for a VM that runs; device: the disk that is to be unlocked, "" for none. */
+enum status operation_look(struct operation *o, const char *device);
 /* The descriptor of a boot file, "kernel" or "ramdisk"; the operation's. -1 if it has none. */
 int operation_boot_file(const struct operation *o, const char *device);
 /* Opens that descriptor's targets, those among disks being those disks. */
@@ -41,6 +47,12 @@ enum status operation_open_targets(struct operation *o, const struct descriptor 
                                    const struct open_disk *disks, size_t count);
 /* Has the disks measured and the secret of the present seal written into secret. */
 enum status operation_unseal(struct operation *o, int secret);
+/* The same, the secret going to the device worker: here passes the pipe's end alone. */
+enum status operation_unseal_disks(struct operation *o);
+/* Then what svdm does: maps, compares what is mapped with what was opened, keeps it. */
+enum status operation_unlock(struct operation *o, struct svdm_unlock_rep *devices_out);
+enum status operation_check(struct operation *o);
+enum status operation_keep(struct operation *o);
 struct digest operation_config(const struct operation *o);
 /* Asks svdm on the operation's connection. */
 enum status operation_svdm(struct operation *o, enum message_number number, const void *request,

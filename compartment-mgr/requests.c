@@ -261,6 +261,7 @@ static enum status on_vm_show(struct request *r, const struct vm_show_req *q, st
         p->config = d.config;
         p->disks.items = d.disks.items;
         p->disks.count = d.disks.count;
+        live_devices(r->arena, &d, &p->devices.items, &p->devices.count);
         if (!d.generation)
                 return ST_DONE;
         ask.vm = d.uuid;
@@ -365,6 +366,40 @@ static enum status on_vm_resume(struct request *r, const struct vm_resume_req *q
         s = compartment_must_be(c, VM_SUSPENDED, FMT("bulkhead vm show %s", q->vm));
         if (!s)
                 s = resume(r->arena, c);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
+}
+
+static enum status on_vm_attach(struct request *r, const struct vm_attach_req *q,
+                                struct vm_attach_rep *p)
+{
+        struct compartment *c;
+        enum status s = claim(r, q->vm, "attach", &c);
+
+        if (s)
+                return s;
+        s = compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
+        if (!s)
+                s = attach(r->arena, c, q->device);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
+}
+
+static enum status on_vm_detach(struct request *r, const struct vm_detach_req *q,
+                                struct vm_detach_rep *p)
+{
+        struct compartment *c;
+        enum status s = claim(r, q->vm, "detach", &c);
+
+        if (s)
+                return s;
+        s = compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
+        if (!s)
+                s = detach(r->arena, c, q->device);
         if (!s)
                 compartment_summary(c, r->arena, &p->vm);
         compartment_release(c);

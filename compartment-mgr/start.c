@@ -15,36 +15,6 @@
 
 #include <unistd.h>
 
-static enum status must_be_sealed(const struct operation *o)
-{
-        if (o->sealed.generation)
-                return ST_DONE;
-        return FAIL(ST_WRONG_STATE, .subject = FMT("VM %s", o->vm->name), .expected = "sealed",
-                    .found = "not sealed",
-                    .remedy = FMT("bulkhead vm seal %s DESCRIPTOR.xml", o->vm->name));
-}
-
-/* The secret goes from the TPM worker to the device worker; here passes the pipe's end alone. */
-static enum status unseal(struct operation *o)
-{
-        struct svdm_key_pipe_req q = {};
-        struct svdm_key_pipe_rep p = {.secret = -1};
-        enum status s = operation_svdm(o, MESSAGE_svdm_key_pipe, &q, &p, PEER_SHORT);
-
-        if (s)
-                return s;
-        s = operation_unseal(o, p.secret);
-        close(p.secret);
-        return s;
-}
-
-static enum status unlock(struct operation *o, struct svdm_unlock_rep *devices_out)
-{
-        struct svdm_unlock_req q = {};
-
-        return operation_svdm(o, MESSAGE_svdm_unlock, &q, devices_out, PEER_SHORT);
-}
-
 static enum status build_paused(struct operation *o, const struct svdm_unlock_rep *devices,
                                 uint32_t *domid_out)
 {
@@ -61,22 +31,6 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
         if (s == ST_EXISTS && live_refuse_foreign(o->arena, o->vm->name, &o->vm->uuid))
                 return ST_EXISTS; /* and the error says whose it is */
         return s;
-}
-
-static enum status check(struct operation *o)
-{
-        struct svdm_check_req q = {};
-        struct svdm_check_rep p;
-
-        return operation_svdm(o, MESSAGE_svdm_check, &q, &p, PEER_SHORT);
-}
-
-static enum status keep(struct operation *o)
-{
-        struct svdm_keep_req q = {};
-        struct svdm_keep_rep p;
-
-        return operation_svdm(o, MESSAGE_svdm_keep, &q, &p, PEER_SHORT);
 }
 
 static enum status unpause(struct operation *o, const struct svdm_unlock_rep *devices,
@@ -131,7 +85,7 @@ enum status start(struct arena *a, struct compartment *c)
         s = operation_begin(&o, a, c);
         if (s)
                 goto out;
-        s = must_be_sealed(&o);
+        s = operation_must_be_sealed(&o);
         if (s)
                 goto out;
         s = operation_read_config(&o);
@@ -150,10 +104,10 @@ enum status start(struct arena *a, struct compartment *c)
                                    o.open.disks.count);
         if (s)
                 goto out;
-        s = unseal(&o); /* measures and judges first */
+        s = operation_unseal_disks(&o); /* measures and judges first */
         if (s)
                 goto out;
-        s = unlock(&o, &devices);
+        s = operation_unlock(&o, &devices);
         if (s)
                 goto out;
         s = device_check_nics(&o);
@@ -163,11 +117,11 @@ enum status start(struct arena *a, struct compartment *c)
         s = build_paused(&o, &devices, &domid);
         if (s)
                 goto out;
-        s = check(&o); /* after building: nothing is opened by name any more */
+        s = operation_check(&o); /* after building: nothing is opened by name any more */
         if (s)
                 goto out;
         kept = true;
-        s = keep(&o); /* before running: if we die here, no running guest loses its disks */
+        s = operation_keep(&o); /* before running: if we die here, no running guest loses its disks */
         if (s)
                 goto out;
         s = unpause(&o, &devices, domid);

@@ -71,6 +71,20 @@ enum status device_open(const struct disk *w, const struct device_backend *backe
         return open_as(d, w->kind);
 }
 
+enum status device_look(const struct disk *w, const struct device_backend *backend,
+                        const struct uuid *vm, dev_t as, struct arena *a, struct device *d)
+{
+        *d = (struct device){.name = w->device,
+                             .path = w->path,
+                             .writable = w->writable,
+                             .backend = backend,
+                             .vm = *vm,
+                             .arena = a,
+                             .look = true,
+                             .as = as};
+        return open_as(d, w->kind);
+}
+
 enum status device_open_target(const char *path, struct device *d)
 {
         *d = (struct device){.name = "", .path = path};

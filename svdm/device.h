@@ -30,6 +30,9 @@ struct device {
         struct mapped *top;   /* as it was when it was mapped */
         struct mapped *below; /* dm-integrity under dm-crypt */
         bool integrity;       /* what is changed outside cannot be read */
+        /* Only to be measured: others map it. As what it is mapped now; 0: not at all. */
+        bool look;
+        dev_t as;
 };
 
 struct device_backend {
@@ -50,8 +53,8 @@ struct device_backend {
         void (*unmap)(struct device *d); /* what map() did; logs what it cannot */
         /* Is what is mapped still what was mapped? */
         enum status (*check)(const struct device *d);
-        /* All that was mapped for a VM, by whichever process; idempotent. */
-        enum status (*release)(const struct uuid *vm);
+        /* All that was mapped for a VM, or one device (not ""), by whichever process; idempotent. */
+        enum status (*release)(const struct uuid *vm, const char *device);
         /* All that was mapped for any VM but these; how many were. */
         uint32_t (*sweep)(const struct uuid *but, size_t count);
 };
@@ -81,6 +84,10 @@ enum status device_backend_of_name(const char *name, const struct device_backend
  * when this fails is undone by its release(). */
 enum status device_open(const struct disk *w, const struct device_backend *backend,
                         const struct uuid *vm, struct arena *a, struct device *d);
+/* The same of a disk of a VM that runs, to look at: nothing is mapped, nor asked whether it is in
+ * use. as: what it is mapped as, 0 if it is not. */
+enum status device_look(const struct disk *w, const struct device_backend *backend,
+                        const struct uuid *vm, dev_t as, struct arena *a, struct device *d);
 /* To look at: nothing is mapped. */
 enum status device_open_target(const char *path, struct device *d);
 void device_detach(struct device *d); /* its block devices, which live on while they are used */

@@ -123,39 +123,57 @@ static enum status describe_all(struct arena *a, struct open_disk **items_out, s
         return s;
 }
 
-static void describe_held(struct arena *a, struct device_open_rep *p)
+static struct held_disk held_of(const struct device *d)
 {
-        p->held.items = arena_get_many(a, operation.count, sizeof *p->held.items);
+        struct held_disk held = {.path = d->path, .writable = d->writable};
+
+        if (S_ISBLK(d->seen.stat.st_mode)) {
+                held.node = d->seen.stat.st_rdev;
+        } else {
+                held.device = d->seen.stat.st_dev;
+                held.inode = d->seen.stat.st_ino;
+        }
+        return held;
+}
+
+/* Of all that this operation maps. */
+static void describe_held(struct arena *a, struct held_disk **held_out, size_t *count_out)
+{
+        *held_out = arena_get_many(a, operation.count, sizeof **held_out);
+        *count_out = 0;
         for (size_t i = 0; i < operation.count; i++) {
                 const struct device *d = &operation.devices[i];
-                struct held_disk held = {.path = d->path, .writable = d->writable};
 
-                if (d->kind->boot)
-                        continue;
-                if (S_ISBLK(d->seen.stat.st_mode)) {
-                        held.node = d->seen.stat.st_rdev;
-                } else {
-                        held.device = d->seen.stat.st_dev;
-                        held.inode = d->seen.stat.st_ino;
-                }
-                p->held.items[p->held.count++] = held;
+                if (!d->kind->boot && !d->look)
+                        (*held_out)[(*count_out)++] = held_of(d);
         }
+}
+
+static enum status must_be_new(void)
+{
+        return operation.open
+                       ? FAIL(ST_WRONG_STATE, .subject = "the disks", .found = "open already")
+                       : ST_DONE;
+}
+
+static struct disk keep_disk(const struct disk *w)
+{
+        return (struct disk){.device = arena_text(operation.arena, w->device),
+                             .path = arena_text(operation.arena, w->path),
+                             .kind = w->kind,
+                             .writable = w->writable};
 }
 
 enum status on_device_open(struct request *r, const struct device_open_req *q,
                            struct device_open_rep *p)
 {
-        enum status s = ST_DONE;
+        enum status s = must_be_new();
 
-        if (operation.open)
-                return FAIL(ST_WRONG_STATE, .subject = "the disks", .found = "open already");
+        if (s)
+                return s;
         operation.vm = q->vm;
         for (size_t i = 0; i < q->disks.count && !s; i++) {
-                const struct disk *w = &q->disks.items[i];
-                const struct disk ours = {.device = arena_text(operation.arena, w->device),
-                                          .path = arena_text(operation.arena, w->path),
-                                          .kind = w->kind,
-                                          .writable = w->writable};
+                const struct disk ours = keep_disk(&q->disks.items[i]);
 
                 s = device_open(&ours, backend, &q->vm, operation.arena, &operation.devices[i]);
                 if (s)
@@ -168,7 +186,53 @@ enum status on_device_open(struct request *r, const struct device_open_req *q,
         if (s)
                 operation_close();
         else
-                describe_held(r->arena, p);
+                describe_held(r->arena, &p->held.items, &p->held.count);
+        operation.open = !s;
+        return s;
+}
+
+static dev_t mapped_as(const struct device_look_req *q, const char *device)
+{
+        for (size_t i = 0; i < q->mapped.count; i++)
+                if (!strcmp(q->mapped.items[i].device, device))
+                        return (dev_t)q->mapped.items[i].node;
+        return 0;
+}
+
+/* Boot files are copied as ever. */
+static enum status look_at(const struct device_look_req *q, size_t i)
+{
+        const struct disk ours = keep_disk(&q->disks.items[i]);
+        struct device *d = &operation.devices[i];
+        enum status s;
+
+        if (!strcmp(ours.kind, "boot") || !strcmp(ours.device, q->device))
+                s = device_open(&ours, backend, &q->vm, operation.arena, d);
+        else
+                s = device_look(&ours, backend, &q->vm, mapped_as(q, ours.device), operation.arena,
+                                d);
+        if (s)
+                return s;
+        operation.count++;
+        return refuse_twice(i);
+}
+
+enum status on_device_look(struct request *r, const struct device_look_req *q,
+                           struct device_look_rep *p)
+{
+        enum status s = must_be_new();
+
+        if (s)
+                return s;
+        operation.vm = q->vm;
+        for (size_t i = 0; i < q->disks.count && !s; i++)
+                s = look_at(q, i);
+        if (!s)
+                s = describe_all(r->arena, &p->disks.items, &p->disks.count);
+        if (s)
+                operation_close();
+        else
+                describe_held(r->arena, &p->held.items, &p->held.count);
         operation.open = !s;
         return s;
 }
@@ -335,7 +399,7 @@ static enum status unlock_all(const uint8_t secret[static SECRET_LEN], struct de
         for (i = 0; i < operation.count && !s; i++) {
                 struct device *d = &operation.devices[i];
 
-                if (d->kind->boot)
+                if (d->kind->boot || d->look)
                         continue;
                 s = backend->map(d, secret, &p->devices.items[p->devices.count]);
                 if (!d->integrity && d->writable)
@@ -343,7 +407,7 @@ static enum status unlock_all(const uint8_t secret[static SECRET_LEN], struct de
                 p->devices.count++;
         }
         while (s && i-- > 0)
-                if (!operation.devices[i].kind->boot)
+                if (!operation.devices[i].kind->boot && !operation.devices[i].look)
                         backend->unmap(&operation.devices[i]);
         return s;
 }
@@ -379,7 +443,8 @@ enum status on_device_check(struct request *r, const struct device_check_req *q,
         for (size_t i = 0; i < operation.count && !s; i++) {
                 const struct device *d = &operation.devices[i];
 
-                if (!d->kind->boot) /* a copy, which nobody can change */
+                /* not of a copy, which nobody can change, nor of what is in use */
+                if (!d->kind->boot && !d->look)
                         s = backend->check(d);
         }
         return s;
@@ -391,7 +456,7 @@ enum status on_device_release(struct request *r, const struct device_release_req
                               struct device_release_rep *p)
 {
         (void)r, (void)p;
-        return backend->release(&q->vm);
+        return backend->release(&q->vm, q->device);
 }
 
 enum status on_device_sweep(struct request *r, const struct device_sweep_req *q,

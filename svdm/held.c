@@ -224,15 +224,20 @@ void held_drop(struct claim *c)
         pthread_mutex_unlock(&lock);
 }
 
+static struct block_device copy_device(struct arena *a, const struct block_device *d)
+{
+        return (struct block_device){.device = arena_text(a, d->device),
+                                     .path = arena_text(a, d->path),
+                                     .writable = d->writable,
+                                     .node = d->node};
+}
+
 static void set_devices(struct claim *c, const struct block_device *devices, size_t count)
 {
         struct block_device *items = arena_get_many(c->arena, count, sizeof *items);
 
         for (size_t i = 0; i < count; i++)
-                items[i] = (struct block_device){.device = arena_text(c->arena, devices[i].device),
-                                                 .path = arena_text(c->arena, devices[i].path),
-                                                 .writable = devices[i].writable,
-                                                 .node = devices[i].node};
+                items[i] = copy_device(c->arena, &devices[i]);
         c->what.devices.items = items;
         c->what.devices.count = count;
 }
@@ -257,6 +262,117 @@ enum status held_keep(struct claim *c, const struct block_device *devices, size_
         pthread_mutex_unlock(&lock);
         return s;
 }
+
+/* --- one device more, or less ---------------------------------------------------------------- */
+
+static void append(struct attachment *to, struct arena *a, const struct held_disk *disk,
+                   const struct block_device *device, bool bare)
+{
+        struct held_disk *d = &to->disks.items[to->disks.count++];
+
+        *d = *disk;
+        d->path = arena_text(a, disk->path);
+        if (bare)
+                to->bare |= (uint64_t)1 << to->devices.count;
+        to->devices.items[to->devices.count++] = copy_device(a, device);
+}
+
+/* A kept disk and its device have the same place in both lists. */
+static struct attachment copy_without(struct arena *a, const struct attachment *from,
+                                      const char *device)
+{
+        struct attachment to = {.vm = from->vm, .boot = boot};
+
+        to.disks.items = arena_get_many(a, from->disks.count + 1, sizeof *to.disks.items);
+        to.devices.items = arena_get_many(a, from->devices.count + 1, sizeof *to.devices.items);
+        for (size_t i = 0; i < from->devices.count && i < from->disks.count; i++)
+                if (strcmp(from->devices.items[i].device, device))
+                        append(&to, a, &from->disks.items[i], &from->devices.items[i],
+                               from->bare >> i & 1);
+        return to;
+}
+
+/* In an arena of its own, so that a VM that runs for years needs no more and more. */
+static enum status replace(struct claim *kept, struct arena *a, const struct attachment *what)
+{
+        char name[NAME_SIZE];
+        enum status s = state_write_record(folder, file_name(name, &what->vm), KIND, VERSION,
+                                           &shape_attachment, what);
+
+        if (s) {
+                arena_free(a);
+                return s;
+        }
+        arena_free(kept->arena);
+        kept->arena = a;
+        kept->what = *what;
+        return ST_DONE;
+}
+
+static enum status refuse_not_kept(void)
+{
+        return FAIL(ST_WRONG_STATE, .subject = "the VM", .expected = "one that holds its disks",
+                    .found = "it holds none", .remedy = "bulkhead vm start NAME");
+}
+
+enum status held_devices(const struct uuid *vm, struct arena *a, struct block_device **devices_out,
+                         size_t *count_out)
+{
+        const struct claim *kept;
+
+        *count_out = 0;
+        pthread_mutex_lock(&lock);
+        kept = kept_of(vm);
+        if (kept) {
+                *devices_out = arena_get_many(a, kept->what.devices.count, sizeof **devices_out);
+                for (size_t i = 0; i < kept->what.devices.count; i++)
+                        (*devices_out)[(*count_out)++] =
+                                copy_device(a, &kept->what.devices.items[i]);
+        }
+        pthread_mutex_unlock(&lock);
+        return kept ? ST_DONE : refuse_not_kept();
+}
+
+enum status held_add(struct claim *c, const struct block_device *device, bool bare)
+{
+        struct claim *kept;
+        enum status s;
+
+        pthread_mutex_lock(&lock);
+        kept = kept_of(&c->what.vm);
+        if (!kept) {
+                s = refuse_not_kept();
+        } else if (c->what.disks.count != 1) {
+                s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "one that is claimed");
+        } else {
+                struct arena *a = arena_new();
+                struct attachment what = copy_without(a, &kept->what, device->device);
+
+                append(&what, a, &c->what.disks.items[0], device, bare);
+                s = replace(kept, a, &what);
+        }
+        pthread_mutex_unlock(&lock);
+        return s;
+}
+
+enum status held_remove(const struct uuid *vm, const char *device)
+{
+        struct claim *kept;
+        enum status s = ST_DONE;
+
+        pthread_mutex_lock(&lock);
+        kept = kept_of(vm);
+        if (kept) {
+                struct arena *a = arena_new();
+                struct attachment what = copy_without(a, &kept->what, device);
+
+                s = replace(kept, a, &what);
+        }
+        pthread_mutex_unlock(&lock);
+        return s;
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
 
 bool held_by(const struct uuid *vm)
 {

@@ -24,6 +24,14 @@ void held_drop(struct claim *c); /* not for a kept one; NULL is fine */
 enum status held_keep(struct claim *c, const struct block_device *devices, size_t count,
                       uint64_t bare);
 bool held_by(const struct uuid *vm);
+/* What a VM that runs holds, in a; ST_WRONG_STATE if that is nothing. */
+enum status held_devices(const struct uuid *vm, struct arena *a, struct block_device **devices_out,
+                         size_t *count_out);
+/* The one disk of the claim, mapped as that device, becomes one more that the VM keeps. The claim
+ * stays the caller's to drop. */
+enum status held_add(struct claim *c, const struct block_device *device, bool bare);
+/* Of what the VM keeps, the disk of that device, from here on anybody's. ST_DONE if it is none. */
+enum status held_remove(const struct uuid *vm, const char *device);
 /* VMs that keep disks; and the paths of kept disks that are written without integrity. */
 void held_vms(struct arena *a, struct held_vm **vms_out, size_t *count_out);
 size_t held_bare(struct arena *a, const char **paths, size_t most);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * svdm's requests but for those of a seal (seal.c): opening, starting, stopping, status. The daemon
- * itself opens no disk, holds no key and does not know LUKS: it asks its session's job.
+ * svdm's requests but for those of a seal (seal.c) and of a VM that runs (look.c): opening,
+ * starting, stopping, status. The daemon itself opens no disk, holds no key and does not know LUKS:
+ * it asks its session's job.
  */
 #include "svdm/requests.h"
 #include "lib/channel.h"
@@ -15,24 +16,6 @@
 enum { BARE_MOST = 48 }; /* facts */
 
 /* --- opening ------------------------------------------------------------------------------- */
-
-static enum status remember_open(struct session *n, const struct open_disk *disks, size_t count)
-{
-        enum status s = ST_DONE;
-
-        n->count = count;
-        n->boot = 0;
-        for (size_t i = 0; i < count; i++)
-                n->files[i] = n->old[i] = n->new[i] = -1;
-        for (size_t i = 0; i < count && !s; i++) {
-                n->paths[i] = arena_text(n->arena, disks[i].path);
-                n->boot += disks[i].boot;
-                s = session_keep_fd(disks[i].file, &n->files[i]);
-                if (!s)
-                        s = session_keep_fd(disks[i].header, &n->old[i]);
-        }
-        return s;
-}
 
 static enum status refuse_running(void)
 {
@@ -58,7 +41,7 @@ static enum status open_claimed(struct request *r, struct session *n, const stru
                 return FAIL(ST_WORKER, .subject = "device_worker",
                             .found = "not the disks asked for");
         s = held_claim_disks(n->claim, opened.held.items, opened.held.count);
-        return s ? s : remember_open(n, opened.disks.items, opened.disks.count);
+        return s ? s : session_remember(n, opened.disks.items, opened.disks.count);
 }
 
 enum status on_svdm_open(struct request *r, const struct svdm_open_req *q, struct svdm_open_rep *p)
@@ -74,6 +57,7 @@ enum status on_svdm_open(struct request *r, const struct svdm_open_req *q, struc
         if (s)
                 return s;
         n->vm = q->vm;
+        n->look = false;
         s = open_claimed(r, n, q, p);
         n->open = !s;
         if (!s)
@@ -125,7 +109,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
         enum status s = session_open(r, &n);
 
         (void)q;
-        if (!s && held_by(&n->vm))
+        if (!s && !n->look && held_by(&n->vm))
                 s = refuse_running();
         /* What the session remembers must outlive the request: its own arena. */
         if (!s)
@@ -156,10 +140,11 @@ enum status on_svdm_keep(struct request *r, const struct svdm_keep_req *q, struc
         enum status s = session_open(r, &n);
 
         (void)q, (void)p;
-        if (!s && (n->kept || n->devices_count + n->boot != n->count))
+        if (!s && (n->kept || n->devices_count != (n->look ? 1 : n->count - n->boot)))
                 s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "unlocked, once");
         if (!s)
-                s = held_keep(n->claim, n->devices, n->devices_count, n->bare);
+                s = n->look ? held_add(n->claim, n->devices, n->bare & 1)
+                            : held_keep(n->claim, n->devices, n->devices_count, n->bare);
         if (!s)
                 n->kept = true;
         return s;
@@ -174,7 +159,7 @@ enum status on_svdm_release(struct request *r, const struct svdm_release_req *q,
         (void)p;
         if (s)
                 return s;
-        s = session_release(&q->vm, r->arena);
+        s = session_release(&q->vm, "", r->arena);
         if (!s)
                 s = held_release(&q->vm);
         held_drop(claim);

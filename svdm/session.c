@@ -108,12 +108,20 @@ static void close_all(const int *fds, size_t count)
                         close(fds[i]);
 }
 
-enum status session_release(const struct uuid *vm, struct arena *a)
+enum status session_release(const struct uuid *vm, const char *device, struct arena *a)
 {
-        const struct device_release_req q = {.vm = *vm};
+        const struct device_release_req q = {.vm = *vm, .device = device};
         struct device_release_rep p;
 
         return worker_call(svdm.worker, RELEASE_TIME, MESSAGE_device_release, &q, &p, a);
+}
+
+/* While a VM runs, what it has is not ours to take. */
+static enum status unmap_unkept(const struct session *n)
+{
+        if (!n->look)
+                return session_release(&n->vm, "", n->arena);
+        return *n->device ? session_release(&n->vm, n->device, n->arena) : ST_DONE;
 }
 
 void session_undo(struct session *n)
@@ -127,11 +135,10 @@ void session_undo(struct session *n)
         close_all(n->old, n->count);
         close_all(n->new, n->count);
         n->count = 0;
-        if (n->claim && !n->kept) {
-                if (session_release(&n->vm, n->arena))
-                        log_error("undoing an operation that was not finished");
+        if (n->claim && !n->kept && unmap_unkept(n))
+                log_error("undoing an operation that was not finished");
+        if (!n->kept || n->look)
                 held_drop(n->claim);
-        }
         n->claim = NULL;
         n->open = false;
         error_keep(&why);
@@ -177,4 +184,22 @@ enum status session_keep_fd(int fd, int *out)
                 return FAIL(status_of_errno(errno), .subject = "a disk's descriptor",
                             .found = strerror(errno));
         return ST_DONE;
+}
+
+enum status session_remember(struct session *n, const struct open_disk *disks, size_t count)
+{
+        enum status s = ST_DONE;
+
+        n->count = count;
+        n->boot = 0;
+        for (size_t i = 0; i < count; i++)
+                n->files[i] = n->old[i] = n->new[i] = -1;
+        for (size_t i = 0; i < count && !s; i++) {
+                n->paths[i] = arena_text(n->arena, disks[i].path);
+                n->boot += disks[i].boot;
+                s = session_keep_fd(disks[i].file, &n->files[i]);
+                if (!s)
+                        s = session_keep_fd(disks[i].header, &n->old[i]);
+        }
+        return s;
 }

@@ -17,6 +17,8 @@ struct session {
         struct uuid vm;
         struct claim *claim; /* NULL until disks are to be opened */
         bool open;
+        bool look; /* of a VM that runs: about `device` alone, "" for none */
+        const char *device;
         size_t count, boot; /* boot: how many of them are boot files */
         const char *paths[SESSION_DISKS_MOST];
         /* Our own duplicates, or -1: the disk, its header as it is, its header as it will be. */
@@ -43,10 +45,12 @@ extern struct svdm {
 enum status session_begin(struct request *r, struct session **session_out);
 /* The same for requests that need open disks: ST_WRONG_STATE without. */
 enum status session_open(struct request *r, struct session **session_out);
+/* What the job has opened, as the session's own duplicates. */
+enum status session_remember(struct session *n, const struct open_disk *disks, size_t count);
 /* Back to a session that has opened nothing; what its job mapped is unmapped. */
 void session_undo(struct session *n);
-/* Has all unmapped that was mapped for a VM. Nobody may have it open. */
-enum status session_release(const struct uuid *vm, struct arena *a);
+/* Has all unmapped that was mapped for a VM, or that one device. Nobody may have it open. */
+enum status session_release(const struct uuid *vm, const char *device, struct arena *a);
 /* A duplicate that lives as long as the session; -1 stays -1. */
 enum status session_keep_fd(int fd, int *out);
 

@@ -221,6 +221,48 @@ int cmd_vm_list(int argc, char **argv)
         return result;
 }
 
+static const struct device_state *state_of(const struct vm_show_rep *reply, const char *device)
+{
+        for (size_t i = 0; i < reply->devices.count; i++)
+                if (!strcmp(reply->devices.items[i].device, device))
+                        return &reply->devices.items[i];
+        return NULL;
+}
+
+static bool is_disk(const struct vm_show_rep *reply, const char *device)
+{
+        for (size_t i = 0; i < reply->disks.count; i++)
+                if (!strcmp(reply->disks.items[i].device, device))
+                        return true;
+        return false;
+}
+
+static bool is_attached(const struct vm_show_rep *reply, const char *device)
+{
+        const struct device_state *d = state_of(reply, device);
+
+        return d && d->attached;
+}
+
+static struct json_object *json_interfaces(const struct vm_show_rep *reply)
+{
+        struct json_object *all = json_object_new_array();
+
+        for (size_t i = 0; i < reply->devices.count; i++) {
+                const struct device_state *d = &reply->devices.items[i];
+                struct json_object *nic;
+
+                if (is_disk(reply, d->device))
+                        continue;
+                nic = json_object_new_object();
+                output_json_text(nic, "device", d->device);
+                output_json_text(nic, "bridge", d->where);
+                json_object_object_add(nic, "attached", json_object_new_boolean(d->attached));
+                json_object_array_add(all, nic);
+        }
+        return all;
+}
+
 static void show_json(const struct vm_show_rep *reply)
 {
         struct json_object *o = output_json_vm(&reply->vm), *disks = json_object_new_array();
@@ -235,14 +277,25 @@ static void show_json(const struct vm_show_rep *reply)
                 output_json_text(disk, "path", d->path);
                 output_json_text(disk, "kind", d->kind);
                 json_object_object_add(disk, "writable", json_object_new_boolean(d->writable));
+                json_object_object_add(disk, "attached",
+                                       json_object_new_boolean(is_attached(reply, d->device)));
                 json_object_array_add(disks, disk);
         }
         json_object_object_add(o, "disks", disks);
+        json_object_object_add(o, "interfaces", json_interfaces(reply));
         json_object_object_add(o, "config", config);
         json_object_object_add(o, "descriptor",
                                json_object_new_string_len((const char *)reply->descriptor.data,
                                                           (int)reply->descriptor.len));
         output_json(o);
+}
+
+/* Of a VM without domain there is nothing to tell. */
+static const char *told_attached(const struct vm_show_rep *reply, const char *device)
+{
+        if (!reply->vm.domid)
+                return "";
+        return is_attached(reply, device) ? ", attached" : ", not attached";
 }
 
 static void show_text(const struct vm_show_rep *reply)
@@ -255,8 +308,16 @@ static void show_text(const struct vm_show_rep *reply)
         for (size_t i = 0; i < reply->disks.count; i++) {
                 const struct disk *d = &reply->disks.items[i];
 
-                printf("  disk        %s %s (%s, %s)\n", d->device, output_clean(d->path), d->kind,
-                       d->writable ? "writable" : "read-only");
+                printf("  disk        %s %s (%s, %s%s)\n", d->device, output_clean(d->path),
+                       d->kind, d->writable ? "writable" : "read-only",
+                       told_attached(reply, d->device));
+        }
+        for (size_t i = 0; i < reply->devices.count; i++) {
+                const struct device_state *d = &reply->devices.items[i];
+
+                if (!is_disk(reply, d->device))
+                        printf("  interface   %s %s%s\n", d->device, d->where,
+                               told_attached(reply, d->device));
         }
         if (reply->config.len)
                 printf("  config      %.*s\n", (int)reply->config.len,

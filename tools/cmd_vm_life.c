@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead vm start, stop, destroy, suspend, resume, autostart: each names a VM, is one request to
- * compartment-mgr and prints what the VM then is.
+ * bulkhead vm start, stop, destroy, suspend, resume, autostart, attach, detach: each names a VM, is
+ * one request to compartment-mgr and prints what the VM then is.
  */
 #include "tools/commands.h"
 #include "tools/door.h"
@@ -13,7 +13,9 @@
 enum { OPTION_TIMEOUT = 0x100, OPTION_OFF, SECONDS_MOST = 86400 };
 
 struct life {
-        const char *name; /* of the VM */
+        const char *name;   /* of the VM */
+        const char *device; /* of attach and detach */
+        unsigned wanted;    /* arguments */
         bool json, off;
         uint32_t seconds;
 };
@@ -44,12 +46,12 @@ static error_t parse(int key, char *value, struct argp_state *state)
                 life->off = true;
                 return 0;
         case ARGP_KEY_ARG:
-                if (state->arg_num)
+                if (state->arg_num >= life->wanted)
                         argp_usage(state);
-                life->name = value;
+                *(state->arg_num ? &life->device : &life->name) = value;
                 return 0;
         case ARGP_KEY_END:
-                if (!life->name)
+                if (state->arg_num < life->wanted)
                         argp_usage(state);
                 return 0;
         default:
@@ -71,6 +73,7 @@ union request {
         struct vm_start_req start; /* destroy, suspend, resume too */
         struct vm_stop_req stop;
         struct vm_autostart_req autostart;
+        struct vm_attach_req attach; /* detach too */
 };
 
 union reply {
@@ -86,6 +89,8 @@ static union request make_request(enum message_number number, const struct life 
                 q.stop.seconds = life->seconds;
         if (number == MESSAGE_vm_autostart)
                 q.autostart.on = !life->off;
+        if (life->wanted == 2)
+                q.attach.device = life->device;
         return q;
 }
 
@@ -109,8 +114,10 @@ static void tell_stopped(const struct vm_stop_rep *reply, bool json)
 static int run(const char *command, enum message_number number, const struct argp_option *options,
                const char *doc, int argc, char **argv)
 {
-        const struct argp argp = {options, parse, "NAME", doc, children, NULL, NULL};
-        struct life life = {};
+        const bool device = number == MESSAGE_vm_attach || number == MESSAGE_vm_detach;
+        const struct argp argp = {options, parse, device ? "NAME DEVICE" : "NAME", doc, children,
+                                  NULL,    NULL};
+        struct life life = {.wanted = device ? 2 : 1};
         union request request;
         union reply reply;
         struct arena *a;
@@ -177,4 +184,21 @@ int cmd_vm_autostart(int argc, char **argv)
 {
         return run("autostart", MESSAGE_vm_autostart, autostart_options,
                    "Has the VM started whenever the host has started.", argc, argv);
+}
+
+int cmd_vm_attach(int argc, char **argv)
+{
+        return run("attach", MESSAGE_vm_attach, no_options,
+                   "Gives a running VM a device of its definition (xvdb, vif0) that it does not "
+                   "have now. What it was sealed to is measured and judged as at a start; whatever "
+                   "fails undoes every step before it.",
+                   argc, argv);
+}
+
+int cmd_vm_detach(int argc, char **argv)
+{
+        return run("detach", MESSAGE_vm_detach, no_options,
+                   "Takes a device from a running VM, once its guest lets go of it; an encrypted "
+                   "disk's key is wiped. The next start has all devices again.",
+                   argc, argv);
 }

@@ -24,6 +24,8 @@ int cmd_vm_destroy(int argc, char **argv);
 int cmd_vm_suspend(int argc, char **argv);
 int cmd_vm_resume(int argc, char **argv);
 int cmd_vm_autostart(int argc, char **argv);
+int cmd_vm_attach(int argc, char **argv);
+int cmd_vm_detach(int argc, char **argv);
 int cmd_measure(int argc, char **argv);
 int cmd_attest(int argc, char **argv);
 int cmd_verify(int argc, char **argv);

@@ -13,7 +13,7 @@
  * would be destroyed by two writers. */
 static enum status accept(struct device *d)
 {
-        return d->writable ? open_disk_unused(d->path, d->file) : ST_DONE;
+        return d->writable && !d->look ? open_disk_unused(d->path, d->file) : ST_DONE;
 }
 
 static enum status refuse_plain(const struct device *d)

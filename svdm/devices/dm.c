@@ -214,6 +214,26 @@ static enum status attach_tree(struct device *d, const char *name,
         return s;
 }
 
+/* What the guest reads: measured is what it has, whatever the path shows by now. */
+static enum status open_mapped(struct device *d)
+{
+        char name[MAPPER_NAME_MOST];
+        enum status s;
+
+        if (!d->as)
+                return ST_DONE;
+        s = look(d, mapper_name(name, &d->vm, d->name), "verity", true, &d->top);
+        if (s)
+                return s;
+        if (d->top->node != d->as)
+                return not_meant(d, "the device that the VM was given", "another one");
+        if (mapper_is_corrupted(name))
+                return FAIL(ST_CHANGED, .subject = d->path, .expected = "what its hash tree says",
+                            .found = "something else: changed outside",
+                            .remedy = "stop the VM, restore the image");
+        return mapper_open(name, d->top, &d->content);
+}
+
 static enum status open_content(struct device *d)
 {
         char name[MAPPER_NAME_MOST];
@@ -222,6 +242,8 @@ static enum status open_content(struct device *d)
 
         if (d->kind != &verity_kind)
                 return ST_DONE;
+        if (d->look)
+                return open_mapped(d);
         s = refuse_size(d);
         if (s)
                 return s;
@@ -382,9 +404,24 @@ static void forget_stale_tree(const char *name, const struct mapped *m)
         trees_forget(word(m->table, 8, root));
 }
 
-static enum status release(const struct uuid *vm)
+static enum status release_one(const struct uuid *vm, const char *device)
 {
-        return mapper_remove_all(vm, RELEASE_WAIT, forget_stale_tree);
+        struct arena *a = arena_new();
+        char name[MAPPER_NAME_MOST + 8];
+        struct mapped m;
+        enum status s = mapper_look(mapper_name(name, vm, device), a, &m);
+
+        if (!s)
+                forget_stale_tree(name, &m);
+        s = mapper_remove(name, RELEASE_WAIT);
+        arena_free(a);
+        return s ? s : mapper_remove(strcat(name, "_dif"), RELEASE_WAIT);
+}
+
+static enum status release(const struct uuid *vm, const char *device)
+{
+        return *device ? release_one(vm, device)
+                       : mapper_remove_all(vm, RELEASE_WAIT, forget_stale_tree);
 }
 
 static uint32_t sweep(const struct uuid *but, size_t count)

@@ -45,9 +45,9 @@ static enum status check(const struct device *d)
         return open_disk_check(d->path, d->file, &d->seen, false);
 }
 
-static enum status release(const struct uuid *vm)
+static enum status release(const struct uuid *vm, const char *device)
 {
-        (void)vm;
+        (void)vm, (void)device;
         return ST_DONE;
 }
 

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stories of a device that comes to a VM while it runs, and of one that goes. Come here from
+ * vm_attach and vm_detach with the VM claimed; ask whom a start asks. Only what the VM's bound
+ * configuration names can come, after the same checks as at a start; which devices a domain has at
+ * this moment the hypervisor alone knows.
+ */
+#include "compartment-mgr/device_check.h"
+#include "compartment-mgr/networks.h"
+#include "compartment-mgr/operation.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/stories.h"
+#include "compartment-mgr/workers.h"
+#include "lib/log.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* What was named: one of both. */
+struct wanted {
+        const char *device;
+        const struct disk *disk;
+        const struct nic *nic;
+};
+
+static const char *subject(const struct operation *o, const struct wanted *w)
+{
+        return FMT("device %s of VM %s", w->device, o->vm->name);
+}
+
+/* --- which device ---------------------------------------------------------------------------- */
+
+static enum status find_wanted(const struct operation *o, const char *device, struct wanted *w)
+{
+        *w = (struct wanted){.device = device};
+        for (size_t i = 0; i < o->config.disks.count; i++) {
+                const struct disk *d = &o->config.disks.items[i];
+
+                if (strcmp(d->kind, "boot") && !strcmp(d->device, device))
+                        w->disk = d;
+        }
+        for (size_t i = 0; i < o->config.nics.count; i++)
+                if (!strcmp(o->config.nics.items[i].device, device))
+                        w->nic = &o->config.nics.items[i];
+        if (w->disk || w->nic)
+                return ST_DONE;
+        return FAIL(
+                ST_NOT_FOUND, .subject = subject(o, w),
+                .expected = "a disk or interface of its definition", .found = "none of that name",
+                .remedy = FMT("bulkhead vm show %s lists them; for another one: define and seal "
+                              "the VM anew",
+                              o->vm->name));
+}
+
+static enum status is_attached(const struct operation *o, const char *device, bool *attached_out)
+{
+        struct domain_devices_req q = {.uuid = o->vm->uuid};
+        struct domain_devices_rep p = {};
+        enum status s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_devices, &q, &p,
+                                    o->arena);
+
+        *attached_out = false;
+        for (size_t i = 0; i < p.devices.count && !s; i++)
+                *attached_out |= !strcmp(p.devices.items[i].device, device);
+        return s;
+}
+
+/* On a connection of its own: what this operation has open would keep it busy. */
+static enum status unmap(const struct operation *o, const struct wanted *w)
+{
+        struct svdm_unmap_req q = {.vm = o->vm->uuid, .device = w->device};
+        struct svdm_unmap_rep p;
+
+        if (!w->disk)
+                return ST_DONE;
+        return peer_call(PEER_SVDM, MESSAGE_svdm_unmap, &q, &p, o->arena, PEER_SHORT);
+}
+
+/* What is mapped of a device that the domain does not have is left of an operation that was cut
+ * short. */
+static enum status must_be_detached(const struct operation *o, const struct wanted *w)
+{
+        bool attached;
+        enum status s = is_attached(o, w->device, &attached);
+
+        if (s || !attached)
+                return s ? s : unmap(o, w);
+        return FAIL(ST_EXISTS, .subject = subject(o, w), .expected = "not attached",
+                    .found = "attached already",
+                    .remedy = FMT("bulkhead vm detach %s %s", o->vm->name, w->device));
+}
+
+/* --- may it come? ---------------------------------------------------------------------------- */
+
+/* Then its writable disks were measured whole when it last stopped; by now it has written. */
+static enum status refuse_clean_stop(const struct operation *o)
+{
+        if (!o->sealed.descriptor.clean_stop)
+                return ST_DONE;
+        return FAIL(ST_REFUSED, .subject = FMT("VM %s", o->vm->name),
+                    .expected = "a seal that can be judged while the VM runs",
+                    .found = "one with update=\"clean-stop\": what it writes cannot be measured "
+                             "while it writes",
+                    .remedy =
+                            FMT("bulkhead vm stop %s, then bulkhead vm start %s: a start attaches "
+                                "all",
+                                o->vm->name, o->vm->name));
+}
+
+static enum status permit(struct operation *o, const struct wanted *w)
+{
+        struct vm_config only = o->config;
+        struct nic nic;
+        enum status s;
+
+        if (!w->nic)
+                return device_check_one(o, w->device);
+        nic = *w->nic;
+        only.nics.items = &nic;
+        only.nics.count = 1;
+        s = networks_permit(&only, o->vm->owner, o->arena);
+        return s ? s : device_check_one(o, w->device);
+}
+
+/* The disks of the VM as they are now, measured and judged as at a start; only then does the device
+ * worker get the secret. */
+static enum status judge(struct operation *o, const struct wanted *w)
+{
+        enum status s = operation_look(o, w->disk ? w->device : "");
+
+        if (!s)
+                s = operation_open_targets(o, &o->sealed.descriptor, o->open.disks.items,
+                                           o->open.disks.count);
+        return s ? s : operation_unseal_disks(o);
+}
+
+/* --- coming ---------------------------------------------------------------------------------- */
+
+static enum status give(struct operation *o, const struct wanted *w,
+                        const struct svdm_unlock_rep *mapped)
+{
+        struct domain_attach_req q = {.config = o->config, .device = w->device};
+        struct domain_attach_rep p;
+
+        q.devices.items = mapped->devices.items;
+        q.devices.count = mapped->devices.count;
+        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_attach, &q, &p,
+                           o->arena);
+}
+
+/* In reverse. A device that the domain still has is never unmapped under its feet. */
+static void undo(struct operation *o, const struct wanted *w, bool given, bool kept)
+{
+        struct error why = *error_last();
+        struct domain_detach_req q = {.uuid = o->vm->uuid, .device = w->device};
+        struct domain_detach_rep p;
+        enum status s = ST_NOT_FOUND;
+
+        if (given)
+                s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_detach, &q, &p,
+                                o->arena);
+        if (s && s != ST_NOT_FOUND) {
+                log_error("detaching a device whose attaching was refused");
+        } else if (kept) {
+                operation_end(o);
+                if (unmap(o, w))
+                        log_error("unmapping a device whose attaching was refused");
+        }
+        error_keep(&why);
+}
+
+static enum status attach_disk(struct operation *o, const struct wanted *w)
+{
+        struct svdm_unlock_rep mapped = {0};
+        bool given = false, kept = false;
+        enum status s = operation_unlock(o, &mapped);
+
+        if (s)
+                return s; /* nothing is kept: it goes with the connection */
+        s = operation_check(o);
+        if (s)
+                goto out;
+        kept = true;
+        s = operation_keep(o); /* before the guest has it: if we die here, it loses no disk */
+        if (s)
+                goto out;
+        given = true; /* also half, should the worker die */
+        s = give(o, w, &mapped);
+out:
+        if (s)
+                undo(o, w, given, kept);
+        return s;
+}
+
+static enum status attach_nic(struct operation *o, const struct wanted *w)
+{
+        const struct svdm_unlock_rep none = {0};
+        enum status s = give(o, w, &none);
+
+        if (s)
+                undo(o, w, true, false);
+        return s;
+}
+
+enum status attach(struct arena *a, struct compartment *c, const char *device)
+{
+        struct operation o = OPERATION_NONE;
+        struct wanted w;
+        enum status s = operation_join(&o, a, c);
+
+        if (!s)
+                s = operation_read_config(&o);
+        if (!s)
+                s = find_wanted(&o, device, &w);
+        if (!s)
+                s = must_be_detached(&o, &w);
+        if (!s)
+                s = refuse_clean_stop(&o);
+        if (!s)
+                s = permit(&o, &w);
+        if (!s)
+                s = judge(&o, &w);
+        if (!s)
+                s = w.disk ? attach_disk(&o, &w) : attach_nic(&o, &w);
+        operation_end(&o);
+        if (!s)
+                compartment_set_state(c, VM_RUNNING, arena_print(a, "%s attached", device));
+        return s;
+}
+
+/* --- going ----------------------------------------------------------------------------------- */
+
+static enum status take(struct operation *o, const struct wanted *w)
+{
+        struct domain_detach_req q = {.uuid = o->vm->uuid, .device = w->device};
+        struct domain_detach_rep p;
+        enum status s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_detach, &q, &p,
+                                    o->arena);
+
+        return s == ST_NOT_FOUND ? ST_DONE : s;
+}
+
+enum status detach(struct arena *a, struct compartment *c, const char *device)
+{
+        struct operation o = OPERATION_NONE;
+        bool attached = false;
+        struct wanted w;
+        enum status s;
+
+        o.arena = a;
+        o.compartment = c;
+        o.vm = compartment_definition(c);
+        s = operation_read_config(&o);
+        if (!s)
+                s = find_wanted(&o, device, &w);
+        if (!s)
+                s = is_attached(&o, device, &attached);
+        if (!s && attached)
+                s = take(&o, &w);
+        if (!s)
+                s = unmap(&o, &w); /* also what a detach that was cut short has left */
+        if (!s && !attached)
+                s = FAIL(ST_WRONG_STATE, .subject = subject(&o, &w), .expected = "attached",
+                         .found = "not attached",
+                         .remedy = FMT("bulkhead vm attach %s %s", o.vm->name, device));
+        if (!s)
+                compartment_set_state(c, VM_RUNNING, arena_print(a, "%s detached", device));
+        return s;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * svdm's requests about one disk of a VM that runs: looking at all of them, so that they can be
+ * measured again while the guest uses them, and taking one away. What follows a look (key pipe,
+ * unlock, check, keep) is in requests.c, as for a start.
+ */
+#include "svdm/requests.h"
+#include "svdm/session.h"
+
+#include <string.h>
+
+static enum status refuse_held(const struct block_device *mapped, size_t count, const char *device)
+{
+        for (size_t i = 0; i < count; i++)
+                if (!strcmp(mapped[i].device, device))
+                        return FAIL(ST_EXISTS, .subject = FMT("device %s", device),
+                                    .expected = "one that the VM does not hold",
+                                    .found = "it holds it already",
+                                    .remedy = "bulkhead vm detach it first");
+        return ST_DONE;
+}
+
+static enum status look_claimed(struct request *r, struct session *n, const struct svdm_look_req *q,
+                                struct svdm_look_rep *p)
+{
+        struct device_look_req ask = {
+                .vm = q->vm, .disks = {q->disks.items, q->disks.count}, .device = q->device};
+        struct device_look_rep opened = {0};
+        enum status s = held_devices(&q->vm, r->arena, &ask.mapped.items, &ask.mapped.count);
+
+        if (!s)
+                s = refuse_held(ask.mapped.items, ask.mapped.count, q->device);
+        if (s)
+                return s; /* and nothing of it is taken away */
+        n->device = arena_text(n->arena, q->device);
+        s = job_call(n->job, MESSAGE_device_look, &ask, &opened, r->arena);
+        if (s)
+                return s;
+        p->disks.items = opened.disks.items; /* theirs to close from here on */
+        p->disks.count = opened.disks.count;
+        if (opened.disks.count != q->disks.count || opened.held.count != !!*q->device)
+                return FAIL(ST_WORKER, .subject = "device_worker",
+                            .found = "not the disks asked for");
+        s = held_claim_disks(n->claim, opened.held.items, opened.held.count);
+        return s ? s : session_remember(n, opened.disks.items, opened.disks.count);
+}
+
+enum status on_svdm_look(struct request *r, const struct svdm_look_req *q, struct svdm_look_rep *p)
+{
+        struct session *n;
+        enum status s = session_begin(r, &n);
+
+        if (!s && n->claim)
+                s = FAIL(ST_WRONG_STATE, .subject = "the disks",
+                         .found = "open already on this connection");
+        if (!s)
+                s = held_claim(&q->vm, &n->claim);
+        if (s)
+                return s;
+        n->vm = q->vm;
+        n->look = true;
+        n->device = "";
+        s = look_claimed(r, n, q, p);
+        n->open = !s;
+        if (!s)
+                return s;
+        message_close_fds(&shape_svdm_look_rep, p); /* before it is unmapped */
+        p->disks.count = 0;
+        session_undo(n);
+        return s;
+}
+
+enum status on_svdm_unmap(struct request *r, const struct svdm_unmap_req *q,
+                          struct svdm_unmap_rep *p)
+{
+        struct claim *claim;
+        enum status s = held_claim(&q->vm, &claim);
+
+        (void)p;
+        if (s)
+                return s;
+        s = *q->device ? session_release(&q->vm, q->device, r->arena)
+                       : FAIL(ST_INVALID, .subject = "device", .expected = "one device");
+        if (!s)
+                s = held_remove(&q->vm, q->device);
+        held_drop(claim);
+        return s;
+}
