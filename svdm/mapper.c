@@ -107,7 +107,7 @@ enum status mapper_look(const char *name, struct arena *a, struct mapped *out)
         return ST_DONE;
 }
 
-enum status mapper_must_be_free(const char *name)
+static enum status must_be_free(const char *name)
 {
         struct dm_info info;
         int error;
@@ -119,6 +119,15 @@ enum status mapper_must_be_free(const char *name)
         return FAIL(ST_BUSY, .subject = name, .expected = "no device of that name",
                     .found = "one that Bulkhead did not make, or that is still in use",
                     .remedy = FMT("dmsetup info %s; dmsetup remove %s", name, name));
+}
+
+enum status mapper_must_be_free(const char *name)
+{
+        char below[MAPPER_NAME_MOST + 8];
+        enum status s = must_be_free(name);
+
+        snprintf(below, sizeof below, "%s_dif", name);
+        return s ? s : must_be_free(below);
 }
 
 static enum status changed(const char *path, const char *expected, const char *found)
@@ -273,18 +282,6 @@ static int64_t now_ms(void)
         return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-enum status mapper_remove(const char *name, int wait_ms)
-{
-        const int64_t until = now_ms() + wait_ms;
-        int error;
-
-        while ((error = remove_once(name)) == EBUSY && now_ms() < until)
-                usleep(PAUSE_MS * 1000);
-        if (error == EBUSY)
-                return refuse_busy(name);
-        return error ? failed(name, error) : ST_DONE;
-}
-
 static bool is_ours(const char *name, struct arena *a, struct uuid *vm_out, struct mapped *m_out)
 {
         char uuid[UUID_TEXT + 1] = "";
@@ -303,6 +300,23 @@ static bool is_ours(const char *name, struct arena *a, struct uuid *vm_out, stru
         len = strlen(m_out->uuid);
         return !strncmp(m_out->uuid, "CRYPT-", 6) && len > tail && m_out->uuid[len - tail] == '-' &&
                !strcmp(m_out->uuid + len - tail + 1, name);
+}
+
+enum status mapper_remove(const char *name, int wait_ms)
+{
+        const int64_t until = now_ms() + wait_ms;
+        struct arena *a = arena_new();
+        struct mapped m;
+        struct uuid vm;
+        const bool ours = is_ours(name, a, &vm, &m);
+        int error = 0;
+
+        arena_free(a);
+        while (ours && (error = remove_once(name)) == EBUSY && now_ms() < until)
+                usleep(PAUSE_MS * 1000);
+        if (error == EBUSY)
+                return refuse_busy(name);
+        return error ? failed(name, error) : ST_DONE;
 }
 
 /* Names of all devices; NULL ends them. */

@@ -29,7 +29,7 @@ const char *mapper_name(char name[MAPPER_NAME_MOST], const struct uuid *vm, cons
 
 /* ST_NOT_FOUND if there is none of that name. */
 enum status mapper_look(const char *name, struct arena *a, struct mapped *out);
-/* ST_BUSY, with what to do, if there is one. */
+/* ST_BUSY, with what to do, if there is one, or one for its dm-integrity. */
 enum status mapper_must_be_free(const char *name);
 /* The same device still, with the same table? ST_CHANGED with the first difference. */
 enum status mapper_compare(const char *path, const char *name, const struct mapped *before);
@@ -39,7 +39,7 @@ enum status mapper_open(const char *name, const struct mapped *m, int *fd_out);
 bool mapper_is_corrupted(const char *name);
 
 /* Removes it, tried again for wait_ms while it is busy: ST_BUSY naming who has it. ST_DONE if there
- * is none. */
+ * is none that Bulkhead made. */
 enum status mapper_remove(const char *name, int wait_ms);
 
 /* All that Bulkhead made for that VM, and nothing else. before: called ahead of each; may be NULL.
