@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { JUDGE_MS = 5000 };
+enum { JUDGE_MS = 5000, STYLESHEETS_MOST = 8 << 20 /* bytes, all of a seal's together */ };
 
 static struct worker *worker;
 
@@ -69,9 +69,17 @@ static enum status load_stylesheet(struct arena *a, const char *name, struct byt
         return s;
 }
 
-static enum status resolve(struct arena *a, struct predicate *p)
+/* A seal record that no message can carry would be one that nobody can open. */
+static enum status resolve(struct arena *a, struct predicate *p, size_t *total)
 {
-        return *p->name ? load_stylesheet(a, p->name, &p->stylesheet) : ST_DONE;
+        enum status s = *p->name ? load_stylesheet(a, p->name, &p->stylesheet) : ST_DONE;
+
+        *total += p->stylesheet.len;
+        if (!s && *total > STYLESHEETS_MOST)
+                s = FAIL(ST_TOO_LARGE, .subject = "the predicates of the descriptor",
+                         .expected = "at most 8 MiB together", .found = "more",
+                         .remedy = "name fewer or smaller ones");
+        return s;
 }
 
 enum status judge_resolve(struct arena *a, struct descriptor *d)
@@ -79,15 +87,16 @@ enum status judge_resolve(struct arena *a, struct descriptor *d)
         struct predicate *predicates =
                 arena_get_many(a, d->predicates.count + 1, sizeof *predicates);
         struct device_check *checks = arena_get_many(a, d->checks.count + 1, sizeof *checks);
+        size_t total = 0;
         enum status s = ST_DONE;
 
         for (size_t i = 0; i < d->predicates.count && !s; i++) {
                 predicates[i] = d->predicates.items[i];
-                s = resolve(a, &predicates[i]);
+                s = resolve(a, &predicates[i], &total);
         }
         for (size_t i = 0; i < d->checks.count && !s; i++) {
                 checks[i] = d->checks.items[i];
-                s = resolve(a, &checks[i].predicate);
+                s = resolve(a, &checks[i].predicate, &total);
         }
         d->predicates.items = predicates;
         d->checks.items = checks;

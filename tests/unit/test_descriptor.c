@@ -331,6 +331,15 @@ START_TEST(device_checks)
         ck_assert_str_eq(c[1].predicate.name, "vm-runs");
         ck_assert_str_eq(c[2].predicate.name, "");
         ck_assert_uint_gt(c[2].predicate.stylesheet.len, 100);
+        for (int n = 16; n <= 17; n++) {
+                char *many = "";
+
+                for (int i = 0; i < n; i++)
+                        many = arena_print(arena, "%s<deviceCheck device=\"vif0\" ref=\"a\"/>",
+                                           many);
+                ck_assert_int_eq(read_text(arena_print(arena, SEAL("", ONE "%s"), many), &d),
+                                 n == 16 ? ST_DONE : ST_INVALID);
+        }
         /* as a predicate has it */
         ck_assert_int_eq(read_text(SEAL("", ONE "<predicate>" SHEET "</predicate><deviceCheck "
                                                 "device=\"xvda\">" SHEET "</deviceCheck>"),

@@ -576,6 +576,18 @@ START_TEST(test_named_device_checks)
         unlink(file);
         bridge.text = "dmz0";
         ck_assert_int_eq(check_device("vif0"), ST_DONE);
+        /* ten of 900,000 bytes: no message could carry that seal */
+        install_predicate(file, arena_print(a, "%s<!--%900000s-->", STYLESHEET(ON_DMZ), ""));
+        for (int n = 9; n <= 10; n++) {
+                char *text = "";
+
+                for (int i = 0; i < n; i++)
+                        text = arena_print(a, "%s<deviceCheck device=\"vif%d\" ref=\"p\"/>", text,
+                                           i);
+                d = descriptor(SEALING("", "", "%s"), image, text);
+                ck_assert_int_eq(seal((uint64_t)n - 7, d), n == 9 ? ST_DONE : ST_TOO_LARGE);
+        }
+        ck_assert_int_eq(check_device("vif8"), ST_DONE);
         ck_assert_int_eq(unseal(), ST_DONE);
 }
 END_TEST
