@@ -8,7 +8,7 @@ declare -A guest_mark
 
 # A disk image with an ext4 and, in it, the files of FOLDER.
 guest_disk() { # FILE MEBIBYTES [FOLDER]
-        truncate -s "$2M" "$1" && mkfs.ext4 -q -F ${3+-d "$3"} "$1"
+        truncate -s "$2M" "$1" && mkfs.ext4 -q -F -b 4096 ${3+-d "$3"} "$1"
 }
 
 # An xl.cfg: read-only root image and data disk, each "" for none; NICS is the text of xl's list.
