@@ -175,6 +175,59 @@ START_TEST(suspended_and_resumed)
 }
 END_TEST
 
+static size_t devices_of(const struct uuid *uuid, const char **first_out)
+{
+        struct device_state *devices;
+        size_t count;
+
+        ck_assert_int_eq(sim->devices(uuid, a, &devices, &count), ST_DONE);
+        *first_out = count ? devices[0].device : "";
+        return count;
+}
+
+static enum status attach(const char *device)
+{
+        struct block_device disk = {"xvda", "/dev/mapper/x", true, 0};
+        struct nic nic = {"vif0", "xenbr0", "00:16:3e:00:00:01"};
+        struct domain_attach_req q = {.config = config_of(&one), .device = device};
+
+        q.config.nics.items = &nic;
+        q.config.nics.count = 1;
+        q.devices.items = &disk;
+        q.devices.count = !strcmp(device, "xvda");
+        return sim->attach(&q, a);
+}
+
+START_TEST(devices_come_and_go)
+{
+        char command[700], text[37];
+        const char *first;
+        uint32_t domid;
+
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        ck_assert_int_eq(attach("vif0"), ST_WRONG_STATE); /* it does not run */
+        ck_assert_int_eq(unpause(&one), ST_DONE);
+        ck_assert_int_eq(attach("xvda"), ST_EXISTS);
+        uuid_write(&one, text);
+        snprintf(command, sizeof command, "echo xvda > '%s/holds-%s'", folder, text);
+        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(sim->detach(&one, "xvda", a), ST_TIMEOUT);
+        ck_assert_uint_eq(devices_of(&one, &first), 1);
+        snprintf(command, sizeof command, "rm '%s/holds-%s'", folder, text);
+        ck_assert_int_eq(system(command), 0);
+        ck_assert_int_eq(sim->detach(&one, "xvda", a), ST_DONE);
+        ck_assert_int_eq(sim->detach(&one, "xvda", a), ST_NOT_FOUND);
+        ck_assert_int_eq(attach("vif0"), ST_DONE);
+        ck_assert_uint_eq(devices_of(&one, &first), 1);
+        ck_assert_str_eq(first, "vif0");
+        ck_assert_int_eq(sim->detach(&one, "vif0", a), ST_DONE);
+        ck_assert_int_eq(attach("xvda"), ST_DONE);
+        ck_assert_uint_eq(devices_of(&one, &first), 1);
+        ck_assert_str_eq(first, "xvda");
+        ck_assert_int_eq(attach("xvdq"), ST_INVALID);
+}
+END_TEST
+
 START_TEST(one_domain_a_uuid)
 {
         uint32_t first, second, third;
@@ -348,6 +401,7 @@ int main(void)
                             sizeof changes / sizeof *changes);
         tcase_add_test(t, another_disk_stays_paused);
         tcase_add_test(t, suspended_and_resumed);
+        tcase_add_test(t, devices_come_and_go);
         tcase_add_test(t, one_domain_a_uuid);
         tcase_add_loop_test(t, a_guest_ends_by_itself, 0, 3);
         tcase_add_test(t, others_have_domains_too);

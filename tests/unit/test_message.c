@@ -88,7 +88,7 @@ static void fill(const struct shape *shape, void *out, int *next_fd)
                         fill(f->sub, at, next_fd);
                         break;
                 case KIND_LIST:
-                        list->count = (size_t)random() % 4;
+                        list->count = (size_t)random() % (f->most < 3 ? f->most + 1 : 4);
                         list->items = arena_get_many(a, list->count, f->sub->size);
                         for (size_t i = 0; i < list->count; i++)
                                 fill(f->sub, (char *)list->items + i * f->sub->size, next_fd);

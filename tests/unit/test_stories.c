@@ -37,6 +37,8 @@ static struct {
         uint64_t on_disk;    /* generation of the headers */
         bool xml_dies;       /* after its answer */
         bool domain, running, mapped, kept, clean_stop;
+        bool has_disk, has_nic; /* the domain, now */
+        bool guest_keeps_disk;
         bool foreign;         /* the domain of that UUID is none of ours */
         bool forced;          /* the guest does not shut itself down */
         const char *ended;    /* why the domain shut down by itself, NULL if it did not */
@@ -170,6 +172,18 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
                 p->disks.count = 2;
                 if (open_q->disks.count == 1) /* the facts of an attestation need no disks */
                         open_disks_close(&p->disks.items[p->disks.count = 1], 1);
+        } else if (number == MESSAGE_svdm_look) {
+                const struct svdm_look_req *q = request;
+                struct svdm_look_rep *p = reply;
+
+                ck_assert(world.domain && !(*q->device && (world.mapped || world.has_disk)));
+                ck_assert_uint_eq(q->disks.count, 2);
+                p->disks.items = make_disks(a);
+                p->disks.count = 2;
+        } else if (number == MESSAGE_svdm_unmap) {
+                ck_assert(!world.has_disk); /* never under a guest's feet */
+                ck_assert_str_eq(((const struct svdm_unmap_req *)request)->device, "xvda");
+                world.mapped = world.kept = false;
         } else if (number == MESSAGE_svdm_open_target) {
                 struct open_disk *d = make_disks(a);
 
@@ -217,6 +231,40 @@ static void list_domains(struct domain_list_rep *p)
         p->domains.count = world.domain || world.foreign;
 }
 
+static void list_devices(struct domain_devices_rep *p)
+{
+        static struct device_state d[2];
+
+        p->devices.items = d;
+        p->devices.count = 0;
+        if (world.has_disk)
+                d[p->devices.count++] = (struct device_state){"xvda", "", true};
+        if (world.has_nic)
+                d[p->devices.count++] = (struct device_state){"vif0", "", true};
+}
+
+static void attach_device(const struct domain_attach_req *q)
+{
+        const bool disk = !strcmp(q->device, "xvda");
+
+        ck_assert(world.domain && world.running);
+        ck_assert_uint_eq(q->devices.count, disk);
+        ck_assert(!disk || (world.mapped && world.kept)); /* kept before the guest has it */
+        *(disk ? &world.has_disk : &world.has_nic) = true;
+}
+
+static enum status detach_device(const char *device)
+{
+        bool *has = strcmp(device, "xvda") ? &world.has_nic : &world.has_disk;
+
+        if (!*has)
+                return FAIL(ST_NOT_FOUND, .subject = "device");
+        if (has == &world.has_disk && world.guest_keeps_disk)
+                return FAIL(ST_TIMEOUT, .subject = "guest");
+        *has = false;
+        return ST_DONE;
+}
+
 static void check_create(const struct domain_create_req *q)
 {
         char text[7] = "";
@@ -254,8 +302,15 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
                 if (world.foreign)
                         return FAIL(ST_EXISTS, .subject = "domain");
                 check_create(request);
-                world.domain = true;
+                world.domain = world.has_disk = true;
+                world.has_nic = world.with_nic;
                 world.ended = NULL;
+        } else if (number == MESSAGE_domain_devices) {
+                list_devices(reply);
+        } else if (number == MESSAGE_domain_attach) {
+                attach_device(request);
+        } else if (number == MESSAGE_domain_detach) {
+                return detach_device(((const struct domain_detach_req *)request)->device);
         } else if (number == MESSAGE_domain_unpause) {
                 ck_assert(world.kept);
                 world.running = true;
@@ -263,7 +318,7 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
                 ck_assert(!world.foreign);
                 if (!world.domain)
                         return FAIL(ST_NOT_FOUND, .subject = "domain");
-                world.domain = world.running = false;
+                world.domain = world.running = world.has_disk = world.has_nic = false;
                 if (number == MESSAGE_domain_stop)
                         ((struct domain_stop_rep *)reply)->clean = !world.forced;
         }
@@ -273,8 +328,8 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
 /* Then a lost answer is no answer: nobody got them. */
 static bool gives_descriptors(uint16_t number)
 {
-        return number == MESSAGE_svdm_open || number == MESSAGE_svdm_prepare ||
-               number == MESSAGE_svdm_key_pipe;
+        return number == MESSAGE_svdm_open || number == MESSAGE_svdm_look ||
+               number == MESSAGE_svdm_prepare || number == MESSAGE_svdm_key_pipe;
 }
 
 static enum status ask(uint16_t number, const void *request, void *reply, struct arena *a)
@@ -636,6 +691,151 @@ START_TEST(one_device_is_checked)
 END_TEST
 
 /* Otherwise a new descriptor, without the check, would lead past it. */
+/* --- devices of a VM that runs ------------------------------------------------------------- */
+
+static enum status attach_disk(struct arena *arena, struct compartment *c)
+{
+        return attach(arena, c, "xvda");
+}
+
+static enum status detach_disk(struct arena *arena, struct compartment *c)
+{
+        return detach(arena, c, "xvda");
+}
+
+static enum status attach_nic(struct arena *arena, struct compartment *c)
+{
+        return attach(arena, c, "vif0");
+}
+
+static enum status detach_nic(struct arena *arena, struct compartment *c)
+{
+        return detach(arena, c, "vif0");
+}
+
+static enum status attach_another(struct arena *arena, struct compartment *c)
+{
+        return attach(arena, c, "xvdz");
+}
+
+static enum status attach_kernel(struct arena *arena, struct compartment *c)
+{
+        return attach(arena, c, "kernel");
+}
+
+static void run_without_devices(void)
+{
+        world.generation = world.on_disk = 1;
+        world.with_nic = true;
+        permit_network();
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(detach_disk, 0), ST_DONE);
+        ck_assert_int_eq(tell(detach_nic, 0), ST_DONE);
+        ck_assert(!world.has_disk && !world.has_nic && !world.mapped && !world.kept);
+        ck_assert_str_eq(summary().state, "running");
+}
+
+START_TEST(a_disk_goes_and_comes)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(detach_disk, 0), ST_DONE);
+        ck_assert_str_eq(world.order, "domain_parse domain_devices domain_detach svdm_unmap ");
+        ck_assert(!world.has_disk && !world.mapped && !world.kept && world.running);
+        ck_assert_int_eq(tell(attach_disk, 0), ST_DONE);
+        ck_assert_str_eq(world.order,
+                         "im_sealed domain_parse domain_devices svdm_unmap svdm_look svdm_key_pipe "
+                         "im_unseal svdm_unlock svdm_check svdm_keep domain_attach ");
+        ck_assert(world.has_disk && world.mapped && world.kept && world.running);
+        ck_assert_str_eq(summary().state, "running");
+}
+END_TEST
+
+START_TEST(an_interface_goes_and_comes)
+{
+        run_without_devices();
+        ck_assert_int_eq(tell(attach_nic, 0), ST_DONE);
+        ck_assert_str_eq(world.order, "im_sealed domain_parse domain_devices svdm_look "
+                                      "svdm_key_pipe im_unseal domain_attach ");
+        ck_assert(world.has_nic && !world.has_disk && !world.mapped);
+        ck_assert_int_eq(tell(detach_nic, 0), ST_DONE);
+        ck_assert_str_eq(world.order, "domain_parse domain_devices domain_detach ");
+}
+END_TEST
+
+/* Every step, once refused and once with an answer that is lost after it was done. */
+START_TEST(a_failed_attach_leaves_nothing)
+{
+        run_without_devices();
+        world.lose_answer = _i;
+        for (int n = 1; n <= 11; n++) {
+                ck_assert_int_eq(tell(attach_disk, n), ST_TPM);
+                ck_assert_str_eq(error_last()->subject, "played");
+                ck_assert(!world.has_disk && !world.mapped && !world.kept && world.running);
+                ck_assert_str_eq(summary().state, "running");
+        }
+        for (int n = 1; n <= 7; n++) {
+                ck_assert_int_eq(tell(attach_nic, n), ST_TPM);
+                ck_assert(!world.has_nic && world.running);
+        }
+        ck_assert_int_eq(tell(attach_disk, 12), ST_DONE); /* there are no more steps */
+        ck_assert_int_eq(tell(attach_nic, 8), ST_DONE);
+}
+END_TEST
+
+START_TEST(what_may_not_come)
+{
+        run_without_devices();
+        ck_assert_int_eq(tell(attach_another, 0), ST_NOT_FOUND);
+        ck_assert_int_eq(tell(attach_kernel, 0), ST_NOT_FOUND);
+        world.clean_stop = true;
+        ck_assert_int_eq(tell(attach_disk, 0), ST_REFUSED);
+        ck_assert_ptr_null(strstr(world.order, "svdm_look"));
+        world.clean_stop = false;
+        ck_assert_int_eq(tell(attach_disk, 0), ST_DONE);
+        ck_assert_int_eq(tell(attach_disk, 0), ST_EXISTS);
+        ck_assert(world.has_disk && world.mapped && world.kept); /* as it was */
+        config.etc = "/nowhere";
+        ck_assert_int_eq(tell(attach_nic, 0), ST_DENIED);
+        ck_assert_ptr_null(strstr(world.order, "im_unseal"));
+        ck_assert(!world.has_nic);
+}
+END_TEST
+
+START_TEST(an_attach_is_checked_as_a_start_is)
+{
+        run_without_devices();
+        world.checked = "";
+        ck_assert_int_eq(tell(attach_disk, 0), ST_DONE);
+        ck_assert_str_eq(world.order, "im_sealed domain_parse domain_devices svdm_unmap " STATE
+                                      "svdm_look svdm_key_pipe im_unseal svdm_unlock svdm_check "
+                                      "svdm_keep domain_attach ");
+        ck_assert_int_eq(tell(attach_nic, 0), ST_DONE);
+        ck_assert_str_eq(world.order, "im_sealed domain_parse domain_devices " STATE
+                                      "svdm_look svdm_key_pipe im_unseal domain_attach ");
+}
+END_TEST
+
+START_TEST(a_guest_may_keep_its_disk)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        world.guest_keeps_disk = true;
+        ck_assert_int_eq(tell(detach_disk, 0), ST_TIMEOUT);
+        ck_assert(world.has_disk && world.mapped && world.kept && world.running);
+        world.guest_keeps_disk = false;
+        for (int n = 1; n <= 3; n++) {
+                ck_assert_int_eq(tell(detach_disk, n), ST_TPM);
+                ck_assert(world.has_disk && world.mapped && world.kept);
+        }
+        /* svdm is away: the key stays, and goes when that is repeated */
+        ck_assert_int_eq(tell(detach_disk, 4), ST_TPM);
+        ck_assert(!world.has_disk && world.mapped && world.kept);
+        ck_assert_int_eq(tell(detach_disk, 0), ST_WRONG_STATE);
+        ck_assert(!world.mapped && !world.kept);
+}
+END_TEST
+
 START_TEST(sealing_again_is_checked_as_a_start_is)
 {
         seal_with_check("");
@@ -1037,6 +1237,12 @@ int main(void)
         tcase_add_checked_fixture(t, begin, end);
         tcase_add_test(t, order_of_a_start);
         tcase_add_test(t, a_failed_start_leaves_nothing);
+        tcase_add_test(t, a_disk_goes_and_comes);
+        tcase_add_test(t, an_interface_goes_and_comes);
+        tcase_add_loop_test(t, a_failed_attach_leaves_nothing, 0, 2);
+        tcase_add_test(t, what_may_not_come);
+        tcase_add_test(t, an_attach_is_checked_as_a_start_is);
+        tcase_add_test(t, a_guest_may_keep_its_disk);
         tcase_add_test(t, a_start_whose_answer_is_lost_leaves_nothing);
         tcase_add_loop_test(t, devices_are_checked_before_they_are_opened, 0,
                             sizeof checks / sizeof *checks);

@@ -270,6 +270,89 @@ START_TEST(formats_unlocks_keeps_releases)
 }
 END_TEST
 
+static void seal_two(char secret[32])
+{
+        struct svdm_prepare_rep *p;
+        int fd = connect_svdm();
+
+        OPEN(fd, &vm, ST_DONE, "one", "two");
+        p = CALL(fd, svdm_prepare, ST_DONE, .format = true, .authority = -1);
+        read_secret(p->secret, secret);
+        CALL(fd, svdm_stage, ST_DONE, .generation = 1);
+        CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        close(fd);
+}
+
+/* xvdb is what is asked for. */
+static void look(int fd, enum status expected)
+{
+        struct disk disks[] = {{"xvda", arena_text(a, in_place("one")), true, "crypt"},
+                               {"xvdb", arena_text(a, in_place("two")), true, "crypt"}};
+        struct svdm_look_rep *p =
+                CALL(fd, svdm_look, expected, .vm = vm, .disks = {disks, 2}, .device = "xvdb");
+
+        ck_assert_uint_eq(p->disks.count, expected ? 0 : 2);
+        for (size_t i = 0; i < p->disks.count; i++)
+                ck_assert(p->disks.items[i].encrypted && p->disks.items[i].header >= 0);
+}
+
+/* One of two disks goes and comes while the VM runs; what it holds outlives svdm. */
+START_TEST(a_disk_goes_and_comes)
+{
+        struct svdm_unlock_rep *p;
+        char secret[32];
+        int fd;
+
+        make_image("one", 32);
+        make_image("two", 32);
+        seal_two(secret);
+        fd = connect_svdm();
+        look(fd, ST_WRONG_STATE); /* it does not run */
+        OPEN(fd, &vm, ST_DONE, "one", "two");
+        unlock(fd, secret, ST_DONE);
+        CALL(fd, svdm_keep, ST_DONE, );
+        close(fd);
+
+        fd = connect_svdm();
+        look(fd, ST_EXISTS);
+        close(fd);
+        fd = connect_svdm();
+        OPEN(fd, &other_vm, ST_BUSY, "two");
+        CALL(fd, svdm_unmap, ST_DONE, .vm = vm, .device = "xvdb");
+        CALL(fd, svdm_unmap, ST_DONE, .vm = vm, .device = "xvdb");
+        CALL(fd, svdm_unmap, ST_INVALID, .vm = vm, .device = "");
+        stop_svdm(SIGKILL);
+        start_svdm();
+        close(fd);
+        fd = connect_svdm();
+        OPEN(fd, &other_vm, ST_BUSY, "one");
+        OPEN(fd, &other_vm, ST_DONE, "two"); /* it is anybody's */
+
+        close(fd);
+        fd = connect_svdm(); /* not kept: not held */
+        look(fd, ST_DONE);
+        p = unlock(fd, secret, ST_DONE);
+        ck_assert_uint_eq(p->devices.count, 1);
+        ck_assert_str_eq(p->devices.items[0].device, "xvdb");
+        close(fd);
+        fd = connect_svdm();
+        look(fd, ST_DONE);
+        unlock(fd, secret, ST_DONE);
+        CALL(fd, svdm_check, ST_DONE, );
+        CALL(fd, svdm_keep, ST_DONE, );
+        CALL(fd, svdm_keep, ST_WRONG_STATE, );
+        close(fd);
+        stop_svdm(SIGKILL);
+        start_svdm();
+        fd = connect_svdm();
+        OPEN(fd, &other_vm, ST_BUSY, "one");
+        OPEN(fd, &other_vm, ST_BUSY, "two");
+        CALL(fd, svdm_release, ST_DONE, .vm = vm);
+        OPEN(fd, &other_vm, ST_DONE, "two");
+        close(fd);
+}
+END_TEST
+
 START_TEST(formats_with_a_passphrase_for_recovery)
 {
         struct svdm_prepare_rep *p;
@@ -809,8 +892,7 @@ START_TEST(other_back_ends_are_refused)
                 ck_assert_int_eq(run("%s/svdm --run %s --state %s --libexec %s %s 2> %s", bin,
                                      place, place, bin, asked[i], in_place("said")),
                                  3);
-                ck_assert_int_eq(run("grep -q 'dm needs root' %s", in_place("said")),
-                                 0);
+                ck_assert_int_eq(run("grep -q 'dm needs root' %s", in_place("said")), 0);
         }
         ck_assert_int_eq(run("%s/device_worker 2> %s", bin, in_place("said")), 3);
 }
@@ -824,6 +906,7 @@ static Suite *suite(void)
         tcase_add_checked_fixture(c, set_up, tear_down);
         tcase_set_timeout(c, 120);
         tcase_add_test(c, formats_unlocks_keeps_releases);
+        tcase_add_test(c, a_disk_goes_and_comes);
         tcase_add_test(c, formats_with_a_passphrase_for_recovery);
         tcase_add_test(c, unkept_is_undone);
         tcase_add_test(c, adopts_and_replaces_its_own_slot_only);
