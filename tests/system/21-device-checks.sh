@@ -52,6 +52,20 @@ expect 1 bulkhead vm start guarded
 says 'firewall: does not run: stopped'
 expect 0 bulkhead vm start firewall
 expect 0 bulkhead vm start guarded
+
+# An interface that comes back is checked as at a start: policy, check, state of the moment.
+expect 0 bulkhead vm detach guarded vif0
+expect 0 bulkhead vm stop firewall
+expect 1 bulkhead vm attach guarded vif0
+says 'device vif0, check number 2'
+says 'firewall: does not run: stopped'
+expect 0 bulkhead vm start firewall
+echo "$bridge vm:firewall" >"$policy"
+expect 1 bulkhead vm attach guarded vif0
+says "$bridge vm:guarded"
+echo "$bridge owner:tenant" >"$policy"
+expect 0 bulkhead vm attach guarded vif0
+same "$(state_of guarded)" running 'state after a refused attach, and a permitted one'
 expect 0 bulkhead vm stop guarded
 
 # Somebody else's VM: no device of this one is opened, and no new seal leads past that.
