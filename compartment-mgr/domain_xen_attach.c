@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <libxl_utils.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
