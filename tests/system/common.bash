@@ -7,7 +7,7 @@ set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 [[ ${BULKHEAD_RUN-} ]] || { echo 'source build/run/env first (scripts/up)' >&2; exit 2; }
 test_name=$(basename "$0" .sh)
-work=$(realpath -m "$BULKHEAD_RUN/../system/$test_name")
+work=$(realpath -m "${BULKHEAD_WORK:-$BULKHEAD_RUN/../system}/$test_name")
 rm -rf "$work"
 mkdir -p "$work"
 cd "$work" || exit 2
