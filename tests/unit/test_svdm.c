@@ -342,6 +342,12 @@ START_TEST(a_disk_goes_and_comes)
         CALL(fd, svdm_keep, ST_DONE, );
         CALL(fd, svdm_keep, ST_WRONG_STATE, );
         close(fd);
+        fd = connect_svdm(); /* that operation is over */
+        CALL(fd, svdm_unmap, ST_DONE, .vm = vm, .device = "xvdb");
+        look(fd, ST_DONE);
+        unlock(fd, secret, ST_DONE);
+        CALL(fd, svdm_keep, ST_DONE, );
+        close(fd);
         stop_svdm(SIGKILL);
         start_svdm();
         fd = connect_svdm();
