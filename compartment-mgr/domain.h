@@ -30,8 +30,8 @@ struct domain_backend {
         /* In memory. ST_WRONG_STATE if it does not run, or is not suspended. */
         enum status (*suspend)(const struct uuid *, struct arena *);
         enum status (*resume)(const struct uuid *, struct arena *);
-        /* See domain_attach, domain_detach, domain_devices in messages.def. On an error of attach the
-         * domain does not have it. */
+        /* See domain_attach, domain_detach, domain_devices in messages.def. On an error of attach
+         * the domain does not have it. */
         enum status (*attach)(const struct domain_attach_req *, struct arena *);
         enum status (*detach)(const struct uuid *, const char *device, struct arena *);
         enum status (*devices)(const struct uuid *, struct arena *,

@@ -24,8 +24,8 @@ void live_join(struct arena *a, struct vm_summary *vm);
 
 /* The disks and interfaces of a definition, and which of them its domain has. Without domain, or
  * while the hypervisor does not answer: none of them. */
-void live_devices(struct arena *a, const struct vm_definition *vm, struct device_state **devices_out,
-                  size_t *count_out);
+void live_devices(struct arena *a, const struct vm_definition *vm,
+                  struct device_state **devices_out, size_t *count_out);
 
 /* For a VM that the table does not know, or that could not be built: ST_REFUSED if a foreign domain
  * has that name or UUID, else ST_DONE. */

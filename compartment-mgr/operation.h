@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the stories of start, attach, seal and stop share: one operation on one VM with its present seal,
- * its one connection to svdm, and the disks and targets that are open. The connection's end makes
- * svdm undo what was not kept or settled.
+ * What the stories of start, attach, seal and stop share: one operation on one VM with its present
+ * seal, its one connection to svdm, and the disks and targets that are open. The connection's end
+ * makes svdm undo what was not kept or settled.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_OPERATION_H
 #define BULKHEAD_COMPARTMENT_MGR_OPERATION_H

@@ -121,7 +121,8 @@ enum status start(struct arena *a, struct compartment *c)
         if (s)
                 goto out;
         kept = true;
-        s = operation_keep(&o); /* before running: if we die here, no running guest loses its disks */
+        s = operation_keep(
+                &o); /* before running: if we die here, no running guest loses its disks */
         if (s)
                 goto out;
         s = unpause(&o, &devices, domid);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The stories of compartment-mgr, one file each: start.c, stop.c, attach.c, seal.c, attest.c,
- * follow.c, recover.c, autostart.c, state.c. In each the order of the steps is the security argument,
- * and a failure undoes what was done before. All take a compartment that the caller has claimed.
+ * follow.c, recover.c, autostart.c, state.c. In each the order of the steps is the security
+ * argument, and a failure undoes what was done before. All take a compartment that the caller has
+ * claimed.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_STORIES_H
 #define BULKHEAD_COMPARTMENT_MGR_STORIES_H
@@ -32,8 +33,8 @@ enum status follow(struct arena *a, struct compartment *c, const struct domain_s
 /* Whether follow() would do something about it. */
 bool follow_must(enum vm_state state, const struct domain_state *d);
 
-/* One device of the definition of a VM that runs: comes after the checks of a start, or is back where
- * it was; goes, its key with it, or stays if the guest does not let go of it. */
+/* One device of the definition of a VM that runs: comes after the checks of a start, or is back
+ * where it was; goes, its key with it, or stays if the guest does not let go of it. */
 enum status attach(struct arena *a, struct compartment *c, const char *device);
 enum status detach(struct arena *a, struct compartment *c, const char *device);
 

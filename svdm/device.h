@@ -53,7 +53,8 @@ struct device_backend {
         void (*unmap)(struct device *d); /* what map() did; logs what it cannot */
         /* Is what is mapped still what was mapped? */
         enum status (*check)(const struct device *d);
-        /* All that was mapped for a VM, or one device (not ""), by whichever process; idempotent. */
+        /* All that was mapped for a VM, or one device (not ""), by whichever process; idempotent.
+         */
         enum status (*release)(const struct uuid *vm, const char *device);
         /* All that was mapped for any VM but these; how many were. */
         uint32_t (*sweep)(const struct uuid *but, size_t count);
