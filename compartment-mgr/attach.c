@@ -25,7 +25,7 @@ struct wanted {
 
 static const char *subject(const struct operation *o, const struct wanted *w)
 {
-        return FMT("device %s of VM %s", w->device, o->vm->name);
+        return arena_print(o->arena, "device %s of VM %s", w->device, o->vm->name);
 }
 
 /* --- which device ---------------------------------------------------------------------------- */
