@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <libxl_utils.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -61,7 +62,11 @@ static const struct disk *disk_of(const struct vm_config *c, const char *device)
 
 static const char *subject(const struct xen_domain *d, const char *device)
 {
-        return FMT("%s of domain %s (%" PRIu32 ")", device, d->name, d->info.domid);
+        static char text[160]; /* until the next call: a job has one thread */
+
+        snprintf(text, sizeof text, "%s of domain %s (%" PRIu32 ")", device, d->name,
+                 d->info.domid);
+        return text;
 }
 
 /* --- taking away ----------------------------------------------------------------------------- */
