@@ -128,7 +128,8 @@ struct json_object *facts_parse(const char *text, size_t len)
         return o;
 }
 
-struct json_object *facts_read(const struct facts *f, const char *kind, const char *const *keys)
+static struct json_object *read_facts(const struct facts *f, const char *kind,
+                                      const char *const *keys)
 {
         struct json_object *o, *version;
         const char *found;
@@ -151,6 +152,23 @@ struct json_object *facts_read(const struct facts *f, const char *kind, const ch
         facts_refuse(f, kind, found ? found : "facts of no kind");
         json_object_put(o);
         return NULL;
+}
+
+int facts_measure(const struct facts *f, const char *kind, const char *const *keys,
+                  int (*add)(const struct facts *f, struct json_object *root))
+{
+        struct json_object *root;
+        int r;
+
+        if (*f->target->method)
+                return f->host->refuse(f->target->name, "no method", f->target->method,
+                                       "leave the method out: facts are measured in one way");
+        root = read_facts(f, kind, keys);
+        if (!root)
+                return -1;
+        r = add(f, root);
+        json_object_put(root);
+        return r ? -1 : 0;
 }
 
 /* --- members --------------------------------------------------------------------------------- */
@@ -194,6 +212,8 @@ struct json_object *facts_array(struct json_object *object, const char *key)
 
 int facts_value(const struct facts *f, const char *name, struct json_object *value)
 {
+        if (!*name)
+                return facts_refuse(f, "members that have a name", "one without");
         switch (json_object_get_type(value)) {
         case json_type_string:
                 if (strlen(json_object_get_string(value)) !=

@@ -22,9 +22,11 @@ struct facts {
 /* Says what was expected of the facts, and of which part. Returns -1. */
 int facts_refuse(const struct facts *f, const char *expected, const char *found);
 
-/* The whole file as one JSON object that has exactly these keys (sorted, NULL at the end), where
- * "facts" is kind and "version" 1. NULL after host->refuse(). json_object_put() by the caller. */
-struct json_object *facts_read(const struct facts *f, const char *kind, const char *const *keys);
+/* What a plug-in's measure() does: reads the whole file, which is one JSON object with exactly
+ * these keys (sorted, NULL at the end), where "facts" is kind and "version" 1, and gives it to add,
+ * which says what is in it to the host. A method is refused. 0, or -1 after host->refuse(). */
+int facts_measure(const struct facts *f, const char *kind, const char *const *keys,
+                  int (*add)(const struct facts *f, struct json_object *root));
 /* Canonical JSON (sorted keys, no white space, nothing twice) of an object; NULL if it is not. */
 struct json_object *facts_parse(const char *text, size_t len);
 
@@ -35,7 +37,7 @@ const char *facts_text(struct json_object *object, const char *key);
 /* A member as an array, or NULL. */
 struct json_object *facts_array(struct json_object *object, const char *key);
 
-/* A text, whole number or boolean as a value; anything else is refused. */
+/* A text, whole number or boolean as a value with a name; anything else is refused. */
 int facts_value(const struct facts *f, const char *name, struct json_object *value);
 /* Begins the node "TARGET#PART". */
 int facts_node(const struct facts *f, const char *part, const char *type);

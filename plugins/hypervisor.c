@@ -30,10 +30,10 @@ static int add_pairs(const struct facts *f, struct json_object *list)
                 struct json_object *pair = json_object_array_get_idx(list, i);
                 const char *name = facts_text(pair, "name"), *text = facts_text(pair, "text");
 
-                if (!name || !text || !facts_has(pair, pair_keys) || is_twice(list, i, name) ||
-                    !strcmp(name, "kind"))
+                if (!name || !*name || !text || !facts_has(pair, pair_keys) ||
+                    is_twice(list, i, name) || !strcmp(name, "kind"))
                         return facts_refuse(f, "facts of a name and a text, each once",
-                                            name ? name : "something else");
+                                            name && *name ? name : "one without a name");
                 if (f->host->value(name, text))
                         return -1;
         }
@@ -58,18 +58,8 @@ static int measure(const struct bulkhead_target *target, const struct bulkhead_h
 {
         static const char *const keys[] = {"facts", "kind", "values", "version", NULL};
         const struct facts f = {target, host};
-        struct json_object *root;
-        int r;
 
-        if (*target->method)
-                return host->refuse(target->name, "no method", target->method,
-                                    "leave the method out: it is measured in one way");
-        root = facts_read(&f, "hypervisor", keys);
-        if (!root)
-                return -1;
-        r = add_all(&f, root);
-        json_object_put(root);
-        return r ? -1 : 0;
+        return facts_measure(&f, "hypervisor", keys, add_all);
 }
 
 const struct bulkhead_measure_plugin bulkhead_measure_plugin = {

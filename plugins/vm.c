@@ -140,31 +140,31 @@ static int add_all(const struct facts *f, struct json_object *root, struct json_
                add_boot(f, config, boot) || add_config(f, config, 1) || f->host->node_end();
 }
 
+/* The configuration is stored, and put into the facts, as text. */
+static int add_root(const struct facts *f, struct json_object *root)
+{
+        struct json_object *config = NULL, *text;
+        int r;
+
+        json_object_object_get_ex(root, "config", &text);
+        if (json_object_is_type(text, json_type_string))
+                config = facts_parse(json_object_get_string(text),
+                                     (size_t)json_object_get_string_len(text));
+        if (!config)
+                return facts_refuse(f, "the stored configuration as canonical JSON",
+                                    "something else");
+        r = add_all(f, root, config);
+        json_object_put(config);
+        return r;
+}
+
 static int measure(const struct bulkhead_target *target, const struct bulkhead_host *host)
 {
         static const char *const keys[] = {"boot",       "config",  "facts",
                                            "hypervisor", "version", NULL};
         const struct facts f = {target, host};
-        struct json_object *root, *config, *text;
-        int r;
 
-        if (*target->method)
-                return host->refuse(target->name, "no method", target->method,
-                                    "leave the method out: a VM is measured in one way");
-        root = facts_read(&f, "vm", keys);
-        if (!root)
-                return -1;
-        json_object_object_get_ex(root, "config", &text);
-        config = json_object_is_type(text, json_type_string)
-                         ? facts_parse(json_object_get_string(text),
-                                       (size_t)json_object_get_string_len(text))
-                         : NULL;
-        r = config ? add_all(&f, root, config)
-                   : facts_refuse(&f, "the stored configuration as canonical JSON",
-                                  "something else");
-        json_object_put(config);
-        json_object_put(root);
-        return r ? -1 : 0;
+        return facts_measure(&f, "vm", keys, add_root);
 }
 
 const struct bulkhead_measure_plugin bulkhead_measure_plugin = {

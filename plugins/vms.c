@@ -67,18 +67,8 @@ static int measure(const struct bulkhead_target *target, const struct bulkhead_h
                                           "version", "vms",         NULL};
         static const char *const own[] = {"facts", "kind", "scope", "version", "vms", NULL};
         const struct facts f = {target, host};
-        struct json_object *root;
-        int r;
 
-        if (*target->method)
-                return host->refuse(target->name, "no method", target->method,
-                                    "leave the method out: it is measured in one way");
-        root = facts_read(&f, "vms", strcmp(target->argument, "all") ? own : all);
-        if (!root)
-                return -1;
-        r = add_all(&f, root);
-        json_object_put(root);
-        return r ? -1 : 0;
+        return facts_measure(&f, "vms", strcmp(target->argument, "all") ? own : all, add_all);
 }
 
 const struct bulkhead_measure_plugin bulkhead_measure_plugin = {

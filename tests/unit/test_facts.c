@@ -172,6 +172,12 @@ static const struct {
          "],"
          "\"version\":1}"},
         {"hypervisor", "xen",
+         "{\"facts\":\"hypervisor\",\"kind\":\"xen\",\"values\":[{\"name\":\"\",\"text\":\"b\"}"
+         "],\"version\":1}"},
+        {"hypervisor", "xen",
+         "{\"facts\":\"hypervisor\",\"kind\":\"xen\",\"values\":[{\"name\":\"a\",\"text\":1.5}"
+         "],\"version\":1}"},
+        {"hypervisor", "xen",
          "{\"facts\":\"hypervisor\",\"kind\":\"xen\",\"more\":1,\"values\":[],\"version\":1}"},
         {"vms", "own", VMS("all", "", VM)},
         {"vms", "all", VMS("own", FREE, VM)},
@@ -218,6 +224,7 @@ static const struct {
         {"\"memory\":64", "\"memory\":{}", true},
         {"\"memory\":64", "\"memory\":64,\"memory\":64", true},
         {"\"memory\":64", "\"memory\": 64", true},
+        {"\"cmdline\"", "\"\"", true},
         {"\"disks\":[{", "\"disks\":[7,{", true},
         {"\"writable\":true", "\"writable\":[]", true},
         {"\"quiet\"", "\"q\\u0001\"", true},
