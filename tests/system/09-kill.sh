@@ -45,7 +45,8 @@ for kind in "${kinds[@]}"; do
                         stopped) ;;
                         *) fail "$kind killed during $what after $delay: state $(state_of killed)" ;;
                         esac
-                        output=$(bulkhead vm start killed 2>&1 && bulkhead vm stop killed 2>&1) ||
+                        until output=$(bulkhead vm start killed 2>&1) || [[ $output != *'is under way'* ]]; do sleep 1; done
+                        [[ $output == *running* ]] && output=$(bulkhead vm stop killed 2>&1) ||
                                 fail "$kind killed during $what after $delay: $output"
                         # Bounded restarts: five in ten seconds.
                         sleep 1.5

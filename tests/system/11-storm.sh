@@ -6,16 +6,16 @@
 
 vm storm
 expect 0 bulkhead vm seal storm storm-seal.xml --format
-n=$(rounds 34 6)
+n=$(rounds 34 6) tries=$(rounds 5 100) pause=$(rounds 0.02 0.3)
 for c in "start storm" "stop storm" "seal storm storm-seal.xml"; do
         for ((i = 0; i < n; i++)); do
                 # Busy is an answer too, but not what this is about: asked again, a few times.
-                for _ in 1 2 3 4 5; do
+                for ((try = 0; try < tries; try++)); do
                         # shellcheck disable=SC2086
                         bulkhead vm $c >/dev/null 2>&1
                         result=$?
                         ((result == 3)) || break
-                        sleep 0.02
+                        sleep "$pause"
                 done
                 echo "$c $result" >>results
         done &
