@@ -31,18 +31,6 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the list and th
 static pthread_cond_t dropped = PTHREAD_COND_INITIALIZER;
 static struct claim *claims;
 static int folder = -1;
-static char boot[WORD_MOST + 1];
-
-static void read_boot_id(void)
-{
-        int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-        ssize_t n = fd < 0 ? -1 : read(fd, boot, sizeof boot - 1);
-
-        if (fd >= 0)
-                close(fd);
-        boot[n < 0 ? 0 : n] = 0;
-        boot[strcspn(boot, "\n")] = 0;
-}
 
 static const char *file_name(char name[NAME_SIZE], const struct uuid *vm)
 {
@@ -94,7 +82,7 @@ static enum status load_one(int dir, const char *name)
         struct attachment what;
         enum status s = state_read_record(dir, name, KIND, VERSION, &shape_attachment, a, &what);
 
-        if (!s && !strcmp(what.boot, boot)) {
+        if (!s && !strcmp(what.boot, state_boot_id())) {
                 struct claim *c = add_claim(a);
 
                 c->what = what;
@@ -112,7 +100,6 @@ enum status held_load(int dir)
         size_t count;
         enum status s = state_list(dir, a, &names, &count);
 
-        read_boot_id();
         folder = dir;
         for (size_t i = 0; !s && i < count; i++)
                 if (!strncmp(names[i], "held-", 5))
@@ -181,7 +168,7 @@ static enum status wait_until_free(const struct attachment *ours, const struct c
 
 enum status held_claim(const struct uuid *vm, struct claim **claim_out)
 {
-        const struct attachment what = {.vm = *vm, .boot = boot};
+        const struct attachment what = {.vm = *vm, .boot = state_boot_id()};
         enum status s;
 
         *claim_out = NULL;
@@ -281,7 +268,7 @@ static void append(struct attachment *to, struct arena *a, const struct held_dis
 static struct attachment copy_without(struct arena *a, const struct attachment *from,
                                       const char *device)
 {
-        struct attachment to = {.vm = from->vm, .boot = boot};
+        struct attachment to = {.vm = from->vm, .boot = state_boot_id()};
 
         to.disks.items = arena_get_many(a, from->disks.count + 1, sizeof *to.disks.items);
         to.devices.items = arena_get_many(a, from->devices.count + 1, sizeof *to.devices.items);
