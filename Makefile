@@ -41,7 +41,7 @@ POLICY := xml/xml_limits xml/document_check integrity-mgr/policy_rules integrity
 TREE := verifier/tree verifier/commitment
 TRUST := verifier/trust verifier/quote_check
 VERIFIER := $(TREE) $(TRUST) $(addprefix verifier/,evidence_read check host_quote host_result verify) $(XML) $(LIB_DOCUMENT)
-DOMAIN_XEN := $(addprefix compartment-mgr/,domain_xen domain_xen_attach domain_xen_check domain_xen_config domain_xen_libxl domain_xen_store)
+DOMAIN_XEN := $(addprefix compartment-mgr/,domain_xen domain_xen_attach domain_xen_check domain_xen_config domain_xen_libxl domain_xen_save domain_xen_store)
 XL_CONFIG := $(addprefix compartment-mgr/,xl_config xl_config_stored xl_config_keys)
 TPM := $(addprefix integrity-mgr/,keys site_key tcti_watch tpm tpm_approve tpm_attest tpm_parts tpm_policy \
         tpm_seal tpm_setup tpm_status)
@@ -57,7 +57,7 @@ OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_host_image efi_image c
         $(VERIFIER) $(POLICY) $(LIB_MESSAGE)
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
-OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start networks device_check seal stop suspend attach attest \
+OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start networks device_check seal stop suspend hibernate attach attest \
         recover targets peers state tcb live facts follow events autostart) $(LIB_DAEMON)
 LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
 OBJS_xml_worker := xml/xml_worker $(XML) $(LIB_WORKER)
@@ -68,7 +68,7 @@ LIBS_disk_hotplug := -lxenstore $(L_SSL) $(L_SEC)
 LIBS_domain_worker := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 OBJS_integrity-mgr := $(addprefix integrity-mgr/,main requests attest seal seal_store measure judge binding difference \
-        generations journal log_tree log_file evidence trust_record im_status host tpm_client measure_run) \
+        generations memory journal log_tree log_file evidence trust_record im_status host tpm_client measure_run) \
         $(TREE) $(TRUST) $(LIB_DOCUMENT) $(LIB_DAEMON)
 LIBS_integrity-mgr := $(L_SSL) $(L_SEC)
 OBJS_measure_worker := integrity-mgr/measure_worker integrity-mgr/measure_run $(LIB_DOCUMENT) $(LIB_WORKER)
@@ -78,9 +78,9 @@ LIBS_policy_worker := $(L_SSL) $(L_SEC) $(L_XSLT)
 OBJS_tpm_worker := integrity-mgr/tpm_worker integrity-mgr/esys_openssl $(TPM) $(LIB_WORKER)
 LIBS_tpm_worker := $(L_TPM) $(L_SSL) $(L_SEC)
 
-OBJS_svdm := $(addprefix svdm/,main requests look seal session held journal header_diff) $(LIB_DAEMON)
+OBJS_svdm := $(addprefix svdm/,main requests look memory seal session held journal header_diff) $(LIB_DAEMON)
 LIBS_svdm := $(L_SSL) $(L_SEC)
-OBJS_device_worker := $(addprefix svdm/,device_worker device $(addprefix devices/,crypt verity boot dm sim) open_disk) \
+OBJS_device_worker := $(addprefix svdm/,device_worker device $(addprefix devices/,crypt verity boot memory dm sim) open_disk) \
         $(MAPPING) $(LUKS) $(LIB_WORKER)
 LIBS_device_worker := $(L_CRYPT) $(L_DM) $(L_SSL) $(L_SEC)
 
@@ -131,7 +131,7 @@ OBJS_test_domain_xen_config := compartment-mgr/domain_xen_config $(LIB_MESSAGE)
 WRAP_test_domain_xen_config := $(call WRAP,stat)
 OBJS_test_targets := compartment-mgr/targets $(LIB_BASE)
 OBJS_test_tcb := compartment-mgr/tcb $(LIB_MESSAGE)
-OBJS_test_stories := lib/config lib/document $(addprefix compartment-mgr/,networks device_check start stop seal attach attest access operation targets compartment live facts follow) \
+OBJS_test_stories := lib/config lib/document $(addprefix compartment-mgr/,networks device_check start stop suspend hibernate seal attach attest access operation targets compartment live facts follow) \
         $(LIB_MESSAGE) lib/channel lib/state_file
 OBJS_test_events := $(addprefix compartment-mgr/,events live access compartment) $(LIB_MESSAGE) lib/state_file
 WRAP_test_events := $(call WRAP,sleep)
@@ -153,7 +153,7 @@ OBJS_test_log_tree := $(FAULT) integrity-mgr/log_tree integrity-mgr/log_file $(T
 OBJS_test_generations := $(FAULT) tests/fault/fake_tpm integrity-mgr/generations integrity-mgr/host lib/state_file $(LIB_MESSAGE)
 OBJS_test_evidence := $(FAULT) tests/fault/fake_tpm tests/fault/fake_measure integrity-mgr/attest integrity-mgr/evidence $(SEALS)
 OBJS_test_seal_record := $(FAULT) tests/fault/fake_tpm tests/fault/fake_measure \
-        $(addprefix integrity-mgr/,seal seal_store binding difference generations) $(SEALS)
+        $(addprefix integrity-mgr/,seal seal_store binding difference generations memory) $(SEALS)
 $(foreach t,log_tree generations evidence seal_record,$(eval WRAP_test_$(t) := $(FAULTS)))
 OBJS_test_integrity_mgr := tests/unit/swtpm $(VERIFIER) $(LIB_DAEMON)
 OBJS_test_tree := $(TREE) $(LIB_BASE)

@@ -92,21 +92,6 @@ static enum status must_be_detached(const struct operation *o, const struct want
 
 /* --- may it come? ---------------------------------------------------------------------------- */
 
-/* Then its writable disks were measured whole when it last stopped; by now it has written. */
-static enum status refuse_clean_stop(const struct operation *o)
-{
-        if (!o->sealed.descriptor.clean_stop)
-                return ST_DONE;
-        return FAIL(ST_REFUSED, .subject = FMT("VM %s", o->vm->name),
-                    .expected = "a seal that can be judged while the VM runs",
-                    .found = "one with update=\"clean-stop\": what it writes cannot be measured "
-                             "while it writes",
-                    .remedy =
-                            FMT("bulkhead vm stop %s, then bulkhead vm start %s: a start attaches "
-                                "all",
-                                o->vm->name, o->vm->name));
-}
-
 static enum status permit(struct operation *o, const struct wanted *w)
 {
         struct vm_config only = o->config;
@@ -215,7 +200,11 @@ enum status attach(struct arena *a, struct compartment *c, const char *device)
         if (!s)
                 s = must_be_detached(&o, &w);
         if (!s)
-                s = refuse_clean_stop(&o);
+                s = operation_must_be_judgeable(
+                        &o, arena_print(a,
+                                        "bulkhead vm stop %s, then bulkhead vm start %s: a "
+                                        "start attaches all",
+                                        o.vm->name, o.vm->name));
         if (!s)
                 s = permit(&o, &w);
         if (!s)

@@ -92,7 +92,7 @@ static void start_one(struct arena *a, const char *name)
         struct compartment *c;
         enum status s = compartment_claim(name, "autostart", &c);
 
-        if (!s && compartment_state(c) == VM_STOPPED)
+        if (!s && compartment_state(c) == compartment_at_rest(c))
                 s = start(a, c);
         if (s)
                 log_error("starting a VM with the host");

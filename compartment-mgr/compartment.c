@@ -15,7 +15,14 @@
 
 #define KIND "vm"
 #define DOMAIN_KIND "vm-domain"
-enum { VERSION = 2, DOMAIN_VERSION = 1, VMS_MOST = 4096, RESTART_LEAST = 20 * 1000 /* ms */ };
+#define MEMORY_KIND "vm-memory"
+enum {
+        VERSION = 2,
+        DOMAIN_VERSION = 1,
+        MEMORY_VERSION = 1,
+        VMS_MOST = 4096,
+        RESTART_LEAST = 20 * 1000 /* ms */
+};
 
 struct compartment {
         struct arena *arena;         /* of the definition */
@@ -23,6 +30,7 @@ struct compartment {
         struct vm_definition definition;
         enum vm_state state;
         const char *operation; /* under way, or NULL */
+        char *memory;          /* the path of its image, or NULL */
         bool restarted;        /* this run began by a restart, */
         int64_t began;         /* at that time */
 };
@@ -40,8 +48,8 @@ static struct {
 
 const char *vm_state_word(enum vm_state state)
 {
-        static const char *const words[] = {"stopped",  "starting", "running",  "suspended",
-                                            "stopping", "sealing",  "preserved"};
+        static const char *const words[] = {"stopped",     "starting", "running", "suspended",
+                                            "hibernating", "stopping", "sealing", "preserved"};
 
         return words[state];
 }
@@ -80,6 +88,7 @@ static void free_compartment(struct compartment *c)
 {
         arena_free(c->arena);
         arena_free(c->refusal_arena);
+        free(c->memory);
         free(c);
 }
 
@@ -133,6 +142,27 @@ static enum status not_found(const char *vm)
                     .remedy = "`bulkhead vm list` shows what is defined");
 }
 
+static const char *beside(const struct compartment *c, const char *what, char name[64]);
+static char *copy_text(const char *text);
+
+/* An image that cannot be read is no image: the VM starts as after a power cut. */
+static void add_as_kept(const struct vm_definition *d, struct arena *a)
+{
+        struct compartment *c = new_compartment(d);
+        struct memory_image m;
+        char name[64];
+        enum status s = state_read_record(table.dir, beside(c, "memory", name), MEMORY_KIND,
+                                          MEMORY_VERSION, &shape_memory_image, a, &m);
+
+        if (!s) {
+                c->memory = copy_text(m.path);
+                c->state = VM_HIBERNATING;
+        } else if (s != ST_NOT_FOUND) {
+                log_error("reading where the memory of a VM is, which then starts afresh");
+        }
+        add(c);
+}
+
 enum status compartments_open(int dir, bool simulated,
                               void (*changed)(const char *, const char *, const char *))
 {
@@ -154,7 +184,7 @@ enum status compartments_open(int dir, bool simulated,
                 if (state_read_record(dir, names[i], KIND, VERSION, &shape_vm_definition, a, &d))
                         log_error("reading a VM's definition, which is left out");
                 else
-                        add(new_compartment(&d));
+                        add_as_kept(&d, a);
         }
         arena_free(a);
         return s;
@@ -367,15 +397,47 @@ enum status compartment_set_autostart(struct compartment *c, bool on)
         return write_definition(&c->definition);
 }
 
-/* --- the domain that runs it ----------------------------------------------------------------- */
+/* --- what is kept beside the definition ------------------------------------------------------- */
 
-static const char *domain_file(const struct compartment *c, char name[64])
+static const char *beside(const struct compartment *c, const char *what, char name[64])
 {
         char uuid[37];
 
         uuid_write(&c->definition.uuid, uuid);
-        snprintf(name, 64, "domain-%s", uuid);
+        snprintf(name, 64, "%s-%s", what, uuid);
         return name;
+}
+
+static char *copy_text(const char *text)
+{
+        return memcpy(memory_new(strlen(text) + 1, 1), text, strlen(text) + 1);
+}
+
+enum status compartment_set_memory(struct compartment *c, const char *path)
+{
+        const struct memory_image m = {.path = path};
+        char name[64], *old = c->memory;
+        enum status s;
+
+        beside(c, "memory", name);
+        s = *path ? state_write_record(table.dir, name, MEMORY_KIND, MEMORY_VERSION,
+                                       &shape_memory_image, &m)
+                  : state_remove(table.dir, name);
+        if (s)
+                return s;
+        c->memory = *path ? copy_text(path) : NULL;
+        free(old);
+        return ST_DONE;
+}
+
+const char *compartment_memory(const struct compartment *c)
+{
+        return c->memory ? c->memory : "";
+}
+
+enum vm_state compartment_at_rest(const struct compartment *c)
+{
+        return c->memory ? VM_HIBERNATING : VM_STOPPED;
 }
 
 enum status compartment_set_domain(struct compartment *c, uint32_t domid)
@@ -383,9 +445,9 @@ enum status compartment_set_domain(struct compartment *c, uint32_t domid)
         char name[64], text[WORD_MOST + 16];
 
         if (!domid)
-                return state_remove(table.dir, domain_file(c, name));
+                return state_remove(table.dir, beside(c, "domain", name));
         snprintf(text, sizeof text, "%s %u", state_boot_id(), domid);
-        return state_write(table.dir, domain_file(c, name), DOMAIN_KIND, DOMAIN_VERSION,
+        return state_write(table.dir, beside(c, "domain", name), DOMAIN_KIND, DOMAIN_VERSION,
                            (struct bytes){(const uint8_t *)text, strlen(text)});
 }
 
@@ -397,8 +459,8 @@ uint32_t compartment_domain(const struct compartment *c)
         char name[64];
         uint32_t domid = 0;
 
-        if (*boot && !state_read(table.dir, domain_file(c, name), DOMAIN_KIND, DOMAIN_VERSION, a,
-                                 &content)) {
+        if (*boot && !state_read(table.dir, beside(c, "domain", name), DOMAIN_KIND, DOMAIN_VERSION,
+                                 a, &content)) {
                 text = arena_print(a, "%.*s", (int)content.len, (const char *)content.data);
                 if (!strncmp(text, boot, strlen(boot)) && text[strlen(boot)] == ' ')
                         domid = (uint32_t)strtoul(text + strlen(boot) + 1, NULL, 10);

@@ -15,6 +15,7 @@ enum vm_state {
         VM_STARTING,
         VM_RUNNING,
         VM_SUSPENDED,
+        VM_HIBERNATING,
         VM_STOPPING,
         VM_SEALING,
         VM_PRESERVED
@@ -67,6 +68,13 @@ enum status compartment_set_generation(struct compartment *c, uint64_t generatio
 enum status compartment_set_domain(struct compartment *c, uint32_t domid);
 /* 0 if none was kept in this boot of the host. */
 uint32_t compartment_domain(const struct compartment *c);
+
+/* Where the image of its memory is, durably; "": nowhere, it starts afresh. Of one that has an image
+ * the state is VM_HIBERNATING where else it would be VM_STOPPED. */
+enum status compartment_set_memory(struct compartment *c, const char *path);
+const char *compartment_memory(const struct compartment *c);
+/* VM_STOPPED, or VM_HIBERNATING. */
+enum vm_state compartment_at_rest(const struct compartment *c);
 
 /* A guest that reboots over and over: whether this run began by a restart, and how long it is. */
 void compartment_began(struct compartment *c, bool restarted, int64_t now_ms);

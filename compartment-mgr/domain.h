@@ -15,19 +15,21 @@ struct domain_backend {
         const struct sandbox *sandbox; /* of each child; NULL where root is needed */
         /* folder: where the back-end may keep what it needs. In the warm parent, once. */
         enum status (*open)(const char *folder);
-        /* Builds the domain paused. ST_EXISTS if there is one with that UUID or name. The boot
+        /* Builds the domain paused, or from memory as it was saved. ST_EXISTS if there is one with that UUID or name. The boot
          * files stay the caller's. On error nothing is left behind. */
         enum status (*create)(const struct domain_create_req *, struct arena *,
                               uint32_t *domid_out);
         /* Lets it run if it is still that domain, paused, and is what was asked for: UUID, name,
          * memory, CPUs, devices by number. ST_CHANGED with the difference if it is not,
-         * ST_NOT_FOUND if it is gone. */
+         * ST_NOT_FOUND if it is gone. compare: says only that. */
         enum status (*unpause)(const struct domain_unpause_req *, struct arena *);
         /* Asks the guest to shut down, and after so many seconds ends it; returns when it is gone,
          * its devices detached. ST_NOT_FOUND if there is none. */
         enum status (*stop)(const struct uuid *, unsigned seconds, struct arena *, bool *clean_out);
         enum status (*destroy)(const struct uuid *, struct arena *);
-        /* In memory. ST_WRONG_STATE if it does not run, or is not suspended. */
+        /* See domain_save in messages.def. */
+        enum status (*save)(const struct domain_save_req *, struct arena *);
+        /* In memory. ST_WRONG_STATE if it does not run, or is not suspended; resume: nor saved. */
         enum status (*suspend)(const struct uuid *, struct arena *);
         enum status (*resume)(const struct uuid *, struct arena *);
         /* See domain_attach, domain_detach, domain_devices in messages.def. On an error of attach

@@ -25,6 +25,7 @@
 #define GUEST "guest-"
 #define FOREIGN "foreign-"
 #define HOLDS "holds-"
+#define SAVED "saved" /* a state: its memory is in an image */
 enum { VERSION = 2, NAME_SIZE = 80, WAIT_MS = 200, TOTAL_MIB = 16 << 10 };
 
 static int folder = -1;
@@ -201,6 +202,8 @@ static enum status change_state(const struct uuid *uuid, const char *from, const
 
 static enum status sim_unpause(const struct domain_unpause_req *q, struct arena *a)
 {
+        if (q->compare)
+                return change_state(&q->config.uuid, "paused", "paused", &q->config, a);
         return change_state(&q->config.uuid, "paused", "running", &q->config, a);
 }
 
@@ -211,7 +214,15 @@ static enum status sim_suspend(const struct uuid *uuid, struct arena *a)
 
 static enum status sim_resume(const struct uuid *uuid, struct arena *a)
 {
-        return change_state(uuid, "paused", "running", NULL, a);
+        enum status s = change_state(uuid, SAVED, "running", NULL, a);
+
+        return s == ST_WRONG_STATE ? change_state(uuid, "paused", "running", NULL, a) : s;
+}
+
+/* A record has no memory to write. */
+static enum status sim_save(const struct domain_save_req *q, struct arena *a)
+{
+        return change_state(&q->uuid, "running", SAVED, NULL, a);
 }
 
 /* --- devices --------------------------------------------------------------------------------- */
@@ -379,14 +390,18 @@ static void add_domain(const struct sim_domain *d, struct arena *a, struct domai
                        size_t *count)
 {
         const char *end = guest_end(&d->uuid, a);
-        bool ended = !strcmp(end, "poweroff") || !strcmp(end, "reboot") || !strcmp(end, "crash");
+        bool saved = !strcmp(d->state, SAVED);
+        bool ended = saved || !strcmp(end, "poweroff") || !strcmp(end, "reboot") ||
+                     !strcmp(end, "crash");
 
         to[(*count)++] = (struct domain_state){.uuid = d->uuid,
                                                .name = d->name,
                                                .domid = d->domid,
                                                .ours = true,
                                                .state = ended ? "shutdown" : d->state,
-                                               .reason = ended ? end : "",
+                                               .reason = saved   ? "suspend"
+                                                         : ended ? end
+                                                                 : "",
                                                .memory = d->config.memory << 20};
 }
 
@@ -486,6 +501,7 @@ const struct domain_backend domain_sim = {
         .unpause = sim_unpause,
         .stop = sim_stop,
         .destroy = sim_destroy,
+        .save = sim_save,
         .suspend = sim_suspend,
         .resume = sim_resume,
         .attach = sim_attach,

@@ -80,6 +80,13 @@ static enum status on_domain_destroy(struct request *r, const struct domain_dest
         return backend->destroy(&q->uuid, r->arena);
 }
 
+static enum status on_domain_save(struct request *r, const struct domain_save_req *q,
+                                  struct domain_save_rep *p)
+{
+        (void)p;
+        return backend->save(q, r->arena);
+}
+
 static enum status on_domain_suspend(struct request *r, const struct domain_suspend_req *q,
                                      struct domain_suspend_rep *p)
 {
@@ -150,6 +157,7 @@ CALL(domain_unpause)
 CALL(domain_stop)
 CALL(domain_destroy)
 CALL(domain_list)
+CALL(domain_save)
 CALL(domain_suspend)
 CALL(domain_resume)
 CALL(domain_attach)
@@ -166,6 +174,7 @@ static const struct handler domain_handlers[] = {
         {MESSAGE_domain_stop, call_domain_stop},
         {MESSAGE_domain_destroy, call_domain_destroy},
         {MESSAGE_domain_list, call_domain_list},
+        {MESSAGE_domain_save, call_domain_save},
         {MESSAGE_domain_suspend, call_domain_suspend},
         {MESSAGE_domain_resume, call_domain_resume},
         {MESSAGE_domain_attach, call_domain_attach},

@@ -9,6 +9,7 @@
 #include "compartment-mgr/domain_xen_attach.h"
 #include "compartment-mgr/domain_xen_check.h"
 #include "compartment-mgr/domain_xen_config.h"
+#include "compartment-mgr/domain_xen_save.h"
 #include "lib/channel.h"
 #include "lib/log.h"
 
@@ -162,9 +163,12 @@ static enum status build(struct arena *a, const struct domain_create_req *q, lib
 
         if (s)
                 return s;
-        r = libxl_domain_create_new(ctx, config, domid_out, NULL, NULL);
-        s = r ? xen_failed(r, FMT("building VM %s", c->name))
-              : mark_write(&c->uuid, MARK_BUILT, *domid_out);
+        if (*q->memory.path)
+                s = xen_restore(ctx, config, &q->memory, domid_out);
+        else if ((r = libxl_domain_create_new(ctx, config, domid_out, NULL, NULL)))
+                s = xen_failed(r, FMT("building VM %s", c->name));
+        if (!s)
+                s = mark_write(&c->uuid, MARK_BUILT, *domid_out);
         if (s) {
                 struct error why = *error_last();
 
@@ -223,8 +227,9 @@ static enum status xen_unpause(const struct domain_unpause_req *q, struct arena 
 
         if (!s)
                 s = xen_check(a, &d, q);
-        if (!s)
-                s = mark_write(&q->config.uuid, MARK_RELEASED, d.info.domid);
+        if (s || q->compare)
+                return s;
+        s = mark_write(&q->config.uuid, MARK_RELEASED, d.info.domid);
         return s ? s : unpause(&d);
 }
 
@@ -245,6 +250,12 @@ static bool is_suspended(const struct xen_domain *d)
 {
         return d->info.paused && !d->info.shutdown && !d->info.dying &&
                d->mark.stage == MARK_RELEASED;
+}
+
+static bool is_saved(const struct xen_domain *d)
+{
+        return d->info.shutdown && d->info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND &&
+               !d->info.dying && d->mark.stage == MARK_RELEASED;
 }
 
 static bool is_running(const struct xen_domain *d)
@@ -275,15 +286,35 @@ static enum status xen_resume(const struct uuid *uuid, struct arena *a)
         struct xen_domain d;
         enum status s = xen_domain_ours(a, uuid, &d);
 
+        if (!s && is_saved(&d))
+                return xen_resume_saved(d.info.domid, d.name);
         if (!s && !is_suspended(&d))
                 s = wrong_state(&d, "suspended");
         return s ? s : unpause(&d);
 }
 
+static enum status xen_save(const struct domain_save_req *q, struct arena *a)
+{
+        struct xen_domain d;
+        enum status s = xen_domain_ours(a, &q->uuid, &d);
+
+        if (!s && !is_running(&d))
+                s = wrong_state(&d, "running");
+        return s ? s : xen_save_running(&d, &q->memory);
+}
+
 /* --- stopping ------------------------------------------------------------------------------ */
 
+static void answered(libxl_ctx *ctx, int r, void *domain)
+{
+        (void)ctx, (void)r, (void)domain;
+}
+
+/* libxl waits up to a minute for the guest to say that it has heard: longer than we were told to.
+ * So it is asked without waiting; what counts is whether the guest ends. */
 static enum status ask_to_end(struct xen_domain *d)
 {
+        const libxl_asyncop_how how = {.callback = answered};
         libxl_ctx *ctx;
         int r;
         enum status s = is_suspended(d) ? unpause(d) : ST_DONE;
@@ -292,7 +323,7 @@ static enum status ask_to_end(struct xen_domain *d)
                 s = xen_open(&ctx);
         if (s)
                 return s;
-        r = libxl_domain_shutdown(ctx, d->info.domid, NULL);
+        r = libxl_domain_shutdown(ctx, d->info.domid, &how);
         if (r) { /* a guest that cannot be asked is ended by force */
                 xen_failed(r, FMT("asking domain %s to shut down", d->name));
                 log_error("stopping a VM");
@@ -311,6 +342,7 @@ static enum status wait_until_ended(struct xen_domain *d, int64_t deadline)
                 if (s || d->info.shutdown || d->info.dying)
                         break;
                 s = store_wait(deadline_left(deadline), &changed);
+                changed = changed && deadline_left(deadline);
         }
         return s == ST_NOT_FOUND ? ST_DONE : s;
 }
@@ -452,6 +484,7 @@ const struct domain_backend domain_xen = {
         .unpause = xen_unpause,
         .stop = xen_stop,
         .destroy = xen_destroy,
+        .save = xen_save,
         .suspend = xen_suspend,
         .resume = xen_resume,
         .attach = xen_attach,

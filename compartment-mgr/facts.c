@@ -90,21 +90,15 @@ static enum status digest_boot(const struct open_disk *file, char hex[DIGEST_HEX
                                uint64_t *size_out)
 {
         int seals = file->boot ? fcntl(file->file, F_GET_SEALS) : -1;
-        struct hash *h;
         struct digest d;
-        uint8_t bytes[64 << 10];
-        ssize_t r;
+        enum status s;
 
         if (seals < 0 || !(seals & F_SEAL_WRITE))
                 return FAIL(ST_PROTOCOL, .subject = file->path, .expected = "a sealed copy",
                             .found = "a file that can be written", .remedy = "see svdm's log");
-        h = hash_begin(HASH_SHA256);
-        for (*size_out = 0; (r = pread(file->file, bytes, sizeof bytes, (off_t)*size_out)) > 0;
-             *size_out += (uint64_t)r)
-                hash_add(h, bytes, (size_t)r);
-        d = hash_end(h);
+        s = digest_of_file(HASH_SHA256, file->file, &d, size_out);
         digest_hex(&d, hex);
-        return r ? FAIL(ST_IO, .subject = file->path, .found = strerror(errno)) : ST_DONE;
+        return s ? FAIL(s, .subject = file->path, .found = "it cannot be read") : ST_DONE;
 }
 
 static enum status put_boot(struct json_object *list, const struct facts_vm *vm, struct arena *a)

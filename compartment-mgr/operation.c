@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MEMORY "memory" /* the device of the image */
+
 static enum status ask_sealed(struct operation *o)
 {
         struct im_sealed_req q = {.vm = o->vm->uuid};
@@ -88,12 +90,50 @@ static bool is_boot(const struct disk *d)
         return !strcmp(d->kind, "boot");
 }
 
+void operation_with_memory(struct operation *o, const char *path, const char *kind)
+{
+        o->memory = (struct disk){.device = MEMORY, .path = path, .writable = true, .kind = kind};
+}
+
+/* What is asked of svdm: the image comes last. */
+static struct disk *disks_to_open(const struct operation *o, size_t *count_out)
+{
+        size_t count = o->config.disks.count;
+        struct disk *items = arena_get_many(o->arena, count + 1, sizeof *items);
+
+        memcpy(items, o->config.disks.items, count * sizeof *items);
+        items[count] = o->memory;
+        *count_out = count + !!o->memory.path;
+        return items;
+}
+
+/* It is no disk of the definition: who measures and binds those does not see it. */
+static enum status take_memory(struct operation *o)
+{
+        struct open_disk *last;
+
+        if (!o->memory.path)
+                return ST_DONE;
+        last = o->open.disks.count ? &o->open.disks.items[o->open.disks.count - 1] : NULL;
+        if (!last || strcmp(last->path, o->memory.path))
+                return FAIL(ST_PROTOCOL, .subject = "svdm", .expected = "the image of the memory",
+                            .found = "another file", .remedy = "see its log");
+        o->memory_header = last->header;
+        last->header = -1;
+        open_disks_close(last, 1);
+        o->open.disks.count--;
+        return ST_DONE;
+}
+
 /* svdm answers in the order of the request, and takes for a boot file what is asked for as one. */
-static enum status check_opened(const struct operation *o)
+static enum status check_opened(struct operation *o)
 {
         const struct disk *named = o->config.disks.items;
+        enum status s = take_memory(o);
         bool same = o->open.disks.count == o->config.disks.count;
 
+        if (s)
+                return s;
         for (size_t i = 0; same && i < o->open.disks.count; i++)
                 same = o->open.disks.items[i].boot == is_boot(&named[i]) &&
                        !strcmp(o->open.disks.items[i].path, named[i].path);
@@ -119,8 +159,7 @@ enum status operation_open_disks(struct operation *o)
         struct svdm_open_req q = {.vm = o->vm->uuid};
         enum status s;
 
-        q.disks.items = o->config.disks.items;
-        q.disks.count = o->config.disks.count;
+        q.disks.items = disks_to_open(o, &q.disks.count);
         s = operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_LONG);
         return s ? s : check_opened(o);
 }
@@ -131,8 +170,7 @@ enum status operation_look(struct operation *o, const char *device)
         struct svdm_look_rep p = {0};
         enum status s;
 
-        q.disks.items = o->config.disks.items;
-        q.disks.count = o->config.disks.count;
+        q.disks.items = disks_to_open(o, &q.disks.count);
         s = operation_svdm(o, MESSAGE_svdm_look, &q, &p, PEER_LONG);
         if (s)
                 return s;
@@ -200,6 +238,7 @@ enum status operation_unseal(struct operation *o, int secret)
         q.disks.count = o->open.disks.count;
         q.targets.items = o->targets.items;
         q.targets.count = o->targets.count;
+        q.memory = o->memory_header;
         q.secret = secret;
         return peer_call(PEER_IM, MESSAGE_im_unseal, &q, &p, o->arena, PEER_LONG);
 }
@@ -220,8 +259,37 @@ enum status operation_unseal_disks(struct operation *o)
 enum status operation_unlock(struct operation *o, struct svdm_unlock_rep *devices_out)
 {
         struct svdm_unlock_req q = {};
+        const struct block_device *last;
+        enum status s;
 
-        return operation_svdm(o, MESSAGE_svdm_unlock, &q, devices_out, PEER_SHORT);
+        devices_out->memory = -1;
+        s = operation_svdm(o, MESSAGE_svdm_unlock, &q, devices_out,
+                           o->memory.path ? PEER_LONG : PEER_SHORT);
+        if (s || !o->memory.path)
+                return s;
+        if (devices_out->memory >= 0) {
+                if (o->memory_header >= 0)
+                        close(o->memory_header);
+                o->memory_header = devices_out->memory;
+        }
+        last = &devices_out->devices.items[devices_out->devices.count - 1];
+        if (!devices_out->devices.count || strcmp(last->device, MEMORY))
+                return FAIL(ST_PROTOCOL, .subject = "svdm", .expected = "the image of the memory",
+                            .found = "another device", .remedy = "see its log");
+        o->memory_device = *last;
+        devices_out->devices.count--;
+        return ST_DONE;
+}
+
+enum status operation_must_be_judgeable(const struct operation *o, const char *remedy)
+{
+        if (!o->sealed.descriptor.clean_stop)
+                return ST_DONE;
+        return FAIL(ST_REFUSED, .subject = FMT("VM %s", o->vm->name),
+                    .expected = "a seal that can be judged while the VM runs",
+                    .found = "one with update=\"clean-stop\": what it writes cannot be measured "
+                             "while it writes",
+                    .remedy = remedy);
 }
 
 enum status operation_check(struct operation *o)
@@ -245,6 +313,9 @@ void operation_end(struct operation *o)
         targets_clear(&o->targets);
         open_disks_close(o->open.disks.items, o->open.disks.count);
         o->open.disks.count = 0;
+        if (o->memory_header >= 0)
+                close(o->memory_header);
+        o->memory_header = -1;
         if (o->svdm >= 0)
                 close(o->svdm);
         o->svdm = -1;

@@ -20,10 +20,13 @@ struct operation {
         struct vm_config config;     /* from operation_read_config() on */
         struct svdm_open_rep open;
         struct targets targets;
+        struct disk memory; /* the image of its memory, opened with the disks; path NULL for none */
+        int memory_header;  /* of that image; -1 */
+        struct block_device memory_device; /* as it was mapped */
 };
 #define OPERATION_NONE                                                                             \
         {                                                                                          \
-                .svdm = -1                                                                         \
+                .svdm = -1, .memory_header = -1, .memory_device = {.device = "", .path = ""}       \
         }
 
 /* For a VM that does not run: learns its present seal, and clears up what a crash may have left of
@@ -36,6 +39,9 @@ enum status operation_must_be_sealed(const struct operation *o);
 /* Reads the VM's stored configuration. A seal binds that, and not the list of disks beside it in
  * the definition. */
 enum status operation_read_config(struct operation *o);
+/* Of the disks that are opened from here on, the image of the VM's memory is one; kind: "memory" or
+ * "memory-new" (struct disk in messages.def). */
+void operation_with_memory(struct operation *o, const char *path, const char *kind);
 /* Opens the VM's boot files and disks by descriptor: those that its configuration names. */
 enum status operation_open_disks(struct operation *o);
 /* The same for a VM that runs; device: the disk that is to be unlocked, "" for none. */
@@ -45,11 +51,14 @@ int operation_boot_file(const struct operation *o, const char *device);
 /* Opens that descriptor's targets, those among disks being those disks. */
 enum status operation_open_targets(struct operation *o, const struct descriptor *d,
                                    const struct open_disk *disks, size_t count);
+/* Refuses seals with update="clean-stop", of which the writable disks were measured whole when the
+ * VM last stopped: by now it has written. */
+enum status operation_must_be_judgeable(const struct operation *o, const char *remedy);
 /* Has the disks measured and the secret of the present seal written into secret. */
 enum status operation_unseal(struct operation *o, int secret);
 /* The same, the secret going to the device worker: here passes the pipe's end alone. */
 enum status operation_unseal_disks(struct operation *o);
-/* Then what svdm does: maps, compares what is mapped with what was opened, keeps it. */
+/* Then what svdm does: maps (the image is not among devices_out), compares what is mapped with what was opened, keeps it. */
 enum status operation_unlock(struct operation *o, struct svdm_unlock_rep *devices_out);
 enum status operation_check(struct operation *o);
 enum status operation_keep(struct operation *o);

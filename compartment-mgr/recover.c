@@ -38,12 +38,32 @@ static void take_over(struct compartment *c, const struct domain_state *d, enum 
         compartment_set_state(c, state, "taken over");
 }
 
+/* It was about to hibernate. With its image complete it does: the domain goes. */
+static bool runs_on(struct compartment *c, const struct domain_state *d)
+{
+        struct arena *a;
+        enum status s;
+
+        if (*compartment_memory(c))
+                return false;
+        a = arena_new();
+        s = resume(a, c);
+        arena_free(a);
+        if (s)
+                log_error("letting a VM run on whose hibernation was cut short: it is ended");
+        else
+                take_over(c, d, VM_RUNNING);
+        return !s;
+}
+
 /* A domain that was never let run was perhaps not compared either; one that we know to have run and
  * is paused now is suspended. What has ended is followed by the first look at events. */
 static bool is_taken_over(struct compartment *c, const struct domain_state *d)
 {
         bool paused = !strcmp(d->state, "paused");
 
+        if (!strcmp(d->state, "shutdown") && !strcmp(d->reason, "suspend"))
+                return runs_on(c, d);
         if (paused && compartment_domain(c) != d->domid)
                 return false;
         if (!strcmp(d->state, "dying"))

@@ -132,6 +132,11 @@ static const char *to_be_stopped(struct request *r, const struct compartment *c)
         case VM_RUNNING:
         case VM_STOPPING:
                 return arena_print(r->arena, "bulkhead vm stop %s", name);
+        case VM_HIBERNATING:
+                return arena_print(r->arena,
+                                   "bulkhead vm start %s wakes it, bulkhead vm destroy "
+                                   "%s gives up what it had in memory",
+                                   name, name);
         case VM_SUSPENDED:
         case VM_PRESERVED:
                 return arena_print(r->arena, "bulkhead vm destroy %s", name);
@@ -271,155 +276,153 @@ static enum status on_vm_show(struct request *r, const struct vm_show_req *q, st
         return s;
 }
 
-static enum status on_vm_seal(struct request *r, const struct vm_seal_req *q, struct vm_seal_rep *p)
+/* --- the life of one VM ---------------------------------------------------------------------- */
+
+/* What these requests have in common: the VM is claimed, has to be in a state, then something is
+ * done with it and its summary told. */
+struct deed {
+        const char *name; /* as others are told that it is under way */
+        enum status (*may)(struct request *r, const struct compartment *c);
+        enum status (*act)(struct request *r, struct compartment *c, const void *q, void *p);
+};
+
+static enum status act(struct request *r, const char *vm, const struct deed *deed, const void *q,
+                       void *p, struct vm_summary *vm_out)
 {
         struct compartment *c;
-        enum status s = claim(r, q->vm, "seal", &c);
+        enum status s = claim(r, vm, deed->name, &c);
 
         if (s)
                 return s;
-        s = compartment_must_be(c, VM_STOPPED, to_be_stopped(r, c));
+        s = deed->may(r, c);
         if (!s)
-                s = seal(r->arena, c, q->descriptor, q->format, q->passphrase);
+                s = deed->act(r, c, q, p);
         if (!s)
-                compartment_summary(c, r->arena, &p->vm);
+                compartment_summary(c, r->arena, vm_out);
         compartment_release(c);
         return s;
 }
 
-static enum status on_vm_start(struct request *r, const struct vm_start_req *q,
-                               struct vm_start_rep *p)
+static enum status may_always(struct request *r, const struct compartment *c)
 {
-        struct compartment *c;
-        enum status s = claim(r, q->vm, "start", &c);
-
-        if (s)
-                return s;
-        s = compartment_must_be(c, VM_STOPPED, to_be_stopped(r, c));
-        if (!s)
-                s = start(r->arena, c);
-        if (!s)
-                compartment_summary(c, r->arena, &p->vm);
-        compartment_release(c);
-        return s;
+        (void)r, (void)c;
+        return ST_DONE;
 }
 
-static enum status on_vm_stop(struct request *r, const struct vm_stop_req *q, struct vm_stop_rep *p)
+static enum status must_be_stopped(struct request *r, const struct compartment *c)
 {
-        struct compartment *c;
-        enum status s = claim(r, q->vm, "stop", &c);
-
-        if (s)
-                return s;
-        if (compartment_state(c) != VM_STOPPING) /* then an earlier stop came half-way */
-                s = compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
-        p->seconds = q->seconds ? q->seconds : STOP_SECONDS;
-        if (!s)
-                s = stop(r->arena, c, p->seconds, &p->clean);
-        if (!s)
-                compartment_summary(c, r->arena, &p->vm);
-        compartment_release(c);
-        return s;
+        return compartment_must_be(c, VM_STOPPED, to_be_stopped(r, c));
 }
 
-/* In any state: this also clears away a domain that nobody knows of. */
-static enum status on_vm_destroy(struct request *r, const struct vm_destroy_req *q,
-                                 struct vm_destroy_rep *p)
+static enum status must_be_running(struct request *r, const struct compartment *c)
 {
-        struct compartment *c;
-        enum status s = claim(r, q->vm, "destroy", &c);
-
-        if (s)
-                return s;
-        s = stop_at_once(r->arena, c);
-        if (!s)
-                compartment_summary(c, r->arena, &p->vm);
-        compartment_release(c);
-        return s;
+        return compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
 }
 
-static enum status on_vm_suspend(struct request *r, const struct vm_suspend_req *q,
-                                 struct vm_suspend_rep *p)
+static enum status must_be_at_rest(struct request *r, const struct compartment *c)
 {
-        struct compartment *c;
-        enum status s = claim(r, q->vm, "suspend", &c);
-
-        if (s)
-                return s;
-        s = compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
-        if (!s)
-                s = suspend(r->arena, c);
-        if (!s)
-                compartment_summary(c, r->arena, &p->vm);
-        compartment_release(c);
-        return s;
+        return compartment_must_be(c, compartment_at_rest(c), to_be_stopped(r, c));
 }
 
-static enum status on_vm_resume(struct request *r, const struct vm_resume_req *q,
-                                struct vm_resume_rep *p)
+/* Also where an earlier stop came half-way. */
+static enum status must_be_running_or_stopping(struct request *r, const struct compartment *c)
 {
-        struct compartment *c;
-        enum status s = claim(r, q->vm, "resume", &c);
-
-        if (s)
-                return s;
-        s = compartment_must_be(c, VM_SUSPENDED, FMT("bulkhead vm show %s", q->vm));
-        if (!s)
-                s = resume(r->arena, c);
-        if (!s)
-                compartment_summary(c, r->arena, &p->vm);
-        compartment_release(c);
-        return s;
+        return compartment_state(c) == VM_STOPPING ? ST_DONE : must_be_running(r, c);
 }
 
-static enum status on_vm_attach(struct request *r, const struct vm_attach_req *q,
-                                struct vm_attach_rep *p)
+static enum status must_be_suspended(struct request *r, const struct compartment *c)
 {
-        struct compartment *c;
-        enum status s = claim(r, q->vm, "attach", &c);
+        const char *name = compartment_definition(c)->name;
 
-        if (s)
-                return s;
-        s = compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
-        if (!s)
-                s = attach(r->arena, c, q->device);
-        if (!s)
-                compartment_summary(c, r->arena, &p->vm);
-        compartment_release(c);
-        return s;
+        return compartment_must_be(c, VM_SUSPENDED,
+                                   compartment_state(c) == VM_HIBERNATING
+                                           ? arena_print(r->arena, "bulkhead vm start %s", name)
+                                           : arena_print(r->arena, "bulkhead vm show %s", name));
 }
 
-static enum status on_vm_detach(struct request *r, const struct vm_detach_req *q,
-                                struct vm_detach_rep *p)
+static enum status do_seal(struct request *r, struct compartment *c, const void *q, void *p)
 {
-        struct compartment *c;
-        enum status s = claim(r, q->vm, "detach", &c);
+        const struct vm_seal_req *ask = q;
 
-        if (s)
-                return s;
-        s = compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
-        if (!s)
-                s = detach(r->arena, c, q->device);
-        if (!s)
-                compartment_summary(c, r->arena, &p->vm);
-        compartment_release(c);
-        return s;
+        (void)p;
+        return seal(r->arena, c, ask->descriptor, ask->format, ask->passphrase);
 }
 
-static enum status on_vm_autostart(struct request *r, const struct vm_autostart_req *q,
-                                   struct vm_autostart_rep *p)
+static enum status do_start(struct request *r, struct compartment *c, const void *q, void *p)
 {
-        struct compartment *c;
-        enum status s = claim(r, q->vm, "autostart", &c);
-
-        if (s)
-                return s;
-        s = compartment_set_autostart(c, q->on);
-        if (!s)
-                compartment_summary(c, r->arena, &p->vm);
-        compartment_release(c);
-        return s;
+        (void)q, (void)p;
+        return start(r->arena, c);
 }
+
+static enum status do_stop(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        const struct vm_stop_req *ask = q;
+        struct vm_stop_rep *reply = p;
+
+        reply->seconds = ask->seconds ? ask->seconds : STOP_SECONDS;
+        return stop(r->arena, c, reply->seconds, &reply->clean);
+}
+
+static enum status do_destroy(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        (void)q, (void)p;
+        return stop_at_once(r->arena, c);
+}
+
+static enum status do_suspend(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        (void)q, (void)p;
+        return suspend(r->arena, c);
+}
+
+static enum status do_resume(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        (void)q, (void)p;
+        return resume(r->arena, c);
+}
+
+static enum status do_hibernate(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        (void)q, (void)p;
+        return hibernate(r->arena, c);
+}
+
+static enum status do_attach(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        (void)p;
+        return attach(r->arena, c, ((const struct vm_attach_req *)q)->device);
+}
+
+static enum status do_detach(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        (void)p;
+        return detach(r->arena, c, ((const struct vm_detach_req *)q)->device);
+}
+
+static enum status do_autostart(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        (void)r, (void)p;
+        return compartment_set_autostart(c, ((const struct vm_autostart_req *)q)->on);
+}
+
+#define DEED(name, may)                                                                            \
+        static enum status on_vm_##name(struct request *r, const struct vm_##name##_req *q,        \
+                                        struct vm_##name##_rep *p)                                 \
+        {                                                                                          \
+                static const struct deed deed = {#name, may, do_##name};                           \
+                                                                                                   \
+                return act(r, q->vm, &deed, q, p, &p->vm);                                         \
+        }
+DEED(seal, must_be_stopped)
+DEED(start, must_be_at_rest)
+DEED(stop, must_be_running_or_stopping)
+DEED(destroy, may_always) /* this also clears away a domain that nobody knows of */
+DEED(suspend, must_be_running)
+DEED(resume, must_be_suspended)
+DEED(hibernate, must_be_running)
+DEED(attach, must_be_running)
+DEED(detach, must_be_running)
+DEED(autostart, may_always)
 
 /* --- events ------------------------------------------------------------------------------ */
 

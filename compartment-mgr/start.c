@@ -20,7 +20,8 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
 {
         struct domain_create_req q = {.config = o->config,
                                       .kernel = operation_boot_file(o, "kernel"),
-                                      .ramdisk = operation_boot_file(o, "ramdisk")};
+                                      .ramdisk = operation_boot_file(o, "ramdisk"),
+                                      .memory = o->memory_device};
         struct domain_create_rep p = {};
         enum status s;
 
@@ -34,15 +35,24 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
 }
 
 static enum status unpause(struct operation *o, const struct svdm_unlock_rep *devices,
-                           uint32_t domid)
+                           uint32_t domid, bool compare)
 {
-        struct domain_unpause_req q = {.domid = domid, .config = o->config};
+        struct domain_unpause_req q = {.domid = domid, .config = o->config, .compare = compare};
         struct domain_unpause_rep p;
 
         q.devices.items = devices->devices.items;
         q.devices.count = devices->devices.count;
         return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_unpause, &q, &p,
                            o->arena);
+}
+
+/* Once it runs it writes to its disks, and what it woke from fits them no more: so the image goes
+ * before. Compared first, so that what is refused keeps it. */
+static enum status wake(struct operation *o, const struct svdm_unlock_rep *devices, uint32_t domid)
+{
+        enum status s = o->memory.path ? unpause(o, devices, domid, true) : ST_DONE;
+
+        return s || !o->memory.path ? s : forget_memory(o->arena, o->compartment);
 }
 
 /* After unpausing, never before: a paused domain that nobody remembers was not compared. */
@@ -97,6 +107,8 @@ enum status start(struct arena *a, struct compartment *c)
         s = device_check_disks(&o);
         if (s)
                 goto out;
+        if (*compartment_memory(c))
+                operation_with_memory(&o, arena_text(a, compartment_memory(c)), "memory");
         s = operation_open_disks(&o);
         if (s)
                 goto out;
@@ -125,7 +137,10 @@ enum status start(struct arena *a, struct compartment *c)
                 &o); /* before running: if we die here, no running guest loses its disks */
         if (s)
                 goto out;
-        s = unpause(&o, &devices, domid);
+        s = wake(&o, &devices, domid);
+        if (s)
+                goto out;
+        s = unpause(&o, &devices, domid, false);
         if (!s)
                 remember(&o, domid);
 out:
@@ -133,6 +148,7 @@ out:
                 undo(&o, built && s != ST_EXISTS, kept);
         operation_end(&o);
         compartment_set_refusal(c, s);
-        compartment_set_state(c, s ? VM_STOPPED : VM_RUNNING, s ? status_sentence(s) : "");
+        compartment_set_state(c, s ? compartment_at_rest(c) : VM_RUNNING,
+                              s ? status_sentence(s) : "");
         return s;
 }

@@ -89,7 +89,7 @@ static enum status end_and_give_back(struct arena *a, struct compartment *c, uin
         s = give_back(a, vm); /* if that fails, the next operation does it */
         if (seconds && !*clean)
                 why = "no clean stop: ended by force, or it had ended otherwise";
-        compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : why);
+        compartment_set_state(c, compartment_at_rest(c), s ? status_sentence(s) : why);
         return s;
 }
 
@@ -147,8 +147,20 @@ enum status stop(struct arena *a, struct compartment *c, uint32_t seconds, bool 
 enum status stop_at_once(struct arena *a, struct compartment *c)
 {
         bool clean;
+        enum status s = end_and_give_back(a, c, 0, "", &clean);
 
-        return end_and_give_back(a, c, 0, "", &clean);
+        if (!s)
+                s = forget_memory(a, c);
+        if (!s)
+                compartment_set_state(c, VM_STOPPED, "");
+        return s;
+}
+
+enum status stop_saved(struct arena *a, struct compartment *c)
+{
+        bool clean;
+
+        return end_and_give_back(a, c, 0, "its memory is on disk", &clean);
 }
 
 enum status stop_ended(struct arena *a, struct compartment *c, const char *why, bool *clean_out)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stories of compartment-mgr, one file each: start.c, stop.c, attach.c, seal.c, attest.c,
+ * The stories of compartment-mgr, one file each: start.c, stop.c, suspend.c, hibernate.c, attach.c, seal.c, attest.c,
  * follow.c, recover.c, autostart.c, state.c. In each the order of the steps is the security
  * argument, and a failure undoes what was done before. All take a compartment that the caller has
  * claimed.
@@ -20,10 +20,12 @@ enum { STOP_SECONDS = 60 };
  * shut itself down (clean_out), re-seals what it changed if its descriptor says
  * update="clean-stop". */
 enum status stop(struct arena *a, struct compartment *c, uint32_t seconds, bool *clean_out);
-/* Ends the domain at once; never re-seals. */
+/* Ends the domain at once and gives up the image of its memory; never re-seals. */
 enum status stop_at_once(struct arena *a, struct compartment *c);
 /* Clears away a domain that ended by itself, or is gone; as a stop if that was a clean one. */
 enum status stop_ended(struct arena *a, struct compartment *c, const char *why, bool *clean_out);
+/* Ends the domain of a VM whose memory is on disk. */
+enum status stop_saved(struct arena *a, struct compartment *c);
 /* Whether a domain's end was the guest's own doing. d: NULL if it is gone. */
 bool stop_was_clean(const struct domain_state *d);
 
@@ -41,6 +43,12 @@ enum status detach(struct arena *a, struct compartment *c, const char *device);
 /* In memory; afterwards suspended, or running. */
 enum status suspend(struct arena *a, struct compartment *c);
 enum status resume(struct arena *a, struct compartment *c);
+
+/* Its memory to an encrypted image; afterwards hibernating, or running. start() wakes it: the image is
+ * a disk that has to open with the VM's secret, and is forgotten before the guest runs on. */
+enum status hibernate(struct arena *a, struct compartment *c);
+/* The image that it left is never woken. ST_DONE if it left none. */
+enum status forget_memory(struct arena *a, struct compartment *c);
 
 /* Seals the VM's disks to what they, the host and the configuration are. passphrase: -1 or a pipe.
  */

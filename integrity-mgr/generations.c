@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENTRIES_MOST = 4096 };
+enum { VERSION = 2, ENTRIES_MOST = 4096 };
 
 static const char file[] = "generations", kind[] = "generations";
 
@@ -113,7 +113,7 @@ static enum status load(struct arena *a)
         struct arena *kept = arena_new();
         struct bytes content;
         uint64_t value;
-        enum status s = state_read(folder, file, kind, 1, a, &content);
+        enum status s = state_read(folder, file, kind, VERSION, a, &content);
 
         if (s == ST_NOT_FOUND && host_get() && !host_get()->approvals.count)
                 s = FAIL(ST_NOT_APPROVED, .subject = "this host", .found = "no approval yet",
@@ -161,7 +161,7 @@ static enum status commit(const struct seal_table *next, struct arena *a)
         if (!s)
                 s = mac_of(f.table, a, &f.mac);
         if (!s) {
-                s = state_write_record(folder, file, kind, 1, &shape_seal_table_file, &f);
+                s = state_write_record(folder, file, kind, VERSION, &shape_seal_table_file, &f);
                 if (s) { /* old or new may be there: find out when it is needed */
                         arena_free(arena);
                         arena = NULL;
@@ -265,6 +265,30 @@ enum status generations_commit(const struct seal_entry *entry)
         next.entries.items[next.entries.count++] = *entry;
         s = commit(&next, a);
 out:
+        pthread_mutex_unlock(&lock);
+        arena_free(a);
+        return s;
+}
+
+enum status generations_set_memory(const struct uuid *vm, const struct digest *memory)
+{
+        struct arena *a = arena_new();
+        struct seal_entry *there;
+        enum status s;
+
+        pthread_mutex_lock(&lock);
+        s = ready(a);
+        there = s ? NULL : find(vm);
+        if (!s && !there)
+                s = FAIL(ST_WRONG_STATE, .subject = "the seal of this VM", .found = "none");
+        if (!s) {
+                struct seal_entry entry = *there;
+                struct seal_table next = without(vm, a);
+
+                entry.memory = *memory;
+                next.entries.items[next.entries.count++] = entry;
+                s = commit(&next, a);
+        }
         pthread_mutex_unlock(&lock);
         arena_free(a);
         return s;

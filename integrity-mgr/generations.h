@@ -22,6 +22,8 @@ enum status generations_get(const struct uuid *vm, struct seal_entry *entry_out)
 /* Commits a new seal: its generation must follow the present one's (ST_WRONG_STATE). An error of
  * the TPM here comes after the commit: ask generations_get() what holds. */
 enum status generations_commit(const struct seal_entry *entry);
+/* The header of the image of the VM's memory, of HASH_NONE for no image. A new seal has none. */
+enum status generations_set_memory(const struct uuid *vm, const struct digest *memory);
 /* The VM has no seal any more. */
 enum status generations_forget(const struct uuid *vm);
 /* The table's counter and the number of entries, for status. */

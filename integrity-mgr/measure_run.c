@@ -82,24 +82,9 @@ enum status measure_open_plugin(const char *dir, const char *name, int *fd_out)
 
 enum status measure_plugin_digest(int plugin, struct digest *digest_out)
 {
-        struct hash *h = hash_begin(HASH_SHA256);
-        uint8_t bytes[16384];
-        off_t at = 0;
-        ssize_t r;
+        enum status s = digest_of_file(HASH_SHA256, plugin, digest_out, NULL);
 
-        *digest_out = (struct digest){HASH_NONE, {0}};
-        while ((r = pread(plugin, bytes, sizeof bytes, at)) > 0 || (r < 0 && errno == EINTR)) {
-                if (r < 0)
-                        continue;
-                hash_add(h, bytes, (size_t)r);
-                at += r;
-        }
-        if (r < 0) {
-                hash_drop(h);
-                return FAIL(ST_IO, .subject = "plug-in file", .found = strerror(errno));
-        }
-        *digest_out = hash_end(h);
-        return ST_DONE;
+        return s ? FAIL(s, .subject = "plug-in file", .found = "it cannot be read") : ST_DONE;
 }
 
 static enum status check_loaded(const struct bulkhead_measure_plugin *p, const char *name)

@@ -9,6 +9,7 @@
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/im_status.h"
 #include "integrity-mgr/journal.h"
+#include "integrity-mgr/memory.h"
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
@@ -206,6 +207,12 @@ enum status on_im_device(struct request *r, const struct im_device_req *q, struc
 {
         (void)p;
         return seal_device(r->arena, q);
+}
+
+enum status on_im_memory(struct request *r, const struct im_memory_req *q, struct im_memory_rep *p)
+{
+        (void)r, (void)p;
+        return memory_set(&q->vm, q->memory);
 }
 
 enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct im_trust_rep *p)

@@ -10,6 +10,7 @@
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/journal.h"
 #include "integrity-mgr/judge.h"
+#include "integrity-mgr/memory.h"
 #include "integrity-mgr/seal_store.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/log.h"
@@ -421,6 +422,8 @@ static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *r
         enum status s;
 
         s = seal_store_read(a, &req->vm, r);
+        if (!s)
+                s = memory_check(&req->vm, req->memory);
         if (!s)
                 s = look(a, r, &req->config, req->disks.items, req->disks.count, req->targets.items,
                          req->targets.count, &p);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME = 80 };
+enum { NAME = 80, VERSION = 2 };
 
 static const char kind[] = "seal";
 static int folder = -1;
@@ -55,7 +55,7 @@ enum status seal_store_commit(const struct seal_record *record)
                 s = FAIL(ST_TOO_LARGE, .subject = "what the targets' plug-ins found");
         entry.record = digest_of(HASH_SHA256, encoded.data, encoded.len);
         if (!s)
-                s = state_write(folder, file_name(&record->vm, record->generation, name), kind, 1,
+                s = state_write(folder, file_name(&record->vm, record->generation, name), kind, VERSION,
                                 buffer_bytes(&encoded));
         buffer_clear(&encoded);
         if (!s)
@@ -87,7 +87,7 @@ enum status seal_store_read(struct arena *a, const struct uuid *vm, struct seal_
         if (!entry.generation)
                 return FAIL(ST_NOT_FOUND, .subject = FMT("the seal of VM %s", uuid),
                             .remedy = "bulkhead vm seal NAME DESCRIPTOR.xml");
-        s = state_read(folder, file_name(vm, entry.generation, name), kind, 1, a, &content);
+        s = state_read(folder, file_name(vm, entry.generation, name), kind, VERSION, a, &content);
         if (s == ST_NOT_FOUND)
                 return not_the_one(name, ST_DAMAGED, "no such file");
         if (s)

@@ -3,11 +3,13 @@
 #include "lib/digest.h"
 #include "lib/arena.h"
 
+#include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct hash {
         EVP_MD_CTX *ctx;
@@ -140,6 +142,29 @@ void hash_drop(struct hash *h)
                 return;
         EVP_MD_CTX_free(h->ctx);
         free(h);
+}
+
+enum status digest_of_file(enum hash_alg alg, int fd, struct digest *digest_out, uint64_t *size_out)
+{
+        struct hash *h = hash_begin(alg);
+        uint8_t bytes[64 << 10];
+        uint64_t at = 0;
+        ssize_t r;
+
+        *digest_out = (struct digest){HASH_NONE, {0}};
+        while ((r = pread(fd, bytes, sizeof bytes, (off_t)at)) > 0 || (r < 0 && errno == EINTR))
+                if (r > 0) {
+                        hash_add(h, bytes, (size_t)r);
+                        at += (uint64_t)r;
+                }
+        if (size_out)
+                *size_out = at;
+        if (r < 0) {
+                hash_drop(h);
+                return FAIL(status_of_errno(errno), .subject = "a file", .found = strerror(errno));
+        }
+        *digest_out = hash_end(h);
+        return ST_DONE;
 }
 
 struct digest digest_extend(const struct digest *value, const struct digest *event)

@@ -27,6 +27,9 @@ enum hash_alg hash_of_name(const char *name); /* HASH_NONE if unknown */
 bool digest_equal(const struct digest *a, const struct digest *b); /* constant time */
 void digest_hex(const struct digest *d, char hex[DIGEST_HEX]);
 struct digest digest_of(enum hash_alg alg, const void *bytes, size_t len);
+/* Of all that can be read from fd, from its start on, by pread(); size_out: may be NULL. */
+enum status digest_of_file(enum hash_alg alg, int fd, struct digest *digest_out,
+                           uint64_t *size_out);
 
 /* A hash under way. hash_end() gives the digest and frees; hash_drop() only frees. Errors of
  * OpenSSL are fatal: there is nothing safe to go on with. */

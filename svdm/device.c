@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct device_kind *const kinds[] = {&crypt_kind, &verity_kind, &boot_kind};
+static const struct device_kind *const kinds[] = {&crypt_kind, &verity_kind, &boot_kind,
+                                                  &memory_kind, &memory_new_kind};
 static const struct device_backend *const backends[] = {&dm_backend, &sim_backend};
 
 enum status device_backend_of_name(const char *name, const struct device_backend **backend_out)
@@ -28,7 +29,7 @@ enum status device_kind_of_name(const char *name, const struct device_kind **kin
                         return ST_DONE;
                 }
         return FAIL(ST_UNSUPPORTED, .subject = "the kind of a disk",
-                    .expected = "crypt, verity or boot", .found = name);
+                    .expected = "crypt, verity, boot or memory", .found = name);
 }
 
 /* After the back-end has put what will be read in place. */
@@ -48,6 +49,8 @@ static enum status open_as(struct device *d, const char *kind)
         d->file = d->header = d->content = d->block = d->hash = -1;
         if (!s)
                 s = open_disk(d->path, false, &d->file, &d->seen);
+        if (s == ST_NOT_FOUND && d->kind->memory)
+                s = memory_is_missing(d->path, "no such file");
         if (!s)
                 s = d->kind->accept(d);
         if (!s && d->backend)

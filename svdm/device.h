@@ -64,8 +64,12 @@ struct device_kind {
         const char *name;
         bool sealed; /* has a key: takes part in prepare */
         bool boot;   /* no disk: it is not held, unlocked, mapped or checked */
+        bool memory; /* the image of a guest's memory: it must have integrity */
         /* Right after it was opened: is it what this kind can be? May put a copy in its place. */
         enum status (*accept)(struct device *d);
+        /* Of what is new each time, right before it is unlocked: makes it, with a key that `secret`
+         * opens; d->header is the new one. NULL: it is there. */
+        enum status (*make)(struct device *d, const uint8_t secret[static SECRET_LEN]);
         /* Proves that secret opens it (a kind without key does nothing). */
         enum status (*unlock)(const struct device *d, const uint8_t secret[static SECRET_LEN]);
         /* The header that lets `secret` open it, sealed; the header on the disk is not touched.
@@ -74,8 +78,11 @@ struct device_kind {
                                const uint8_t secret[static SECRET_LEN]);
 };
 
-extern const struct device_kind crypt_kind, verity_kind, boot_kind;
+extern const struct device_kind crypt_kind, verity_kind, boot_kind, memory_kind, memory_new_kind;
 extern const struct device_backend dm_backend, sim_backend;
+
+/* Refuses what should be a memory image (devices/memory.c): ST_CHANGED. */
+enum status memory_is_missing(const char *path, const char *found);
 
 /* ST_UNSUPPORTED for a kind or a back-end that this version has not. */
 enum status device_kind_of_name(const char *name, const struct device_kind **kind_out);

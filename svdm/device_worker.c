@@ -23,7 +23,7 @@
 #define DEVICE_MSG HANDLER_PROTOTYPE
 #include "bulkhead/messages.def"
 
-enum { DEVICES_MOST = 34 };
+enum { DEVICES_MOST = 35 };
 
 static const struct device_backend *backend;
 
@@ -277,7 +277,7 @@ static enum status prepare_all(bool format, const struct authority *authority,
         for (size_t i = 0; i < operation.count && !s; i++) {
                 struct device *d = &operation.devices[i];
 
-                if (d->kind->sealed)
+                if (d->kind->sealed && d->kind->prepare)
                         s = d->kind->prepare(d, format, authority, secret);
         }
         return s;
@@ -391,6 +391,27 @@ enum status on_device_key_pipe(struct request *r, const struct device_key_pipe_r
         return secret_pipe(&operation.key_pipe, &p->secret);
 }
 
+/* The LUKS2 header of an image that was made just now. */
+static enum status hand_out_memory(const struct device *d, struct device_unlock_rep *p)
+{
+        return d->kind->make ? hand_out(d->header, &p->memory) : ST_DONE;
+}
+
+static enum status unlock_one(struct device *d, const uint8_t secret[static SECRET_LEN],
+                              struct device_unlock_rep *p)
+{
+        enum status s = d->kind->make ? d->kind->make(d, secret) : ST_DONE;
+
+        if (!s)
+                s = backend->map(d, secret, &p->devices.items[p->devices.count]);
+        if (!s)
+                s = hand_out_memory(d, p);
+        if (!d->integrity && d->writable)
+                p->bare |= (uint64_t)1 << p->devices.count;
+        p->devices.count++;
+        return s;
+}
+
 static enum status unlock_all(const uint8_t secret[static SECRET_LEN], struct device_unlock_rep *p)
 {
         enum status s = ST_DONE;
@@ -401,11 +422,12 @@ static enum status unlock_all(const uint8_t secret[static SECRET_LEN], struct de
 
                 if (d->kind->boot || d->look)
                         continue;
-                s = backend->map(d, secret, &p->devices.items[p->devices.count]);
-                if (!d->integrity && d->writable)
-                        p->bare |= (uint64_t)1 << p->devices.count;
-                p->devices.count++;
+                s = unlock_one(d, secret, p);
         }
+        if (s && p->memory >= 0)
+                close(p->memory);
+        if (s)
+                p->memory = -1;
         while (s && i-- > 0)
                 if (!operation.devices[i].kind->boot && !operation.devices[i].look)
                         backend->unmap(&operation.devices[i]);
@@ -427,6 +449,7 @@ enum status on_device_unlock(struct request *r, const struct device_unlock_req *
         close(operation.key_pipe);
         operation.key_pipe = -1;
         p->devices.items = arena_get_many(r->arena, operation.count, sizeof *p->devices.items);
+        p->memory = -1;
         if (!s)
                 s = unlock_all(secret, p);
         explicit_bzero(secret, sizeof secret);

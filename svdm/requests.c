@@ -104,11 +104,12 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
                            struct svdm_unlock_rep *p)
 {
         const struct device_unlock_req ask = {};
-        struct device_unlock_rep mapped = {0};
+        struct device_unlock_rep mapped = {.memory = -1};
         struct session *n;
         enum status s = session_open(r, &n);
 
         (void)q;
+        p->memory = -1;
         if (!s && !n->look && held_by(&n->vm))
                 s = refuse_running();
         /* What the session remembers must outlive the request: its own arena. */
@@ -118,6 +119,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
                 return s;
         p->devices.items = n->devices = mapped.devices.items;
         p->devices.count = n->devices_count = mapped.devices.count;
+        p->memory = mapped.memory;
         n->bare = mapped.bare;
         return ST_DONE;
 }

@@ -37,6 +37,7 @@ static const struct command vm_commands[] = {
         {"destroy", "stop it at once, as a power cut would", cmd_vm_destroy, NULL},
         {"suspend", "hold it in memory", cmd_vm_suspend, NULL},
         {"resume", "let a suspended one run on", cmd_vm_resume, NULL},
+        {"hibernate", "its memory to an encrypted disk; start wakes it", cmd_vm_hibernate, NULL},
         {"attach", "give a running one a device of its definition", cmd_vm_attach, NULL},
         {"detach", "take a device from a running one", cmd_vm_detach, NULL},
         {"autostart", "have it started with the host", cmd_vm_autostart, NULL},

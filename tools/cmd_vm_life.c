@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead vm start, stop, destroy, suspend, resume, autostart, attach, detach: each names a VM, is
- * one request to compartment-mgr and prints what the VM then is.
+ * bulkhead vm start, stop, destroy, suspend, resume, hibernate, autostart, attach, detach: each
+ * names a VM, is one request to compartment-mgr and prints what the VM then is.
  */
 #include "tools/commands.h"
 #include "tools/door.h"
@@ -70,7 +70,7 @@ static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0
 
 /* All of these requests begin with the VM's name and are answered by what it then is. */
 union request {
-        struct vm_start_req start; /* destroy, suspend, resume too */
+        struct vm_start_req start; /* destroy, suspend, resume, hibernate too */
         struct vm_stop_req stop;
         struct vm_autostart_req autostart;
         struct vm_attach_req attach; /* detach too */
@@ -178,6 +178,15 @@ int cmd_vm_resume(int argc, char **argv)
 {
         return run("resume", MESSAGE_vm_resume, no_options, "Lets a suspended VM run on.", argc,
                    argv);
+}
+
+int cmd_vm_hibernate(int argc, char **argv)
+{
+        return run("hibernate", MESSAGE_vm_hibernate, no_options,
+                   "Writes the VM's memory to a disk that is encrypted under the VM's own secret, "
+                   "for which all is measured, judged and unsealed as at a start; then ends its "
+                   "domain. bulkhead vm start wakes it.",
+                   argc, argv);
 }
 
 int cmd_vm_autostart(int argc, char **argv)

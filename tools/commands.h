@@ -22,6 +22,7 @@ int cmd_vm_start(int argc, char **argv);
 int cmd_vm_stop(int argc, char **argv);
 int cmd_vm_destroy(int argc, char **argv);
 int cmd_vm_suspend(int argc, char **argv);
+int cmd_vm_hibernate(int argc, char **argv);
 int cmd_vm_resume(int argc, char **argv);
 int cmd_vm_autostart(int argc, char **argv);
 int cmd_vm_attach(int argc, char **argv);

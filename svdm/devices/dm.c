@@ -309,7 +309,8 @@ static enum status map_luks(struct device *d, const char *name,
         if (s)
                 return s;
         d->integrity = l.integrity;
-        s = check_luks(d, name, &l);
+        s = d->kind->memory && !l.integrity ? not_meant(d, "an image with integrity", "one without")
+                                            : check_luks(d, name, &l);
         if (!s)
                 return s;
         d->backend->unmap(d);

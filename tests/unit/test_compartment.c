@@ -266,13 +266,44 @@ START_TEST(remembers_its_domain_for_this_boot)
         open_again();
         ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
         ck_assert_uint_eq(compartment_domain(c), 7);
-        ck_assert_int_eq(state_write(dir, domain_file(c, name), DOMAIN_KIND, DOMAIN_VERSION,
+        ck_assert_int_eq(state_write(dir, beside(c, "domain", name), DOMAIN_KIND, DOMAIN_VERSION,
                                      (struct bytes){(const uint8_t *)old, strlen(old)}),
                          ST_DONE);
         ck_assert_uint_eq(compartment_domain(c), 0); /* another boot's */
         ck_assert_int_eq(compartment_set_domain(c, 8), ST_DONE);
         ck_assert_int_eq(compartment_set_domain(c, 0), ST_DONE);
         ck_assert_uint_eq(compartment_domain(c), 0);
+}
+END_TEST
+
+START_TEST(remembers_its_memory)
+{
+        struct vm_summary v;
+        struct compartment *c;
+        char name[64];
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_str_eq(compartment_memory(c), "");
+        ck_assert_int_eq(compartment_at_rest(c), VM_STOPPED);
+        ck_assert_int_eq(compartment_set_memory(c, "/image"), ST_DONE);
+        ck_assert_int_eq(compartment_at_rest(c), VM_HIBERNATING);
+        open_again();
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_state(c), VM_HIBERNATING);
+        ck_assert_str_eq(compartment_memory(c), "/image");
+        /* Damaged, it starts afresh. */
+        ck_assert_int_eq(state_write(dir, beside(c, "memory", name), MEMORY_KIND, MEMORY_VERSION,
+                                     (struct bytes){(const uint8_t *)"x", 1}),
+                         ST_DONE);
+        open_again();
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_state(c), VM_STOPPED);
+        ck_assert_int_eq(compartment_set_memory(c, "/image"), ST_DONE);
+        ck_assert_int_eq(compartment_set_memory(c, ""), ST_DONE);
+        open_again();
+        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_state(c), VM_STOPPED);
 }
 END_TEST
 
@@ -381,6 +412,7 @@ int main(void)
         tcase_add_test(t, a_refusal_is_always_text);
         tcase_add_test(t, undefined_is_gone);
         tcase_add_test(t, remembers_its_domain_for_this_boot);
+        tcase_add_test(t, remembers_its_memory);
         tcase_add_test(t, a_guest_restarts_too_fast);
         tcase_add_test(t, changes_and_releases_are_told);
         tcase_add_test(t, owners_have_vms);

@@ -175,6 +175,43 @@ START_TEST(suspended_and_resumed)
 }
 END_TEST
 
+START_TEST(saved_and_woken)
+{
+        struct domain_save_req q = {.uuid = one, .memory = {"memory", "sim:/image", true, 0}};
+        uint32_t domid;
+
+        ck_assert_int_eq(sim->save(&q, a), ST_NOT_FOUND);
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        ck_assert_int_eq(sim->save(&q, a), ST_WRONG_STATE);
+        ck_assert_int_eq(unpause(&one), ST_DONE);
+        ck_assert_int_eq(sim->save(&q, a), ST_DONE);
+        ck_assert_str_eq(state_of(&one), "shutdown");
+        ck_assert_int_eq(sim->save(&q, a), ST_WRONG_STATE);
+        ck_assert_int_eq(sim->resume(&one, a), ST_DONE); /* it was not destroyed */
+        ck_assert_str_eq(state_of(&one), "running");
+        ck_assert_int_eq(sim->save(&q, a), ST_DONE);
+        ck_assert_int_eq(sim->destroy(&one, a), ST_DONE);
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        ck_assert_str_eq(state_of(&one), "paused");
+        ck_assert_int_eq(stop(&one), ST_DONE);
+}
+END_TEST
+
+/* Comparing alone lets nothing run. */
+START_TEST(compared_and_still_paused)
+{
+        struct domain_unpause_req q = {.config = config_of(&one), .compare = true};
+        uint32_t domid;
+
+        ck_assert_int_eq(create(&one, &domid), ST_DONE);
+        ck_assert_int_eq(sim->unpause(&q, a), ST_DONE);
+        ck_assert_str_eq(state_of(&one), "paused");
+        q.config.vcpus++;
+        ck_assert_int_eq(sim->unpause(&q, a), ST_CHANGED);
+        ck_assert_int_eq(stop(&one), ST_DONE);
+}
+END_TEST
+
 static size_t devices_of(const struct uuid *uuid, const char **first_out)
 {
         struct device_state *devices;
@@ -401,6 +438,8 @@ int main(void)
                             sizeof changes / sizeof *changes);
         tcase_add_test(t, another_disk_stays_paused);
         tcase_add_test(t, suspended_and_resumed);
+        tcase_add_test(t, saved_and_woken);
+        tcase_add_test(t, compared_and_still_paused);
         tcase_add_test(t, devices_come_and_go);
         tcase_add_test(t, one_domain_a_uuid);
         tcase_add_loop_test(t, a_guest_ends_by_itself, 0, 3);

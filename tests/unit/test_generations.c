@@ -24,7 +24,9 @@ static struct uuid vm(uint8_t n)
 
 static enum status commit(uint8_t n, uint64_t generation)
 {
-        struct seal_entry e = {vm(n), generation, digest_of(HASH_SHA256, &generation, 8)};
+        struct seal_entry e = {.vm = vm(n),
+                               .generation = generation,
+                               .record = digest_of(HASH_SHA256, &generation, 8)};
 
         return generations_commit(&e);
 }
@@ -92,6 +94,40 @@ START_TEST(test_order)
 END_TEST
 
 /* Any older table is refused, the newest is not; forgetting counts, too. */
+static struct digest memory_of(uint8_t n)
+{
+        struct uuid u = vm(n);
+        struct seal_entry e;
+
+        ck_assert_int_eq(generations_get(&u, &e), ST_DONE);
+        return e.memory;
+}
+
+/* Set, kept over a restart, of that VM alone, and gone with the next seal. */
+START_TEST(test_memory)
+{
+        const struct digest image = digest_of(HASH_SHA256, "header", 6), none = {HASH_NONE, {0}};
+        struct uuid one = vm(1), two = vm(2);
+        struct digest kept;
+
+        ck_assert_int_eq(generations_set_memory(&one, &image), ST_WRONG_STATE); /* no seal */
+        ck_assert_int_eq(commit(1, 1), ST_DONE);
+        ck_assert_int_eq(commit(2, 1), ST_DONE);
+        ck_assert_int_eq(memory_of(1).alg, HASH_NONE);
+        ck_assert_int_eq(generations_set_memory(&one, &image), ST_DONE);
+        ck_assert_int_eq(restart(), ST_DONE);
+        kept = memory_of(1);
+        ck_assert(digest_equal(&kept, &image));
+        ck_assert_int_eq(memory_of(2).alg, HASH_NONE);
+        ck_assert_uint_eq(generation(1), 1);
+        ck_assert_int_eq(generations_set_memory(&one, &none), ST_DONE);
+        ck_assert_int_eq(memory_of(1).alg, HASH_NONE);
+        ck_assert_int_eq(generations_set_memory(&two, &image), ST_DONE);
+        ck_assert_int_eq(commit(2, 2), ST_DONE);
+        ck_assert_int_eq(memory_of(2).alg, HASH_NONE);
+}
+END_TEST
+
 START_TEST(test_rolled_back)
 {
         unsigned char *old[5], *newest;
@@ -164,19 +200,19 @@ START_TEST(test_forged)
         uint8_t *table;
 
         ck_assert_int_eq(commit(1, 1), ST_DONE);
-        ck_assert_int_eq(state_read_record(dir, file, file, 1, &shape_seal_table_file, a, &f),
+        ck_assert_int_eq(state_read_record(dir, file, file, 2, &shape_seal_table_file, a, &f),
                          ST_DONE);
         table = arena_copy(a, f.table.data, f.table.len);
         f.table.data = table;
         for (size_t i = 0; i < f.table.len; i++) {
                 table[i] ^= 1;
-                ck_assert_int_eq(state_write_record(dir, file, file, 1, &shape_seal_table_file, &f),
+                ck_assert_int_eq(state_write_record(dir, file, file, 2, &shape_seal_table_file, &f),
                                  ST_DONE);
                 ck_assert_int_eq(restart(), ST_DAMAGED);
                 table[i] ^= 1;
         }
         f.mac = (struct digest){0};
-        ck_assert_int_eq(state_write_record(dir, file, file, 1, &shape_seal_table_file, &f),
+        ck_assert_int_eq(state_write_record(dir, file, file, 2, &shape_seal_table_file, &f),
                          ST_DONE);
         ck_assert_int_eq(restart(), ST_DAMAGED);
         arena_free(a);
@@ -217,6 +253,7 @@ int main(void)
         tcase_set_timeout(t, 60);
         tcase_add_checked_fixture(t, set_up, tear_down);
         tcase_add_test(t, test_order);
+        tcase_add_test(t, test_memory);
         tcase_add_test(t, test_rolled_back);
         tcase_add_test(t, test_cut_short);
         tcase_add_loop_test(t, test_tpm_lost, 0, 2);

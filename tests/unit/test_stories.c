@@ -51,6 +51,9 @@ static struct {
         uint8_t kind;         /* of descriptors that the XML worker returns */
         uint8_t authority_kind;
         int connection; /* svdm's, as far as it is open */
+        /* The image of the memory: its file, and as what it is known to integrity-mgr and mapped.
+         */
+        bool image, image_bound, image_mapped, image_asked, image_new, woken;
 } world;
 
 static struct target the_targets[] = {
@@ -75,9 +78,10 @@ static struct descriptor make_descriptor(uint8_t kind)
         return d;
 }
 
+/* The image last, if that was asked for. */
 static struct open_disk *make_disks(struct arena *a)
 {
-        struct open_disk *d = arena_get_many(a, 2, sizeof *d);
+        struct open_disk *d = arena_get_many(a, 3, sizeof *d);
 
         d[0] = (struct open_disk){.path = world.other_config ? "/other" : "/k",
                                   .boot = true,
@@ -138,8 +142,12 @@ static void carry_out_im(uint16_t number, const void *request, void *reply)
         } else if (number == MESSAGE_im_unseal) {
                 const struct im_unseal_req *q = request;
 
-                ck_assert_uint_eq(q->disks.count, 2);
+                ck_assert_uint_eq(q->disks.count, 2); /* the image is none of them */
+                ck_assert_int_eq(q->memory >= 0, world.image_bound);
                 check_targets(q->targets.items, q->targets.count);
+        } else if (number == MESSAGE_im_memory) {
+                ck_assert(!world.running); /* nobody runs while it is decided from where */
+                world.image_bound = ((const struct im_memory_req *)request)->memory >= 0;
         } else if (number == MESSAGE_im_device) {
                 keep_state(request);
         } else if (number == MESSAGE_im_reseal) {
@@ -156,6 +164,20 @@ static void settle(uint64_t generation)
         world.staged = 0;
 }
 
+static void add_image(const struct disk *asked, struct open_disk *to, size_t *count)
+{
+        world.image_new = !strcmp(asked->kind, "memory-new");
+        world.image_asked = true;
+        ck_assert(world.image);
+        ck_assert_str_eq(asked->path, "/memory");
+        ck_assert(asked->writable);
+        to[(*count)++] = (struct open_disk){
+                .path = "/memory",
+                .writable = true,
+                .file = memfd_create("image", MFD_CLOEXEC),
+                .header = world.image_new ? -1 : memfd_create("header", MFD_CLOEXEC)};
+}
+
 static void carry_out_svdm(uint16_t number, const void *request, void *reply, struct arena *a)
 {
         const struct svdm_open_req *open_q = request;
@@ -166,20 +188,25 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
                 struct svdm_open_rep *p = reply;
 
                 ck_assert_str_eq(open_q->disks.items[0].path, "/k");
-                if (open_q->disks.count == 2)
+                if (open_q->disks.count >= 2)
                         ck_assert_str_eq(open_q->disks.items[1].path, "/d");
                 p->disks.items = make_disks(a);
                 p->disks.count = 2;
+                if (open_q->disks.count == 3)
+                        add_image(&open_q->disks.items[2], p->disks.items, &p->disks.count);
                 if (open_q->disks.count == 1) /* the facts of an attestation need no disks */
                         open_disks_close(&p->disks.items[p->disks.count = 1], 1);
         } else if (number == MESSAGE_svdm_look) {
                 const struct svdm_look_req *q = request;
                 struct svdm_look_rep *p = reply;
 
-                ck_assert(world.domain && !(*q->device && (world.mapped || world.has_disk)));
-                ck_assert_uint_eq(q->disks.count, 2);
                 p->disks.items = make_disks(a);
                 p->disks.count = 2;
+                if (q->disks.count == 3)
+                        add_image(&q->disks.items[2], p->disks.items, &p->disks.count);
+                else
+                        ck_assert(!(*q->device && (world.mapped || world.has_disk)));
+                ck_assert(world.domain);
         } else if (number == MESSAGE_svdm_unmap) {
                 ck_assert(!world.has_disk); /* never under a guest's feet */
                 ck_assert_str_eq(((const struct svdm_unmap_req *)request)->device, "xvda");
@@ -201,12 +228,23 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
         } else if (number == MESSAGE_svdm_key_pipe) {
                 ((struct svdm_key_pipe_rep *)reply)->secret = memfd_create("key", MFD_CLOEXEC);
         } else if (number == MESSAGE_svdm_unlock) {
-                static struct block_device device = {"xvda", "/dev/x", true, 0};
+                static struct block_device both[] = {{"xvda", "/dev/x", true, 0},
+                                                     {"memory", "/dev/m", true, 9}};
                 struct svdm_unlock_rep *p = reply;
 
-                p->devices.items = &device;
-                p->devices.count = 1;
+                p->devices.items = world.running ? both + world.image_new : both;
+                p->devices.count = 1 + (world.image_asked && !world.running);
+                p->memory = world.image_new ? memfd_create("header", MFD_CLOEXEC) : -1;
+                world.image_mapped = world.image_asked;
                 world.mapped = true;
+        } else if (number == MESSAGE_svdm_memory) {
+                const struct svdm_memory_req *q = request;
+                struct svdm_memory_rep *p = reply;
+
+                ck_assert(!world.image_bound); /* what counts is not removed */
+                world.image = q->size > 0;
+                world.image_mapped = false;
+                p->path = q->size ? "/memory" : "";
         } else if (number == MESSAGE_svdm_keep) {
                 world.kept = true;
         } else if (number == MESSAGE_svdm_release) {
@@ -270,6 +308,9 @@ static void check_create(const struct domain_create_req *q)
         char text[7] = "";
 
         ck_assert(world.mapped);
+        world.woken = *q->memory.path;
+        ck_assert_int_eq(world.woken, world.image_bound);
+        ck_assert(!world.woken || (world.image_mapped && q->memory.node == 9));
         ck_assert_int_eq(pread(q->kernel, text, 6, 0), 6);
         ck_assert_str_eq(text, "kernel");
         ck_assert_int_eq(q->ramdisk, -1);
@@ -284,6 +325,7 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
 
                 *c = (struct vm_config){.name = "db1",
                                         .memory = 64,
+                                        .maxmem = 64,
                                         .on_poweroff = "destroy",
                                         .on_reboot = "restart",
                                         .on_crash = world.on_crash};
@@ -313,7 +355,21 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
                 return detach_device(((const struct domain_detach_req *)request)->device);
         } else if (number == MESSAGE_domain_unpause) {
                 ck_assert(world.kept);
+                if (((const struct domain_unpause_req *)request)->compare)
+                        return ST_DONE;
+                ck_assert(!world.image_bound && !world.image); /* it wakes once */
                 world.running = true;
+        } else if (number == MESSAGE_domain_save) {
+                ck_assert(world.image_mapped && world.running);
+                ck_assert_str_eq(((const struct domain_save_req *)request)->memory.path, "/dev/m");
+                world.running = false;
+                world.ended = "suspend";
+        } else if (number == MESSAGE_domain_resume) {
+                if (world.running)
+                        return FAIL(ST_WRONG_STATE, .subject = "domain");
+                ck_assert(world.domain);
+                world.running = true;
+                world.ended = NULL;
         } else if (number == MESSAGE_domain_stop || number == MESSAGE_domain_destroy) {
                 ck_assert(!world.foreign);
                 if (!world.domain)
@@ -329,7 +385,8 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
 static bool gives_descriptors(uint16_t number)
 {
         return number == MESSAGE_svdm_open || number == MESSAGE_svdm_look ||
-               number == MESSAGE_svdm_prepare || number == MESSAGE_svdm_key_pipe;
+               number == MESSAGE_svdm_unlock || number == MESSAGE_svdm_prepare ||
+               number == MESSAGE_svdm_key_pipe;
 }
 
 static enum status ask(uint16_t number, const void *request, void *reply, struct arena *a)
@@ -461,6 +518,7 @@ static void after(void)
 {
         if (!world.kept)
                 world.mapped = false;
+        world.image_mapped = world.image_asked = world.image_new = false;
 }
 
 static enum status tell(enum status (*story)(struct arena *, struct compartment *), int fail_at)
@@ -556,6 +614,88 @@ START_TEST(a_start_whose_answer_is_lost_leaves_nothing)
                 ck_assert_int_eq(tell(start, n), ST_TPM);
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
         }
+}
+END_TEST
+
+/* --- hibernation --------------------------------------------------------------------------- */
+
+static void run_one(void)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+}
+
+START_TEST(order_of_a_hibernation)
+{
+        run_one();
+        ck_assert_int_eq(tell(hibernate, 0), ST_DONE);
+        ck_assert_str_eq(world.order,
+                         "im_sealed domain_parse svdm_memory svdm_look svdm_key_pipe im_unseal "
+                         "svdm_unlock domain_save im_memory domain_list domain_destroy "
+                         "svdm_release ");
+        ck_assert(!world.domain && !world.mapped && world.image && world.image_bound);
+        ck_assert_str_eq(summary().state, "hibernating");
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_str_eq(world.order,
+                         "svdm_release im_sealed svdm_settle domain_parse svdm_open "
+                         "svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
+                         "domain_unpause im_memory svdm_memory domain_unpause ");
+        ck_assert(world.woken && world.running && !world.image && !world.image_bound);
+        ck_assert_str_eq(summary().state, "running");
+}
+END_TEST
+
+/* Until integrity-mgr has been told, the guest runs on and no image is left. */
+START_TEST(a_failed_hibernation_lets_it_run_on)
+{
+        run_one();
+        world.lose_answer = _i;
+        for (int n = 1; n <= 9; n++) {
+                ck_assert_int_eq(tell(hibernate, n), ST_TPM);
+                ck_assert_str_eq(error_last()->subject, "played");
+                ck_assert(world.domain && world.running && world.kept);
+                ck_assert(!world.image && !world.image_bound);
+                ck_assert_str_eq(summary().state, "running");
+        }
+        ck_assert_int_eq(tell(hibernate, 13), ST_DONE); /* there are no more steps */
+}
+END_TEST
+
+/* Until the image is forgotten, a start that fails keeps it. */
+START_TEST(a_failed_wake_keeps_the_image)
+{
+        run_one();
+        ck_assert_int_eq(tell(hibernate, 0), ST_DONE);
+        for (int n = 1; n <= 12; n++) {
+                ck_assert_int_eq(tell(start, n), ST_TPM);
+                ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
+                ck_assert(world.image && world.image_bound);
+                ck_assert_str_eq(summary().state, "hibernating");
+        }
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert(world.woken);
+}
+END_TEST
+
+START_TEST(an_image_is_given_up)
+{
+        run_one();
+        ck_assert_int_eq(tell(hibernate, 0), ST_DONE);
+        ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
+        ck_assert(!world.image && !world.image_bound);
+        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert(!world.woken && world.running);
+}
+END_TEST
+
+START_TEST(what_is_measured_whole_does_not_hibernate)
+{
+        run_one();
+        world.clean_stop = true;
+        ck_assert_int_eq(tell(hibernate, 0), ST_REFUSED);
+        ck_assert_str_eq(world.order, "im_sealed ");
+        ck_assert(world.running);
 }
 END_TEST
 
@@ -1239,6 +1379,11 @@ int main(void)
         tcase_add_test(t, a_failed_start_leaves_nothing);
         tcase_add_test(t, a_disk_goes_and_comes);
         tcase_add_test(t, an_interface_goes_and_comes);
+        tcase_add_test(t, order_of_a_hibernation);
+        tcase_add_loop_test(t, a_failed_hibernation_lets_it_run_on, 0, 2);
+        tcase_add_test(t, a_failed_wake_keeps_the_image);
+        tcase_add_test(t, an_image_is_given_up);
+        tcase_add_test(t, what_is_measured_whole_does_not_hibernate);
         tcase_add_loop_test(t, a_failed_attach_leaves_nothing, 0, 2);
         tcase_add_test(t, what_may_not_come);
         tcase_add_test(t, an_attach_is_checked_as_a_start_is);

@@ -28,7 +28,7 @@ uuid_of() { bulkhead vm show "$1" --json | python3 -c 'import json,sys; print(js
 dm_of() { echo "bulkhead-$(uuid_of "$1")-$2"; } # VM DEVICE
 what_is_left() {
         dmsetup ls 2>/dev/null | grep '^bulkhead-'
-        losetup --list --noheadings --output NAME,BACK-FILE | grep -e "$work" -e /trees/
+        losetup --list --noheadings --output NAME,BACK-FILE | grep -e "$work" -e /trees/ -e /memory-
         grep -o 'cryptsetup:.*' /proc/keys
         return 0
 }

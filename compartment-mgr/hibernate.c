@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The story of a VM whose memory goes to disk. Comes here from vm_hibernate with the VM claimed.
+ * The image is a disk of its own under the VM's secret, which is unsealed once more for that: so
+ * the VM hibernates where it could be started. start.c wakes it.
+ */
+#include "compartment-mgr/operation.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/stories.h"
+#include "compartment-mgr/workers.h"
+#include "lib/log.h"
+
+enum {
+        SAVE_DEADLINE = PEER_LONG, /* as long as its disk needs */
+        STREAM_SHARE = 64,         /* of the memory: what a stream says of its pages */
+        STREAM_FIXED = 16 << 20,   /* bytes: and of all else */
+};
+
+/* --- the file -------------------------------------------------------------------------------- */
+
+static enum status make_file(struct operation *o, const char **path_out)
+{
+        uint64_t bytes = o->config.maxmem << 20;
+        struct svdm_memory_req q = {.vm = o->vm->uuid,
+                                    .size = bytes + bytes / STREAM_SHARE + STREAM_FIXED};
+        struct svdm_memory_rep p = {.path = ""};
+        enum status s = peer_call(PEER_SVDM, MESSAGE_svdm_memory, &q, &p, o->arena, PEER_SHORT);
+
+        *path_out = p.path;
+        return s;
+}
+
+static void remove_file(struct arena *a, const struct compartment *c)
+{
+        struct svdm_memory_req q = {.vm = compartment_definition(c)->uuid};
+        struct svdm_memory_rep p;
+
+        if (peer_call(PEER_SVDM, MESSAGE_svdm_memory, &q, &p, a, PEER_SHORT))
+                log_error("removing the image of a VM's memory, which is never woken");
+}
+
+/* --- which image counts ---------------------------------------------------------------------- */
+
+static enum status tell_im(struct arena *a, const struct compartment *c, int header)
+{
+        struct im_memory_req q = {.vm = compartment_definition(c)->uuid, .memory = header};
+        struct im_memory_rep p;
+
+        return peer_call(PEER_IM, MESSAGE_im_memory, &q, &p, a, PEER_SHORT);
+}
+
+/* What integrity-mgr does not know of is never woken: it is told first. */
+enum status forget_memory(struct arena *a, struct compartment *c)
+{
+        enum status s;
+
+        if (!*compartment_memory(c))
+                return ST_DONE;
+        s = tell_im(a, c, -1);
+        if (!s)
+                s = compartment_set_memory(c, "");
+        if (!s)
+                remove_file(a, c);
+        return s;
+}
+
+/* From here on it wakes from that. */
+static enum status commit(struct operation *o)
+{
+        enum status s = tell_im(o->arena, o->compartment, o->memory_header);
+
+        return s ? s : compartment_set_memory(o->compartment, o->memory.path);
+}
+
+/* --- in order -------------------------------------------------------------------------------- */
+
+/* Measured and judged as at a start, and only then is there a key for the image. */
+static enum status map_image(struct operation *o, const char *path)
+{
+        struct svdm_unlock_rep mapped = {0};
+        enum status s;
+
+        operation_with_memory(o, path, "memory-new");
+        s = operation_look(o, "memory");
+        if (!s)
+                s = operation_open_targets(o, &o->sealed.descriptor, o->open.disks.items,
+                                           o->open.disks.count);
+        if (!s)
+                s = operation_unseal_disks(o);
+        return s ? s : operation_unlock(o, &mapped);
+}
+
+static enum status save(struct operation *o)
+{
+        struct domain_save_req q = {.uuid = o->vm->uuid, .memory = o->memory_device};
+        struct domain_save_rep p;
+
+        return worker_call(workers.domain, SAVE_DEADLINE, MESSAGE_domain_save, &q, &p, o->arena);
+}
+
+enum done { NOTHING, MADE, SAVED, TOLD };
+
+/* In reverse. A guest that the worker has let run on is none that can be resumed. */
+static void undo(struct operation *o, enum done done)
+{
+        struct error why = *error_last();
+        enum status s = ST_DONE;
+
+        operation_end(o);
+        if (done >= TOLD && tell_im(o->arena, o->compartment, -1))
+                log_error("forgetting the image of a VM's memory");
+        if (done >= SAVED)
+                s = resume(o->arena, o->compartment);
+        if (s && s != ST_WRONG_STATE)
+                log_error("letting a VM run on whose hibernation was refused");
+        if (done >= MADE)
+                remove_file(o->arena, o->compartment);
+        error_keep(&why);
+}
+
+enum status hibernate(struct arena *a, struct compartment *c)
+{
+        struct operation o = OPERATION_NONE;
+        enum done done = NOTHING;
+        const char *path;
+        enum status s = operation_join(&o, a, c);
+
+        if (!s)
+                s = operation_must_be_judgeable(&o,
+                                                arena_print(a, "bulkhead vm stop %s", o.vm->name));
+        if (!s)
+                s = operation_read_config(&o);
+        if (s)
+                goto out;
+        done = MADE;
+        s = make_file(&o, &path);
+        if (s)
+                goto out;
+        s = map_image(&o, path);
+        if (s)
+                goto out;
+        done = SAVED; /* also half, should the worker die */
+        s = save(&o);
+        if (s)
+                goto out;
+        done = TOLD;
+        s = commit(&o);
+out:
+        if (s) {
+                undo(&o, done);
+                return s;
+        }
+        operation_end(&o);
+        return stop_saved(a, c);
+}

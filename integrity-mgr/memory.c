@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which image a hibernating VM may wake from. Requests and seal.c come here; it asks the table. */
+#include "integrity-mgr/memory.h"
+#include "integrity-mgr/generations.h"
+#include "integrity-mgr/journal.h"
+
+#include <sys/stat.h>
+
+enum { HEADER_MOST = 64 << 20 };
+
+static const struct digest none = {HASH_NONE, {0}};
+
+static enum status digest_of_header(int header, struct digest *digest_out)
+{
+        struct stat st;
+
+        if (fstat(header, &st) || !S_ISREG(st.st_mode) || st.st_size > HEADER_MOST)
+                return FAIL(ST_INVALID, .subject = "the header of a memory image",
+                            .expected = "a file of at most 64 MiB", .found = "something else");
+        return digest_of_file(HASH_SHA256, header, digest_out, NULL);
+}
+
+enum status memory_set(const struct uuid *vm, int header)
+{
+        struct digest memory = none;
+        enum status s = header < 0 ? ST_DONE : digest_of_header(header, &memory);
+
+        if (!s)
+                s = generations_set_memory(vm, &memory);
+        journal_event(header < 0 ? "awake" : "hibernate", vm, 0, s);
+        return s;
+}
+
+static enum status forget(const struct seal_entry *entry)
+{
+        if (entry->memory.alg == HASH_NONE)
+                return ST_DONE;
+        return generations_set_memory(&entry->vm, &none);
+}
+
+enum status memory_check(const struct uuid *vm, int header)
+{
+        struct seal_entry entry;
+        struct digest found;
+        enum status s = generations_get(vm, &entry);
+
+        if (s || header < 0)
+                return s ? s : forget(&entry);
+        s = digest_of_header(header, &found);
+        if (s || digest_equal(&found, &entry.memory))
+                return s;
+        return FAIL(ST_CHANGED, .subject = "the image of the VM's memory",
+                    .expected = entry.memory.alg ? "the one that it left when it hibernated"
+                                                 : "none: what it left was woken already",
+                    .found = "another one",
+                    .remedy = "put that one back; or give it up, as after a power cut: bulkhead vm "
+                              "destroy NAME, then start it");
+}
