@@ -85,9 +85,10 @@ static enum status check_cpus(struct arena *a, const struct xen_domain *d,
         return s;
 }
 
-/* Where libxl keeps it: for pv only; there it is what the guest was built with. */
+/* Where libxl keeps it: for pv only; there it is what the guest was built with. One that was woken
+ * has it in its memory, and there none is kept. */
 static enum status check_command_line(struct arena *a, const struct xen_domain *d,
-                                      const struct vm_config *c)
+                                      const struct vm_config *c, bool woken)
 {
         char path[PATH], uuid[37];
         const char *found;
@@ -96,7 +97,7 @@ static enum status check_command_line(struct arena *a, const struct xen_domain *
         uuid_write(&c->uuid, uuid);
         snprintf(path, sizeof path, "/vm/%s/image/cmdline", uuid);
         s = store_read(a, path, &found);
-        if (s || (!found && (!*c->cmdline || strcmp(c->type, "pv"))))
+        if (s || (!found && (woken || !*c->cmdline || strcmp(c->type, "pv"))))
                 return s;
         return same_text(FMT("kernel command line of domain %s", d->name), c->cmdline, found);
 }
@@ -301,7 +302,7 @@ enum status xen_check(struct arena *a, const struct xen_domain *d,
         if (!s)
                 s = check_cpus(a, d, &q->config);
         if (!s)
-                s = check_command_line(a, d, &q->config);
+                s = check_command_line(a, d, &q->config, q->woken);
         if (!s)
                 s = check_kinds(a, d);
         if (!s)

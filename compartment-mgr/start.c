@@ -37,7 +37,8 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
 static enum status unpause(struct operation *o, const struct svdm_unlock_rep *devices,
                            uint32_t domid, bool compare)
 {
-        struct domain_unpause_req q = {.domid = domid, .config = o->config, .compare = compare};
+        struct domain_unpause_req q = {
+                .domid = domid, .config = o->config, .woken = o->memory.path, .compare = compare};
         struct domain_unpause_rep p;
 
         q.devices.items = devices->devices.items;

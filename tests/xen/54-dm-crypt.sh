@@ -13,8 +13,11 @@ expect 0 bulkhead vm seal crypt crypt-seal.xml --format --passphrase-file old
 expect 0 cryptsetup open --type luks2 --key-file old crypt-data.img bed-crypt
 expect 0 dmsetup table bed-crypt
 says ' crypt '
-grep -q "$(cryptsetup luksDump crypt-data.img | sed -n 's/^[ \t]*cipher: //p' | head -n 1)" <<<"$output" ||
-        fail 'dm-crypt has another cipher than the header'
+of_header() { cryptsetup luksDump crypt-data.img | sed -n "s/^[ \t]*$1: //p" | head -n 1; }
+expect 0 cryptsetup status bed-crypt
+says "cipher:  $(of_header cipher)"
+says "integrity: $(of_header integrity)"
+says 'keysize: 768 bits'
 expect 0 mkfs.ext4 -q /dev/mapper/bed-crypt
 mkdir mnt
 expect 0 mount /dev/mapper/bed-crypt mnt

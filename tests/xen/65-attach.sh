@@ -31,7 +31,7 @@ guest_disk root.img 16 files
 truncate -s 64M data.img
 cp "$guest_files/vmlinux" kernel
 guest_config g "$work/root.img" "$work/data.img" bed.do=watch "'mac=00:16:3e:10:00:02,bridge=bednear'" |
-        sed "s|^kernel = .*|kernel = \"$work/kernel\"|" >g.cfg
+        sed "s|^kernel = .*|kernel = \"$work/kernel\"|; s/^memory = .*/memory = 160/" >g.cfg
 sealing "vm:g disk:$work/root.img luks:$work/data.img" >g-seal.xml
 made+=(g)
 forget g

@@ -38,11 +38,14 @@ nothing_left 'without /dev/loop-control'
 # --- no room for a tree ---
 cp a-root.img before.img
 truncate -s 256M a-root.img
-free=$(($(stat -f -c '%f * %S' /var/lib/bulkhead) - 1500000))
-expect 0 fallocate -l "$free" /var/lib/bulkhead/filler
+# What fallocate cannot have to the last block is written; then 1.5 MB are given back.
+filler=/var/lib/bulkhead/filler
+expect 0 fallocate -l $(($(stat -f -c '%f * %S' /var/lib/bulkhead) - (48 << 20))) $filler
+cat /dev/zero >$filler.rest 2>/dev/null
+truncate -s -1500000 $filler.rest
 bulkhead vm start a >said 2>&1
 result=$?
-rm -f /var/lib/bulkhead/filler
+rm -f $filler $filler.rest
 cat said
 [[ $result == 3 && $(cat said) == *'No space left'* ]] || fail 'without room'
 nothing_left 'without room for a tree'
