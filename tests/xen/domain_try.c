@@ -111,7 +111,7 @@ static struct block_device *devices_of(const struct vm_config *c, size_t *count_
 
 static int create(const char *path)
 {
-        struct domain_create_req q = {.config = config_of(path)};
+        struct domain_create_req q = {.config = config_of(path), .memory = {"", "", false, 0}};
         uint32_t domid = 0;
         enum status s;
 
