@@ -13,7 +13,42 @@
 #include "compartment-mgr/workers.h"
 #include "lib/log.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { TURN_MOST = 1800 /* s */ };
+
+/* libxl gives devices and hot-plug programs fixed times, which a Dom0 that builds more domains at
+ * once than it has CPUs does not keep: so they take turns, in whatever order. */
+static sem_t builders;
+
+static void make_builders(void)
+{
+        long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+        if (sem_init(&builders, 0, cpus > 0 ? (unsigned)cpus : 1))
+                fatal("no semaphore for the building of domains");
+}
+
+static enum status take_turn(const struct vm_definition *vm)
+{
+        static pthread_once_t once = PTHREAD_ONCE_INIT;
+        struct timespec until;
+        int r;
+
+        pthread_once(&once, make_builders);
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += TURN_MOST;
+        while ((r = sem_clockwait(&builders, CLOCK_MONOTONIC, &until)) && errno == EINTR)
+                ;
+        return r ? FAIL(ST_TIMEOUT, .subject = FMT("building VM %s", vm->name),
+                        .found = "too many others are being built",
+                        .remedy = "start it again when they run")
+                 : ST_DONE;
+}
 
 static enum status build_paused(struct operation *o, const struct svdm_unlock_rep *devices,
                                 uint32_t *domid_out)
@@ -27,7 +62,11 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
 
         q.devices.items = devices->devices.items;
         q.devices.count = devices->devices.count;
+        s = take_turn(o->vm);
+        if (s)
+                return s;
         s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_create, &q, &p, o->arena);
+        sem_post(&builders);
         *domid_out = p.domid;
         if (s == ST_EXISTS && live_refuse_foreign(o->arena, o->vm->name, &o->vm->uuid))
                 return ST_EXISTS; /* and the error says whose it is */

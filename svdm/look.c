@@ -48,25 +48,15 @@ static enum status look_claimed(struct request *r, struct session *n, const stru
 enum status on_svdm_look(struct request *r, const struct svdm_look_req *q, struct svdm_look_rep *p)
 {
         struct session *n;
-        enum status s = session_begin(r, &n);
+        enum status s = session_claim(r, &q->vm, &n);
 
-        if (!s && n->claim)
-                s = FAIL(ST_WRONG_STATE, .subject = "the disks",
-                         .found = "open already on this connection");
-        if (!s)
-                s = held_claim(&q->vm, &n->claim);
         if (s)
                 return s;
-        n->vm = q->vm;
         n->look = true;
         n->device = "";
-        s = look_claimed(r, n, q, p);
-        n->open = !s;
-        if (!s)
-                return s;
-        message_close_fds(&shape_svdm_look_rep, p); /* before it is unmapped */
-        p->disks.count = 0;
-        session_undo(n);
+        s = session_opened(n, look_claimed(r, n, q, p), &shape_svdm_look_rep, p);
+        if (s)
+                p->disks.count = 0;
         return s;
 }
 

@@ -168,6 +168,32 @@ enum status session_begin(struct request *r, struct session **session_out)
         return n->job ? ST_DONE : job_start(svdm.worker, NO_DEADLINE, &n->job);
 }
 
+enum status session_claim(struct request *r, const struct uuid *vm, struct session **session_out)
+{
+        struct session *n;
+        enum status s = session_begin(r, &n);
+
+        *session_out = n;
+        if (!s && n->claim)
+                s = FAIL(ST_WRONG_STATE, .subject = "the disks",
+                         .found = "open already on this connection");
+        if (!s)
+                s = held_claim(vm, &n->claim);
+        if (!s)
+                n->vm = *vm;
+        return s;
+}
+
+enum status session_opened(struct session *n, enum status s, const struct shape *shape, void *reply)
+{
+        n->open = !s;
+        if (!s)
+                return s;
+        message_close_fds(shape, reply); /* before it is unmapped */
+        session_undo(n);
+        return s;
+}
+
 enum status session_open(struct request *r, struct session **session_out)
 {
         *session_out = *r->session;

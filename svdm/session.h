@@ -43,6 +43,12 @@ extern struct svdm {
 
 /* The connection's session, made at its first request that needs one, with a living job. */
 enum status session_begin(struct request *r, struct session **session_out);
+/* The same for requests that open a VM's disks: claimed for it, with nothing open yet. */
+enum status session_claim(struct request *r, const struct uuid *vm, struct session **session_out);
+/* What came of opening: s, and if that is an error, what was opened is undone. reply: of that
+ * shape; its descriptors are closed then. */
+enum status session_opened(struct session *n, enum status s, const struct shape *shape,
+                           void *reply);
 /* The same for requests that need open disks: ST_WRONG_STATE without. */
 enum status session_open(struct request *r, struct session **session_out);
 /* What the job has opened, as the session's own duplicates. */

@@ -4,9 +4,8 @@
  * stored configuration in facts that are otherwise right; any other is the whole file. Aborts if
  * the plug-in breaks the host's rules or refuses without a reason.
  */
-#include "bulkhead/measure_plugin.h"
+#include "tests/fuzz/plugin_host.h"
 
-#include <assert.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,41 +13,6 @@
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static int depth, refused, nodes;
-
-static int node_begin(const char *id, const char *type)
-{
-        assert(*id && *type && strlen(id) <= 4095);
-        depth++;
-        nodes++;
-        return 0;
-}
-
-static int value(const char *name, const char *text)
-{
-        assert(depth > 0 && *name && text);
-        return 0;
-}
-
-static int node_end(void)
-{
-        assert(depth-- > 0);
-        return 0;
-}
-
-static void progress(uint64_t done, uint64_t total)
-{
-        (void)done;
-        (void)total;
-}
-
-static int refuse(const char *subject, const char *expected, const char *found, const char *remedy)
-{
-        assert(subject && expected && found && remedy);
-        refused++;
-        return -1;
-}
 
 static struct json_object *facts_around(const uint8_t *config, size_t len)
 {
@@ -65,29 +29,24 @@ static struct json_object *facts_around(const uint8_t *config, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-        static const struct bulkhead_host host = {
-                sizeof host, BULKHEAD_MEASURE_ABI, node_begin, value, node_end, progress, refuse};
         struct bulkhead_target target = {.size = sizeof target,
                                          .name = "vm:m",
                                          .argument = "m",
                                          .method = "",
                                          .hash = "sha256",
-                                         .file = memfd_create("facts", MFD_CLOEXEC),
                                          .header = -1,
                                          .cores = 1};
         struct json_object *whole = len && *data == '[' ? facts_around(data + 1, len - 1) : NULL;
         const char *text = (const char *)data;
-        int r;
+        int file = memfd_create("facts", MFD_CLOEXEC);
 
         if (whole)
                 text = json_object_to_json_string_length(
                         whole, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-        if (target.file < 0 || write(target.file, text, len) != (ssize_t)len)
+        if (file < 0 || write(file, text, len) != (ssize_t)len)
                 abort();
-        depth = refused = nodes = 0;
-        r = bulkhead_measure_plugin.measure(&target, &host);
-        assert(r ? refused : nodes && !depth && !refused);
+        plugin_host_measure(&target, file);
         json_object_put(whole);
-        close(target.file);
+        close(file);
         return 0;
 }

@@ -216,8 +216,11 @@ static enum status seal(uint64_t generation, struct descriptor d)
 static enum status unseal(void)
 {
         struct open_disk disk = open_image();
-        struct im_unseal_req q = {
-                .vm = vm, .config = config_digest, .disks = {&disk, 1}, .targets = {&disk, 1}};
+        struct im_unseal_req q = {.vm = vm,
+                                  .config = config_digest,
+                                  .disks = {&disk, 1},
+                                  .targets = {&disk, 1},
+                                  .memory = -1};
         struct im_unseal_rep p;
         uint8_t got[33];
         int fds[2];
@@ -278,7 +281,8 @@ static enum status attest_on(int fd, struct arena *arena, const char *dest, cons
                                  "dest=\"%s\"/></measurement-desc><attestTarget name=\"ALLPCRS\"/>"
                                  "</attestation></attestation-desc>",
                                  more, plugin, image, dest);
-        struct im_attest_req q = {.challenge = challenge, .log_seen = seen, .targets = {&disk, 1}};
+        struct im_attest_req q = {
+                .challenge = challenge, .log_seen = seen, .targets = {&disk, 1}};
         enum status s = descriptor_read((struct bytes){(uint8_t *)text, strlen(text)}, HASH_SHA256,
                                         arena, &q.descriptor);
 

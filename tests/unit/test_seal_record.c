@@ -130,8 +130,11 @@ static enum status do_unseal(char *secret_of)
 {
         char secret[33];
         int fds[2];
-        struct im_unseal_req q = {
-                .vm = vm, .config = config, .disks = {disks, 2}, .targets = {disks, 2}};
+        struct im_unseal_req q = {.vm = vm,
+                                  .config = config,
+                                  .disks = {disks, 2},
+                                  .targets = {disks, 2},
+                                  .memory = -1};
         enum status s;
 
         ck_assert_int_eq(pipe(fds), 0);
@@ -274,15 +277,16 @@ START_TEST(test_tpm_decides)
         open_log();
         ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
         ck_assert_int_eq(state_read_record(dir, "seal-01020300-0000-0000-0000-000000000000-1",
-                                           "seal", 1, &shape_seal_record, a, &r),
+                                           "seal", 2, &shape_seal_record, a, &r),
                          ST_DONE);
         r.generation = 2;
         r.measurements.items[0].nodes.items[0].values.items[0].text = "sha256:22";
         ck_assert_int_eq(message_encode(&shape_seal_record, &r, &b, fds, &n), ST_DONE);
-        ck_assert_int_eq(state_write(dir, "seal-01020300-0000-0000-0000-000000000000-2", "seal", 1,
+        ck_assert_int_eq(state_write(dir, "seal-01020300-0000-0000-0000-000000000000-2", "seal", 2,
                                      buffer_bytes(&b)),
                          ST_DONE);
-        e = (struct seal_entry){vm, 2, digest_of(HASH_SHA256, b.data, b.len)};
+        e = (struct seal_entry){
+                .vm = vm, .generation = 2, .record = digest_of(HASH_SHA256, b.data, b.len)};
         ck_assert_int_eq(generations_commit(&e), ST_DONE);
         image();
         ck_assert_int_eq(do_unseal(&secret_of), ST_CHANGED);

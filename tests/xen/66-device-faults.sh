@@ -8,7 +8,7 @@
 # shellcheck source=tests/xen/dom0/devices.bash
 . /srv/bed/dom0/devices.bash
 devices_dm
-rounds=${rounds:-20} kills=${kills:-6}
+rounds=${rounds:-$(rounds 20 5)} kills=${kills:-$(rounds 6 3)}
 
 vm a
 expect 0 bulkhead vm seal a a-seal.xml --format

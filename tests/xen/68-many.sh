@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Ten sealed guests started at once all come up; many rounds of start and stop leave nothing behind:
 # no domain, mapped device, loop device, key, mark or file, no descriptor, TPM handle or memory.
-# ROUNDS: how many (20).
+# ROUNDS: how many (20; fewer on a slow machine).
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 # shellcheck source=tests/xen/guest.bash
@@ -10,14 +10,14 @@
 # shellcheck source=tests/xen/dom0/devices.bash
 . /srv/bed/dom0/devices.bash
 [[ $(bulkhead status) == *'kind '*xen* ]] || skip 'the daemons have a simulated hypervisor'
-rounds=${ROUNDS:-20}
+rounds=${ROUNDS:-$(rounds 20 5)}
 
 mkdir files
 echo read-only >files/data
 guest_disk root.img 8 files
 guest() { # NAME
         truncate -s 24M "$1.img"
-        guest_config "$1" "$work/root.img" "$work/$1.img" | sed 's/^memory = .*/memory = 80/' >"$1.cfg"
+        guest_config "$1" "$work/root.img" "$work/$1.img" >"$1.cfg"
         sealing "vm:$1 disk:$work/root.img luks:$work/$1.img" >"$1-seal.xml"
         made+=("$1")
         forget "$1"
@@ -52,7 +52,7 @@ warm() { # the daemons and what lives as long as they do: PIDs
                 for w in $(pgrep -P "$d"); do echo "$w"; done
         done
 }
-processes() { warm | xargs -n 1 -I{} cat /proc/{}/comm | sort | uniq -c | xargs; }
+processes() { warm | xargs -I{} cat /proc/{}/comm | sort | uniq -c | xargs; }
 descriptors() { for p in $(warm); do ls "/proc/$p/fd"; done | wc -l; }
 resident() { for p in $(warm); do awk '/^VmRSS/ { print $2 }' "/proc/$p/status"; done | awk '{ n += $1 } END { print n }'; }
 handles() { # of the TPM: the resource manager shows to each only its own, so this one goes past it
@@ -79,7 +79,8 @@ echo "$rounds rounds: $after; resident KiB $kib, then $kib_now"
 same "$after" "$before" 'what the daemons have'
 ((kib_now <= kib + 2048)) || fail "memory: $kib KiB, after $rounds rounds $kib_now"
 
-# --- ten at once ---
+# --- ten at once: Dom0 comes before the guests, as docs/operations.md has it ---
+expect 0 xl sched-credit2 -d 0 -w 4096
 names=(one)
 for ((i = 2; i <= 10; i++)); do
         guest "g$i"

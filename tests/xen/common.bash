@@ -141,7 +141,7 @@ bed_tpm() { # [again]: the one that was there
 bed_qemu() { # OPTIONS...: the caller becomes QEMU
         local how=()
         "bed_qemu_$boot" || return
-        exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu "${XEN_CPU:-qemu64}" -smp 2 -m 3072 \
+        exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp 2 -m 3072 \
                 -display none -no-reboot -nic none "${how[@]}" \
                 -chardev "socket,id=tpm,path=$sockets/tpm" -tpmdev emulator,id=tpm0,chardev=tpm \
                 -device tpm-tis,tpmdev=tpm0 \
