@@ -306,7 +306,8 @@ help:
 	@echo 'up, down   start and stop the embedded default; then . build/run/env'
 	@echo 'check      set up this machine, build, and run every test (as root)'
 	@echo 'check-fast the unit tests; also check-asan, check-system, fuzz'
-	@echo 'check-xen  the system scripts on a real Xen in an emulated machine; xen-shell: a prompt there'
+	@echo 'check-xen  the system scripts on a real Xen in an emulated machine; xen-shell: a prompt there;'
+	@echo '           scripts/check guests and scripts/check tamper are the part of it that check has'
 	@echo 'bench      measure, as ratios to the tools a user would pick instead'
 	@echo 'install    DESTDIR= PREFIX=; tidy, format, clean'
 

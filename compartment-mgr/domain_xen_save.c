@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory images, by libxl: the domain worker comes here, and touches the image's device alone. */
+/*
+ * Memory images, by libxl: the domain worker comes here, and touches the image's device alone.
+ * libxl writes and reads a stream in pieces of any length; a device whose sectors have no tag
+ * before they are first written takes whole blocks alone. So a thread stands between them, with a
+ * pipe to libxl.
+ */
 #include "compartment-mgr/domain_xen_save.h"
 #include "lib/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STREAM_VERSION = 2 /* of libxl, since Xen 4.6 */ };
+enum {
+        STREAM_VERSION = 2, /* of libxl, since Xen 4.6 */
+        CHUNK = 1 << 20,    /* what is written and read at once; of the image, the last one too */
+        ALIGNMENT = 4096    /* of memory, for O_DIRECT */
+};
 
-/* The path only leads to the device; which one it must be says its number. */
+/* The path only leads to the device; which one it must be says its number. Past the page cache:
+ * there what was written would be read again before it is written in full. */
 static enum status open_image(const struct block_device *memory, int flags, int *fd_out)
 {
-        int fd = open(memory->path, flags | O_CLOEXEC | O_NONBLOCK);
+        int fd = open(memory->path, flags | O_CLOEXEC | O_NONBLOCK | O_DIRECT);
         struct stat st;
 
         if (fd < 0)
@@ -29,6 +41,110 @@ static enum status open_image(const struct block_device *memory, int flags, int 
         }
         *fd_out = fd;
         return ST_DONE;
+}
+
+/* --- between pipe and device ----------------------------------------------------------------- */
+
+struct pump {
+        pthread_t thread;
+        int pipe, image; /* this thread's end */
+        int other;       /* libxl's end, the caller's to close */
+        uint64_t at;
+        int error; /* of the device, once joined */
+};
+
+static size_t fill(int fd, uint8_t *to, size_t len)
+{
+        size_t n = 0;
+
+        while (n < len) {
+                ssize_t r = read(fd, to + n, len - n);
+
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r <= 0)
+                        break;
+                n += (size_t)r;
+        }
+        return n;
+}
+
+static bool drain(int fd, const uint8_t *from, size_t len)
+{
+        while (len) {
+                ssize_t r = write(fd, from, len);
+
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r <= 0)
+                        return false;
+                from += r;
+                len -= (size_t)r;
+        }
+        return true;
+}
+
+static void *to_device(void *arg)
+{
+        struct pump *p = arg;
+        uint8_t *chunk = aligned_alloc(ALIGNMENT, CHUNK);
+        size_t n;
+
+        while (chunk && !p->error && (n = fill(p->pipe, chunk, CHUNK))) {
+                ssize_t r;
+
+                memset(chunk + n, 0, CHUNK - n);
+                r = pwrite(p->image, chunk, CHUNK, (off_t)p->at);
+                if (r != CHUNK)
+                        p->error = r < 0 ? errno : ENOSPC;
+                p->at += CHUNK;
+        }
+        if (!chunk)
+                p->error = ENOMEM;
+        if (!p->error && fsync(p->image))
+                p->error = errno;
+        free(chunk);
+        close(p->pipe);
+        return NULL;
+}
+
+/* Reads ahead of libxl, which says when it has enough by closing its end. */
+static void *from_device(void *arg)
+{
+        struct pump *p = arg;
+        uint8_t *chunk = aligned_alloc(ALIGNMENT, CHUNK);
+        ssize_t n = 0;
+
+        while (chunk && (n = pread(p->image, chunk, CHUNK, (off_t)p->at)) > 0 &&
+               drain(p->pipe, chunk, (size_t)n))
+                p->at += (uint64_t)n;
+        if (!chunk || n < 0)
+                p->error = chunk ? errno : ENOMEM;
+        free(chunk);
+        close(p->pipe);
+        return NULL;
+}
+
+static enum status pump_begin(struct pump *p, int image, bool save)
+{
+        int ends[2];
+
+        *p = (struct pump){.image = image};
+        if (pipe2(ends, O_CLOEXEC))
+                return FAIL(status_of_errno(errno), .subject = "a pipe", .found = strerror(errno));
+        p->pipe = ends[!save];
+        p->other = ends[save];
+        if (!pthread_create(&p->thread, NULL, save ? to_device : from_device, p))
+                return ST_DONE;
+        close(ends[0]);
+        close(ends[1]);
+        return FAIL(ST_IO, .subject = "a thread for the guest's memory");
+}
+
+static void pump_end(struct pump *p)
+{
+        close(p->other);
+        pthread_join(p->thread, NULL);
 }
 
 /* --- saving ---------------------------------------------------------------------------------- */
@@ -57,23 +173,35 @@ static void run_on(struct xen_domain *d)
         error_keep(&why);
 }
 
+static enum status save_to(libxl_ctx *ctx, const struct xen_domain *d, const char *path, int image)
+{
+        struct pump p;
+        int r;
+        enum status s = pump_begin(&p, image, true);
+
+        if (s)
+                return s;
+        r = libxl_domain_suspend(ctx, d->info.domid, p.other, 0, NULL);
+        pump_end(&p);
+        if (p.error)
+                return FAIL(status_of_errno(p.error), .subject = path,
+                            .expected = "the guest's memory written", .found = strerror(p.error),
+                            .remedy = "dmesg says more; the VM runs on");
+        return r ? xen_failed(r, FMT("saving the memory of domain %s", d->name)) : ST_DONE;
+}
+
 enum status xen_save_running(struct xen_domain *d, const struct block_device *memory)
 {
         libxl_ctx *ctx;
-        int fd = -1, r;
+        int image;
         enum status s = xen_open(&ctx);
 
         if (!s)
-                s = open_image(memory, O_RDWR, &fd);
+                s = open_image(memory, O_RDWR, &image);
         if (s)
                 return s;
-        r = libxl_domain_suspend(ctx, d->info.domid, fd, 0, NULL);
-        if (r)
-                s = xen_failed(r, FMT("saving the memory of domain %s", d->name));
-        else if (fsync(fd))
-                s = FAIL(status_of_errno(errno), .subject = memory->path, .found = strerror(errno),
-                         .remedy = "dmesg says more");
-        close(fd);
+        s = save_to(ctx, d, memory->path, image);
+        close(image);
         if (s)
                 run_on(d);
         return s;
@@ -81,20 +209,43 @@ enum status xen_save_running(struct xen_domain *d, const struct block_device *me
 
 /* --- waking ---------------------------------------------------------------------------------- */
 
-enum status xen_restore(libxl_ctx *ctx, libxl_domain_config *config,
-                        const struct block_device *memory, uint32_t *domid_out)
+static enum status restore_from(libxl_ctx *ctx, libxl_domain_config *config, const char *path,
+                                int image, uint32_t *domid_out)
 {
         libxl_domain_restore_params params;
-        int fd, r;
-        enum status s = open_image(memory, O_RDONLY, &fd);
+        struct pump p;
+        int r;
+        enum status s = pump_begin(&p, image, false);
 
         if (s)
                 return s;
         libxl_domain_restore_params_init(&params);
         params.stream_version = STREAM_VERSION;
-        r = libxl_domain_create_restore(ctx, config, domid_out, fd, -1, &params, NULL, NULL);
+        r = libxl_domain_create_restore(ctx, config, domid_out, p.other, -1, &params, NULL, NULL);
         libxl_domain_restore_params_dispose(&params);
-        close(fd);
-        return r ? xen_failed(r, FMT("waking VM %s from its memory image", config->c_info.name))
-                 : ST_DONE;
+        pump_end(&p);
+        if (!r)
+                return ST_DONE; /* what it has read ahead in vain is no failure */
+        if (p.error == EILSEQ || p.error == EIO)
+                return FAIL(ST_CHANGED, .subject = path,
+                            .expected = "the memory that the VM left when it hibernated",
+                            .found = FMT("something else in the MiB at byte %" PRIu64
+                                         ": changed outside",
+                                         p.at),
+                            .remedy = "put the image back; or give it up, as after a power cut: "
+                                      "bulkhead vm destroy NAME, then start it");
+        return xen_failed(r, FMT("waking VM %s from its memory image", config->c_info.name));
+}
+
+enum status xen_restore(libxl_ctx *ctx, libxl_domain_config *config,
+                        const struct block_device *memory, uint32_t *domid_out)
+{
+        int image;
+        enum status s = open_image(memory, O_RDONLY, &image);
+
+        if (s)
+                return s;
+        s = restore_from(ctx, config, memory->path, image, domid_out);
+        close(image);
+        return s;
 }

@@ -230,6 +230,8 @@ static enum status on_vm_undefine(struct request *r, const struct vm_undefine_re
         if (!s)
                 s = forget_seal(r, compartment_definition(c), q->forget_key);
         if (!s)
+                stop_forget(r->arena, c);
+        if (!s)
                 return compartment_undefine(c);
         compartment_release(c);
         return s;

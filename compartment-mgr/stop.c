@@ -71,6 +71,17 @@ static enum status give_back(struct arena *a, const struct vm_definition *vm)
         return peer_call(PEER_SVDM, MESSAGE_svdm_release, &q, &p, a, PEER_SHORT);
 }
 
+void stop_forget(struct arena *a, const struct compartment *c)
+{
+        const struct vm_definition *vm = compartment_definition(c);
+        struct svdm_memory_req remove = {.vm = vm->uuid};
+        struct svdm_memory_rep removed;
+
+        if (give_back(a, vm) ||
+            peer_call(PEER_SVDM, MESSAGE_svdm_memory, &remove, &removed, a, PEER_SHORT))
+                log_error("giving back what a VM held that is forgotten");
+}
+
 static enum status end_and_give_back(struct arena *a, struct compartment *c, uint32_t seconds,
                                      const char *why, bool *clean)
 {

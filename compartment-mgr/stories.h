@@ -26,6 +26,8 @@ enum status stop_at_once(struct arena *a, struct compartment *c);
 enum status stop_ended(struct arena *a, struct compartment *c, const char *why, bool *clean_out);
 /* Ends the domain of a VM whose memory is on disk. */
 enum status stop_saved(struct arena *a, struct compartment *c);
+/* Of one that is forgotten: whatever an operation that was cut short has left with svdm. */
+void stop_forget(struct arena *a, const struct compartment *c);
 /* Whether a domain's end was the guest's own doing. d: NULL if it is gone. */
 bool stop_was_clean(const struct domain_state *d);
 

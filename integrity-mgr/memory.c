@@ -31,22 +31,17 @@ enum status memory_set(const struct uuid *vm, int header)
         return s;
 }
 
-static enum status forget(const struct seal_entry *entry)
-{
-        if (entry->memory.alg == HASH_NONE)
-                return ST_DONE;
-        return generations_set_memory(&entry->vm, &none);
-}
-
 enum status memory_check(const struct uuid *vm, int header)
 {
         struct seal_entry entry;
         struct digest found;
-        enum status s = generations_get(vm, &entry);
+        enum status s;
 
-        if (s || header < 0)
-                return s ? s : forget(&entry);
-        s = digest_of_header(header, &found);
+        if (header < 0)
+                return ST_DONE;
+        s = generations_get(vm, &entry);
+        if (!s)
+                s = digest_of_header(header, &found);
         if (s || digest_equal(&found, &entry.memory))
                 return s;
         return FAIL(ST_CHANGED, .subject = "the image of the VM's memory",
@@ -55,4 +50,14 @@ enum status memory_check(const struct uuid *vm, int header)
                     .found = "another one",
                     .remedy = "put that one back; or give it up, as after a power cut: bulkhead vm "
                               "destroy NAME, then start it");
+}
+
+enum status memory_settle(const struct uuid *vm, int header)
+{
+        struct seal_entry entry;
+        enum status s = header < 0 ? generations_get(vm, &entry) : ST_DONE;
+
+        if (s || header >= 0 || entry.memory.alg == HASH_NONE)
+                return s;
+        return generations_set_memory(vm, &none);
 }

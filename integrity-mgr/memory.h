@@ -11,8 +11,10 @@
 
 /* header: a memory file, or -1 for no image from here on. */
 enum status memory_set(const struct uuid *vm, int header);
-/* Before an unseal. header: of the image that the VM is to wake from: ST_CHANGED if it is not the one
- * that was set last. -1, it starts afresh: what was set is forgotten. */
+/* Before a VM is measured that is to wake. header: of its image: ST_CHANGED if it is not the one that
+ * was set last. ST_DONE for -1: it starts afresh. */
 enum status memory_check(const struct uuid *vm, int header);
+/* Right before the unseal. header -1: what was set is forgotten. */
+enum status memory_settle(const struct uuid *vm, int header);
 
 #endif

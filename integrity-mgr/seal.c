@@ -431,6 +431,8 @@ static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *r
                 s = compare_measurements(r, &p, false);
         if (!s)
                 s = judge_and_bind(a, &p);
+        if (!s)
+                s = memory_settle(&req->vm, req->memory);
         if (s)
                 return s;
         q = (struct tpm_unseal_req){.pcr = p.pcr,

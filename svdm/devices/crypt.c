@@ -82,7 +82,7 @@ static enum status make_header(const struct device *d, const struct uuid *uuid,
 }
 
 /* Where the back-end maps, the data area is written here and now: without tags nothing could be
- * read from it. */
+ * read from it. Not of an image of memory, which is written in whole blocks before it is read. */
 static enum status make(struct device *d, const struct uuid *uuid,
                         const struct authority *authority, const uint8_t key[static DISK_KEY_LEN],
                         int *header_out)
@@ -91,7 +91,7 @@ static enum status make(struct device *d, const struct uuid *uuid,
 
         if (!s)
                 s = make_header(d, uuid, authority, key, header_out);
-        if (!s)
+        if (!s && !d->kind->memory)
                 s = d->backend->fill_new(d, *header_out, key);
         device_detach(d);
         return s;
