@@ -71,8 +71,11 @@ static void on_destroy(xentoollog_logger *l)
 enum status xen_open(libxl_ctx **ctx_out)
 {
         static xentoollog_logger logger = {on_message, on_progress, on_destroy};
+        enum status s = store_connect(); /* libxl waits for ever where this is refused */
 
         said[0] = 0;
+        if (s)
+                return s;
         if (!ctx && libxl_ctx_alloc(&ctx, LIBXL_VERSION, 0, &logger)) {
                 ctx = NULL;
                 return FAIL(ST_UNREACHABLE, .subject = "Xen", .found = said,

@@ -99,6 +99,10 @@ static void *to_device(void *arg)
                         p->error = r < 0 ? errno : ENOSPC;
                 p->at += CHUNK;
         }
+        /* who reads ahead of the end finds zeros, not what has no tag yet */
+        if (chunk && !p->error &&
+            pwrite(p->image, memset(chunk, 0, CHUNK), CHUNK, (off_t)p->at) != CHUNK)
+                p->error = EIO;
         if (!chunk)
                 p->error = ENOMEM;
         if (!p->error && fsync(p->image))

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <xenstore.h>
+#include <xenstore_lib.h>
 
 #define MARKS "/local/domain/0/bulkhead"
 
@@ -26,10 +28,12 @@ static enum status unreachable(const char *doing)
                     .remedy = "xenstored has to run in Dom0: systemctl status xenstored");
 }
 
-static enum status connect_store(void)
+/* Where there is a socket its daemon is asked, and nobody else: libxenstore would turn to the
+ * kernel's device, which waits for ever for a daemon that is gone. */
+enum status store_connect(void)
 {
         if (!store)
-                store = xs_open(0);
+                store = xs_open(access(xs_daemon_socket(), F_OK) ? 0 : XS_OPEN_SOCKETONLY);
         return store ? ST_DONE : unreachable("connecting");
 }
 
@@ -37,7 +41,7 @@ static enum status connect_store(void)
 
 enum status store_read(struct arena *a, const char *path, const char **text_out)
 {
-        enum status s = connect_store();
+        enum status s = store_connect();
         unsigned len = 0;
         char *text;
 
@@ -55,7 +59,7 @@ enum status store_read(struct arena *a, const char *path, const char **text_out)
 enum status store_list(struct arena *a, const char *path, const char *const **names_out,
                        size_t *count_out)
 {
-        enum status s = connect_store();
+        enum status s = store_connect();
         unsigned count = 0;
         const char **copies;
         char **names;
@@ -78,7 +82,7 @@ enum status store_list(struct arena *a, const char *path, const char *const **na
 
 enum status store_write(const char *path, const char *text)
 {
-        enum status s = connect_store();
+        enum status s = store_connect();
 
         if (!s && !xs_write(store, XBT_NULL, path, text, (unsigned)strlen(text)))
                 s = unreachable(path);
@@ -87,7 +91,7 @@ enum status store_write(const char *path, const char *text)
 
 enum status store_remove(const char *path)
 {
-        enum status s = connect_store();
+        enum status s = store_connect();
 
         if (!s && !xs_rm(store, XBT_NULL, path) && errno != ENOENT)
                 s = unreachable(path);
@@ -100,7 +104,7 @@ enum status store_remove(const char *path)
 static enum status begin_watching(void)
 {
         static const char *const watches[] = {"@introduceDomain", "@releaseDomain"};
-        enum status s = connect_store();
+        enum status s = store_connect();
 
         for (size_t i = 0; i < 2 && !s; i++)
                 if (!xs_watch(store, watches[i], watches[i]))
@@ -192,7 +196,7 @@ static bool write_own(const char *path, const char *text)
 enum status mark_write(const struct uuid *uuid, enum mark_stage stage, uint32_t domid)
 {
         char path[80], text[32];
-        enum status s = connect_store();
+        enum status s = store_connect();
 
         if (s)
                 return s;

@@ -11,6 +11,8 @@
 
 #include "lib/message.h"
 
+/* ST_UNREACHABLE if xenstored is gone; what else is here connects by itself. */
+enum status store_connect(void);
 /* NULL in *text_out if there is no such node. */
 enum status store_read(struct arena *a, const char *path, const char **text_out);
 /* The names below a node, none if there is no such node. */

@@ -21,11 +21,17 @@ static bool has_ended(const struct domain_state *d)
         return !d || (is(d, "shutdown") && strcmp(d->reason, "suspend"));
 }
 
+/* About to hibernate, and nobody is at it: that was cut short. */
+static bool is_saved(const struct domain_state *d)
+{
+        return is(d, "shutdown") && !strcmp(d->reason, "suspend");
+}
+
 bool follow_must(enum vm_state state, const struct domain_state *d)
 {
         switch (state) {
         case VM_RUNNING:
-                return has_ended(d) || is(d, "paused");
+                return has_ended(d) || is_saved(d) || is(d, "paused");
         case VM_SUSPENDED:
                 return has_ended(d) || is(d, "running");
         case VM_PRESERVED:
@@ -116,6 +122,8 @@ enum status follow(struct arena *a, struct compartment *c, const struct domain_s
                 return ST_DONE;
         if (!d)
                 return stop_ended(a, c, "its domain is gone: ended by others", &clean);
+        if (is_saved(d))
+                return *compartment_memory(c) ? stop_saved(a, c) : run_on(a, c);
         if (is(d, "paused")) {
                 compartment_set_state(c, VM_SUSPENDED, "paused by others");
                 return ST_DONE;

@@ -64,6 +64,16 @@ enum status forget_memory(struct arena *a, struct compartment *c)
         return s;
 }
 
+/* An image that counts while its guest runs could be woken over disks that are newer. */
+enum status run_on(struct arena *a, struct compartment *c)
+{
+        enum status s = tell_im(a, c, -1);
+
+        if (!s)
+                s = compartment_set_memory(c, "");
+        return s ? s : resume(a, c);
+}
+
 /* From here on it wakes from that. */
 static enum status commit(struct operation *o)
 {
@@ -98,7 +108,7 @@ static enum status save(struct operation *o)
         return worker_call(workers.domain, SAVE_DEADLINE, MESSAGE_domain_save, &q, &p, o->arena);
 }
 
-enum done { NOTHING, MADE, SAVED, TOLD };
+enum done { NOTHING, MADE, SAVED };
 
 /* In reverse. A guest that the worker has let run on is none that can be resumed. */
 static void undo(struct operation *o, enum done done)
@@ -107,12 +117,10 @@ static void undo(struct operation *o, enum done done)
         enum status s = ST_DONE;
 
         operation_end(o);
-        if (done >= TOLD && tell_im(o->arena, o->compartment, -1))
-                log_error("forgetting the image of a VM's memory");
         if (done >= SAVED)
-                s = resume(o->arena, o->compartment);
+                s = run_on(o->arena, o->compartment);
         if (s && s != ST_WRONG_STATE)
-                log_error("letting a VM run on whose hibernation was refused");
+                log_error("letting a VM run on whose hibernation was refused: it stays suspended");
         if (done >= MADE)
                 remove_file(o->arena, o->compartment);
         error_keep(&why);
@@ -123,8 +131,11 @@ enum status hibernate(struct arena *a, struct compartment *c)
         struct operation o = OPERATION_NONE;
         enum done done = NOTHING;
         const char *path;
-        enum status s = operation_join(&o, a, c);
+        enum status s;
 
+        if (*compartment_memory(c)) /* an earlier one came as far as that: its domain is left */
+                return stop_saved(a, c);
+        s = operation_join(&o, a, c);
         if (!s)
                 s = operation_must_be_judgeable(&o,
                                                 arena_print(a, "bulkhead vm stop %s", o.vm->name));
@@ -143,7 +154,6 @@ enum status hibernate(struct arena *a, struct compartment *c)
         s = save(&o);
         if (s)
                 goto out;
-        done = TOLD;
         s = commit(&o);
 out:
         if (s) {

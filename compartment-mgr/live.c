@@ -16,8 +16,7 @@ enum status live_domains(struct arena *a, struct domain_list_rep *domains_out)
 {
         struct domain_list_req q = {};
 
-        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_list, &q, domains_out,
-                           a);
+        return worker_call(workers.domain, LIST_DEADLINE, MESSAGE_domain_list, &q, domains_out, a);
 }
 
 const struct domain_state *live_find(const struct domain_list_rep *domains, const struct uuid *uuid,
@@ -190,7 +189,7 @@ enum status live_list(struct arena *a, const struct principal *p, struct vm_summ
                 add_foreign(&domains, to, &n);
         *vms_out = to;
         *count_out = n;
-        return s == ST_UNREACHABLE ? ST_DONE : s;
+        return s == ST_UNREACHABLE || s == ST_TIMEOUT ? ST_DONE : s;
 }
 
 /* --- what is not ours ------------------------------------------------------------------------ */

@@ -118,6 +118,12 @@ static enum status take_memory(struct operation *o)
         if (!last || strcmp(last->path, o->memory.path))
                 return FAIL(ST_PROTOCOL, .subject = "svdm", .expected = "the image of the memory",
                             .found = "another file", .remedy = "see its log");
+        if (last->header < 0 && !strcmp(o->memory.kind, "memory"))
+                return FAIL(ST_CHANGED, .subject = o->memory.path,
+                            .expected = "the image of a guest's memory", .found = "no LUKS2 header",
+                            .remedy = FMT("put the image back; or give it up, as after a power "
+                                          "cut: bulkhead vm destroy %s, then start it",
+                                          o->vm->name));
         o->memory_header = last->header;
         last->header = -1;
         open_disks_close(last, 1);

@@ -39,7 +39,7 @@ static void take_over(struct compartment *c, const struct domain_state *d, enum 
 }
 
 /* It was about to hibernate. With its image complete it does: the domain goes. */
-static bool runs_on(struct compartment *c, const struct domain_state *d)
+static bool goes_on(struct compartment *c, const struct domain_state *d)
 {
         struct arena *a;
         enum status s;
@@ -47,7 +47,7 @@ static bool runs_on(struct compartment *c, const struct domain_state *d)
         if (*compartment_memory(c))
                 return false;
         a = arena_new();
-        s = resume(a, c);
+        s = run_on(a, c);
         arena_free(a);
         if (s)
                 log_error("letting a VM run on whose hibernation was cut short: it is ended");
@@ -63,7 +63,7 @@ static bool is_taken_over(struct compartment *c, const struct domain_state *d)
         bool paused = !strcmp(d->state, "paused");
 
         if (!strcmp(d->state, "shutdown") && !strcmp(d->reason, "suspend"))
-                return runs_on(c, d);
+                return goes_on(c, d);
         if (paused && compartment_domain(c) != d->domid)
                 return false;
         if (!strcmp(d->state, "dying"))

@@ -65,7 +65,8 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
         s = take_turn(o->vm);
         if (s)
                 return s;
-        s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_create, &q, &p, o->arena);
+        s = worker_call(workers.domain, o->memory.path ? PEER_LONG : DOMAIN_DEADLINE,
+                        MESSAGE_domain_create, &q, &p, o->arena);
         sem_post(&builders);
         *domid_out = p.domid;
         if (s == ST_EXISTS && live_refuse_foreign(o->arena, o->vm->name, &o->vm->uuid))

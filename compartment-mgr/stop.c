@@ -137,7 +137,7 @@ static enum status reseal(struct arena *a, struct compartment *c)
                 s = compartment_set_generation(c, q.generation);
 out:
         operation_end(&o);
-        compartment_set_state(c, s ? VM_STOPPING : VM_STOPPED,
+        compartment_set_state(c, s ? VM_STOPPING : compartment_at_rest(c),
                               s ? "its disks are not sealed anew: repeat the stop" : "");
         return s;
 }

@@ -49,6 +49,9 @@ enum status resume(struct arena *a, struct compartment *c);
 /* Its memory to an encrypted image; afterwards hibernating, or running. start() wakes it: the image is
  * a disk that has to open with the VM's secret, and is forgotten before the guest runs on. */
 enum status hibernate(struct arena *a, struct compartment *c);
+/* A guest that was saved, or nearly, goes on in its domain: no image counts any more before it does.
+ * ST_WRONG_STATE if it runs. */
+enum status run_on(struct arena *a, struct compartment *c);
 /* The image that it left is never woken. ST_DONE if it left none. */
 enum status forget_memory(struct arena *a, struct compartment *c);
 

@@ -8,7 +8,8 @@
 enum {
         XML_DEADLINE = 20 * 1000,    /* ms for one descriptor */
         CONFIG_DEADLINE = 20 * 1000, /* ms for one xl.cfg */
-        DOMAIN_DEADLINE = 300 * 1000 /* ms for one request to the hypervisor */
+        DOMAIN_DEADLINE = 300 * 1000, /* ms for one request to the hypervisor */
+        LIST_DEADLINE = 30 * 1000     /* for what it has, which somebody waits for */
 };
 
 extern struct workers {

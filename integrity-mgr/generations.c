@@ -279,8 +279,11 @@ enum status generations_set_memory(const struct uuid *vm, const struct digest *m
         pthread_mutex_lock(&lock);
         s = ready(a);
         there = s ? NULL : find(vm);
+        if (!s && memory->alg == HASH_NONE && (!there || there->memory.alg == HASH_NONE))
+                goto out; /* no image is what it has */
         if (!s && !there)
-                s = FAIL(ST_WRONG_STATE, .subject = "the seal of this VM", .found = "none");
+                s = FAIL(ST_WRONG_STATE, .subject = "the seal of this VM", .found = "none",
+                         .remedy = "bulkhead vm seal NAME DESCRIPTOR.xml");
         if (!s) {
                 struct seal_entry entry = *there;
                 struct seal_table next = without(vm, a);
@@ -289,6 +292,7 @@ enum status generations_set_memory(const struct uuid *vm, const struct digest *m
                 next.entries.items[next.entries.count++] = entry;
                 s = commit(&next, a);
         }
+out:
         pthread_mutex_unlock(&lock);
         arena_free(a);
         return s;

@@ -2,6 +2,7 @@
 /* Which image a hibernating VM may wake from. Requests and seal.c come here; it asks the table. */
 #include "integrity-mgr/memory.h"
 #include "integrity-mgr/generations.h"
+#include "integrity-mgr/host.h"
 #include "integrity-mgr/journal.h"
 
 #include <sys/stat.h>
@@ -25,6 +26,8 @@ enum status memory_set(const struct uuid *vm, int header)
         struct digest memory = none;
         enum status s = header < 0 ? ST_DONE : digest_of_header(header, &memory);
 
+        if (header < 0 && !host_get())
+                return ST_DONE; /* then nothing can be sealed */
         if (!s)
                 s = generations_set_memory(vm, &memory);
         journal_event(header < 0 ? "awake" : "hibernate", vm, 0, s);

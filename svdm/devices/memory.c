@@ -15,7 +15,7 @@
 
 static enum status accept(struct device *d)
 {
-        if (S_ISREG(d->seen.stat.st_mode) && d->writable)
+        if (S_ISREG(d->seen.stat.st_mode) && d->writable && d->seen.stat.st_nlink == 1)
                 return ST_DONE;
         return FAIL(ST_INVALID, .subject = d->path, .expected = "a file for a guest's memory",
                     .found = "something else");
