@@ -30,7 +30,7 @@ L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms -----------------------------------------------------------------------------------
-LIB_BASE := $(addprefix lib/,status arena buffer digest)
+LIB_BASE := $(addprefix lib/,status arena buffer digest memory_file)
 LIB_DOCUMENT := lib/document
 LIB_MESSAGE := $(LIB_BASE) lib/message lib/log
 LIB_PROCESS := $(LIB_MESSAGE) $(addprefix lib/,config channel dispatch worker_wire sandbox)
@@ -108,6 +108,8 @@ FAULT := $(addprefix tests/fault/,fault folder)
 SEALS := $(addprefix integrity-mgr/,journal log_tree log_file host) $(TREE) $(LIB_DOCUMENT) lib/state_file $(LIB_MESSAGE)
 
 OBJS_test_message := $(LIB_BASE) lib/log
+OBJS_test_memory_file := $(LIB_BASE)
+WRAP_test_memory_file := $(call WRAP,usleep)
 OBJS_test_state_file := $(LIB_MESSAGE)
 OBJS_test_worker := $(LIB_DAEMON)
 OBJS_test_server := $(LIB_DAEMON)

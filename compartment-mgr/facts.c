@@ -10,6 +10,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/targets.h"
 #include "compartment-mgr/workers.h"
+#include "lib/memory_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,15 +67,15 @@ static enum status seal_file(struct json_object *json, int *fd_out)
         size_t len = 0;
         const char *text = json_object_to_json_string_length(
                 json, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &len);
-        int fd = memfd_create("facts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        enum status s = ST_DONE;
+        int fd;
+        enum status s = memory_file_new("facts", &fd);
 
-        if (fd >= 0 && text)
+        if (!s && !text)
+                s = FAIL(ST_INTERNAL, .subject = "facts");
+        if (!s)
                 s = write_all(fd, text, len);
-        if (fd < 0 || !text ||
-            (!s &&
-             fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)))
-                s = FAIL(status_of_errno(errno), .subject = "facts", .found = strerror(errno));
+        if (!s)
+                s = memory_file_seal(fd);
         json_object_put(json);
         if (s && fd >= 0)
                 close(fd);

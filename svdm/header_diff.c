@@ -5,6 +5,7 @@
  */
 #include "svdm/header_diff.h"
 #include "lib/arena.h"
+#include "lib/memory_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NAME "disk-header"
 enum { BLOCK = 4096, CHUNK = 1 << 20, LUKS_SECOND_HEADER = 16384 };
 
 static enum status failed(const char *doing)
@@ -100,15 +102,16 @@ static enum status copy_data(int fd, int memfd, uint64_t len)
 
 enum status header_of_size(uint64_t len, int *memfd_out)
 {
+        enum status s;
         int memfd;
 
         if (len > HEADER_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "a disk header",
                             .expected = FMT("at most %d bytes", HEADER_MOST),
                             .found = FMT("%llu", (unsigned long long)len));
-        memfd = memfd_create("disk-header", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (memfd < 0)
-                return failed("a memory file");
+        s = memory_file_new(NAME, &memfd);
+        if (s)
+                return s;
         if (ftruncate(memfd, (off_t)len)) {
                 close(memfd);
                 return failed("a memory file");
@@ -143,13 +146,6 @@ enum status header_copy_all(int memfd, int *memfd_out)
         *memfd_out = -1;
         return fstat(memfd, &st) ? failed("a memory file")
                                  : header_copy(memfd, (uint64_t)st.st_size, memfd_out);
-}
-
-enum status header_seal(int memfd)
-{
-        if (fcntl(memfd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL))
-                return failed("sealing a memory file");
-        return ST_DONE;
 }
 
 enum status header_head(int fd, struct digest *head_out)
@@ -323,14 +319,14 @@ enum status header_bytes(int memfd, struct arena *a, struct bytes *out)
 
 enum status header_of_bytes(struct bytes bytes, int *memfd_out)
 {
-        int memfd = memfd_create("disk-header", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        enum status s;
+        int memfd;
+        enum status s = memory_file_new(NAME, &memfd);
 
-        if (memfd < 0)
-                return failed("a memory file");
+        if (s)
+                return s;
         s = write_at(memfd, bytes.data, bytes.len, 0);
         if (!s)
-                s = header_seal(memfd);
+                s = memory_file_seal(memfd);
         if (s)
                 close(memfd);
         else

@@ -23,8 +23,6 @@ enum status header_of_size(uint64_t len, int *memfd_out);
  * has fewer. The memfd is writable and not sealed. */
 enum status header_copy(int fd, uint64_t len, int *memfd_out);
 enum status header_copy_all(int memfd, int *memfd_out);
-/* From here on nobody can change it: F_SEAL_WRITE, GROW, SHRINK, SEAL. */
-enum status header_seal(int memfd);
 
 /* The digest (SHA-256) of the first HEADER_HEAD bytes. */
 enum status header_head(int fd, struct digest *head_out);

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define KIND "svdm-held"
-enum { VERSION = 3, NAME_SIZE = 64, CLAIM_WAIT_S = 2 };
+enum { VERSION = 3, NAME_SIZE = 64, CLAIM_WAIT_S = 10 };
 
 struct claim {
         struct claim *next;

@@ -5,6 +5,7 @@
  * 1,000 iterations: their passphrase is a random key, which no iteration makes stronger.
  */
 #include "svdm/luks_disk.h"
+#include "lib/memory_file.h"
 #include "svdm/cryptsetup.h"
 #include "svdm/header_diff.h"
 
@@ -69,7 +70,7 @@ static enum status copy_sealed(int disk, uint64_t len, uint64_t size, int *memfd
         if (!s && size > len && ftruncate(memfd, (off_t)size))
                 s = FAIL(ST_IO, .subject = "a memory file", .found = strerror(errno));
         if (!s)
-                s = header_seal(memfd);
+                s = memory_file_seal(memfd);
         if (s && memfd >= 0)
                 close(memfd);
         *memfd_out = s ? -1 : memfd;
@@ -224,7 +225,7 @@ enum status luks_format(const char *path, uint64_t size, const struct uuid *vm,
                 goto out;
         crypt_free(cd);
         cd = NULL;
-        s = header_seal(memfd);
+        s = memory_file_seal(memfd);
 out:
         crypt_free(cd);
         if (s && memfd >= 0)
@@ -311,7 +312,7 @@ enum status luks_adopt(const char *path, int header, const struct uuid *vm, stru
                 goto out;
         crypt_free(cd);
         cd = NULL;
-        s = header_seal(memfd);
+        s = memory_file_seal(memfd);
 out:
         crypt_free(cd);
         if (s && memfd >= 0)
@@ -353,7 +354,7 @@ enum status luks_add_recovery(const char *path, int header, const uint8_t key[st
         crypt_free(cd);
         cd = NULL;
         if (!s)
-                s = header_seal(memfd);
+                s = memory_file_seal(memfd);
 out:
         crypt_free(cd);
         if (s && memfd >= 0)

@@ -4,8 +4,8 @@
  * into a sealed memory file, which is what is measured and what the hypervisor gets. So nobody
  * holds the file itself, and many VMs may share one.
  */
+#include "lib/memory_file.h"
 #include "svdm/device.h"
-#include "svdm/header_diff.h"
 
 #include <errno.h>
 #include <string.h>
@@ -50,7 +50,7 @@ static enum status copy(const struct device *d, int memory)
                                     .remedy = "see who writes to it, then try again");
                 left -= (uint64_t)n;
         }
-        return header_seal(memory);
+        return memory_file_seal(memory);
 }
 
 /* From here on the copy is the file. */
@@ -61,10 +61,9 @@ static enum status accept(struct device *d)
 
         if (s)
                 return s;
-        memory = memfd_create("boot-file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (memory < 0)
-                return FAIL(status_of_errno(errno), .subject = "a memory file",
-                            .found = strerror(errno));
+        s = memory_file_new("boot-file", &memory);
+        if (s)
+                return s;
         s = copy(d, memory);
         if (s) {
                 close(memory);

@@ -14,6 +14,7 @@ static int faulty_fsync(int fd);
 #include "svdm/header_diff.c"
 #undef pwrite
 #undef fsync
+#include "lib/memory_file.h"
 #include "tests/unit/svdm_test.h"
 
 enum fault { FAULT_NONE, FAULT_ERROR, FAULT_SHORT, FAULT_POWER, FAULTS };
@@ -84,7 +85,7 @@ static struct buffer runs_of(const char *old_name, const char *new_name)
         int header;
 
         ck_assert_int_eq(header_copy(new, 16 << 20, &header), ST_DONE);
-        ck_assert_int_eq(header_seal(header), ST_DONE);
+        ck_assert_int_eq(memory_file_seal(header), ST_DONE);
         ck_assert_int_eq(header_diff(old, header, &runs), ST_DONE);
         close(old);
         close(new);
@@ -115,7 +116,7 @@ START_TEST(copies_are_exact)
         ck_assert_int_eq(st.st_size, 2 << 20);
         ck_assert_int_lt(st.st_blocks * 512, 64 << 10);
         ck_assert_int_eq(run("cmp -n 2097152 holes /proc/%d/fd/%d", getpid(), header), 0);
-        ck_assert_int_eq(header_seal(header), ST_DONE);
+        ck_assert_int_eq(memory_file_seal(header), ST_DONE);
         ck_assert_int_eq(pwrite(header, "y", 1, 0), -1);
         ck_assert_int_eq(ftruncate(header, 0), -1);
         close(header);
