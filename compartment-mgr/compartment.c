@@ -49,7 +49,7 @@ static struct {
 const char *vm_state_word(enum vm_state state)
 {
         static const char *const words[] = {"stopped",     "starting", "running", "suspended",
-                                            "hibernating", "stopping", "sealing", "preserved"};
+                                            "hibernating", "stopping", "sealing", "preserved", "unknown"};
 
         return words[state];
 }

@@ -18,7 +18,8 @@ enum vm_state {
         VM_HIBERNATING,
         VM_STOPPING,
         VM_SEALING,
-        VM_PRESERVED
+        VM_PRESERVED,
+        VM_UNKNOWN /* the hypervisor has not answered yet */
 };
 const char *vm_state_word(enum vm_state state); /* as in vm_summary and vm_changed */
 

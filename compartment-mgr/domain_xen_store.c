@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <xenstore.h>
 #include <xenstore_lib.h>
@@ -20,6 +22,7 @@
 #define MARKS "/local/domain/0/bulkhead"
 
 static struct xs_handle *store;
+static int line = -1; /* to xenstored's socket, unused: hung up when it ends */
 static bool watching;
 
 static enum status unreachable(const char *doing)
@@ -28,12 +31,24 @@ static enum status unreachable(const char *doing)
                     .remedy = "xenstored has to run in Dom0: systemctl status xenstored");
 }
 
-/* Where there is a socket its daemon is asked, and nobody else: libxenstore would turn to the
- * kernel's device, which waits for ever for a daemon that is gone. */
+/* Where there is a socket its daemon has to be behind it: libxenstore, even told to use nothing else
+ * (4.17), would turn to the kernel's device, which waits for ever for a daemon that is gone. */
+static bool somebody_answers(void)
+{
+        struct sockaddr_un to = {.sun_family = AF_UNIX};
+
+        snprintf(to.sun_path, sizeof to.sun_path, "%s", xs_daemon_socket());
+        if (access(to.sun_path, F_OK))
+                return true; /* a store in a domain of its own: only the kernel reaches that */
+        if (line < 0)
+                line = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        return line >= 0 && !connect(line, (struct sockaddr *)&to, sizeof to);
+}
+
 enum status store_connect(void)
 {
-        if (!store)
-                store = xs_open(access(xs_daemon_socket(), F_OK) ? 0 : XS_OPEN_SOCKETONLY);
+        if (!store && somebody_answers())
+                store = xs_open(0);
         return store ? ST_DONE : unreachable("connecting");
 }
 
@@ -121,6 +136,13 @@ static enum status begin_watching(void)
         return s;
 }
 
+/* libxenstore's own descriptor stays silent for ever once xenstored has ended (4.17). */
+static bool has_hung_up(const struct pollfd *p)
+{
+        errno = EPIPE;
+        return p->revents != 0;
+}
+
 /* Everything that has happened by now is one change. errno says why there is no more. */
 static bool take_events(void)
 {
@@ -137,20 +159,23 @@ static bool take_events(void)
 enum status store_wait(int ms, bool *changed_out)
 {
         int64_t deadline = deadline_in(ms);
-        struct pollfd p;
+        struct pollfd p[2];
         int r;
 
         *changed_out = !watching;
         if (!watching)
                 return begin_watching();
-        p = (struct pollfd){.fd = xs_fileno(store), .events = POLLIN};
+        p[0] = (struct pollfd){.fd = xs_fileno(store), .events = POLLIN};
+        p[1] = (struct pollfd){.fd = line};
         do {
                 *changed_out = take_events();
                 if (*changed_out)
                         return ST_DONE;
                 if (errno != EAGAIN)
                         return unreachable("watching domains");
-                r = poll(&p, 1, deadline_left(deadline));
+                r = poll(p, 2, deadline_left(deadline));
+                if (r > 0 && has_hung_up(&p[1]))
+                        return unreachable("watching domains");
         } while (r > 0 || (r < 0 && errno == EINTR));
         return r ? unreachable("watching domains") : ST_DONE;
 }

@@ -112,7 +112,7 @@ static void have_followed(const struct uuid *uuid)
 
 static enum vm_state state_of(const struct vm_summary *vm)
 {
-        for (enum vm_state s = VM_STOPPED; s <= VM_PRESERVED; s++)
+        for (enum vm_state s = VM_STOPPED; s <= VM_UNKNOWN; s++)
                 if (vm->state == vm_state_word(s))
                         return s;
         return VM_STOPPED;

@@ -83,6 +83,13 @@ static void warn_foreign(const struct compartment *c, const struct domain_list_r
                             vm->name, d->domid);
 }
 
+/* A VM of which nobody could say what it does is at rest after all. */
+static void comes_to_rest(struct compartment *c)
+{
+        if (compartment_state(c) == VM_UNKNOWN)
+                compartment_set_state(c, compartment_at_rest(c), "the hypervisor answers");
+}
+
 /* Keeps in *left what is not taken over. */
 static void sort_out(struct left *left, const struct domain_list_rep *domains)
 {
@@ -102,6 +109,7 @@ static void sort_out(struct left *left, const struct domain_list_rep *domains)
                 if (!d && compartment_domain(c))
                         log_warning("VM %s ended while compartment-mgr was away",
                                     compartment_definition(c)->name);
+                comes_to_rest(c);
                 left->half_built[left->count] = d != NULL;
                 left->vms[left->count++] = c;
         }
@@ -208,6 +216,13 @@ static void claim_all(struct left *left)
         arena_free(a);
 }
 
+static void wait_for_hypervisor(const struct left *left)
+{
+        log_error("asking the hypervisor what runs; no VM can be used until it answers");
+        for (size_t i = 0; i < left->count; i++)
+                compartment_set_state(left->vms[i], VM_UNKNOWN, "the hypervisor does not answer");
+}
+
 void recover(int state)
 {
         struct going_on *g = memory_new(1, sizeof *g);
@@ -217,7 +232,7 @@ void recover(int state)
         claim_all(&g->left);
         g->sorted_out = sort_out_now(&g->left);
         if (!g->sorted_out)
-                log_error("asking the hypervisor what runs; no VM can be used until it answers");
+                wait_for_hypervisor(&g->left);
         if (pthread_create(&thread, NULL, go_on, g))
                 fatal("no thread to clear up in");
         pthread_detach(thread);

@@ -328,13 +328,14 @@ static enum status keep_error_of(const struct frame *f)
         return e.status;
 }
 
-enum status channel_call(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
-                         int64_t deadline)
+enum status channel_ask(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
+                        int64_t deadline, bool *answered_out)
 {
         const struct message_info *info = message_info(number);
         struct frame f = {0};
         enum status s;
 
+        *answered_out = false;
         if (!info || !info->reply)
                 return FAIL(ST_INTERNAL, .subject = FMT("message %u is no request", number));
         s = channel_send(fd, number, info->request, request, deadline);
@@ -343,6 +344,7 @@ enum status channel_call(int fd, uint16_t number, const void *request, void *rep
         s = channel_receive_frame(fd, MESSAGE_MOST, a, &f, deadline);
         if (s)
                 return s;
+        *answered_out = true;
         if (f.number == MESSAGE_ERROR)
                 s = keep_error_of(&f);
         else if (f.number != number)
@@ -352,6 +354,14 @@ enum status channel_call(int fd, uint16_t number, const void *request, void *rep
         if (s)
                 frame_close_fds(&f);
         return s;
+}
+
+enum status channel_call(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
+                         int64_t deadline)
+{
+        bool answered;
+
+        return channel_ask(fd, number, request, reply, a, deadline, &answered);
 }
 
 /* --- beginnings --- */

@@ -53,6 +53,9 @@ enum status channel_send_error(int fd, const struct error *e, int64_t deadline);
  * in the reply become the caller's. */
 enum status channel_call(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
                          int64_t deadline);
+/* The same; *answered_out tells an error that came back from one of the way. */
+enum status channel_ask(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
+                        int64_t deadline, bool *answered_out);
 
 /* A connected pair of unix stream sockets, close-on-exec. */
 enum status channel_pair(int fds[2]);

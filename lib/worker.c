@@ -195,10 +195,12 @@ static enum status exit_of(struct job *j, int64_t deadline)
 enum status job_call(struct job *j, uint16_t number, const void *request, void *reply,
                      struct arena *a)
 {
-        enum status s = channel_call(j->socket, number, request, reply, a, j->deadline);
+        bool answered;
+        enum status s =
+                channel_ask(j->socket, number, request, reply, a, j->deadline, &answered);
 
         /* gone without an answer: why is in how it ended */
-        if (s == ST_UNREACHABLE && error_last()->status == s) {
+        if (s == ST_UNREACHABLE && !answered) {
                 s = exit_of(j, deadline_in(END_TIME));
                 if (!s)
                         s = FAIL(ST_WORKER, .subject = j->name, .found = "no answer");

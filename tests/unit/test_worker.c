@@ -56,6 +56,8 @@ START_TEST(a_good_job_is_answered)
         ck_assert_int_eq(ask("", 5000), ST_DONE);
         ck_assert_int_eq(ask("refuse", 5000), ST_PREDICATE);
         ck_assert_str_eq(error_last()->subject, "the fixture");
+        ck_assert_int_eq(ask("unreachable", 5000), ST_UNREACHABLE); /* not the fixture itself */
+        ck_assert_str_eq(error_last()->subject, "what the fixture needs");
 }
 END_TEST
 

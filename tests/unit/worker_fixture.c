@@ -49,6 +49,8 @@ enum status on_judge(struct request *r, const struct judge_req *q, struct judge_
                 memset(memory_new(1, 512 << 20), 1, 512 << 20);
         if (asked(q, "refuse"))
                 return FAIL(ST_PREDICATE, .subject = "the fixture", .found = "a wish");
+        if (asked(q, "unreachable"))
+                return FAIL(ST_UNREACHABLE, .subject = "what the fixture needs");
         return ST_DONE;
 }
 
