@@ -76,6 +76,11 @@ rm "$image"
 expect 1 bulkhead vm start sleeper
 says "$image"
 says 'bulkhead vm destroy NAME'
+head -c "$(stat -c %s image.second)" /dev/zero >"$image" # no LUKS2 at all: what was bound is kept, too
+chown --reference="$state/svdm" "$image"
+expect 1 bulkhead vm start sleeper
+says 'no LUKS2 header'
+rm "$image"
 mv image.second "$image"
 expect 0 bulkhead vm start sleeper
 expect 0 bulkhead vm stop sleeper

@@ -663,6 +663,33 @@ START_TEST(a_failed_hibernation_lets_it_run_on)
 }
 END_TEST
 
+/* Once integrity-mgr has been told, it hibernates: by the command again, or by the events. */
+START_TEST(a_hibernation_cut_short_is_completed)
+{
+        run_one();
+        for (int n = 10; n <= 12; n++) {
+                ck_assert_int_eq(tell(hibernate, n), ST_TPM);
+                ck_assert(world.image && world.image_bound && !world.running);
+                ck_assert_int_eq(tell(_i ? follow_it : hibernate, 0), ST_DONE);
+                ck_assert(!world.domain && world.image && world.image_bound);
+                ck_assert_str_eq(summary().state, "hibernating");
+                ck_assert_int_eq(tell(start, 0), ST_DONE);
+                ck_assert(world.woken && world.running);
+        }
+}
+END_TEST
+
+START_TEST(a_guest_left_saved_without_an_image_runs_on)
+{
+        run_one();
+        world.running = false;
+        world.ended = "suspend";
+        ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
+        ck_assert(world.running && !world.image_bound);
+        ck_assert_str_eq(summary().state, "running");
+}
+END_TEST
+
 /* Until the image is forgotten, a start that fails keeps it. */
 START_TEST(a_failed_wake_keeps_the_image)
 {
@@ -1383,6 +1410,8 @@ int main(void)
         tcase_add_test(t, an_interface_goes_and_comes);
         tcase_add_test(t, order_of_a_hibernation);
         tcase_add_loop_test(t, a_failed_hibernation_lets_it_run_on, 0, 2);
+        tcase_add_loop_test(t, a_hibernation_cut_short_is_completed, 0, 2);
+        tcase_add_test(t, a_guest_left_saved_without_an_image_runs_on);
         tcase_add_test(t, a_failed_wake_keeps_the_image);
         tcase_add_test(t, an_image_is_given_up);
         tcase_add_test(t, what_is_measured_whole_does_not_hibernate);

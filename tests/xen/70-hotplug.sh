@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Xen's script for interfaces fails, or hangs: a start ends in time and leaves nothing, a stop says
+# what is in the way and can be repeated. And a guest that writes into its part of xenstore deceives
+# nobody about its devices.
+# shellcheck source=tests/system/common.bash
+. "$(dirname "$0")/../system/common.bash"
+# shellcheck source=tests/xen/guest.bash
+. "$(dirname "$0")/guest.bash"
+# shellcheck source=tests/xen/dom0/devices.bash
+. /srv/bed/dom0/devices.bash
+[[ $(bulkhead status) == *'kind '*xen* ]] || skip 'the daemons have a simulated hypervisor'
+[[ -w /etc ]] || skip "Xen's scripts lie in the measured root"
+policy=/etc/bulkhead/networks script=/etc/xen/scripts/vif-bridge
+install -d -m 0755 "${policy%/*}"
+[[ -e $policy ]] && cp "$policy" saved
+cp -a "$script" real
+leave() {
+        local result=$?
+        cp -a "$work/real" "$script"
+        pkill -f 'sleep 98765'
+        forget hooked
+        if [[ -e $work/saved ]]; then cp "$work/saved" "$policy"; else rm -f "$policy"; fi
+        (exit "$result")
+        at_exit
+}
+trap leave EXIT
+script_is() { # LINES: what it does instead, before the real one
+        printf '#!/bin/sh\n%s\nexec %s/real "$@"\n' "$1" "$work" >"$script.new"
+        chmod 0755 "$script.new"
+        mv "$script.new" "$script"
+}
+nothing() { # WHEN
+        xl domid hooked >/dev/null 2>&1 && fail "$1: its domain is left"
+        nothing_left "$1"
+        same "$(cd /sys/class/net/xenbr0/brif && echo vif*)" 'vif*' "$1: ports of the bridge"
+        same "$(state_of hooked)" stopped "$1: its state"
+}
+
+echo 'xenbr0 *' >"$policy"
+guest_disk root.img 16
+guest_config hooked "$work/root.img" '' '' "'mac=00:16:3e:10:00:02,bridge=xenbr0'" >hooked.cfg
+sealing "vm:hooked disk:$work/root.img" >hooked-seal.xml
+made+=(hooked)
+forget hooked
+expect 0 bulkhead vm define hooked.cfg
+expect 0 bulkhead vm seal hooked hooked-seal.xml
+
+# --- it fails, it hangs ---
+script_is 'exit 1'
+expect 3 bulkhead vm start hooked
+nothing 'after a script that fails'
+script_is '[ "$1" = online ] && sleep 98765'
+expect 3 bulkhead vm start hooked
+says 'vif-bridge online'
+pkill -f 'sleep 98765'
+nothing 'after a script that hangs'
+
+# --- at the end ---
+script_is '[ "$1" = offline ] && [ ! -e /run/free ] && sleep 98765'
+guest_forget hooked
+expect 0 bulkhead vm start hooked
+guest_says hooked 'alive 1'
+bulkhead vm destroy hooked >said 2>&1
+result=$?
+cat said
+((result == 0)) || grep -q 'still attached: vif' said || fail 'it does not say what is in the way'
+touch /run/free
+pkill -f 'sleep 98765'
+((result == 0)) || expect 0 bulkhead vm destroy hooked
+rm /run/free
+nothing 'after a stop with a script that hangs'
+
+# --- what a guest can write ---
+cp -a real "$script"
+guest_forget hooked
+expect 0 bulkhead vm start hooked
+guest_says hooked 'alive 1'
+own=/local/domain/$(xl domid hooked)
+[[ $(xenstore-ls -p "$own/device/vbd/51712") == *"(n$(xl domid hooked)"* ]] || fail 'those keys are not the guest'"'"'s'
+for key in backend backend-id state ring-ref; do
+        xenstore-write "$own/device/vbd/51712/$key" /local/domain/0/backend/vbd/0/1
+        xenstore-write "$own/device/vif/0/$key" 99999999999999999999
+done
+xenstore-write "$own/device/vbd/51728/backend" /local/domain/0/backend/vbd/0/1
+xenstore-write "$own/device/vbd/51728/state" 4
+bulkhead vm list | grep -E 'hooked +running' || fail 'it is no longer told as running'
+[[ $(bulkhead vm show hooked) != *xvdb* ]] || fail 'a disk is told that the guest invented'
+expect 0 bulkhead vm destroy hooked
+nothing 'after a guest that lied'
+expect 0 bulkhead vm start hooked
+expect 0 bulkhead vm destroy hooked
+nothing 'at the end'
