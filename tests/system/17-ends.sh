@@ -23,7 +23,7 @@ same "$(generation_of ends)" 2 'generation after the guest shut itself down'
 
 # It asks to be started again: stopped cleanly, sealed anew, measured, started.
 expect 0 bulkhead vm start ends
-domid() { bulkhead vm show ends --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["domid"])'; }
+domid() { field ends domid; }
 before=$(domid)
 guest_ends ends reboot
 for ((i = 0; i < 100; i++)); do
@@ -83,7 +83,7 @@ for c in start stop destroy show suspend undefine; do
         says 'foreign domain'
 done
 # One that has the UUID of ours is not taken for ours.
-python3 -c 'import json,sys; print(json.load(sys.stdin)["uuid"])' < <(bulkhead vm show ends --json) >"$(sim_folder)/foreign-theirs"
+field ends uuid >"$(sim_folder)/foreign-theirs"
 expect 0 bulkhead vm destroy ends
 expect 0 bulkhead vm list
 says theirs

@@ -54,7 +54,7 @@ for d in xvdc vif1 kernel; do
 done
 
 # --- a guest that does not let go keeps its disk ---
-holds=$(sim_folder)/holds-$(bulkhead vm show a --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["uuid"])')
+holds=$(sim_folder)/holds-$(field a uuid)
 echo xvdb >"$holds"
 expect 3 bulkhead vm detach a xvdb
 same "$(attached a)" 'xvda xvdb vif0' 'after a guest kept its disk'

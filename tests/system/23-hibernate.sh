@@ -6,7 +6,7 @@
 
 vm sleeper
 expect 0 bulkhead vm seal sleeper sleeper-seal.xml --format
-uuid=$(bulkhead vm show sleeper --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["uuid"])')
+uuid=$(field sleeper uuid)
 state=$BULKHEAD_STATE
 image=$state/svdm/memory-$uuid.img
 

@@ -76,11 +76,11 @@ expect 0 bulkhead vm start a
 # --- a byte of a disk that the guest writes, changed outside: that block alone ---
 same "$(unreadable "/dev/mapper/$data")" '' 'unreadable before'
 dmesg --clear
-flip a-data.img $((24 << 20))
+flip a-data.img $((20 << 20))
 bad=$(unreadable "/dev/mapper/$data")
 [[ $bad =~ ^[0-9]+$ ]] || fail "unreadable blocks of the disk: '$bad' instead of one"
 dmesg | grep -qi 'integrity' || fail 'the kernel does not say it'
-flip a-data.img $((24 << 20))
+flip a-data.img $((20 << 20))
 same "$(unreadable "/dev/mapper/$data")" '' 'unreadable after it was restored'
 bulkhead vm stop a >/dev/null
 
@@ -88,7 +88,7 @@ bulkhead vm stop a >/dev/null
 cp -a a-data.img b-data.img
 sed "s/^name.*/name = \"b\"/; s|a-data|b-data|" a.cfg >b.cfg
 sed 's|a-data|b-data|; s|vm:a|vm:b|' a-seal.xml >b-seal.xml
-truncate -s 0 b-data.img && truncate -s 32M b-data.img
+truncate -s 0 b-data.img && truncate -s 24M b-data.img
 made+=(b)
 expect 0 bulkhead vm define b.cfg
 expect 0 bulkhead vm seal b b-seal.xml --format
@@ -104,7 +104,7 @@ ls /var/lib/bulkhead/svdm/trees >trees
 
 # --- a disk of the admin's without integrity stays so, and is named ---
 echo -n 'a passphrase' >old
-truncate -s 32M c-data.img
+truncate -s 24M c-data.img
 cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file old c-data.img
 sed 's|b-data|c-data|; s/"b"/"c"/' b.cfg >c.cfg
 sed 's|b-data|c-data|; s|vm:b|vm:c|' b-seal.xml >c-seal.xml

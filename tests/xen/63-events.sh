@@ -19,7 +19,6 @@ guest() {
         expect 0 bulkhead vm define "$1.cfg"
         expect 0 bulkhead vm seal "$1" "$1-seal.xml"
 }
-field() { bulkhead vm show "$1" --json | python3 -c "import json,sys; print(json.load(sys.stdin)['$2'])"; }
 within() { # SECONDS COMMAND...: until it succeeds
         local i seconds=$1
         shift

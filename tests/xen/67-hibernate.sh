@@ -24,7 +24,7 @@ made+=(sleeper)
 forget sleeper
 expect 0 bulkhead vm define sleeper.cfg
 expect 0 bulkhead vm seal sleeper sleeper-seal.xml --format
-uuid=$(bulkhead vm show sleeper --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["uuid"])')
+uuid=$(field sleeper uuid)
 image=/var/lib/bulkhead/svdm/memory-$uuid.img
 count() { guest_said sleeper | sed -n 's/.*: alive //p' | tail -n 1; }
 awake() { # it counts on, from where it was

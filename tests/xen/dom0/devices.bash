@@ -24,7 +24,7 @@ devices_before() {
         restart_with "$work/options.before"
 }
 
-uuid_of() { bulkhead vm show "$1" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["uuid"])'; }
+uuid_of() { field "$1" uuid; }
 dm_of() { echo "bulkhead-$(uuid_of "$1")-$2"; } # VM DEVICE
 what_is_left() {
         dmsetup ls 2>/dev/null | grep '^bulkhead-'
