@@ -262,7 +262,7 @@ demo:
 .PHONY: check-xen xen-shell
 check-xen: all
 	scripts/setup --xen
-	B=$(B) tests/xen/run $(XEN_SCRIPTS)
+	B=$(B) XEN_SECONDS=$${XEN_SECONDS:-5400} tests/xen/run $(XEN_SCRIPTS)
 xen-shell: all
 	scripts/setup --xen
 	B=$(B) tests/xen/shell
@@ -309,7 +309,7 @@ help:
 	@echo 'check      set up this machine, build, and run every test (as root)'
 	@echo 'check-fast the unit tests; also check-asan, check-system, fuzz'
 	@echo 'check-xen  the system scripts on a real Xen in an emulated machine; xen-shell: a prompt there;'
-	@echo '           scripts/check guests and scripts/check tamper are the part of it that check has'
+	@echo '           check has some of them (scripts/check guests) and tests/xen/tamper'
 	@echo 'bench      measure, as ratios to the tools a user would pick instead'
 	@echo 'install    DESTDIR= PREFIX=; tidy, format, clean'
 

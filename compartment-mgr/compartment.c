@@ -48,8 +48,9 @@ static struct {
 
 const char *vm_state_word(enum vm_state state)
 {
-        static const char *const words[] = {"stopped",     "starting", "running", "suspended",
-                                            "hibernating", "stopping", "sealing", "preserved", "unknown"};
+        static const char *const words[] = {"stopped",   "starting",    "running",
+                                            "suspended", "hibernating", "stopping",
+                                            "sealing",   "preserved",   "unknown"};
 
         return words[state];
 }

@@ -70,8 +70,8 @@ enum status compartment_set_domain(struct compartment *c, uint32_t domid);
 /* 0 if none was kept in this boot of the host. */
 uint32_t compartment_domain(const struct compartment *c);
 
-/* Where the image of its memory is, durably; "": nowhere, it starts afresh. Of one that has an image
- * the state is VM_HIBERNATING where else it would be VM_STOPPED. */
+/* Where the image of its memory is, durably; "": nowhere, it starts afresh. Of one that has an
+ * image the state is VM_HIBERNATING where else it would be VM_STOPPED. */
 enum status compartment_set_memory(struct compartment *c, const char *path);
 const char *compartment_memory(const struct compartment *c);
 /* VM_STOPPED, or VM_HIBERNATING. */

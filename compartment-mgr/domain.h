@@ -15,8 +15,8 @@ struct domain_backend {
         const struct sandbox *sandbox; /* of each child; NULL where root is needed */
         /* folder: where the back-end may keep what it needs. In the warm parent, once. */
         enum status (*open)(const char *folder);
-        /* Builds the domain paused, or from memory as it was saved. ST_EXISTS if there is one with that UUID or name. The boot
-         * files stay the caller's. On error nothing is left behind. */
+        /* Builds the domain paused, or from memory as it was saved. ST_EXISTS if there is one with
+         * that UUID or name. The boot files stay the caller's. On error nothing is left behind. */
         enum status (*create)(const struct domain_create_req *, struct arena *,
                               uint32_t *domid_out);
         /* Lets it run if it is still that domain, paused, and is what was asked for: UUID, name,

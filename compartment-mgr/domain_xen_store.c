@@ -20,6 +20,7 @@
 #include <xenstore_lib.h>
 
 #define MARKS "/local/domain/0/bulkhead"
+enum { BEGIN_TIME = 30 /* s */ };
 
 static struct xs_handle *store;
 static int line = -1; /* to xenstored's socket, unused: hung up when it ends */
@@ -31,8 +32,9 @@ static enum status unreachable(const char *doing)
                     .remedy = "xenstored has to run in Dom0: systemctl status xenstored");
 }
 
-/* Where there is a socket its daemon has to be behind it: libxenstore, even told to use nothing else
- * (4.17), would turn to the kernel's device, which waits for ever for a daemon that is gone. */
+/* Where there is a socket its daemon has to be behind it: libxenstore, even told to use nothing
+ * else (4.17), would turn to the kernel's device, which waits for ever for a daemon that is gone.
+ */
 static bool somebody_answers(void)
 {
         struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -160,11 +162,16 @@ enum status store_wait(int ms, bool *changed_out)
 {
         int64_t deadline = deadline_in(ms);
         struct pollfd p[2];
+        enum status s;
         int r;
 
         *changed_out = !watching;
-        if (!watching)
-                return begin_watching();
+        if (!watching) {
+                alarm(BEGIN_TIME); /* a store that dies just now: the kernel would wait for ever */
+                s = begin_watching();
+                alarm(0);
+                return s;
+        }
         p[0] = (struct pollfd){.fd = xs_fileno(store), .events = POLLIN};
         p[1] = (struct pollfd){.fd = line};
         do {

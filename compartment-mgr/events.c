@@ -22,10 +22,14 @@ static struct {
         pthread_cond_t changed;
         bool look;      /* somebody wants all VMs looked at */
         bool passed_by; /* some VM was busy in the last look */
+        bool failed;    /* some VM could not be followed */
         bool lost;      /* the hypervisor cannot be reached */
         bool stopping;
         unsigned followed;
-} events = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+        unsigned pause; /* s, before what failed is tried again */
+} events = {.pause = PAUSE_LEAST,
+            .lock = PTHREAD_MUTEX_INITIALIZER,
+            .changed = PTHREAD_COND_INITIALIZER};
 
 static void look_again(void)
 {
@@ -35,10 +39,12 @@ static void look_again(void)
         pthread_mutex_unlock(&events.lock);
 }
 
+static _Thread_local bool failed_here;
+
 static void on_release(void)
 {
         pthread_mutex_lock(&events.lock);
-        if (events.passed_by) {
+        if (events.passed_by && !failed_here) {
                 events.look = true;
                 pthread_cond_broadcast(&events.changed);
         }
@@ -58,14 +64,33 @@ bool events_lost(void)
 /* --- one VM ---------------------------------------------------------------------------------- */
 
 /* Looked at anew once it is claimed: what made us come may be over. */
-static void follow_claimed(struct arena *a, struct compartment *c)
+static enum status follow_claimed(struct arena *a, struct compartment *c)
 {
+        const struct vm_definition *vm = compartment_definition(c);
         struct domain_list_rep domains;
+        enum status s;
 
         if (live_domains(a, &domains))
-                return; /* looked at again when the hypervisor answers */
-        if (follow(a, c, live_find(&domains, &compartment_definition(c)->uuid, true)))
+                return ST_DONE; /* looked at again when the hypervisor answers */
+        if (live_is_estranged(&domains, c))
+                s = FAIL(ST_WRONG_STATE, .subject = FMT("domain %u", compartment_domain(c)),
+                         .expected = "its mark in xenstore", .found = "none",
+                         .remedy = "xenstored lost its content: reboot this host");
+        else
+                s = follow(a, c, live_find(&domains, &vm->uuid, true));
+        if (s)
                 log_error("following the end of a domain");
+        return s;
+}
+
+static void note(bool failed)
+{
+        pthread_mutex_lock(&events.lock);
+        events.failed |= failed;
+        if (!failed)
+                events.pause = PAUSE_LEAST;
+        pthread_cond_broadcast(&events.changed);
+        pthread_mutex_unlock(&events.lock);
 }
 
 static void *follow_one(void *uuid)
@@ -80,8 +105,10 @@ static void *follow_one(void *uuid)
         events.passed_by = true; /* before claiming, so that no release in between is missed */
         pthread_mutex_unlock(&events.lock);
         if (!compartment_claim(vm, "following the end of its domain", &c)) {
-                follow_claimed(a, c);
+                failed_here = follow_claimed(a, c) != ST_DONE;
                 compartment_release(c);
+                note(failed_here);
+                failed_here = false;
         }
         arena_free(a);
         pthread_mutex_lock(&events.lock);
@@ -174,6 +201,28 @@ static void *look_for_ever(void *nothing)
         return nothing;
 }
 
+/* What failed would fail again at once. */
+static void *try_again_for_ever(void *nothing)
+{
+        for (;;) {
+                unsigned pause;
+
+                pthread_mutex_lock(&events.lock);
+                while (!events.failed && !events.stopping)
+                        pthread_cond_wait(&events.changed, &events.lock);
+                events.failed = false;
+                pause = events.pause;
+                events.pause = 2 * pause > PAUSE_MOST ? PAUSE_MOST : 2 * pause;
+                if (events.stopping) {
+                        pthread_mutex_unlock(&events.lock);
+                        return nothing;
+                }
+                pthread_mutex_unlock(&events.lock);
+                sleep(pause);
+                look_again();
+        }
+}
+
 /* --- the hypervisor -------------------------------------------------------------------------- */
 
 /* Logs once, and once when it is over. */
@@ -243,6 +292,7 @@ void events_start(void)
 {
         compartments_on_release(on_release);
         begin(look_for_ever);
+        begin(try_again_for_ever);
         begin(wait_for_ever);
 }
 

@@ -108,7 +108,7 @@ static enum status save(struct operation *o)
         return worker_call(workers.domain, SAVE_DEADLINE, MESSAGE_domain_save, &q, &p, o->arena);
 }
 
-enum done { NOTHING, MADE, SAVED };
+enum done { NOTHING, MADE, SAVED, TOLD };
 
 /* In reverse. A guest that the worker has let run on is none that can be resumed. */
 static void undo(struct operation *o, enum done done)
@@ -117,8 +117,10 @@ static void undo(struct operation *o, enum done done)
         enum status s = ST_DONE;
 
         operation_end(o);
-        if (done >= SAVED)
+        if (done == TOLD) /* perhaps: its answer may be lost */
                 s = run_on(o->arena, o->compartment);
+        else if (done == SAVED)
+                s = resume(o->arena, o->compartment);
         if (s && s != ST_WRONG_STATE)
                 log_error("letting a VM run on whose hibernation was refused: it stays suspended");
         if (done >= MADE)
@@ -154,6 +156,7 @@ enum status hibernate(struct arena *a, struct compartment *c)
         s = save(&o);
         if (s)
                 goto out;
+        done = TOLD;
         s = commit(&o);
 out:
         if (s) {

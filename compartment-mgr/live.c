@@ -31,6 +31,13 @@ const struct domain_state *live_find(const struct domain_list_rep *domains, cons
         return NULL;
 }
 
+bool live_is_estranged(const struct domain_list_rep *domains, const struct compartment *c)
+{
+        const struct domain_state *d = live_find(domains, &compartment_definition(c)->uuid, false);
+
+        return d && d->domid == compartment_domain(c);
+}
+
 const char *live_fact(const struct domain_hypervisor_rep *h, const char *name)
 {
         for (size_t i = 0; i < h->facts.count; i++)
@@ -48,15 +55,19 @@ static bool should_run(const struct vm_summary *vm)
 }
 
 /* The table is right about what is under way; the hypervisor about what runs. */
-static void join(struct vm_summary *vm, const struct domain_state *d)
+static void join(struct vm_summary *vm, const struct domain_list_rep *domains)
 {
+        const struct domain_state *d = live_find(domains, &vm->uuid, true);
+
         if (d) {
                 vm->domid = d->domid;
                 vm->memory = d->memory;
         }
         if (!should_run(vm))
                 return;
-        if (!d)
+        if (!d && live_find(domains, &vm->uuid, false))
+                vm->state = "unknown"; /* which may be ours without its mark */
+        else if (!d)
                 vm->state = "gone";
         else if (!strcmp(d->state, "shutdown") && strcmp(d->reason, "suspend"))
                 vm->state = "ended";
@@ -71,7 +82,7 @@ void live_join(struct arena *a, struct vm_summary *vm)
         struct domain_list_rep domains;
 
         if (!live_domains(a, &domains))
-                join(vm, live_find(&domains, &vm->uuid, true));
+                join(vm, &domains);
         else if (should_run(vm))
                 vm->state = "unknown";
 }
@@ -180,7 +191,7 @@ enum status live_list(struct arena *a, const struct principal *p, struct vm_summ
                         continue;
                 to[n] = vms[i];
                 if (!s)
-                        join(&to[n], live_find(&domains, &vms[i].uuid, true));
+                        join(&to[n], &domains);
                 else if (should_run(&to[n]))
                         to[n].state = "unknown";
                 n++;

@@ -14,6 +14,9 @@ enum status live_domains(struct arena *a, struct domain_list_rep *domains_out);
 /* Of those the one with that UUID that is ours, or that is foreign; NULL if there is none. */
 const struct domain_state *live_find(const struct domain_list_rep *domains, const struct uuid *uuid,
                                      bool ours);
+/* The domain that is known to run it is there, but is not ours: xenstore lost what marks it. */
+struct compartment;
+bool live_is_estranged(const struct domain_list_rep *domains, const struct compartment *c);
 
 /* What principal p may see, foreign VMs for admins only; p without roles: the VMs of its user; p
  * NULL: all. If the hypervisor does not answer, what should run is "unknown". */

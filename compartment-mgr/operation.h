@@ -26,7 +26,7 @@ struct operation {
 };
 #define OPERATION_NONE                                                                             \
         {                                                                                          \
-                .svdm = -1, .memory_header = -1, .memory_device = {.device = "", .path = ""}       \
+                .svdm = -1, .memory_header = -1, .memory_device = {.device = "", .path = "" }      \
         }
 
 /* For a VM that does not run: learns its present seal, and clears up what a crash may have left of
@@ -58,7 +58,8 @@ enum status operation_must_be_judgeable(const struct operation *o, const char *r
 enum status operation_unseal(struct operation *o, int secret);
 /* The same, the secret going to the device worker: here passes the pipe's end alone. */
 enum status operation_unseal_disks(struct operation *o);
-/* Then what svdm does: maps (the image is not among devices_out), compares what is mapped with what was opened, keeps it. */
+/* Then what svdm does: maps (the image is not among devices_out), compares what is mapped with what
+ * was opened, keeps it. */
 enum status operation_unlock(struct operation *o, struct svdm_unlock_rep *devices_out);
 enum status operation_check(struct operation *o);
 enum status operation_keep(struct operation *o);

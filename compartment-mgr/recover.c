@@ -38,22 +38,10 @@ static void take_over(struct compartment *c, const struct domain_state *d, enum 
         compartment_set_state(c, state, "taken over");
 }
 
-/* It was about to hibernate. With its image complete it does: the domain goes. */
-static bool goes_on(struct compartment *c, const struct domain_state *d)
+/* About to hibernate, with no image that counts: the events let it run on. */
+static bool is_saved(const struct domain_state *d)
 {
-        struct arena *a;
-        enum status s;
-
-        if (*compartment_memory(c))
-                return false;
-        a = arena_new();
-        s = run_on(a, c);
-        arena_free(a);
-        if (s)
-                log_error("letting a VM run on whose hibernation was cut short: it is ended");
-        else
-                take_over(c, d, VM_RUNNING);
-        return !s;
+        return !strcmp(d->state, "shutdown") && !strcmp(d->reason, "suspend");
 }
 
 /* A domain that was never let run was perhaps not compared either; one that we know to have run and
@@ -62,11 +50,9 @@ static bool is_taken_over(struct compartment *c, const struct domain_state *d)
 {
         bool paused = !strcmp(d->state, "paused");
 
-        if (!strcmp(d->state, "shutdown") && !strcmp(d->reason, "suspend"))
-                return goes_on(c, d);
-        if (paused && compartment_domain(c) != d->domid)
+        if ((paused || is_saved(d)) && compartment_domain(c) != d->domid)
                 return false;
-        if (!strcmp(d->state, "dying"))
+        if (!strcmp(d->state, "dying") || (is_saved(d) && *compartment_memory(c)))
                 return false;
         take_over(c, d, paused ? VM_SUSPENDED : VM_RUNNING);
         return true;
@@ -102,6 +88,11 @@ static void sort_out(struct left *left, const struct domain_list_rep *domains)
                         live_find(domains, &compartment_definition(c)->uuid, true);
 
                 warn_foreign(c, domains);
+                if (!d && live_is_estranged(domains, c)) {
+                        compartment_set_state(c, VM_RUNNING, "its domain has lost its mark");
+                        compartment_release(c);
+                        continue;
+                }
                 if (d && is_taken_over(c, d)) {
                         compartment_release(c);
                         continue;

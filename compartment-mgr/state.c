@@ -138,8 +138,7 @@ static void add_peer(struct facts *f, struct arena *a, enum peer peer, const cha
 static bool is_approved(const struct facts *f)
 {
         for (size_t i = 0; i < f->count; i++)
-                if (!strcmp(f->items[i].area, "host") &&
-                    !strcmp(f->items[i].name, "present state"))
+                if (!strcmp(f->items[i].area, "host") && !strcmp(f->items[i].name, "present state"))
                         return !strcmp(f->items[i].value, "approved");
         return false;
 }

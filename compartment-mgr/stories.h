@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stories of compartment-mgr, one file each: start.c, stop.c, suspend.c, hibernate.c, attach.c, seal.c, attest.c,
- * follow.c, recover.c, autostart.c, state.c. In each the order of the steps is the security
- * argument, and a failure undoes what was done before. All take a compartment that the caller has
- * claimed.
+ * The stories of compartment-mgr, one file each: start.c, stop.c, suspend.c, hibernate.c, attach.c,
+ * seal.c, attest.c, follow.c, recover.c, autostart.c, state.c. In each the order of the steps is
+ * the security argument, and a failure undoes what was done before. All take a compartment that the
+ * caller has claimed.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_STORIES_H
 #define BULKHEAD_COMPARTMENT_MGR_STORIES_H
@@ -46,11 +46,11 @@ enum status detach(struct arena *a, struct compartment *c, const char *device);
 enum status suspend(struct arena *a, struct compartment *c);
 enum status resume(struct arena *a, struct compartment *c);
 
-/* Its memory to an encrypted image; afterwards hibernating, or running. start() wakes it: the image is
- * a disk that has to open with the VM's secret, and is forgotten before the guest runs on. */
+/* Its memory to an encrypted image; afterwards hibernating, or running. start() wakes it: the image
+ * is a disk that has to open with the VM's secret, and is forgotten before the guest runs on. */
 enum status hibernate(struct arena *a, struct compartment *c);
-/* A guest that was saved, or nearly, goes on in its domain: no image counts any more before it does.
- * ST_WRONG_STATE if it runs. */
+/* A guest that was saved, or nearly, goes on in its domain: no image counts any more before it
+ * does. ST_WRONG_STATE if it runs. */
 enum status run_on(struct arena *a, struct compartment *c);
 /* The image that it left is never woken. ST_DONE if it left none. */
 enum status forget_memory(struct arena *a, struct compartment *c);

@@ -6,8 +6,8 @@
 #include "lib/worker.h"
 
 enum {
-        XML_DEADLINE = 20 * 1000,    /* ms for one descriptor */
-        CONFIG_DEADLINE = 20 * 1000, /* ms for one xl.cfg */
+        XML_DEADLINE = 20 * 1000,     /* ms for one descriptor */
+        CONFIG_DEADLINE = 20 * 1000,  /* ms for one xl.cfg */
         DOMAIN_DEADLINE = 300 * 1000, /* ms for one request to the hypervisor */
         LIST_DEADLINE = 30 * 1000     /* for what it has, which somebody waits for */
 };

@@ -15,7 +15,7 @@ struct evidence {
         struct bytes descriptor; /* canonical */
         struct bytes result;     /* from evidence_result() */
         struct bytes challenge;
-        const uint8_t *leaf_random;  /* 32 bytes */
+        const uint8_t *leaf_random; /* 32 bytes */
         uint64_t leaf_index, leaf_count;
         const struct tree_path *leaf_path;
         const struct tpm_attest_rep *quote;
@@ -23,8 +23,8 @@ struct evidence {
         const struct log_entry *entries; /* one a measurement */
         const struct tree_path *openings;
         size_t entries_count;
-        uint64_t first;                  /* index of the first entry */
-        uint64_t consistency_from;       /* 0: no proof */
+        uint64_t first;            /* index of the first entry */
+        uint64_t consistency_from; /* 0: no proof */
         const struct tree_path *consistency;
 };
 

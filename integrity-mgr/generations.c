@@ -270,12 +270,14 @@ out:
         return s;
 }
 
-enum status generations_set_memory(const struct uuid *vm, const struct digest *memory)
+enum status generations_set_memory(const struct uuid *vm, const struct digest *memory,
+                                   bool *changed_out)
 {
         struct arena *a = arena_new();
         struct seal_entry *there;
         enum status s;
 
+        *changed_out = false;
         pthread_mutex_lock(&lock);
         s = ready(a);
         there = s ? NULL : find(vm);
@@ -291,6 +293,7 @@ enum status generations_set_memory(const struct uuid *vm, const struct digest *m
                 entry.memory = *memory;
                 next.entries.items[next.entries.count++] = entry;
                 s = commit(&next, a);
+                *changed_out = true;
         }
 out:
         pthread_mutex_unlock(&lock);

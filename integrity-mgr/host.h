@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What integrity-mgr remembers of this host: the TPM and the keys that set-up pinned, and the states
- * that the owner approved. Kept in "host" of the state folder; every change is durable before it is
- * used.
+ * What integrity-mgr remembers of this host: the TPM and the keys that set-up pinned, and the
+ * states that the owner approved. Kept in "host" of the state folder; every change is durable
+ * before it is used.
  */
 #ifndef BULKHEAD_INTEGRITY_MGR_HOST_H
 #define BULKHEAD_INTEGRITY_MGR_HOST_H

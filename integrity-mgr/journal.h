@@ -14,7 +14,8 @@
 
 /* ST_DONE if it is open already. */
 enum status journal_open(int dir, enum hash_alg alg);
-/* ST_NOT_SET_UP before journal_open(). If that failed it is tried again, and so until it succeeds. */
+/* ST_NOT_SET_UP before journal_open(). If that failed it is tried again, and so until it succeeds.
+ */
 enum status journal_log(struct log_tree **log_out);
 
 /* Appends what was found; entries_out: one a measurement, in the arena. */

@@ -24,13 +24,15 @@ static enum status digest_of_header(int header, struct digest *digest_out)
 enum status memory_set(const struct uuid *vm, int header)
 {
         struct digest memory = none;
+        bool changed = false;
         enum status s = header < 0 ? ST_DONE : digest_of_header(header, &memory);
 
         if (header < 0 && !host_get())
                 return ST_DONE; /* then nothing can be sealed */
         if (!s)
-                s = generations_set_memory(vm, &memory);
-        journal_event(header < 0 ? "awake" : "hibernate", vm, 0, s);
+                s = generations_set_memory(vm, &memory, &changed);
+        if (s || changed) /* a guest that suspends itself over and over does not fill the log */
+                journal_event(header < 0 ? "awake" : "hibernate", vm, 0, s);
         return s;
 }
 
@@ -58,9 +60,10 @@ enum status memory_check(const struct uuid *vm, int header)
 enum status memory_settle(const struct uuid *vm, int header)
 {
         struct seal_entry entry;
+        bool changed;
         enum status s = header < 0 ? generations_get(vm, &entry) : ST_DONE;
 
         if (s || header >= 0 || entry.memory.alg == HASH_NONE)
                 return s;
-        return generations_set_memory(vm, &none);
+        return generations_set_memory(vm, &none, &changed);
 }

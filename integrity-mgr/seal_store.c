@@ -55,8 +55,8 @@ enum status seal_store_commit(const struct seal_record *record)
                 s = FAIL(ST_TOO_LARGE, .subject = "what the targets' plug-ins found");
         entry.record = digest_of(HASH_SHA256, encoded.data, encoded.len);
         if (!s)
-                s = state_write(folder, file_name(&record->vm, record->generation, name), kind, VERSION,
-                                buffer_bytes(&encoded));
+                s = state_write(folder, file_name(&record->vm, record->generation, name), kind,
+                                VERSION, buffer_bytes(&encoded));
         buffer_clear(&encoded);
         if (!s)
                 s = generations_commit(&entry);

@@ -196,8 +196,7 @@ enum status job_call(struct job *j, uint16_t number, const void *request, void *
                      struct arena *a)
 {
         bool answered;
-        enum status s =
-                channel_ask(j->socket, number, request, reply, a, j->deadline, &answered);
+        enum status s = channel_ask(j->socket, number, request, reply, a, j->deadline, &answered);
 
         /* gone without an answer: why is in how it ended */
         if (s == ST_UNREACHABLE && !answered) {

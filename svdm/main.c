@@ -25,7 +25,7 @@ enum {
         CONNECTIONS_MOST = 256,
         FRAME_MOST = 1 << 20, /* 32 disks with their paths are far less */
         SWEEP_TIME = 30000,
-        FILES_MOST = 16384,   /* descriptors: 32 disks, three each, an operation */
+        FILES_MOST = 16384, /* descriptors: 32 disks, three each, an operation */
 };
 
 static const char *backend = "dm"; /* what simulates has to be asked for */
@@ -150,7 +150,7 @@ int main(int argc, char **argv)
         bool own_user;
 
         process_harden();
-        close_range(3, ~0U, 0); /* what the starting shell left open */
+        close_range(3, ~0U, 0);               /* what the starting shell left open */
         mallopt(M_MMAP_THRESHOLD, 128 << 10); /* fixed: headers go back to the kernel after use */
         log_open("svdm");
         read_options(argc, argv);

@@ -42,7 +42,8 @@ static void print_quantiles(const char *name, double *ms, int n)
 static enum status attest(int fd, struct bytes descriptor, struct arena *a, double *tpm_ms_out)
 {
         uint8_t challenge[32];
-        struct attest_req q = {.descriptor = descriptor, .challenge = {challenge, sizeof challenge}};
+        struct attest_req q = {.descriptor = descriptor,
+                               .challenge = {challenge, sizeof challenge}};
         struct attest_rep p = {0};
         enum status s;
 

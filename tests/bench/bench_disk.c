@@ -49,8 +49,7 @@ int main(int argc, char **argv)
         start = now() - start;
         getrusage(RUSAGE_SELF, &usage);
         printf("%.4f %.4f %ld %s\n", start, seconds(usage.ru_utime) + seconds(usage.ru_stime),
-               usage.ru_maxrss,
-               strchr(m.nodes.items[0].values.items[1].text, ':') + 1);
+               usage.ru_maxrss, strchr(m.nodes.items[0].values.items[1].text, ':') + 1);
         arena_free(a);
         return 0;
 }

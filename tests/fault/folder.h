@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A state folder of a test's own, under $TMPDIR or build/, and how to go back in time with one file. */
+/* A state folder of a test's own, under $TMPDIR or build/, and how to go back in time with one
+ * file. */
 #ifndef BULKHEAD_TESTS_FAULT_FOLDER_H
 #define BULKHEAD_TESTS_FAULT_FOLDER_H
 

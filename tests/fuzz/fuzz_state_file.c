@@ -8,8 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const struct shape *const records[] = {
-                &shape_tpm_keys, &shape_approval, &shape_descriptor, &shape_measurement,
-                &shape_vm_summary,
+                &shape_tpm_keys,    &shape_approval,   &shape_descriptor,
+                &shape_measurement, &shape_vm_summary,
         };
         struct bytes file = {data, size}, content;
         struct arena *a = arena_new();

@@ -34,8 +34,8 @@
         TWICE(a "0", a "1")                                                                        \
         TWICE(a "1", a "2")                                                                        \
         TWICE(a "2", a "3")                                                                        \
-        TWICE(a "3", a "4") TWICE(a "4", a "5") TWICE(a "5", a "6") TWICE(a "6", a "7")            \
-                TWICE(a "7", b "0")
+        TWICE(a "3", a "4")                                                                        \
+        TWICE(a "4", a "5") TWICE(a "5", a "6") TWICE(a "6", a "7") TWICE(a "7", b "0")
 
 static const char attack_projection[] =
         "<projection>"

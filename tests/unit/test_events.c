@@ -25,9 +25,10 @@ struct job {
 static struct {
         pthread_mutex_t lock;
         pthread_cond_t changed;
-        unsigned news; /* domain_wait's returns that are owed */
-        bool away;     /* the hypervisor does not answer */
-        bool there;    /* the domain */
+        unsigned news;     /* domain_wait's returns that are owed */
+        bool away;         /* the hypervisor does not answer */
+        bool there;        /* the domain */
+        unsigned failures; /* of the first ends that are followed */
         unsigned waits, followed, lists, slept, pause;
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 static struct uuid vm;
@@ -114,13 +115,17 @@ bool follow_must(enum vm_state state, const struct domain_state *d)
 
 enum status follow(struct arena *a, struct compartment *c, const struct domain_state *d)
 {
+        bool fails;
+
         (void)a;
         ck_assert_ptr_null(d);
-        compartment_set_state(c, VM_STOPPED, "");
         pthread_mutex_lock(&world.lock);
-        world.followed++;
+        fails = world.followed++ < world.failures;
         tell();
         pthread_mutex_unlock(&world.lock);
+        if (fails)
+                return FAIL(ST_BUSY, .subject = "played");
+        compartment_set_state(c, VM_STOPPED, "");
         return ST_DONE;
 }
 
@@ -278,6 +283,22 @@ START_TEST(a_hypervisor_that_went_away_is_waited_for)
 }
 END_TEST
 
+/* Not at once: each time after a pause that is twice as long. */
+START_TEST(an_end_that_cannot_be_followed_is_tried_again)
+{
+        world.failures = 7;
+        events_start();
+        until(&world.waits, 1);
+        set(&world.there, false);
+        news();
+        until(&world.followed, 8);
+        ck_assert_uint_eq(now(&world.slept), 7);
+        ck_assert_uint_eq(now(&world.pause), 30);
+        events_stop();
+        ck_assert_uint_eq(now(&world.followed), 8);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("events");
@@ -291,6 +312,7 @@ int main(void)
         tcase_add_test(t, a_busy_vm_is_looked_at_again);
         tcase_add_test(t, a_vm_between_two_states_is_looked_at_again);
         tcase_add_test(t, a_hypervisor_that_went_away_is_waited_for);
+        tcase_add_test(t, an_end_that_cannot_be_followed_is_tried_again);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);

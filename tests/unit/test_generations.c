@@ -109,20 +109,25 @@ START_TEST(test_memory)
         const struct digest image = digest_of(HASH_SHA256, "header", 6), none = {HASH_NONE, {0}};
         struct uuid one = vm(1), two = vm(2);
         struct digest kept;
+        bool changed;
 
-        ck_assert_int_eq(generations_set_memory(&one, &image), ST_WRONG_STATE); /* no seal */
+        ck_assert_int_eq(generations_set_memory(&one, &image, &changed),
+                         ST_WRONG_STATE); /* no seal */
         ck_assert_int_eq(commit(1, 1), ST_DONE);
         ck_assert_int_eq(commit(2, 1), ST_DONE);
         ck_assert_int_eq(memory_of(1).alg, HASH_NONE);
-        ck_assert_int_eq(generations_set_memory(&one, &image), ST_DONE);
+        ck_assert_int_eq(generations_set_memory(&one, &image, &changed), ST_DONE);
         ck_assert_int_eq(restart(), ST_DONE);
         kept = memory_of(1);
         ck_assert(digest_equal(&kept, &image));
         ck_assert_int_eq(memory_of(2).alg, HASH_NONE);
         ck_assert_uint_eq(generation(1), 1);
-        ck_assert_int_eq(generations_set_memory(&one, &none), ST_DONE);
+        ck_assert_int_eq(generations_set_memory(&one, &none, &changed), ST_DONE);
+        ck_assert(changed);
+        ck_assert_int_eq(generations_set_memory(&one, &none, &changed), ST_DONE);
+        ck_assert(!changed);
         ck_assert_int_eq(memory_of(1).alg, HASH_NONE);
-        ck_assert_int_eq(generations_set_memory(&two, &image), ST_DONE);
+        ck_assert_int_eq(generations_set_memory(&two, &image, &changed), ST_DONE);
         ck_assert_int_eq(commit(2, 2), ST_DONE);
         ck_assert_int_eq(memory_of(2).alg, HASH_NONE);
 }

@@ -281,8 +281,7 @@ static enum status attest_on(int fd, struct arena *arena, const char *dest, cons
                                  "dest=\"%s\"/></measurement-desc><attestTarget name=\"ALLPCRS\"/>"
                                  "</attestation></attestation-desc>",
                                  more, plugin, image, dest);
-        struct im_attest_req q = {
-                .challenge = challenge, .log_seen = seen, .targets = {&disk, 1}};
+        struct im_attest_req q = {.challenge = challenge, .log_seen = seen, .targets = {&disk, 1}};
         enum status s = descriptor_read((struct bytes){(uint8_t *)text, strlen(text)}, HASH_SHA256,
                                         arena, &q.descriptor);
 

@@ -69,7 +69,8 @@ START_TEST(formats_a_disk)
         struct uuid uuid;
         int header, again;
 
-        ck_assert_int_eq(luks_format("disk", f->size, &vm, &disk_uuid, key, -1, &header), f->expected);
+        ck_assert_int_eq(luks_format("disk", f->size, &vm, &disk_uuid, key, -1, &header),
+                         f->expected);
         if (f->expected) {
                 ck_assert_int_eq(header, -1);
                 return;

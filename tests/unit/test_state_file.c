@@ -167,7 +167,8 @@ END_TEST
 START_TEST(short_writes_are_completed)
 {
         fault_short = true;
-        ck_assert_int_eq(state_write(dir, "x", "test", 1, text("written a half at a time")), ST_DONE);
+        ck_assert_int_eq(state_write(dir, "x", "test", 1, text("written a half at a time")),
+                         ST_DONE);
         ck_assert(holds("written a half at a time"));
 }
 END_TEST
@@ -200,7 +201,8 @@ START_TEST(each_bit_and_each_truncation_is_noticed)
                 ck_assert_int_eq(state_parse((struct bytes){bytes, cut}, "test", 1, &found),
                                  ST_DAMAGED);
         bytes[len] = 0;
-        ck_assert_int_eq(state_parse((struct bytes){bytes, len + 1}, "test", 1, &found), ST_DAMAGED);
+        ck_assert_int_eq(state_parse((struct bytes){bytes, len + 1}, "test", 1, &found),
+                         ST_DAMAGED);
         ck_assert_int_eq(state_parse((struct bytes){bytes, len}, "tests", 1, &found), ST_DAMAGED);
         ck_assert_int_eq(state_parse((struct bytes){bytes, len}, "test", 0, &found), ST_DAMAGED);
 }

@@ -31,6 +31,7 @@ struct workers workers;
 static struct {
         int asked, fail_at;
         bool lose_answer;    /* the failing request was carried out all the same */
+        uint16_t away;       /* this request fails from there on */
         char order[1024];    /* names of what was asked */
         uint64_t generation; /* integrity-mgr's */
         uint64_t staged;     /* svdm's journal, or 0 */
@@ -393,7 +394,8 @@ static bool gives_descriptors(uint16_t number)
 
 static enum status ask(uint16_t number, const void *request, void *reply, struct arena *a)
 {
-        bool fails = ++world.asked == world.fail_at;
+        bool fails = ++world.asked == world.fail_at ||
+                     (number == world.away && world.asked >= world.fail_at);
         bool done = !fails || (world.lose_answer && !gives_descriptors(number));
         enum status s = ST_DONE;
 
@@ -660,6 +662,23 @@ START_TEST(a_failed_hibernation_lets_it_run_on)
                 ck_assert_str_eq(summary().state, "running");
         }
         ck_assert_int_eq(tell(hibernate, 13), ST_DONE); /* there are no more steps */
+}
+END_TEST
+
+/* integrity-mgr is gone for good: a guest of whose image it never heard runs on all the same. */
+START_TEST(a_guest_runs_on_though_integrity_mgr_is_gone)
+{
+        run_one();
+        world.away = MESSAGE_im_memory;
+        for (int n = 1; n <= 8; n++) {
+                ck_assert_int_eq(tell(hibernate, n), ST_TPM);
+                ck_assert(world.running && !world.image && !world.image_bound);
+        }
+        ck_assert_int_eq(tell(hibernate, 9), ST_TPM); /* was it told? it waits for an answer */
+        ck_assert(world.domain && !world.running);
+        world.away = 0;
+        ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
+        ck_assert(world.running && !world.image_bound);
 }
 END_TEST
 
@@ -1337,7 +1356,7 @@ START_TEST(the_list_is_what_the_hypervisor_says)
         vms = listed(&admin, &count);
         ck_assert_uint_eq(count, 2);
         ck_assert(!vms[0].foreign && vms[1].foreign);
-        ck_assert_str_eq(vms[0].state, "gone");
+        ck_assert_str_eq(vms[0].state, "unknown"); /* is it ours, and lost its mark? */
         ck_assert_str_eq(vms[1].owner, "foreign");
         verifier.uid = 0; /* who owns db1 */
         listed(&verifier, &count);
@@ -1410,6 +1429,7 @@ int main(void)
         tcase_add_test(t, an_interface_goes_and_comes);
         tcase_add_test(t, order_of_a_hibernation);
         tcase_add_loop_test(t, a_failed_hibernation_lets_it_run_on, 0, 2);
+        tcase_add_test(t, a_guest_runs_on_though_integrity_mgr_is_gone);
         tcase_add_loop_test(t, a_hibernation_cut_short_is_completed, 0, 2);
         tcase_add_test(t, a_guest_left_saved_without_an_image_runs_on);
         tcase_add_test(t, a_failed_wake_keeps_the_image);

@@ -49,6 +49,7 @@ expect 0 bulkhead vm seal hooked hooked-seal.xml
 # --- it fails, it hangs ---
 script_is 'exit 1'
 expect 3 bulkhead vm start hooked
+says 'vif-bridge online'
 nothing 'after a script that fails'
 script_is '[ "$1" = online ] && sleep 98765'
 expect 3 bulkhead vm start hooked
@@ -57,18 +58,12 @@ pkill -f 'sleep 98765'
 nothing 'after a script that hangs'
 
 # --- at the end ---
-script_is '[ "$1" = offline ] && [ ! -e /run/free ] && sleep 98765'
+script_is '[ "$1" = offline ] && sleep 98765'
 guest_forget hooked
 expect 0 bulkhead vm start hooked
 guest_says hooked 'alive 1'
-bulkhead vm destroy hooked >said 2>&1
-result=$?
-cat said
-((result == 0)) || grep -q 'still attached: vif' said || fail 'it does not say what is in the way'
-touch /run/free
+expect 0 bulkhead vm destroy hooked # libxl gives up on the script; the interface goes with its domain
 pkill -f 'sleep 98765'
-((result == 0)) || expect 0 bulkhead vm destroy hooked
-rm /run/free
 nothing 'after a stop with a script that hangs'
 
 # --- what a guest can write ---
@@ -85,7 +80,11 @@ done
 xenstore-write "$own/device/vbd/51728/backend" /local/domain/0/backend/vbd/0/1
 xenstore-write "$own/device/vbd/51728/state" 4
 bulkhead vm list | grep -E 'hooked +running' || fail 'it is no longer told as running'
-[[ $(bulkhead vm show hooked) != *xvdb* ]] || fail 'a disk is told that the guest invented'
+attached() { bulkhead vm show hooked --json | grep -c '"attached":true'; }
+same "$(attached)" 2 'disk and interface that are told as attached'
+expect 0 bulkhead vm detach hooked vif0
+same "$(cd /sys/class/net/xenbr0/brif && echo vif*)" 'vif*' 'ports of the bridge'
+same "$(attached)" 1 'the disk that is told as attached'
 expect 0 bulkhead vm destroy hooked
 nothing 'after a guest that lied'
 expect 0 bulkhead vm start hooked
