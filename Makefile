@@ -259,10 +259,14 @@ demo:
 	B=$(B) scripts/demo
 
 # The test bed: a real Xen with a real Dom0 in an emulated machine. See tests/xen/run.
-.PHONY: check-xen xen-shell
+.PHONY: check-xen bench-xen xen-shell
 check-xen: all
 	scripts/setup --xen
 	B=$(B) XEN_SECONDS=$${XEN_SECONDS:-5400} tests/xen/run $(XEN_SCRIPTS)
+bench-xen: all
+	scripts/setup --xen
+	B=$(B) tests/xen/live up
+	B=$(B) tests/xen/live run -t 900 "$$(cat tests/bench/bench_start.sh)"; r=$$?; B=$(B) tests/xen/live down; exit $$r
 xen-shell: all
 	scripts/setup --xen
 	B=$(B) tests/xen/shell
@@ -310,7 +314,8 @@ help:
 	@echo 'check-fast the unit tests; also check-asan, check-system, fuzz'
 	@echo 'check-xen  the system scripts on a real Xen in an emulated machine; xen-shell: a prompt there;'
 	@echo '           check has some of them (scripts/check guests) and tests/xen/tamper'
-	@echo 'bench      measure, as ratios to the tools a user would pick instead'
+	@echo 'bench      measure, as ratios to the tools a user would pick instead; bench-xen: a sealed start'
+	@echo '           beside xl create on that Xen'
 	@echo 'install    DESTDIR= PREFIX=; tidy, format, clean'
 
 # --- installing: what `make all` made, man pages, units, users, grammars, predicates ---
