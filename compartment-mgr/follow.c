@@ -4,6 +4,7 @@
  * VM's configuration says. Comes here from the event threads (events.c) with the VM claimed; asks
  * the configuration worker, and whom a stop and a start ask.
  */
+#include "compartment-mgr/live.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
 #include "lib/channel.h"
@@ -18,20 +19,14 @@ static bool is(const struct domain_state *d, const char *state)
 
 static bool has_ended(const struct domain_state *d)
 {
-        return !d || (is(d, "shutdown") && strcmp(d->reason, "suspend"));
-}
-
-/* About to hibernate, and nobody is at it: that was cut short. */
-static bool is_saved(const struct domain_state *d)
-{
-        return is(d, "shutdown") && !strcmp(d->reason, "suspend");
+        return !d || (is(d, "shutdown") && !live_is_saved(d));
 }
 
 bool follow_must(enum vm_state state, const struct domain_state *d)
 {
         switch (state) {
         case VM_RUNNING:
-                return has_ended(d) || is_saved(d) || is(d, "paused");
+                return has_ended(d) || live_is_saved(d) || is(d, "paused");
         case VM_SUSPENDED:
                 return has_ended(d) || is(d, "running");
         case VM_PRESERVED:
@@ -122,7 +117,7 @@ enum status follow(struct arena *a, struct compartment *c, const struct domain_s
                 return ST_DONE;
         if (!d)
                 return stop_ended(a, c, "its domain is gone: ended by others", &clean);
-        if (is_saved(d))
+        if (live_is_saved(d))
                 return *compartment_memory(c) ? stop_saved(a, c) : run_on(a, c);
         if (is(d, "paused")) {
                 compartment_set_state(c, VM_SUSPENDED, "paused by others");

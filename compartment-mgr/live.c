@@ -31,6 +31,11 @@ const struct domain_state *live_find(const struct domain_list_rep *domains, cons
         return NULL;
 }
 
+bool live_is_saved(const struct domain_state *d)
+{
+        return d && !strcmp(d->state, "shutdown") && !strcmp(d->reason, "suspend");
+}
+
 bool live_is_estranged(const struct domain_list_rep *domains, const struct compartment *c)
 {
         const struct domain_state *d = live_find(domains, &compartment_definition(c)->uuid, false);

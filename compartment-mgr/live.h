@@ -14,6 +14,8 @@ enum status live_domains(struct arena *a, struct domain_list_rep *domains_out);
 /* Of those the one with that UUID that is ours, or that is foreign; NULL if there is none. */
 const struct domain_state *live_find(const struct domain_list_rep *domains, const struct uuid *uuid,
                                      bool ours);
+/* About to hibernate: with nobody at it, that was cut short. d: NULL if it is gone. */
+bool live_is_saved(const struct domain_state *d);
 /* The domain that is known to run it is there, but is not ours: xenstore lost what marks it. */
 struct compartment;
 bool live_is_estranged(const struct domain_list_rep *domains, const struct compartment *c);

@@ -38,21 +38,16 @@ static void take_over(struct compartment *c, const struct domain_state *d, enum 
         compartment_set_state(c, state, "taken over");
 }
 
-/* About to hibernate, with no image that counts: the events let it run on. */
-static bool is_saved(const struct domain_state *d)
-{
-        return !strcmp(d->state, "shutdown") && !strcmp(d->reason, "suspend");
-}
-
 /* A domain that was never let run was perhaps not compared either; one that we know to have run and
- * is paused now is suspended. What has ended is followed by the first look at events. */
+ * is paused now is suspended. What has ended, or was saved without an image that counts, is
+ * followed by the first look at events. */
 static bool is_taken_over(struct compartment *c, const struct domain_state *d)
 {
-        bool paused = !strcmp(d->state, "paused");
+        bool paused = !strcmp(d->state, "paused"), saved = live_is_saved(d);
 
-        if ((paused || is_saved(d)) && compartment_domain(c) != d->domid)
+        if ((paused || saved) && compartment_domain(c) != d->domid)
                 return false;
-        if (!strcmp(d->state, "dying") || (is_saved(d) && *compartment_memory(c)))
+        if (!strcmp(d->state, "dying") || (saved && *compartment_memory(c)))
                 return false;
         take_over(c, d, paused ? VM_SUSPENDED : VM_RUNNING);
         return true;

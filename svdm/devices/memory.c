@@ -18,7 +18,8 @@ static enum status accept(struct device *d)
         if (S_ISREG(d->seen.stat.st_mode) && d->writable && d->seen.stat.st_nlink == 1)
                 return ST_DONE;
         return FAIL(ST_INVALID, .subject = d->path, .expected = "a file for a guest's memory",
-                    .found = "something else");
+                    .found = "something else, or one with a second name",
+                    .remedy = "see who put it there; remove it, then try again");
 }
 
 enum status memory_is_missing(const char *path, const char *found)

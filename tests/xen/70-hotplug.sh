@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Xen's script for interfaces fails, or hangs: a start ends in time and leaves nothing, a stop says
-# what is in the way and can be repeated. And a guest that writes into its part of xenstore deceives
-# nobody about its devices.
+# Xen's script for interfaces fails, or hangs: start and stop end in time and leave nothing. And a
+# guest that writes into its part of xenstore deceives nobody about its devices.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 # shellcheck source=tests/xen/guest.bash

@@ -84,6 +84,7 @@ store_begins
 comes_to running
 log=/var/log/bed/compartment-mgr.log
 for ((i = 0; i < 300; i++)); do grep -q 'the hypervisor answers again' $log && break; sleep 0.2; done
+grep -q 'the hypervisor answers again' $log || fail 'it does not hear the hypervisor again'
 sleep 3 # that look is over: now the watch alone tells
 xl destroy stays
 comes_to stopped
