@@ -187,7 +187,7 @@ static enum status attach_nic(struct operation *o, const struct wanted *w)
         return s;
 }
 
-enum status attach(struct arena *a, struct compartment *c, const char *device)
+enum status attach_device(struct arena *a, struct compartment *c, const char *device)
 {
         struct operation o = OPERATION_NONE;
         struct wanted w;
@@ -229,7 +229,7 @@ static enum status take(struct operation *o, const struct wanted *w)
         return s == ST_NOT_FOUND ? ST_DONE : s;
 }
 
-enum status detach(struct arena *a, struct compartment *c, const char *device)
+enum status attach_detach(struct arena *a, struct compartment *c, const char *device)
 {
         struct operation o = OPERATION_NONE;
         bool attached = false;

@@ -37,7 +37,7 @@ static enum status ask(const struct attest_req *q, const struct descriptor *d,
         return ST_DONE;
 }
 
-enum status attest(struct request *r, const struct attest_req *q, struct attest_rep *p)
+enum status attest_request(struct request *r, const struct attest_req *q, struct attest_rep *p)
 {
         struct targets t = TARGETS_NONE;
         struct descriptor d;

@@ -93,7 +93,7 @@ static void start_one(struct arena *a, const char *name)
         enum status s = compartment_claim(name, "autostart", &c);
 
         if (!s && compartment_state(c) == compartment_at_rest(c))
-                s = start(a, c);
+                s = start_vm(a, c);
         if (s)
                 log_error("starting a VM with the host");
         compartment_release(c);
@@ -107,7 +107,7 @@ static bool any_marked(const struct vm_summary *vms, size_t count)
         return false;
 }
 
-void autostart(int state)
+void autostart_run(int state)
 {
         struct arena *a = arena_new(), *one = arena_new();
         struct vm_definition *definitions;

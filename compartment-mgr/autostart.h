@@ -7,7 +7,7 @@
  * answer and the host's state is approved, then starts the marked VMs, one after the other in the
  * order of their names. What fails is that VM's last refusal. state: the folder that remembers the
  * boot. Returns when done; for a thread of its own. */
-void autostart(int state);
+void autostart_run(int state);
 /* What it waits for, "" if it does not. For status. */
 const char *autostart_waits_for(void);
 

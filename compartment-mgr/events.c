@@ -77,7 +77,7 @@ static enum status follow_claimed(struct arena *a, struct compartment *c)
                          .expected = "its mark in xenstore", .found = "none",
                          .remedy = "xenstored lost its content: reboot this host");
         else
-                s = follow(a, c, live_find(&domains, &vm->uuid, true));
+                s = follow_end(a, c, live_find(&domains, &vm->uuid, true));
         if (s)
                 log_error("following the end of a domain");
         return s;

@@ -83,7 +83,7 @@ static enum status start_again(struct arena *a, struct compartment *c, bool fast
 
         if (fast)
                 return compartment_set_refusal(c, too_fast(c));
-        s = start(a, c);
+        s = start_vm(a, c);
         if (!s)
                 compartment_began(c, true, deadline_in(0));
         return s;
@@ -109,7 +109,7 @@ static enum status ended(struct arena *a, struct compartment *c, const char *rea
         return start_again(a, c, fast);
 }
 
-enum status follow(struct arena *a, struct compartment *c, const struct domain_state *d)
+enum status follow_end(struct arena *a, struct compartment *c, const struct domain_state *d)
 {
         bool clean;
 
@@ -118,7 +118,7 @@ enum status follow(struct arena *a, struct compartment *c, const struct domain_s
         if (!d)
                 return stop_ended(a, c, "its domain is gone: ended by others", &clean);
         if (live_is_saved(d))
-                return *compartment_memory(c) ? stop_saved(a, c) : run_on(a, c);
+                return *compartment_memory(c) ? stop_saved(a, c) : hibernate_run_on(a, c);
         if (is(d, "paused")) {
                 compartment_set_state(c, VM_SUSPENDED, "paused by others");
                 return ST_DONE;

@@ -50,7 +50,7 @@ static enum status tell_im(struct arena *a, const struct compartment *c, int hea
 }
 
 /* What integrity-mgr does not know of is never woken: it is told first. */
-enum status forget_memory(struct arena *a, struct compartment *c)
+enum status hibernate_forget(struct arena *a, struct compartment *c)
 {
         enum status s;
 
@@ -65,13 +65,13 @@ enum status forget_memory(struct arena *a, struct compartment *c)
 }
 
 /* An image that counts while its guest runs could be woken over disks that are newer. */
-enum status run_on(struct arena *a, struct compartment *c)
+enum status hibernate_run_on(struct arena *a, struct compartment *c)
 {
         enum status s = tell_im(a, c, -1);
 
         if (!s)
                 s = compartment_set_memory(c, "");
-        return s ? s : resume(a, c);
+        return s ? s : suspend_resume(a, c);
 }
 
 /* From here on it wakes from that. */
@@ -118,9 +118,9 @@ static void undo(struct operation *o, enum done done)
 
         operation_end(o);
         if (done == TOLD) /* perhaps: its answer may be lost */
-                s = run_on(o->arena, o->compartment);
+                s = hibernate_run_on(o->arena, o->compartment);
         else if (done == SAVED)
-                s = resume(o->arena, o->compartment);
+                s = suspend_resume(o->arena, o->compartment);
         if (s && s != ST_WRONG_STATE)
                 log_error("letting a VM run on whose hibernation was refused: it stays suspended");
         if (done >= MADE)
@@ -128,7 +128,7 @@ static void undo(struct operation *o, enum done done)
         error_keep(&why);
 }
 
-enum status hibernate(struct arena *a, struct compartment *c)
+enum status hibernate_vm(struct arena *a, struct compartment *c)
 {
         struct operation o = OPERATION_NONE;
         enum done done = NOTHING;

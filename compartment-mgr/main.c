@@ -200,6 +200,6 @@ int main(int argc, char **argv)
                 log_error("reading the VMs' definitions");
                 return 3;
         }
-        recover(state);
+        recover_host(state);
         return serve(listener);
 }

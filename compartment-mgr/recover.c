@@ -174,7 +174,7 @@ static void *go_on(void *arg)
         }
         events_start();
         clear_up_all(&g->left);
-        autostart(g->left.state);
+        autostart_run(g->left.state);
         free(g->left.vms);
         free(g->left.half_built);
         free(g);
@@ -209,7 +209,7 @@ static void wait_for_hypervisor(const struct left *left)
                 compartment_set_state(left->vms[i], VM_UNKNOWN, "the hypervisor does not answer");
 }
 
-void recover(int state)
+void recover_host(int state)
 {
         struct going_on *g = memory_new(1, sizeof *g);
         pthread_t thread;

@@ -101,7 +101,7 @@ static enum status on_trust(struct request *r, const struct trust_req *q, struct
 
 static enum status on_attest(struct request *r, const struct attest_req *q, struct attest_rep *p)
 {
-        return attest(r, q, p);
+        return attest_request(r, q, p);
 }
 
 /* --- VMs --------------------------------------------------------------------------------- */
@@ -347,13 +347,13 @@ static enum status do_seal(struct request *r, struct compartment *c, const void 
         const struct vm_seal_req *ask = q;
 
         (void)p;
-        return seal(r->arena, c, ask->descriptor, ask->format, ask->passphrase);
+        return seal_vm(r->arena, c, ask->descriptor, ask->format, ask->passphrase);
 }
 
 static enum status do_start(struct request *r, struct compartment *c, const void *q, void *p)
 {
         (void)q, (void)p;
-        return start(r->arena, c);
+        return start_vm(r->arena, c);
 }
 
 static enum status do_stop(struct request *r, struct compartment *c, const void *q, void *p)
@@ -362,7 +362,7 @@ static enum status do_stop(struct request *r, struct compartment *c, const void 
         struct vm_stop_rep *reply = p;
 
         reply->seconds = ask->seconds ? ask->seconds : STOP_SECONDS;
-        return stop(r->arena, c, reply->seconds, &reply->clean);
+        return stop_vm(r->arena, c, reply->seconds, &reply->clean);
 }
 
 static enum status do_destroy(struct request *r, struct compartment *c, const void *q, void *p)
@@ -374,31 +374,31 @@ static enum status do_destroy(struct request *r, struct compartment *c, const vo
 static enum status do_suspend(struct request *r, struct compartment *c, const void *q, void *p)
 {
         (void)q, (void)p;
-        return suspend(r->arena, c);
+        return suspend_vm(r->arena, c);
 }
 
 static enum status do_resume(struct request *r, struct compartment *c, const void *q, void *p)
 {
         (void)q, (void)p;
-        return resume(r->arena, c);
+        return suspend_resume(r->arena, c);
 }
 
 static enum status do_hibernate(struct request *r, struct compartment *c, const void *q, void *p)
 {
         (void)q, (void)p;
-        return hibernate(r->arena, c);
+        return hibernate_vm(r->arena, c);
 }
 
 static enum status do_attach(struct request *r, struct compartment *c, const void *q, void *p)
 {
         (void)p;
-        return attach(r->arena, c, ((const struct vm_attach_req *)q)->device);
+        return attach_device(r->arena, c, ((const struct vm_attach_req *)q)->device);
 }
 
 static enum status do_detach(struct request *r, struct compartment *c, const void *q, void *p)
 {
         (void)p;
-        return detach(r->arena, c, ((const struct vm_detach_req *)q)->device);
+        return attach_detach(r->arena, c, ((const struct vm_detach_req *)q)->device);
 }
 
 static enum status do_autostart(struct request *r, struct compartment *c, const void *q, void *p)

@@ -123,8 +123,8 @@ static enum status may_format(const struct operation *o, bool format)
                               "undefine --forget-key, then define and seal");
 }
 
-enum status seal(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
-                 int passphrase)
+enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
+                    int passphrase)
 {
         struct operation o = OPERATION_NONE;
         struct svdm_prepare_rep prepared = {.secret = -1};

@@ -93,7 +93,7 @@ static enum status wake(struct operation *o, const struct svdm_unlock_rep *devic
 {
         enum status s = o->memory.path ? unpause(o, devices, domid, true) : ST_DONE;
 
-        return s || !o->memory.path ? s : forget_memory(o->arena, o->compartment);
+        return s || !o->memory.path ? s : hibernate_forget(o->arena, o->compartment);
 }
 
 /* After unpausing, never before: a paused domain that nobody remembers was not compared. */
@@ -124,7 +124,7 @@ static void undo(struct operation *o, bool built, bool kept)
         error_keep(&why);
 }
 
-enum status start(struct arena *a, struct compartment *c)
+enum status start_vm(struct arena *a, struct compartment *c)
 {
         struct operation o = OPERATION_NONE;
         struct svdm_unlock_rep devices = {0};

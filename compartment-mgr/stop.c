@@ -142,7 +142,7 @@ out:
         return s;
 }
 
-enum status stop(struct arena *a, struct compartment *c, uint32_t seconds, bool *clean_out)
+enum status stop_vm(struct arena *a, struct compartment *c, uint32_t seconds, bool *clean_out)
 {
         enum status s;
 
@@ -161,7 +161,7 @@ enum status stop_at_once(struct arena *a, struct compartment *c)
         enum status s = end_and_give_back(a, c, 0, "", &clean);
 
         if (!s)
-                s = forget_memory(a, c);
+                s = hibernate_forget(a, c);
         if (!s)
                 compartment_set_state(c, VM_STOPPED, "");
         return s;

@@ -13,13 +13,13 @@
 
 /* Check and open disks, measure, judge, unseal, unlock, check interfaces, build paused, compare,
  * run. Afterwards running, or stopped with nothing left behind. */
-enum status start(struct arena *a, struct compartment *c);
+enum status start_vm(struct arena *a, struct compartment *c);
 
 enum { STOP_SECONDS = 60 };
 /* Shuts the domain down, by force after so many seconds, and gives its devices back. If the guest
  * shut itself down (clean_out), re-seals what it changed if its descriptor says
  * update="clean-stop". */
-enum status stop(struct arena *a, struct compartment *c, uint32_t seconds, bool *clean_out);
+enum status stop_vm(struct arena *a, struct compartment *c, uint32_t seconds, bool *clean_out);
 /* Ends the domain at once and gives up the image of its memory; never re-seals. */
 enum status stop_at_once(struct arena *a, struct compartment *c);
 /* Clears away a domain that ended by itself, or is gone; as a stop if that was a clean one. */
@@ -33,40 +33,41 @@ bool stop_was_clean(const struct domain_state *d);
 
 /* Does what the VM's configuration says about the end of its domain (on_poweroff, on_reboot,
  * on_crash), if it has ended: d, NULL if it is gone. "restart" is a whole start. */
-enum status follow(struct arena *a, struct compartment *c, const struct domain_state *d);
-/* Whether follow() would do something about it. */
+enum status follow_end(struct arena *a, struct compartment *c, const struct domain_state *d);
+/* Whether follow_end() would do something about it. */
 bool follow_must(enum vm_state state, const struct domain_state *d);
 
 /* One device of the definition of a VM that runs: comes after the checks of a start, or is back
  * where it was; goes, its key with it, or stays if the guest does not let go of it. */
-enum status attach(struct arena *a, struct compartment *c, const char *device);
-enum status detach(struct arena *a, struct compartment *c, const char *device);
+enum status attach_device(struct arena *a, struct compartment *c, const char *device);
+enum status attach_detach(struct arena *a, struct compartment *c, const char *device);
 
 /* In memory; afterwards suspended, or running. */
-enum status suspend(struct arena *a, struct compartment *c);
-enum status resume(struct arena *a, struct compartment *c);
+enum status suspend_vm(struct arena *a, struct compartment *c);
+enum status suspend_resume(struct arena *a, struct compartment *c);
 
-/* Its memory to an encrypted image; afterwards hibernating, or running. start() wakes it: the image
- * is a disk that has to open with the VM's secret, and is forgotten before the guest runs on. */
-enum status hibernate(struct arena *a, struct compartment *c);
+/* Its memory to an encrypted image; afterwards hibernating, or running. start_vm() wakes it: the
+ * image is a disk that has to open with the VM's secret, and is forgotten before the guest runs on.
+ */
+enum status hibernate_vm(struct arena *a, struct compartment *c);
 /* A guest that was saved, or nearly, goes on in its domain: no image counts any more before it
  * does. ST_WRONG_STATE if it runs. */
-enum status run_on(struct arena *a, struct compartment *c);
+enum status hibernate_run_on(struct arena *a, struct compartment *c);
 /* The image that it left is never woken. ST_DONE if it left none. */
-enum status forget_memory(struct arena *a, struct compartment *c);
+enum status hibernate_forget(struct arena *a, struct compartment *c);
 
 /* Seals the VM's disks to what they, the host and the configuration are. passphrase: -1 or a pipe.
  */
-enum status seal(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
-                 int passphrase);
+enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
+                    int passphrase);
 
-enum status attest(struct request *r, const struct attest_req *q, struct attest_rep *p);
+enum status attest_request(struct request *r, const struct attest_req *q, struct attest_rep *p);
 
 /* At the daemon's start: takes over the domains that run, ends those that were left half-built,
  * settles the seals that a crash interrupted. What cannot be reached is logged and tried again
  * before each operation. Then the event threads begin, and autostart if the host has started.
  * state: folder that tells in which boot that was last. */
-void recover(int state);
+void recover_host(int state);
 
 /* getCurrentState() of OpenTC D05.4, 3.3: what runs here, and how far it can be believed. */
 struct facts {

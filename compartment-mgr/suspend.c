@@ -7,7 +7,7 @@
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
 
-enum status suspend(struct arena *a, struct compartment *c)
+enum status suspend_vm(struct arena *a, struct compartment *c)
 {
         struct domain_suspend_req q = {.uuid = compartment_definition(c)->uuid};
         struct domain_suspend_rep p;
@@ -19,7 +19,7 @@ enum status suspend(struct arena *a, struct compartment *c)
         return s;
 }
 
-enum status resume(struct arena *a, struct compartment *c)
+enum status suspend_resume(struct arena *a, struct compartment *c)
 {
         struct domain_resume_req q = {.uuid = compartment_definition(c)->uuid};
         struct domain_resume_rep p;

@@ -197,7 +197,8 @@ static enum status tell(struct work *w, struct bytes *evidence_out)
         return s;
 }
 
-enum status attest(struct arena *a, const struct im_attest_req *req, struct im_attest_rep *rep_out)
+enum status attest_make(struct arena *a, const struct im_attest_req *req,
+                        struct im_attest_rep *rep_out)
 {
         const struct descriptor *d = &req->descriptor;
         struct work w = {.arena = a, .req = req};

@@ -8,7 +8,8 @@
 enum { AIK_LEAST = 8 };
 
 /* The evidence lies in the arena, and covers exactly what the descriptor asked for. */
-enum status attest(struct arena *a, const struct im_attest_req *req, struct im_attest_rep *rep_out);
+enum status attest_make(struct arena *a, const struct im_attest_req *req,
+                        struct im_attest_rep *rep_out);
 
 /* The challenge that counts: the request's or the descriptor's; ST_INVALID if there is none, if
  * it is too short or too long, or if there are two that differ. */

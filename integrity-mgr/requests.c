@@ -170,30 +170,30 @@ enum status on_im_approve(struct request *r, const struct im_approve_req *q,
 
 enum status on_im_attest(struct request *r, const struct im_attest_req *q, struct im_attest_rep *p)
 {
-        return attest(r->arena, q, p);
+        return attest_make(r->arena, q, p);
 }
 
 enum status on_im_seal(struct request *r, const struct im_seal_req *q, struct im_seal_rep *p)
 {
         (void)p;
-        return seal(r->arena, q);
+        return seal_make(r->arena, q);
 }
 
 enum status on_im_unseal(struct request *r, const struct im_unseal_req *q, struct im_unseal_rep *p)
 {
         (void)p;
-        return unseal(r->arena, q);
+        return seal_unseal(r->arena, q);
 }
 
 enum status on_im_reseal(struct request *r, const struct im_reseal_req *q, struct im_reseal_rep *p)
 {
         (void)p;
-        return reseal(r->arena, q);
+        return seal_renew(r->arena, q);
 }
 
 enum status on_im_sealed(struct request *r, const struct im_sealed_req *q, struct im_sealed_rep *p)
 {
-        return sealed(r->arena, &q->vm, p);
+        return seal_present(r->arena, &q->vm, p);
 }
 
 enum status on_im_forget(struct request *r, const struct im_forget_req *q, struct im_forget_rep *p)

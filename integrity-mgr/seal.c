@@ -388,7 +388,7 @@ static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
         return s ? s : commit(&p, req->generation, made.blob_public, made.blob_private);
 }
 
-enum status seal(struct arena *a, const struct im_seal_req *req)
+enum status seal_make(struct arena *a, const struct im_seal_req *req)
 {
         enum status s = claim(&req->vm);
 
@@ -443,7 +443,7 @@ static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *r
         return tpm_client_call(MESSAGE_tpm_unseal, &q, &nothing, a);
 }
 
-enum status unseal(struct arena *a, const struct im_unseal_req *req)
+enum status seal_unseal(struct arena *a, const struct im_unseal_req *req)
 {
         struct seal_record r = {0};
         enum status s = claim(&req->vm);
@@ -516,7 +516,7 @@ static enum status reseal_claimed(struct arena *a, const struct im_reseal_req *r
         return s ? s : commit(&p, req->generation, made.new_public, made.new_private);
 }
 
-enum status reseal(struct arena *a, const struct im_reseal_req *req)
+enum status seal_renew(struct arena *a, const struct im_reseal_req *req)
 {
         enum status s = claim(&req->vm);
 
@@ -529,8 +529,8 @@ enum status reseal(struct arena *a, const struct im_reseal_req *req)
 }
 
 /* A record that is not the one committed to still has its generation, so that the VM can be sealed
- * again; unseal() says what is wrong with it. */
-enum status sealed(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out)
+ * again; seal_unseal() says what is wrong with it. */
+enum status seal_present(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out)
 {
         struct seal_record r;
         enum status s;

@@ -11,15 +11,15 @@
 
 void seal_open(int dir);
 /* Seals the secret in the pipe to what is found now. Refused if it would not open again now. */
-enum status seal(struct arena *a, const struct im_seal_req *req);
+enum status seal_make(struct arena *a, const struct im_seal_req *req);
 /* Writes the secret into the pipe if everything is what was sealed and the predicates agree. */
-enum status unseal(struct arena *a, const struct im_unseal_req *req);
+enum status seal_unseal(struct arena *a, const struct im_unseal_req *req);
 /* Has the checks of the VM's seal that are for that device judged over the current state. */
 enum status seal_device(struct arena *a, const struct im_device_req *req);
 /* The same secret, sealed to what the targets are now; only if the descriptor says clean-stop. */
-enum status reseal(struct arena *a, const struct im_reseal_req *req);
+enum status seal_renew(struct arena *a, const struct im_reseal_req *req);
 /* The present seal; generation 0 and an empty descriptor if there is none. */
-enum status sealed(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out);
+enum status seal_present(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out);
 enum status seal_forget(const struct uuid *vm);
 
 #endif

@@ -113,7 +113,7 @@ bool follow_must(enum vm_state state, const struct domain_state *d)
         return state == VM_RUNNING && !d;
 }
 
-enum status follow(struct arena *a, struct compartment *c, const struct domain_state *d)
+enum status follow_end(struct arena *a, struct compartment *c, const struct domain_state *d)
 {
         bool fails;
 

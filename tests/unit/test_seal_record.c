@@ -119,7 +119,7 @@ static enum status do_seal(uint64_t generation, char secret_of)
         /* writev() is not counted */
         ck_assert_int_eq(writev(fds[1], &(struct iovec){secret, 32}, 1), 32);
         q.secret = fds[0];
-        s = seal(a, &q);
+        s = seal_make(a, &q);
         close(fds[0]);
         close(fds[1]);
         return s;
@@ -139,7 +139,7 @@ static enum status do_unseal(char *secret_of)
 
         ck_assert_int_eq(pipe(fds), 0);
         q.secret = fds[1];
-        s = unseal(a, &q);
+        s = seal_unseal(a, &q);
         close(fds[1]);
         ck_assert_int_eq(read(fds[0], secret, sizeof secret), s ? 0 : 32);
         *secret_of = secret[0];
@@ -155,14 +155,14 @@ static enum status do_reseal(uint64_t generation)
                                   .disks = {disks, 2},
                                   .targets = {disks, 2}};
 
-        return reseal(a, &q);
+        return seal_renew(a, &q);
 }
 
 static uint64_t generation(void)
 {
         struct im_sealed_rep p;
 
-        ck_assert_int_eq(sealed(a, &vm, &p), ST_DONE);
+        ck_assert_int_eq(seal_present(a, &vm, &p), ST_DONE);
         return p.generation;
 }
 

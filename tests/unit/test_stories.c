@@ -284,7 +284,7 @@ static void list_devices(struct domain_devices_rep *p)
                 d[p->devices.count++] = (struct device_state){"vif0", "", true};
 }
 
-static void attach_device(const struct domain_attach_req *q)
+static void play_attach(const struct domain_attach_req *q)
 {
         const bool disk = !strcmp(q->device, "xvda");
 
@@ -353,7 +353,7 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
         } else if (number == MESSAGE_domain_devices) {
                 list_devices(reply);
         } else if (number == MESSAGE_domain_attach) {
-                attach_device(request);
+                play_attach(request);
         } else if (number == MESSAGE_domain_detach) {
                 return detach_device(((const struct domain_detach_req *)request)->device);
         } else if (number == MESSAGE_domain_unpause) {
@@ -555,7 +555,7 @@ static bool stopped_clean;
 
 static enum status stop_it(struct arena *arena, struct compartment *c)
 {
-        return stop(arena, c, STOP_SECONDS, &stopped_clean);
+        return stop_vm(arena, c, STOP_SECONDS, &stopped_clean);
 }
 
 /* As the event threads do it. */
@@ -564,17 +564,17 @@ static enum status follow_it(struct arena *arena, struct compartment *c)
         struct domain_list_rep domains;
 
         list_domains(&domains);
-        return follow(arena, c, live_find(&domains, &vm_uuid, true));
+        return follow_end(arena, c, live_find(&domains, &vm_uuid, true));
 }
 
 static enum status seal_it(struct arena *arena, struct compartment *c)
 {
-        return seal(arena, c, (struct bytes){0}, false, -1);
+        return seal_vm(arena, c, (struct bytes){0}, false, -1);
 }
 
 static enum status format_it(struct arena *arena, struct compartment *c)
 {
-        return seal(arena, c, (struct bytes){0}, true, -1);
+        return seal_vm(arena, c, (struct bytes){0}, true, -1);
 }
 
 /* --- stories ------------------------------------------------------------------------------ */
@@ -582,7 +582,7 @@ static enum status format_it(struct arena *arena, struct compartment *c)
 START_TEST(order_of_a_start)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_str_eq(world.order,
                          "svdm_release im_sealed svdm_settle domain_parse svdm_open "
                          "svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
@@ -598,13 +598,13 @@ START_TEST(a_failed_start_leaves_nothing)
 
         world.generation = world.on_disk = 1;
         for (int n = 1; n <= STEPS; n++) {
-                ck_assert_int_eq(tell(start, n), ST_TPM);
+                ck_assert_int_eq(tell(start_vm, n), ST_TPM);
                 ck_assert_str_eq(error_last()->subject, "played");
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
                 ck_assert_str_eq(summary().state, "stopped");
                 ck_assert(strstr(summary().last_refusal, "played"));
         }
-        ck_assert_int_eq(tell(start, STEPS + 1), ST_DONE); /* there are no more steps */
+        ck_assert_int_eq(tell(start_vm, STEPS + 1), ST_DONE); /* there are no more steps */
         ck_assert_str_eq(summary().last_refusal, "");
 }
 END_TEST
@@ -615,7 +615,7 @@ START_TEST(a_start_whose_answer_is_lost_leaves_nothing)
         world.generation = world.on_disk = 1;
         world.lose_answer = true;
         for (int n = 1; n <= 12; n++) {
-                ck_assert_int_eq(tell(start, n), ST_TPM);
+                ck_assert_int_eq(tell(start_vm, n), ST_TPM);
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
         }
 }
@@ -626,20 +626,20 @@ END_TEST
 static void run_one(void)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
 }
 
 START_TEST(order_of_a_hibernation)
 {
         run_one();
-        ck_assert_int_eq(tell(hibernate, 0), ST_DONE);
+        ck_assert_int_eq(tell(hibernate_vm, 0), ST_DONE);
         ck_assert_str_eq(world.order,
                          "im_sealed domain_parse svdm_memory svdm_look svdm_key_pipe im_unseal "
                          "svdm_unlock domain_save im_memory domain_list domain_destroy "
                          "svdm_release ");
         ck_assert(!world.domain && !world.mapped && world.image && world.image_bound);
         ck_assert_str_eq(summary().state, "hibernating");
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_str_eq(world.order,
                          "svdm_release im_sealed svdm_settle domain_parse svdm_open "
                          "svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
@@ -655,13 +655,13 @@ START_TEST(a_failed_hibernation_lets_it_run_on)
         run_one();
         world.lose_answer = _i;
         for (int n = 1; n <= 9; n++) {
-                ck_assert_int_eq(tell(hibernate, n), ST_TPM);
+                ck_assert_int_eq(tell(hibernate_vm, n), ST_TPM);
                 ck_assert_str_eq(error_last()->subject, "played");
                 ck_assert(world.domain && world.running && world.kept);
                 ck_assert(!world.image && !world.image_bound);
                 ck_assert_str_eq(summary().state, "running");
         }
-        ck_assert_int_eq(tell(hibernate, 13), ST_DONE); /* there are no more steps */
+        ck_assert_int_eq(tell(hibernate_vm, 13), ST_DONE); /* there are no more steps */
 }
 END_TEST
 
@@ -671,10 +671,10 @@ START_TEST(a_guest_runs_on_though_integrity_mgr_is_gone)
         run_one();
         world.away = MESSAGE_im_memory;
         for (int n = 1; n <= 8; n++) {
-                ck_assert_int_eq(tell(hibernate, n), ST_TPM);
+                ck_assert_int_eq(tell(hibernate_vm, n), ST_TPM);
                 ck_assert(world.running && !world.image && !world.image_bound);
         }
-        ck_assert_int_eq(tell(hibernate, 9), ST_TPM); /* was it told? it waits for an answer */
+        ck_assert_int_eq(tell(hibernate_vm, 9), ST_TPM); /* was it told? it waits for an answer */
         ck_assert(world.domain && !world.running);
         world.away = 0;
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
@@ -687,12 +687,12 @@ START_TEST(a_hibernation_cut_short_is_completed)
 {
         run_one();
         for (int n = 10; n <= 12; n++) {
-                ck_assert_int_eq(tell(hibernate, n), ST_TPM);
+                ck_assert_int_eq(tell(hibernate_vm, n), ST_TPM);
                 ck_assert(world.image && world.image_bound && !world.running);
-                ck_assert_int_eq(tell(_i ? follow_it : hibernate, 0), ST_DONE);
+                ck_assert_int_eq(tell(_i ? follow_it : hibernate_vm, 0), ST_DONE);
                 ck_assert(!world.domain && world.image && world.image_bound);
                 ck_assert_str_eq(summary().state, "hibernating");
-                ck_assert_int_eq(tell(start, 0), ST_DONE);
+                ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
                 ck_assert(world.woken && world.running);
         }
 }
@@ -713,14 +713,14 @@ END_TEST
 START_TEST(a_failed_wake_keeps_the_image)
 {
         run_one();
-        ck_assert_int_eq(tell(hibernate, 0), ST_DONE);
+        ck_assert_int_eq(tell(hibernate_vm, 0), ST_DONE);
         for (int n = 1; n <= 12; n++) {
-                ck_assert_int_eq(tell(start, n), ST_TPM);
+                ck_assert_int_eq(tell(start_vm, n), ST_TPM);
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
                 ck_assert(world.image && world.image_bound);
                 ck_assert_str_eq(summary().state, "hibernating");
         }
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert(world.woken);
 }
 END_TEST
@@ -728,11 +728,11 @@ END_TEST
 START_TEST(an_image_is_given_up)
 {
         run_one();
-        ck_assert_int_eq(tell(hibernate, 0), ST_DONE);
+        ck_assert_int_eq(tell(hibernate_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
         ck_assert(!world.image && !world.image_bound);
         ck_assert_str_eq(summary().state, "stopped");
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert(!world.woken && world.running);
 }
 END_TEST
@@ -741,7 +741,7 @@ START_TEST(what_is_measured_whole_does_not_hibernate)
 {
         run_one();
         world.clean_stop = true;
-        ck_assert_int_eq(tell(hibernate, 0), ST_REFUSED);
+        ck_assert_int_eq(tell(hibernate_vm, 0), ST_REFUSED);
         ck_assert_str_eq(world.order, "im_sealed ");
         ck_assert(world.running);
 }
@@ -791,7 +791,7 @@ static const struct {
 START_TEST(devices_are_checked_before_they_are_opened)
 {
         seal_with_check(checks[_i].device);
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_str_eq(world.order, checks[_i].order);
 }
 END_TEST
@@ -800,12 +800,12 @@ START_TEST(a_start_that_a_check_refuses_leaves_nothing)
 {
         seal_with_check("");
         for (int n = 1; n <= 18; n++) {
-                ck_assert_int_eq(tell(start, n), ST_TPM);
+                ck_assert_int_eq(tell(start_vm, n), ST_TPM);
                 ck_assert_str_eq(error_last()->subject, "played");
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
                 ck_assert_str_eq(summary().state, "stopped");
         }
-        ck_assert_int_eq(tell(start, 19), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 19), ST_DONE);
 }
 END_TEST
 
@@ -832,7 +832,7 @@ static int run_on_state(const char *format, const char *program)
 START_TEST(the_current_state)
 {
         seal_with_check("xvda");
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(run_on_state(OF_GRAMMAR, "current-state.rng"), 0);
         ck_assert(strstr(world.state, "<value name=\"kind\">disk</value>"));
         ck_assert(strstr(world.state, "<value name=\"path\">/d</value>"));
@@ -841,7 +841,7 @@ START_TEST(the_current_state)
         ck_assert(strstr(world.state, "<value name=\"free-memory\">4096</value>"));
         ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
         world.checked = "vif0";
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(run_on_state(OF_GRAMMAR, "current-state.rng"), 0);
         ck_assert_int_eq(run_on_state(OF_GRAMMAR, "projection.rng"), 0);
         ck_assert(strstr(world.state, "target=\"device:vif0\""));
@@ -883,32 +883,32 @@ END_TEST
 
 static enum status attach_disk(struct arena *arena, struct compartment *c)
 {
-        return attach(arena, c, "xvda");
+        return attach_device(arena, c, "xvda");
 }
 
 static enum status detach_disk(struct arena *arena, struct compartment *c)
 {
-        return detach(arena, c, "xvda");
+        return attach_detach(arena, c, "xvda");
 }
 
 static enum status attach_nic(struct arena *arena, struct compartment *c)
 {
-        return attach(arena, c, "vif0");
+        return attach_device(arena, c, "vif0");
 }
 
 static enum status detach_nic(struct arena *arena, struct compartment *c)
 {
-        return detach(arena, c, "vif0");
+        return attach_detach(arena, c, "vif0");
 }
 
 static enum status attach_another(struct arena *arena, struct compartment *c)
 {
-        return attach(arena, c, "xvdz");
+        return attach_device(arena, c, "xvdz");
 }
 
 static enum status attach_kernel(struct arena *arena, struct compartment *c)
 {
-        return attach(arena, c, "kernel");
+        return attach_device(arena, c, "kernel");
 }
 
 static void run_without_devices(void)
@@ -916,7 +916,7 @@ static void run_without_devices(void)
         world.generation = world.on_disk = 1;
         world.with_nic = true;
         permit_network();
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(detach_disk, 0), ST_DONE);
         ck_assert_int_eq(tell(detach_nic, 0), ST_DONE);
         ck_assert(!world.has_disk && !world.has_nic && !world.mapped && !world.kept);
@@ -926,7 +926,7 @@ static void run_without_devices(void)
 START_TEST(a_disk_goes_and_comes)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(detach_disk, 0), ST_DONE);
         ck_assert_str_eq(world.order, "domain_parse domain_devices domain_detach svdm_unmap ");
         ck_assert(!world.has_disk && !world.mapped && !world.kept && world.running);
@@ -1007,7 +1007,7 @@ END_TEST
 START_TEST(a_guest_may_keep_its_disk)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         world.guest_keeps_disk = true;
         ck_assert_int_eq(tell(detach_disk, 0), ST_TIMEOUT);
         ck_assert(world.has_disk && world.mapped && world.kept && world.running);
@@ -1055,7 +1055,7 @@ END_TEST
 
 START_TEST(only_a_sealed_vm_starts)
 {
-        ck_assert_int_eq(tell(start, 0), ST_WRONG_STATE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_WRONG_STATE);
         ck_assert(strstr(error_last()->remedy, "vm seal db1"));
         ck_assert_str_eq(world.order, "svdm_release im_sealed svdm_settle ");
 }
@@ -1094,7 +1094,7 @@ START_TEST(a_failed_seal_is_whole_or_nothing)
                 if (!s && world.asked >= n)
                         ck_assert_uint_eq(world.generation,
                                           2); /* the answer was lost, found again */
-                tell(start, 0);
+                tell(start_vm, 0);
                 ck_assert_uint_eq(world.on_disk, world.generation);
                 ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
                 ck_assert_uint_lt(n, 50);
@@ -1125,7 +1125,7 @@ END_TEST
 START_TEST(order_of_a_stop)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
         ck_assert_str_eq(
                 world.order,
@@ -1140,12 +1140,12 @@ START_TEST(a_clean_stop_reseals)
 {
         world.generation = world.on_disk = 1;
         world.clean_stop = true;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
         ck_assert(strstr(world.order, "domain_stop svdm_release "));
         ck_assert(strstr(world.order, "svdm_open im_reseal "));
         ck_assert_uint_eq(summary().generation, 2);
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
         ck_assert_str_eq(world.order, "domain_list domain_destroy svdm_release ");
         ck_assert_uint_eq(world.generation, 2); /* what a power cut does is not vouched for */
@@ -1158,7 +1158,7 @@ START_TEST(a_clean_stop_that_fails_is_repeated)
         for (int n = 4; n <= 9; n++) {
                 world.generation = world.on_disk = 1;
                 world.clean_stop = true;
-                ck_assert_int_eq(tell(start, 0), ST_DONE);
+                ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
                 ck_assert_int_eq(tell(stop_it, n), ST_TPM);
                 ck_assert(!world.domain && !world.mapped);
                 ck_assert_str_eq(summary().state, "stopping");
@@ -1172,7 +1172,7 @@ END_TEST
 START_TEST(a_domain_that_is_gone_is_stopped)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         world.domain = world.running = false;
         world.clean_stop = true;
         ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
@@ -1185,7 +1185,7 @@ END_TEST
 START_TEST(a_domain_that_does_not_stop_runs)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         for (int n = 1; n <= 2; n++) {
                 ck_assert_int_eq(tell(stop_it, n), ST_TPM);
                 ck_assert_str_eq(summary().state, "running");
@@ -1198,7 +1198,7 @@ START_TEST(a_guest_ended_by_force_is_no_clean_stop)
 {
         world.generation = world.on_disk = 1;
         world.clean_stop = world.forced = true;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
         ck_assert(!stopped_clean && !world.mapped);
         ck_assert_uint_eq(world.generation, 1);
@@ -1226,7 +1226,7 @@ START_TEST(an_end_is_followed)
         world.generation = world.on_disk = 1;
         world.clean_stop = true;
         world.on_crash = ends[_i].on_crash;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
         ck_assert_str_eq(world.order, ""); /* it runs */
         world.running = false;
@@ -1250,7 +1250,7 @@ END_TEST
 START_TEST(a_restart_that_is_refused_leaves_a_stopped_vm)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         for (int n = 8; n <= 19; n++) { /* the steps of the start */
                 world.running = false;
                 world.ended = "reboot";
@@ -1258,7 +1258,7 @@ START_TEST(a_restart_that_is_refused_leaves_a_stopped_vm)
                 ck_assert(!world.domain && !world.mapped && !world.running);
                 ck_assert_str_eq(summary().state, "stopped");
                 ck_assert(strstr(summary().last_refusal, "played"));
-                ck_assert_int_eq(tell(start, 0), ST_DONE);
+                ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         }
 }
 END_TEST
@@ -1266,7 +1266,7 @@ END_TEST
 START_TEST(a_guest_that_reboots_over_and_over_is_stopped)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         world.running = false;
         world.ended = "reboot";
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
@@ -1277,7 +1277,7 @@ START_TEST(a_guest_that_reboots_over_and_over_is_stopped)
         ck_assert_str_eq(summary().state, "stopped");
         ck_assert(strstr(summary().last_refusal, "restart of VM db1"));
         ck_assert(!world.domain && !world.mapped);
-        ck_assert_int_eq(tell(start, 0), ST_DONE); /* a person may */
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE); /* a person may */
 }
 END_TEST
 
@@ -1285,7 +1285,7 @@ START_TEST(a_domain_that_went_away_is_followed)
 {
         world.generation = world.on_disk = 1;
         world.clean_stop = true;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         world.domain = world.running = false;
         world.foreign = _i; /* another one took its UUID */
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
@@ -1299,7 +1299,7 @@ START_TEST(a_foreign_domain_is_left_alone)
 {
         world.generation = world.on_disk = 1;
         world.foreign = true;
-        ck_assert_int_eq(tell(start, 0), ST_EXISTS);
+        ck_assert_int_eq(tell(start_vm, 0), ST_EXISTS);
         ck_assert_int_eq(error_last()->status, ST_REFUSED);
         ck_assert(strstr(error_last()->found, "foreign domain 7"));
         ck_assert(!world.mapped && !world.kept);
@@ -1311,7 +1311,7 @@ END_TEST
 START_TEST(others_may_pause_a_vm)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         world.running = false;
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
         ck_assert_str_eq(summary().state, "suspended");
@@ -1339,7 +1339,7 @@ START_TEST(the_list_is_what_the_hypervisor_says)
 
         world.generation = world.on_disk = 1;
         ck_assert_str_eq(listed(&admin, &count)[0].state, "stopped");
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         world.fail_at = -1;
         vms = listed(&admin, &count);
         ck_assert_uint_eq(count, 1);
@@ -1369,7 +1369,7 @@ END_TEST
 START_TEST(facts_of_a_vm_are_of_what_it_starts_from)
 {
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(start, 0), ST_DONE);
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         /* printf kernel | sha256sum */
         ck_assert_str_eq(
                 world.facts,
@@ -1392,7 +1392,7 @@ START_TEST(other_files_than_were_asked_for_are_not_used)
 {
         world.generation = world.on_disk = 1;
         world.other_config = true;
-        ck_assert_int_eq(tell(start, 0), ST_PROTOCOL);
+        ck_assert_int_eq(tell(start_vm, 0), ST_PROTOCOL);
         ck_assert_ptr_null(strstr(world.order, "im_unseal"));
 }
 END_TEST
@@ -1406,7 +1406,7 @@ START_TEST(an_attestation_needs_the_xml_workers_good_end)
 
         world.kind = 1;
         world.xml_dies = _i;
-        ck_assert_int_eq(attest(&r, &q, &p), _i ? ST_WORKER : ST_DONE);
+        ck_assert_int_eq(attest_request(&r, &q, &p), _i ? ST_WORKER : ST_DONE);
         ck_assert_str_eq(world.order,
                          _i ? "xml_descriptor svdm_open_target domain_parse svdm_open "
                             : "xml_descriptor svdm_open_target domain_parse svdm_open im_attest ");

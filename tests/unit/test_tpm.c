@@ -46,7 +46,7 @@ START_TEST(seal_with_site_key_elsewhere)
         struct tpm_seal_rep blob;
 
         refused_with(ST_NOT_APPROVED, host_seal(&h, 16, 1, 1, &blob));
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         seal_and_open(&h, 16);
         seal_and_open(&h, 23);
         host_free(&h);
@@ -58,8 +58,8 @@ START_TEST(seal_with_site_key_in_the_tpm)
 {
         struct host h = host_new("correct horse");
 
-        refused_with(ST_DENIED, host_approve(&h, NULL, "wrong horse"));
-        ok(host_approve(&h, NULL, "correct horse"));
+        refused_with(ST_DENIED, host_approve_state(&h, NULL, "wrong horse"));
+        ok(host_approve_state(&h, NULL, "correct horse"));
         seal_and_open(&h, 16);
         host_free(&h);
         ck_assert_int_eq(host_loaded(), 0);
@@ -73,7 +73,7 @@ START_TEST(another_process_goes_on)
         struct tpm_seal_rep blob;
 
         host_secret(secret, 5);
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(host_seal(&h, 16, 1, 5, &blob));
         tpm_free(h.t);
         h.t = host_tpm();
@@ -94,7 +94,7 @@ START_TEST(attest_is_what_checkquote_accepts)
         char hex[DIGEST_HEX];
 
         refused_with(ST_NOT_APPROVED, host_attest(&h, 1 << 0 | 1 << 7, 3, &rep));
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(host_attest(&h, 1 << 0 | 1 << 7, 3, &rep));
         ck_assert_uint_eq(rep.pcrs.count, 3);
         ck_assert_uint_eq(rep.pcrs.items[2].pcr, 16);
@@ -123,7 +123,7 @@ START_TEST(all_24_pcrs_in_one_quote)
         struct host h = host_new(NULL);
         struct tpm_attest_rep rep;
 
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(host_attest(&h, 0xffffff, 0, &rep));
         ck_assert_uint_eq(rep.pcrs.count, 24);
         host_free(&h);
@@ -146,7 +146,7 @@ START_TEST(attestations_leave_nothing)
         char *before, *after;
         int loaded;
 
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(host_attest(&h, 1, 1, &rep));
         before = footprint();
         loaded = host_loaded();
@@ -173,7 +173,7 @@ START_TEST(reseal_moves_the_secret)
                 .pcr = 16, .binding = host_binding(1), .new_binding = host_binding(2)};
 
         host_secret(secret, 5);
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(host_seal(&h, 16, 1, 5, &blob));
         req.blob_public = blob.blob_public;
         req.blob_private = blob.blob_private;
@@ -199,7 +199,7 @@ START_TEST(table_mac_and_counter)
         struct tpm_table_counter_rep before, after;
         char hex[32];
 
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(tpm_table_mac(h.t, &one, &mac));
         ok(tpm_table_mac(h.t, &one, &again));
         ok(tpm_table_mac(h.t, &two, &other));
@@ -224,12 +224,12 @@ START_TEST(retired_epoch)
         uint8_t opened[32];
         uint64_t epoch;
 
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(host_seal(&h, 16, 1, 5, &blob));
         ok(tpm_retire_epoch(h.t, &epoch));
         refused_with(ST_NOT_APPROVED, host_unseal(&h, 16, 1, &blob, opened));
         ck_assert_ptr_nonnull(strstr(error_last()->found, "retired"));
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(host_unseal(&h, 16, 1, &blob, opened));
         ck_assert_uint_eq(h.approvals[1].epoch, h.approvals[0].epoch + 1);
         host_free(&h);
@@ -247,7 +247,7 @@ START_TEST(clock_and_status)
         ok(tpm_clock(h.t, &two));
         ck_assert_uint_ge(two.clock, one.clock);
         ck_assert_uint_eq(two.reset_count, one.reset_count);
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(tpm_status(h.t, h.a, &status));
         for (size_t i = 0; i < status.facts.count; i++)
                 if (!strcmp(status.facts.items[i].name, "state"))
@@ -265,7 +265,7 @@ START_TEST(setup_again_is_no_harm)
         struct host h = host_new(NULL);
         struct tpm_keys first = h.keys;
 
-        ok(host_approve(&h, "site.pem", NULL));
+        ok(host_approve_state(&h, "site.pem", NULL));
         ok(host_setup(&h, "site.pem", NULL, 0, 0));
         ck_assert(digest_equal(&first.host_identity, &h.keys.host_identity));
         ck_assert_uint_eq(first.srk_name.len, h.keys.srk_name.len);
@@ -315,7 +315,7 @@ START_TEST(setup_on_what_is_there)
                 ck_assert(error_last()->remedy[0] || setups[_i].status == ST_INVALID);
         } else {
                 ok(host_setup(&h, "site.pem", NULL, 0, setups[_i].pcrs));
-                ok(host_approve(&h, "site.pem", NULL));
+                ok(host_approve_state(&h, "site.pem", NULL));
         }
         ck_assert_msg(!run("%s", setups[_i].after), "%s", run_output());
         host_free(&h);
@@ -348,7 +348,7 @@ START_TEST(sha384_bank)
                 refused_with(ST_UNSUPPORTED, host_setup(&h, "site.pem", NULL, HASH_SHA384, 0));
         } else {
                 ok(host_setup(&h, "site.pem", NULL, HASH_SHA384, 0));
-                ok(host_approve(&h, "site.pem", NULL));
+                ok(host_approve_state(&h, "site.pem", NULL));
                 ok(host_attest(&h, 1, 0, &rep));
                 ck_assert_uint_eq(rep.pcrs.items[0].value.alg, HASH_SHA384);
                 refused_with(ST_INVALID, host_attest(&h, 1, 1, &rep)); /* SHA-256 into it */

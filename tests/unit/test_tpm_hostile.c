@@ -23,7 +23,7 @@ static void set_up(void)
         interposer_arm(HONEST, 0, 0);
         swtpm_start();
         host = host_new(NULL);
-        ok(host_approve(&host, "site.pem", NULL));
+        ok(host_approve_state(&host, "site.pem", NULL));
         host_secret(secret, 1);
         ok(host_seal(&host, 16, 1, 1, &blob));
 }
@@ -67,7 +67,7 @@ START_TEST(a_static_pcr_was_extended)
         ck_assert_ptr_nonnull(strstr(error_last()->remedy, "host approve"));
         ck_assert_uint_eq(strlen(error_last()->expected), 64);
         ck_assert_str_ne(error_last()->expected, error_last()->found);
-        ok(host_approve(&host, "site.pem", NULL));
+        ok(host_approve_state(&host, "site.pem", NULL));
         all_well();
 }
 END_TEST
@@ -92,10 +92,10 @@ START_TEST(another_key_approves)
         struct host other = {.a = host.a, .t = host.t, .keys = host.keys};
 
         ck_assert_int_eq(run("openssl ecparam -name prime256v1 -genkey -noout -out other.pem"), 0);
-        refused_with(ST_REFUSED, host_approve(&host, "other.pem", NULL));
+        refused_with(ST_REFUSED, host_approve_state(&host, "other.pem", NULL));
         /* A host whose site key is the other one approves; its approval is used here. */
         ok(host_setup(&other, "other.pem", NULL, 0, 0));
-        ok(host_approve(&other, "other.pem", NULL));
+        ok(host_approve_state(&other, "other.pem", NULL));
         other.keys = host.keys;
         ok(host_use(&other));
         refused_with(ST_NOT_APPROVED, unseal());
@@ -202,9 +202,9 @@ START_TEST(secrets_are_not_on_the_bus)
         interposer_forget();
         h = host_new("pass phrase");
         /* Errors, each of which makes tpm2-tss 3.2.1 forget to encrypt afterwards. */
-        refused_with(ST_DENIED, host_approve(&h, NULL, "another"));
+        refused_with(ST_DENIED, host_approve_state(&h, NULL, "another"));
         refused_with(ST_NOT_APPROVED, host_seal(&h, 16, 1, 1, &made));
-        ok(host_approve(&h, NULL, "pass phrase"));
+        ok(host_approve_state(&h, NULL, "pass phrase"));
         interposer_arm(ANSWER_CODE, 0, 1);
         interposer.code = TPM2_RC_VALUE;
         interposer.only_command = TPM2_CC_NV_Read;
@@ -368,7 +368,7 @@ START_TEST(a_third_party_extends_while_unsealing)
         ck_assert_int_eq(unseal(), thirds[_i].status);
         ck_assert_uint_gt(interposer.done, 0);
         if (thirds[_i].pcr == 4)
-                ok(host_approve(&host, "site.pem", NULL));
+                ok(host_approve_state(&host, "site.pem", NULL));
         all_well();
 }
 END_TEST
@@ -463,14 +463,14 @@ START_TEST(lockout)
         enum status s = ST_DONE;
 
         for (int i = 0; i < 6 && s != ST_TPM_LOCKED; i++)
-                s = host_approve(&h, NULL, "wrong");
+                s = host_approve_state(&h, NULL, "wrong");
         ck_assert_int_eq(s, ST_TPM_LOCKED);
         ck_assert_ptr_nonnull(strstr(error_last()->remedy, "dictionarylockout"));
-        refused_with(ST_TPM_LOCKED, host_approve(&h, NULL, "right"));
+        refused_with(ST_TPM_LOCKED, host_approve_state(&h, NULL, "right"));
         ok(host_use(&host)); /* seals have no passphrase: they open all the same */
         ok(unseal());
         ck_assert_int_eq(run("tpm2_dictionarylockout -c"), 0);
-        ok(host_approve(&h, NULL, "right"));
+        ok(host_approve_state(&h, NULL, "right"));
         host_free(&h);
         all_well();
 }

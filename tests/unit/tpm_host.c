@@ -163,7 +163,7 @@ enum status host_approve_pcrs(struct host *h, struct tpm_static_rep *present, co
         return s;
 }
 
-enum status host_approve(struct host *h, const char *pem, const char *passphrase)
+enum status host_approve_state(struct host *h, const char *pem, const char *passphrase)
 {
         struct tpm_static_rep present;
         enum status s = tpm_static(h->t, h->a, &present);

@@ -34,7 +34,7 @@ enum status host_use(struct host *h); /* gives its keys and approvals to its tpm
 struct tpm *host_tpm(void);
 
 /* Approves the present state, by openssl with that PEM file, or with that passphrase. */
-enum status host_approve(struct host *h, const char *pem, const char *passphrase);
+enum status host_approve_state(struct host *h, const char *pem, const char *passphrase);
 enum status host_approve_pcrs(struct host *h, struct tpm_static_rep *present, const char *pem,
                               const char *passphrase);
 enum status host_setup(struct host *h, const char *pem, const char *passphrase, uint32_t alg,
