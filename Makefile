@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Bulkhead. `make help` lists the targets. One program is one list of objects, without ".o".
+# Bulkhead. `make help` lists the targets. A room is a folder and an archive; a program names its rooms.
 
 VERSION := 0.1.0
 B ?= build
@@ -29,59 +29,56 @@ L_DM := -ldevmapper
 L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight -lxenstore
 
-# --- rooms -----------------------------------------------------------------------------------
-LIB_BASE := $(addprefix lib/,status arena buffer digest memory_file)
-LIB_DOCUMENT := lib/document
-LIB_MESSAGE := $(LIB_BASE) lib/message lib/log
-LIB_PROCESS := $(LIB_MESSAGE) $(addprefix lib/,config channel dispatch worker_wire sandbox)
-LIB_DAEMON := $(LIB_PROCESS) $(addprefix lib/,server worker state_file)
-LIB_WORKER := $(LIB_PROCESS) lib/worker_serve
-XML := $(addprefix xml/,xml_limits grammar descriptor)
-POLICY := xml/xml_limits xml/document_check integrity-mgr/policy_rules integrity-mgr/policy_judge
-TREE := verifier/tree verifier/commitment
-TRUST := verifier/trust verifier/quote_check
-VERIFIER := $(TREE) $(TRUST) $(addprefix verifier/,evidence_read check host_quote host_result verify) $(XML) $(LIB_DOCUMENT)
-DOMAIN_XEN := $(addprefix compartment-mgr/,domain_xen domain_xen_attach domain_xen_check domain_xen_config domain_xen_libxl domain_xen_save domain_xen_store)
-XL_CONFIG := $(addprefix compartment-mgr/,xl_config xl_config_stored xl_config_keys)
-TPM := $(addprefix integrity-mgr/,keys site_key tcti_watch tpm tpm_approve tpm_attest tpm_parts tpm_policy \
-        tpm_seal tpm_setup tpm_status)
-LUKS := $(addprefix svdm/,luks_disk cryptsetup header_diff secret)
-MAPPING := $(addprefix svdm/,crypt_map mapper loop trees) lib/state_file
+# --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
+ROOMS := lib xml verifier integrity-mgr compartment-mgr svdm svdm/devices tools
+# What has a main() of its own, and so lies in no archive.
+MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain_worker compartment-mgr/disk_hotplug integrity-mgr/main \
+        integrity-mgr/measure_worker integrity-mgr/policy_worker integrity-mgr/tpm_worker svdm/main svdm/device_worker \
+        xml/xml_worker lib/protocol_table
+objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
+archive = $(B)/rooms/$(subst /,-,$(1)).a
 
-# --- programs: OBJS_name, LIBS_name ----------------------------------------------------------
+# --- programs: MAIN_name, the rooms it may use, the libraries ---------------------------------
 PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker disk_hotplug integrity-mgr measure_worker policy_worker tpm_worker \
         svdm device_worker
 
-OBJS_bulkhead := $(addprefix tools/,bulkhead cmd_host cmd_host_image efi_image cmd_status cmd_vm cmd_vm_life cmd_measure cmd_attest cmd_verify output \
-        progress passphrase door file apart judge_apart) integrity-mgr/measure_run lib/config lib/channel lib/sandbox \
-        $(VERIFIER) $(POLICY) $(LIB_MESSAGE)
+MAIN_bulkhead := tools/bulkhead
+ROOMS_bulkhead := tools verifier xml integrity-mgr lib
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
-OBJS_compartment-mgr := $(addprefix compartment-mgr/,main requests access compartment operation start networks device_check seal stop suspend hibernate attach attest \
-        recover targets peers state tcb live facts follow events autostart) $(LIB_DAEMON)
+MAIN_compartment-mgr := compartment-mgr/main
+ROOMS_compartment-mgr := compartment-mgr lib
 LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
-OBJS_xml_worker := xml/xml_worker $(XML) $(LIB_WORKER)
+MAIN_xml_worker := xml/xml_worker
+ROOMS_xml_worker := xml lib
 LIBS_xml_worker := $(L_SSL) $(L_SEC) $(L_XML)
-OBJS_domain_worker := compartment-mgr/domain_worker compartment-mgr/domain_sim $(DOMAIN_XEN) $(XL_CONFIG) $(LIB_WORKER) lib/state_file
-OBJS_disk_hotplug := compartment-mgr/disk_hotplug compartment-mgr/domain_xen_store lib/channel lib/sandbox $(LIB_MESSAGE)
-LIBS_disk_hotplug := -lxenstore $(L_SSL) $(L_SEC)
+MAIN_domain_worker := compartment-mgr/domain_worker
+ROOMS_domain_worker := compartment-mgr lib
 LIBS_domain_worker := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
+MAIN_disk_hotplug := compartment-mgr/disk_hotplug
+ROOMS_disk_hotplug := compartment-mgr lib
+LIBS_disk_hotplug := -lxenstore $(L_SSL) $(L_SEC)
 
-OBJS_integrity-mgr := $(addprefix integrity-mgr/,main requests attest seal seal_store measure judge binding difference \
-        generations memory journal log_tree log_file evidence trust_record im_status host tpm_client measure_run) \
-        $(TREE) $(TRUST) $(LIB_DOCUMENT) $(LIB_DAEMON)
+MAIN_integrity-mgr := integrity-mgr/main
+ROOMS_integrity-mgr := integrity-mgr verifier lib
 LIBS_integrity-mgr := $(L_SSL) $(L_SEC)
-OBJS_measure_worker := integrity-mgr/measure_worker integrity-mgr/measure_run $(LIB_DOCUMENT) $(LIB_WORKER)
+MAIN_measure_worker := integrity-mgr/measure_worker
+ROOMS_measure_worker := integrity-mgr lib
 LIBS_measure_worker := $(L_SSL) $(L_SEC)
-OBJS_policy_worker := integrity-mgr/policy_worker $(POLICY) $(LIB_WORKER)
+MAIN_policy_worker := integrity-mgr/policy_worker
+ROOMS_policy_worker := integrity-mgr xml lib
 LIBS_policy_worker := $(L_SSL) $(L_SEC) $(L_XSLT)
-OBJS_tpm_worker := integrity-mgr/tpm_worker integrity-mgr/esys_openssl $(TPM) $(LIB_WORKER)
+MAIN_tpm_worker := integrity-mgr/tpm_worker
+ROOMS_tpm_worker := integrity-mgr lib
+# It answers OSSL_LIB_CTX_new() itself; nothing asks for that by name when the archive is read.
+OBJS_tpm_worker := integrity-mgr/esys_openssl
 LIBS_tpm_worker := $(L_TPM) $(L_SSL) $(L_SEC)
 
-OBJS_svdm := $(addprefix svdm/,main requests look memory seal session held journal header_diff) $(LIB_DAEMON)
+MAIN_svdm := svdm/main
+ROOMS_svdm := svdm lib
 LIBS_svdm := $(L_SSL) $(L_SEC)
-OBJS_device_worker := $(addprefix svdm/,device_worker device $(addprefix devices/,crypt verity boot memory dm sim) open_disk) \
-        $(MAPPING) $(LUKS) $(LIB_WORKER)
+MAIN_device_worker := svdm/device_worker
+ROOMS_device_worker := svdm svdm/devices lib
 LIBS_device_worker := $(L_CRYPT) $(L_DM) $(L_SSL) $(L_SEC)
 
 # --- plug-ins: shared objects that link to nothing of ours -------------------------------------
@@ -93,100 +90,39 @@ LIBS_luks.so := $(L_SSL) $(L_JSON)
 $(foreach p,vm hypervisor vms,$(eval OBJS_$(p).so := plugins/$(p) plugins/facts))
 $(foreach p,vm hypervisor vms,$(eval LIBS_$(p).so := $(L_JSON)))
 
-# --- tests: what each needs beside its own file; the linker takes the libraries it uses ----------
+# --- tests: all rooms and what the tests themselves share; OBJS_name what is more than that ------
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 HOSTILE_PLUGINS := $(patsubst tests/data/plugins/%.c,%,$(wildcard tests/data/plugins/*.c))
+TEST_ROOMS := tests/unit tests/fault
+MAINS += $(TESTS:%=tests/unit/%) tests/unit/worker_fixture
 L_ANY := -Wl,--as-needed $(L_XL) $(L_TPM) $(L_CRYPT) $(L_DM) $(L_XSLT) $(L_JSON) $(L_SEC) $(L_SSL)
 L_CHECK := -Wl,--as-needed -lcheck -lsubunit -lm -lrt -lpthread
-MEASURE_RUN := integrity-mgr/measure_run $(LIB_DOCUMENT) $(LIB_BASE)
 # Faults at the Nth call (tests/fault/fault.h), and neighbours that the test plays.
 WRAP = $(foreach c,$(1),-Wl,--wrap=$(c))
 FAULTS := $(call WRAP,write pwrite fsync fdatasync ftruncate renameat unlinkat openat)
-FAULT := $(addprefix tests/fault/,fault folder)
-SEALS := $(addprefix integrity-mgr/,journal log_tree log_file host) $(TREE) $(LIB_DOCUMENT) lib/state_file $(LIB_MESSAGE)
-
-OBJS_test_message := $(LIB_BASE) lib/log
-OBJS_test_memory_file := $(LIB_BASE)
-WRAP_test_memory_file := $(call WRAP,usleep)
-OBJS_test_state_file := $(LIB_MESSAGE)
-OBJS_test_worker := $(LIB_DAEMON)
-OBJS_test_server := $(LIB_DAEMON)
-OBJS_test_document := $(LIB_DOCUMENT) $(LIB_BASE)
-OBJS_test_disk := tests/unit/plugin_test $(OBJS_disk.so) $(MEASURE_RUN)
-OBJS_test_luks := tests/unit/luks_image tests/unit/plugin_test $(OBJS_luks.so) $(MEASURE_RUN)
-OBJS_test_facts := tests/unit/plugin_test $(MEASURE_RUN)
-OBJS_test_measure_run := tests/unit/plugin_test $(MEASURE_RUN)
-OBJS_test_descriptor := $(XML) $(LIB_BASE)
-OBJS_test_policy := $(POLICY) $(LIB_BASE)
-OBJS_test_grammars := tests/unit/evidence_make $(TREE) $(TRUST) $(LIB_DOCUMENT) $(LIB_BASE)
-OBJS_test_xml_workers := $(LIB_DAEMON)
-OBJS_test_networks := compartment-mgr/networks lib/config $(LIB_BASE) lib/log
-OBJS_test_efi_image := tools/efi_image $(LIB_BASE)
-OBJS_test_tools := tools/apart tools/file tools/passphrase lib/channel lib/sandbox $(LIB_MESSAGE)
-OBJS_test_xl_config := $(XL_CONFIG) $(LIB_MESSAGE)
-OBJS_test_access := compartment-mgr/access $(LIB_BASE)
-OBJS_test_compartment := $(LIB_MESSAGE) lib/state_file
-OBJS_test_domain_sim := compartment-mgr/domain_sim $(LIB_MESSAGE) lib/state_file
-OBJS_test_domain_xen_config := compartment-mgr/domain_xen_config $(LIB_MESSAGE)
-WRAP_test_domain_xen_config := $(call WRAP,stat)
-OBJS_test_targets := compartment-mgr/targets $(LIB_BASE)
-OBJS_test_tcb := compartment-mgr/tcb $(LIB_MESSAGE)
-OBJS_test_stories := lib/config lib/document $(addprefix compartment-mgr/,networks device_check start stop suspend hibernate seal attach attest access operation targets compartment live facts follow) \
-        $(LIB_MESSAGE) lib/channel lib/state_file
-OBJS_test_events := $(addprefix compartment-mgr/,events live access compartment) $(LIB_MESSAGE) lib/state_file
-WRAP_test_events := $(call WRAP,sleep)
-OBJS_test_open_disk := svdm/open_disk $(LIB_BASE)
-OBJS_test_luks_disk := $(LUKS) $(LIB_DAEMON)
-OBJS_test_trees := $(MAPPING) svdm/open_disk svdm/cryptsetup $(LIB_MESSAGE)
-OBJS_test_journal := svdm/journal svdm/header_diff $(LIB_DAEMON)
-WRAP_test_journal := $(call WRAP,write fsync renameat unlinkat)
-OBJS_test_secret := svdm/secret $(LIB_DAEMON)
-OBJS_test_header_diff := $(LIB_BASE)
-OBJS_test_svdm := $(LIB_DAEMON)
-TPM_TEST := tests/unit/tpm_host tests/unit/swtpm $(TPM)
-OBJS_test_tpm := $(TPM_TEST) $(LIB_BASE) lib/log
-OBJS_test_tpm_policy := $(TPM_TEST) $(LIB_BASE) lib/log
-OBJS_test_tpm_hostile := tests/unit/interposer $(TPM_TEST) $(LIB_BASE) lib/log
-OBJS_test_tpm_worker := $(TPM_TEST) $(LIB_DAEMON)
-OBJS_test_binding := integrity-mgr/binding $(LIB_DOCUMENT) $(LIB_BASE)
-OBJS_test_log_tree := $(FAULT) integrity-mgr/log_tree integrity-mgr/log_file $(TREE) $(LIB_BASE) lib/log
-OBJS_test_generations := $(FAULT) tests/fault/fake_tpm integrity-mgr/generations integrity-mgr/host lib/state_file $(LIB_MESSAGE)
-OBJS_test_evidence := $(FAULT) tests/fault/fake_tpm tests/fault/fake_measure integrity-mgr/attest integrity-mgr/evidence $(SEALS)
-OBJS_test_seal_record := $(FAULT) tests/fault/fake_tpm tests/fault/fake_measure \
-        $(addprefix integrity-mgr/,seal seal_store binding difference generations memory) $(SEALS)
 $(foreach t,log_tree generations evidence seal_record,$(eval WRAP_test_$(t) := $(FAULTS)))
-OBJS_test_integrity_mgr := tests/unit/swtpm $(VERIFIER) $(LIB_DAEMON)
-OBJS_test_tree := $(TREE) $(LIB_BASE)
-OBJS_test_trust := $(TRUST) $(LIB_BASE)
-OBJS_test_quote_check := tests/unit/evidence_make $(TREE) $(TRUST) $(LIB_DOCUMENT) $(LIB_BASE)
-OBJS_test_verify := tests/unit/evidence_make $(VERIFIER) $(LIB_BASE)
+WRAP_test_memory_file := $(call WRAP,usleep)
+WRAP_test_domain_xen_config := $(call WRAP,stat)
+WRAP_test_events := $(call WRAP,sleep)
+WRAP_test_journal := $(call WRAP,write fsync renameat unlinkat)
 
-OBJS_fuzz_message := $(LIB_BASE) lib/message
-OBJS_fuzz_state_file := $(LIB_MESSAGE) lib/state_file
+OBJS_test_disk := $(OBJS_disk.so)
+OBJS_test_luks := $(OBJS_luks.so)
+OBJS_test_evidence := tests/fault/fake_tpm tests/fault/fake_measure
+OBJS_test_seal_record := tests/fault/fake_tpm tests/fault/fake_measure
+OBJS_test_generations := tests/fault/fake_tpm
 OBJS_fuzz_facts := $(OBJS_vm.so)
-OBJS_fuzz_luks := tests/unit/luks_image $(OBJS_luks.so)
-OBJS_fuzz_descriptor := $(XML) $(LIB_MESSAGE)
-OBJS_fuzz_predicate := $(POLICY) $(LIB_BASE)
-OBJS_fuzz_evidence := $(VERIFIER) $(LIB_BASE)
-OBJS_fuzz_trust := $(TRUST) $(LIB_BASE)
-OBJS_fuzz_log_tree := integrity-mgr/log_tree integrity-mgr/log_file $(TREE) $(LIB_MESSAGE)
-OBJS_fuzz_xl_config := $(XL_CONFIG) $(LIB_MESSAGE)
-OBJS_fuzz_networks := compartment-mgr/networks lib/config $(LIB_BASE) lib/log
-OBJS_fuzz_efi_image := tools/efi_image $(LIB_BASE)
-OBJS_fuzz_header_runs := svdm/header_diff $(LIB_BASE)
-
-OBJS_bench_disk := $(MEASURE_RUN)
-OBJS_bench_policy := $(POLICY) $(LIB_BASE)
-OBJS_bench_verify := tests/unit/evidence_make $(VERIFIER) $(POLICY) $(LIB_BASE)
-OBJS_bench_attest := $(LIB_MESSAGE) lib/config lib/channel
+OBJS_fuzz_luks := $(OBJS_luks.so)
 
 FIXTURES := worker_fixture protocol_table domain_try
-OBJS_worker_fixture := tests/unit/worker_fixture $(LIB_WORKER)
+MAIN_worker_fixture := tests/unit/worker_fixture
+ROOMS_worker_fixture := lib
 LIBS_worker_fixture := $(L_SSL) $(L_SEC)
-OBJS_protocol_table := lib/protocol_table
-OBJS_domain_try := tests/xen/domain_try $(DOMAIN_XEN) $(XL_CONFIG) $(LIB_PROCESS)
+MAIN_protocol_table := lib/protocol_table
+MAIN_domain_try := tests/xen/domain_try
+ROOMS_domain_try := compartment-mgr lib
 LIBS_domain_try := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 # What a test starts has to be there.
@@ -220,16 +156,25 @@ $(B)/pic/%.o: %.c | packages
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -MMD -MP -c -o $@ $<
 
-# $(call link,NAME,OBJECTS,LIBRARIES)
-define link
-$(B)/$(1): $(foreach o,$(sort $(2)),$(B)/obj/$(o).o)
-	@mkdir -p $$(@D)
-	$$(call quiet,LD)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $(3)
+# $(call room,FOLDER)
+define room
+$(call archive,$(1)): $(foreach o,$(call objects,$(1)),$(B)/obj/$(o).o)
+	@mkdir -p $$(@D) && rm -f $$@
+	$$(call quiet,AR)$$(AR) rcs $$@ $$^
 endef
-$(foreach p,$(PROGRAMS) $(FIXTURES),$(eval $(call link,$(p),$(OBJS_$(p)),$(LIBS_$(p)))))
-$(foreach t,$(TESTS),$(eval $(call link,$(t),tests/unit/$(t) $(OBJS_$(t)),$(WRAP_$(t)) $(L_CHECK) $(L_ANY))))
-$(foreach t,$(FUZZERS),$(eval $(call link,$(t),tests/fuzz/$(t) $(OBJS_$(t)),$(L_ANY))))
-$(foreach t,$(BENCHES),$(eval $(call link,$(t),tests/bench/$(t) $(OBJS_$(t)),$(L_ANY))))
+$(foreach r,$(ROOMS) $(TEST_ROOMS),$(eval $(call room,$(r))))
+
+# $(call link,NAME,OBJECTS,ROOMS,LIBRARIES)
+define link
+$(B)/$(1): $(foreach o,$(sort $(2)),$(B)/obj/$(o).o) $(foreach r,$(3),$(call archive,$(r)))
+	@mkdir -p $$(@D)
+	$$(call quiet,LD)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(4)
+endef
+$(foreach p,$(PROGRAMS) $(FIXTURES),$(eval $(call link,$(p),$(MAIN_$(p)) $(OBJS_$(p)),$(ROOMS_$(p)),$(LIBS_$(p)))))
+ALL_ROOMS := $(TEST_ROOMS) $(ROOMS)
+$(foreach t,$(TESTS),$(eval $(call link,$(t),tests/unit/$(t) $(OBJS_$(t)),$(ALL_ROOMS),$(WRAP_$(t)) $(L_CHECK) $(L_ANY))))
+$(foreach t,$(FUZZERS),$(eval $(call link,$(t),tests/fuzz/$(t) $(OBJS_$(t)),$(ALL_ROOMS),$(L_ANY))))
+$(foreach t,$(BENCHES),$(eval $(call link,$(t),tests/bench/$(t) $(OBJS_$(t)),$(ALL_ROOMS),$(L_ANY))))
 
 define plugin
 $(B)/plugins/$(1).so: $(foreach o,$(OBJS_$(1).so),$(B)/pic/$(o).o) plugins/plugin.map
