@@ -30,10 +30,10 @@ L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
-ROOMS := lib xml verifier integrity-mgr compartment-mgr svdm svdm/devices tools
+ROOMS := lib xml tpm verifier integrity-mgr compartment-mgr svdm svdm/devices tools
 # What has a main() of its own, and so lies in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain_worker compartment-mgr/disk_hotplug integrity-mgr/main \
-        integrity-mgr/measure_worker integrity-mgr/policy_worker integrity-mgr/tpm_worker svdm/main svdm/device_worker \
+        integrity-mgr/measure_worker integrity-mgr/policy_worker tpm/tpm_worker svdm/main svdm/device_worker \
         xml/xml_worker lib/protocol_table
 objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
 archive = $(B)/rooms/$(subst /,-,$(1)).a
@@ -68,10 +68,10 @@ LIBS_measure_worker := $(L_SSL) $(L_SEC)
 MAIN_policy_worker := integrity-mgr/policy_worker
 ROOMS_policy_worker := integrity-mgr xml lib
 LIBS_policy_worker := $(L_SSL) $(L_SEC) $(L_XSLT)
-MAIN_tpm_worker := integrity-mgr/tpm_worker
-ROOMS_tpm_worker := integrity-mgr lib
+MAIN_tpm_worker := tpm/tpm_worker
+ROOMS_tpm_worker := tpm lib
 # It answers OSSL_LIB_CTX_new() itself; nothing asks for that by name when the archive is read.
-OBJS_tpm_worker := integrity-mgr/esys_openssl
+OBJS_tpm_worker := tpm/esys_openssl
 LIBS_tpm_worker := $(L_TPM) $(L_SSL) $(L_SEC)
 
 MAIN_svdm := svdm/main

@@ -6,7 +6,7 @@
 #ifndef BULKHEAD_TESTS_INTERPOSER_H
 #define BULKHEAD_TESTS_INTERPOSER_H
 
-#include "integrity-mgr/tcti_watch.h"
+#include "tpm/tcti_watch.h"
 
 #include <stdbool.h>
 #include <stddef.h>

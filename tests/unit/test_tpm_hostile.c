@@ -3,7 +3,7 @@
  * Classes U and M: what opens no seal, and what the TPM, the bus to it and others on the host may
  * do. After each attack the honest request works, and nothing is left in the TPM.
  */
-#include "integrity-mgr/tpm_policy.h"
+#include "tpm/tpm_policy.h"
 #include "tests/unit/interposer.h"
 #include "tests/unit/swtpm.h"
 #include "tests/unit/tpm_host.h"

@@ -3,8 +3,8 @@
  * Policy digests and Names as computed in software, against a TPM's own trial sessions and
  * tpm2-tools; site key and signature against openssl.
  */
-#include "integrity-mgr/site_key.h"
-#include "integrity-mgr/tpm_policy.h"
+#include "tpm/site_key.h"
+#include "tpm/tpm_policy.h"
 #include "tests/unit/swtpm.h"
 #include "tests/unit/tpm_host.h"
 

@@ -6,7 +6,7 @@
 #ifndef BULKHEAD_TESTS_TPM_HOST_H
 #define BULKHEAD_TESTS_TPM_HOST_H
 
-#include "integrity-mgr/tpm_internal.h"
+#include "tpm/tpm_internal.h"
 
 #include <check.h>
 

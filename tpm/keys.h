@@ -4,8 +4,8 @@
  * nothing of the kind anywhere else. Templates follow the TCG's "TPM 2.0 Provisioning Guidance"
  * (storage root key) and "EK Credential Profile" 2.3 (templates L-1 and L-2).
  */
-#ifndef BULKHEAD_KEYS_H
-#define BULKHEAD_KEYS_H
+#ifndef BULKHEAD_TPM_KEYS_H
+#define BULKHEAD_TPM_KEYS_H
 
 #include "lib/digest.h"
 

@@ -3,8 +3,8 @@
  * The site key's public side: an ECDSA P-256 key, as a TPM and as everybody else writes it, and
  * whether a signature by it holds. No private key comes here.
  */
-#ifndef BULKHEAD_SITE_KEY_H
-#define BULKHEAD_SITE_KEY_H
+#ifndef BULKHEAD_TPM_SITE_KEY_H
+#define BULKHEAD_TPM_SITE_KEY_H
 
 #include "lib/buffer.h"
 #include "lib/status.h"

@@ -2,8 +2,8 @@
 /*
  * What `bulkhead status` tells about the TPM. Asks only what anybody may ask, changes nothing.
  */
-#include "integrity-mgr/tpm_internal.h"
-#include "integrity-mgr/tpm_policy.h"
+#include "tpm/tpm_internal.h"
+#include "tpm/tpm_policy.h"
 
 #include <endian.h>
 #include <string.h>

@@ -3,9 +3,9 @@
  * Between the TPM's and OpenSSL's forms of one ECDSA P-256 key and its signatures. Approvals pass
  * through here before they are believed.
  */
-#include "integrity-mgr/site_key.h"
+#include "tpm/site_key.h"
 
-#include "integrity-mgr/keys.h"
+#include "tpm/keys.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

@@ -4,9 +4,9 @@
  * is not. Only the SRK and two counters stay in the TPM; the rest is blobs for the caller. So an
  * interrupted set-up leaves nothing that the next one minds.
  */
-#include "integrity-mgr/site_key.h"
-#include "integrity-mgr/tpm_internal.h"
-#include "integrity-mgr/tpm_policy.h"
+#include "tpm/site_key.h"
+#include "tpm/tpm_internal.h"
+#include "tpm/tpm_policy.h"
 
 #include <openssl/rand.h>
 #include <stdlib.h>

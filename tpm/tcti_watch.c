@@ -4,7 +4,7 @@
  * from the wire, so they are checked here, before it sees them. Everything passes through once,
  * secrets among it only as ciphertext.
  */
-#include "integrity-mgr/tcti_watch.h"
+#include "tpm/tcti_watch.h"
 
 #include "lib/arena.h"
 

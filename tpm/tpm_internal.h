@@ -3,12 +3,12 @@
  * What the tpm*.c files share and nobody else includes: the connection, its one salted session,
  * what is held during a request, and how a TPM's answer becomes a status.
  */
-#ifndef BULKHEAD_TPM_INTERNAL_H
-#define BULKHEAD_TPM_INTERNAL_H
+#ifndef BULKHEAD_TPM_TPM_INTERNAL_H
+#define BULKHEAD_TPM_TPM_INTERNAL_H
 
-#include "integrity-mgr/keys.h"
-#include "integrity-mgr/tcti_watch.h"
-#include "integrity-mgr/tpm.h"
+#include "tpm/keys.h"
+#include "tpm/tcti_watch.h"
+#include "tpm/tpm.h"
 
 #include <tss2/tss2_esys.h>
 

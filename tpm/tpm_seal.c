@@ -3,8 +3,8 @@
  * Sealing and unsealing (docs/architecture.md, constructions 1 and 2). Secrets are in this file's
  * stack frames, in the salted session, and in the caller's pipe; nowhere else.
  */
-#include "integrity-mgr/tpm_internal.h"
-#include "integrity-mgr/tpm_policy.h"
+#include "tpm/tpm_internal.h"
+#include "tpm/tpm_policy.h"
 
 #include <endian.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * The registry of what Bulkhead has in a TPM: templates as tables, Names computed here and not
  * taken from the wire. Whoever talks to the TPM comes here for a shape; nothing here talks to it.
  */
-#include "integrity-mgr/keys.h"
+#include "tpm/keys.h"
 
 #include <string.h>
 #include <tss2/tss2_mu.h>

@@ -4,8 +4,8 @@
  * the TPM is a whole response of at most 4,096 bytes before anything behind sees it, a TPM that
  * does not answer is given up, and the time between transmit and receive is counted.
  */
-#ifndef BULKHEAD_TCTI_WATCH_H
-#define BULKHEAD_TCTI_WATCH_H
+#ifndef BULKHEAD_TPM_TCTI_WATCH_H
+#define BULKHEAD_TPM_TCTI_WATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>

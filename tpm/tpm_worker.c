@@ -8,9 +8,9 @@
  * each command: by path, since a host's name could not be looked up). What it holds is the
  * AK's authValue; secrets pass through it from pipe to TPM and back.
  */
-#include "integrity-mgr/tcti_watch.h"
-#include "integrity-mgr/tpm.h"
-#include "integrity-mgr/tpm_internal.h"
+#include "tpm/tcti_watch.h"
+#include "tpm/tpm.h"
+#include "tpm/tpm_internal.h"
 #include "lib/log.h"
 #include "lib/worker.h"
 

@@ -5,8 +5,8 @@
  * docs/architecture.md, constructions: the policy of a sealed object. Policies use SHA-256,
  * whatever the PCR bank. PCR values come ascending by PCR, each once.
  */
-#ifndef BULKHEAD_TPM_POLICY_H
-#define BULKHEAD_TPM_POLICY_H
+#ifndef BULKHEAD_TPM_TPM_POLICY_H
+#define BULKHEAD_TPM_TPM_POLICY_H
 
 #include "lib/message.h"
 

@@ -3,9 +3,9 @@
  * What the host is and which states of it the site key has approved (docs/architecture.md,
  * construction 1). `host approve` and every unseal come here.
  */
-#include "integrity-mgr/site_key.h"
-#include "integrity-mgr/tpm_internal.h"
-#include "integrity-mgr/tpm_policy.h"
+#include "tpm/site_key.h"
+#include "tpm/tpm_internal.h"
+#include "tpm/tpm_policy.h"
 
 #include <errno.h>
 #include <poll.h>

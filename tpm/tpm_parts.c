@@ -3,8 +3,8 @@
  * The small things that every story with the TPM is made of: structures in and out of bytes, PCRs
  * read, set and cleared, counters, objects created and loaded.
  */
-#include "integrity-mgr/tpm_internal.h"
-#include "integrity-mgr/tpm_policy.h"
+#include "tpm/tpm_internal.h"
+#include "tpm/tpm_policy.h"
 
 #include <string.h>
 #include <tss2/tss2_mu.h>

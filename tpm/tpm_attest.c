@@ -3,8 +3,8 @@
  * One quote: destination PCRs set, quoted, cleared; and nothing handed out that does not hold
  * together. The AK stays loaded, its authValue in this process.
  */
-#include "integrity-mgr/tpm_internal.h"
-#include "integrity-mgr/tpm_policy.h"
+#include "tpm/tpm_internal.h"
+#include "tpm/tpm_policy.h"
 
 #include <string.h>
 #include <tss2/tss2_mu.h>

@@ -3,9 +3,9 @@
  * Policy digests in software: what the TPM computes in a policy session, without one. Pure
  * functions; whoever seals, approves or explains comes here.
  */
-#include "integrity-mgr/tpm_policy.h"
+#include "tpm/tpm_policy.h"
 
-#include "integrity-mgr/keys.h"
+#include "tpm/keys.h"
 
 #include <assert.h>
 #include <string.h>

@@ -12,8 +12,8 @@
  * ST_TPM_REPLACED if the SRK is another one; ST_NOT_SET_UP before tpm_use(); ST_NOT_APPROVED if no
  * approval fits what the static PCRs and the epoch are; ST_INVALID for arguments out of bounds.
  */
-#ifndef BULKHEAD_TPM_H
-#define BULKHEAD_TPM_H
+#ifndef BULKHEAD_TPM_TPM_H
+#define BULKHEAD_TPM_TPM_H
 
 #include "lib/message.h"
 

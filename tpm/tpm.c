@@ -3,7 +3,7 @@
  * The connection to the TPM: opening it, the one salted session, what is held and flushed, what a
  * response code means. Every other tpm*.c comes through here; no other file opens an ESYS context.
  */
-#include "integrity-mgr/tpm_internal.h"
+#include "tpm/tpm_internal.h"
 
 #include "lib/log.h"
 
