@@ -30,10 +30,10 @@ L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
-ROOMS := lib xml tpm verifier integrity-mgr compartment-mgr svdm svdm/devices tools
+ROOMS := lib xml tpm measure verifier integrity-mgr compartment-mgr svdm svdm/devices tools
 # What has a main() of its own, and so lies in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain_worker compartment-mgr/disk_hotplug integrity-mgr/main \
-        integrity-mgr/measure_worker integrity-mgr/policy_worker tpm/tpm_worker svdm/main svdm/device_worker \
+        measure/measure_worker integrity-mgr/policy_worker tpm/tpm_worker svdm/main svdm/device_worker \
         xml/xml_worker lib/protocol_table
 objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
 archive = $(B)/rooms/$(subst /,-,$(1)).a
@@ -43,7 +43,7 @@ PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker disk_hotplug integ
         svdm device_worker
 
 MAIN_bulkhead := tools/bulkhead
-ROOMS_bulkhead := tools verifier xml integrity-mgr lib
+ROOMS_bulkhead := tools verifier measure integrity-mgr xml lib
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
 MAIN_compartment-mgr := compartment-mgr/main
@@ -60,10 +60,10 @@ ROOMS_disk_hotplug := compartment-mgr lib
 LIBS_disk_hotplug := -lxenstore $(L_SSL) $(L_SEC)
 
 MAIN_integrity-mgr := integrity-mgr/main
-ROOMS_integrity-mgr := integrity-mgr verifier lib
+ROOMS_integrity-mgr := integrity-mgr measure verifier lib
 LIBS_integrity-mgr := $(L_SSL) $(L_SEC)
-MAIN_measure_worker := integrity-mgr/measure_worker
-ROOMS_measure_worker := integrity-mgr lib
+MAIN_measure_worker := measure/measure_worker
+ROOMS_measure_worker := measure lib
 LIBS_measure_worker := $(L_SSL) $(L_SEC)
 MAIN_policy_worker := integrity-mgr/policy_worker
 ROOMS_policy_worker := integrity-mgr xml lib

@@ -5,7 +5,7 @@
  * measured.
  */
 #include "integrity-mgr/measure.h"
-#include "integrity-mgr/measure_run.h"
+#include "measure/measure_run.h"
 #include "lib/config.h"
 #include "lib/worker.h"
 

@@ -9,7 +9,7 @@
 #include "tools/output.h"
 #include "tools/progress.h"
 
-#include "integrity-mgr/measure_run.h"
+#include "measure/measure_run.h"
 #include "bulkhead/measure_plugin.h"
 #include "lib/channel.h"
 #include "lib/config.h"

@@ -4,7 +4,7 @@
  * and digest of one measurement.
  * bench_disk FILE METHOD CORES; bench_disk.sh sets it beside other tools.
  */
-#include "integrity-mgr/measure_run.h"
+#include "measure/measure_run.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef BULKHEAD_TESTS_PLUGIN_TEST_H
 #define BULKHEAD_TESTS_PLUGIN_TEST_H
 
-#include "integrity-mgr/measure_run.h"
+#include "measure/measure_run.h"
 
 #include <check.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plug-ins' host: what it takes, from whom, and that it believes no plug-in. Check runs each
  * test in a process of its own, which is what a plug-in gets in life. */
-#include "integrity-mgr/measure_run.h"
+#include "measure/measure_run.h"
 #include "bulkhead/measure_plugin.h"
 #include "tests/unit/plugin_test.h"
 

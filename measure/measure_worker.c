@@ -6,7 +6,7 @@
  * it gives up everything but its memory, threads and the descriptors that it has; only after that
  * the plug-in is called. No network, no other process, no files by name, no TPM.
  */
-#include "integrity-mgr/measure_run.h"
+#include "measure/measure_run.h"
 #include "lib/digest.h"
 #include "lib/log.h"
 #include "lib/worker.h"

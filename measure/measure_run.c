@@ -4,7 +4,7 @@
  * worker and `bulkhead measure` come here; it touches the plug-in's file, and hands on the
  * descriptors of the target without reading them.
  */
-#include "integrity-mgr/measure_run.h"
+#include "measure/measure_run.h"
 #include "bulkhead/measure_plugin.h"
 #include "lib/document.h"
 

@@ -13,8 +13,8 @@
  * ioctl BLKGETSIZE64, mmap, munmap, mremap, mprotect, madvise, brk, futex, clone3 (or clone), rseq,
  * set_robust_list, rt_sigprocmask, sched_yield, exit, exit_group, and what it needs itself.
  */
-#ifndef BULKHEAD_INTEGRITY_MGR_MEASURE_RUN_H
-#define BULKHEAD_INTEGRITY_MGR_MEASURE_RUN_H
+#ifndef BULKHEAD_MEASURE_MEASURE_RUN_H
+#define BULKHEAD_MEASURE_MEASURE_RUN_H
 
 #include "lib/message.h"
 
