@@ -30,10 +30,10 @@ L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
-ROOMS := lib xml tpm measure verifier integrity-mgr compartment-mgr svdm svdm/devices tools
+ROOMS := lib xml tpm measure policy verifier integrity-mgr compartment-mgr svdm svdm/devices tools
 # What has a main() of its own, and so lies in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain_worker compartment-mgr/disk_hotplug integrity-mgr/main \
-        measure/measure_worker integrity-mgr/policy_worker tpm/tpm_worker svdm/main svdm/device_worker \
+        measure/measure_worker policy/policy_worker tpm/tpm_worker svdm/main svdm/device_worker \
         xml/xml_worker lib/protocol_table
 objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
 archive = $(B)/rooms/$(subst /,-,$(1)).a
@@ -43,7 +43,7 @@ PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker disk_hotplug integ
         svdm device_worker
 
 MAIN_bulkhead := tools/bulkhead
-ROOMS_bulkhead := tools verifier measure integrity-mgr xml lib
+ROOMS_bulkhead := tools verifier policy measure xml lib
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
 MAIN_compartment-mgr := compartment-mgr/main
@@ -65,8 +65,8 @@ LIBS_integrity-mgr := $(L_SSL) $(L_SEC)
 MAIN_measure_worker := measure/measure_worker
 ROOMS_measure_worker := measure lib
 LIBS_measure_worker := $(L_SSL) $(L_SEC)
-MAIN_policy_worker := integrity-mgr/policy_worker
-ROOMS_policy_worker := integrity-mgr xml lib
+MAIN_policy_worker := policy/policy_worker
+ROOMS_policy_worker := policy xml lib
 LIBS_policy_worker := $(L_SSL) $(L_SEC) $(L_XSLT)
 MAIN_tpm_worker := tpm/tpm_worker
 ROOMS_tpm_worker := tpm lib

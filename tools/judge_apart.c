@@ -4,7 +4,7 @@
 #include "tools/judge_apart.h"
 #include "tools/apart.h"
 
-#include "integrity-mgr/policy_judge.h"
+#include "policy/policy_judge.h"
 
 enum { JUDGE_MEMORY = 512 << 20, JUDGE_CPU_SECONDS = 5, JUDGE_WALL_MS = 10000 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How long a predicate takes: bench_policy PREDICATE PROJECTION. Microseconds for each, mean. */
-#include "integrity-mgr/policy_judge.h"
+#include "policy/policy_judge.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * speed ecdsap256`, and a whole evidence document with a projection of 2 KB and one predicate,
  * compiled once. A ratio is taken of numbers of one run, the median of three rounds.
  */
-#include "integrity-mgr/policy_judge.h"
+#include "policy/policy_judge.h"
 #include "tests/unit/evidence_make.h"
 #include "verifier/quote_check.h"
 #include "verifier/verify.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as a predicate, or, after a byte 0, as a projection for it. An answer is never true
  * beside an error, nor for an empty projection. */
-#include "integrity-mgr/policy_judge.h"
+#include "policy/policy_judge.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Predicates: right answers, compared with xsltproc's; every way to a wrong true that is known;
  * no file opened, no answer without memory. Runs from the root of the source tree.
  */
-#include "integrity-mgr/policy_judge.h"
+#include "policy/policy_judge.h"
 #include "tests/unit/policy_attacks.h"
 
 #include <check.h>

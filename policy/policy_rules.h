@@ -2,8 +2,8 @@
 /*
  * What of XSLT 1.0 a predicate may use. docs/policies.md is the same for people.
  */
-#ifndef BULKHEAD_INTEGRITY_MGR_POLICY_RULES_H
-#define BULKHEAD_INTEGRITY_MGR_POLICY_RULES_H
+#ifndef BULKHEAD_POLICY_POLICY_RULES_H
+#define BULKHEAD_POLICY_POLICY_RULES_H
 
 #include "lib/status.h"
 

@@ -5,7 +5,7 @@
  * network, 256 MiB of memory at most, five seconds of CPU, and is gone after its answer,
  * which integrity-mgr believes only once it has exited with 0.
  */
-#include "integrity-mgr/policy_judge.h"
+#include "policy/policy_judge.h"
 #include "lib/log.h"
 #include "lib/worker.h"
 

@@ -4,7 +4,7 @@
  * has many doors (imports, extension elements and functions, forwards-compatible mode, output
  * methods); a list of what is allowed closes those that nobody thought of. Touches only the tree.
  */
-#include "integrity-mgr/policy_rules.h"
+#include "policy/policy_rules.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -7,8 +7,8 @@
  * Reads no file, opens no socket. What it needs of memory is bounded by the caller (RLIMIT_AS);
  * steps and depth are bounded here. One predicate at a time in a process.
  */
-#ifndef BULKHEAD_INTEGRITY_MGR_POLICY_JUDGE_H
-#define BULKHEAD_INTEGRITY_MGR_POLICY_JUDGE_H
+#ifndef BULKHEAD_POLICY_POLICY_JUDGE_H
+#define BULKHEAD_POLICY_POLICY_JUDGE_H
 
 #include "lib/message.h"
 

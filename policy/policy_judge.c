@@ -5,9 +5,9 @@
  * stylesheet can all end in "success" (docs/policies.md). So a true counts only if nothing at all
  * was reported by any callback, the state is OK, and the result tree is exactly <true/>.
  */
-#include "integrity-mgr/policy_judge.h"
+#include "policy/policy_judge.h"
 
-#include "integrity-mgr/policy_rules.h"
+#include "policy/policy_rules.h"
 #include "xml/document_check.h"
 #include "xml/xml_limits.h"
 
