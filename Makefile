@@ -30,7 +30,7 @@ L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
-ROOMS := lib xml tpm measure policy verifier integrity-mgr compartment-mgr svdm svdm/devices tools
+ROOMS := lib xml tpm measure policy proof verifier integrity-mgr compartment-mgr svdm svdm/devices tools
 # What has a main() of its own, and so lies in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain_worker compartment-mgr/disk_hotplug integrity-mgr/main \
         measure/measure_worker policy/policy_worker tpm/tpm_worker svdm/main svdm/device_worker \
@@ -43,7 +43,7 @@ PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker disk_hotplug integ
         svdm device_worker
 
 MAIN_bulkhead := tools/bulkhead
-ROOMS_bulkhead := tools verifier policy measure xml lib
+ROOMS_bulkhead := tools verifier proof policy measure xml lib
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
 MAIN_compartment-mgr := compartment-mgr/main
@@ -60,7 +60,7 @@ ROOMS_disk_hotplug := compartment-mgr lib
 LIBS_disk_hotplug := -lxenstore $(L_SSL) $(L_SEC)
 
 MAIN_integrity-mgr := integrity-mgr/main
-ROOMS_integrity-mgr := integrity-mgr measure verifier lib
+ROOMS_integrity-mgr := integrity-mgr measure proof lib
 LIBS_integrity-mgr := $(L_SSL) $(L_SEC)
 MAIN_measure_worker := measure/measure_worker
 ROOMS_measure_worker := measure lib

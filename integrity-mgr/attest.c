@@ -5,12 +5,12 @@
  * before it is told.
  */
 #include "integrity-mgr/attest.h"
-#include "integrity-mgr/evidence.h"
+#include "proof/evidence_write.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/journal.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/document.h"
-#include "verifier/commitment.h"
+#include "proof/commitment.h"
 
 #include <inttypes.h>
 #include <openssl/rand.h>

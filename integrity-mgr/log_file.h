@@ -9,7 +9,7 @@
 #include "lib/buffer.h"
 #include "lib/digest.h"
 #include "lib/status.h"
-#include "verifier/commitment.h"
+#include "proof/commitment.h"
 
 enum { LOG_FRAME_MOST = 20 << 20, LOG_APPEND_MOST = 4096, LOG_SUM = 32 };
 

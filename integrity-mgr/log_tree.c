@@ -7,7 +7,7 @@
  */
 #include "integrity-mgr/log_tree.h"
 #include "lib/arena.h"
-#include "verifier/commitment.h"
+#include "proof/commitment.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 #define BULKHEAD_INTEGRITY_MGR_LOG_TREE_H
 
 #include "integrity-mgr/log_file.h"
-#include "verifier/tree.h"
+#include "proof/merkle.h"
 
 struct log_tree;
 

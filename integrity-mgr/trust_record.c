@@ -7,8 +7,8 @@
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/journal.h"
 #include "integrity-mgr/tpm_client.h"
-#include "verifier/quote_check.h"
-#include "verifier/trust.h"
+#include "proof/quote.h"
+#include "proof/trust.h"
 
 #include <openssl/rand.h>
 

@@ -11,8 +11,8 @@
 
 #include "lib/channel.h"
 #include "lib/config.h"
-#include "verifier/commitment.h"
-#include "verifier/trust.h"
+#include "proof/commitment.h"
+#include "proof/trust.h"
 #include "xml/descriptor.h"
 
 #include <errno.h>

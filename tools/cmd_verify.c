@@ -12,7 +12,7 @@
 #include "tools/output.h"
 
 #include "lib/config.h"
-#include "verifier/commitment.h"
+#include "proof/commitment.h"
 #include "verifier/verify.h"
 #include "xml/descriptor.h"
 

@@ -4,7 +4,7 @@
  * and do the predicates hold? In the order of HOST_CHECKS, from the boot log to predicates.
  */
 #include "verifier/check.h"
-#include "verifier/tree.h"
+#include "proof/merkle.h"
 
 #include <string.h>
 

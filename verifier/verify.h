@@ -8,7 +8,7 @@
 #define BULKHEAD_VERIFIER_VERIFY_H
 
 #include "lib/message.h"
-#include "verifier/trust.h"
+#include "proof/trust.h"
 
 #include <stdbool.h>
 

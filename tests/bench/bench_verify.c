@@ -6,7 +6,7 @@
  */
 #include "policy/policy_judge.h"
 #include "tests/unit/evidence_make.h"
-#include "verifier/quote_check.h"
+#include "proof/quote.h"
 #include "verifier/verify.h"
 #include "xml/descriptor.h"
 

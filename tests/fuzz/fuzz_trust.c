@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as a trust record: what is accepted is written back as the same bytes. */
-#include "verifier/trust.h"
+#include "proof/trust.h"
 
 #include <stdlib.h>
 #include <string.h>

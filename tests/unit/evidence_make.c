@@ -2,8 +2,8 @@
 /* A software stand-in for integrity-mgr and its TPM, which does as it is told. */
 #include "tests/unit/evidence_make.h"
 #include "lib/document.h"
-#include "verifier/commitment.h"
-#include "verifier/tree.h"
+#include "proof/commitment.h"
+#include "proof/merkle.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>

@@ -8,7 +8,7 @@
 
 #include "lib/arena.h"
 #include "lib/buffer.h"
-#include "verifier/trust.h"
+#include "proof/trust.h"
 
 #include <openssl/evp.h>
 #include <stdbool.h>

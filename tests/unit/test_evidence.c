@@ -3,7 +3,7 @@
  * The evidence document as docs/evidence.md shows it, written out by hand here; xmllint says
  * whether it is canonical as written.
  */
-#include "integrity-mgr/evidence.h"
+#include "proof/evidence_write.h"
 #include "integrity-mgr/attest.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/journal.h"

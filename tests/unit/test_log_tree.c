@@ -7,7 +7,7 @@
 #include "lib/arena.h"
 #include "tests/fault/fault.h"
 #include "tests/fault/folder.h"
-#include "verifier/commitment.h"
+#include "proof/commitment.h"
 
 #include <check.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  * certification taken for a quote) are not. Without a TPM: structures cut short at each byte.
  */
 #include "tests/unit/evidence_make.h"
-#include "verifier/quote_check.h"
+#include "proof/quote.h"
 
 #include <check.h>
 #include <openssl/pem.h>

@@ -3,8 +3,8 @@
  * Merkle trees against the published vectors of Certificate Transparency: the eight leaves, their
  * roots and proofs as in google/certificate-transparency's merkle tests (RFC 6962, 2.1).
  */
-#include "verifier/tree.h"
-#include "verifier/commitment.h"
+#include "proof/merkle.h"
+#include "proof/commitment.h"
 
 #include <check.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Trust records: one form, read back as written, everything else refused. */
-#include "verifier/trust.h"
+#include "proof/trust.h"
 
 #include <check.h>
 #include <stdlib.h>

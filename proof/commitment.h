@@ -4,8 +4,8 @@
  * in the tree that a quote signs, and the blinded entries of the log. Fields are length-prefixed
  * (4 bytes, big endian), the single bytes in front stand raw.
  */
-#ifndef BULKHEAD_VERIFIER_COMMITMENT_H
-#define BULKHEAD_VERIFIER_COMMITMENT_H
+#ifndef BULKHEAD_PROOF_COMMITMENT_H
+#define BULKHEAD_PROOF_COMMITMENT_H
 
 #include "lib/digest.h"
 

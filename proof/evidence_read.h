@@ -8,13 +8,13 @@
  * Nothing is judged here but the shape. Needs no XML library; the descriptor is only cut out, and
  * is not known to be XML until descriptor_read() gave back the same canonical form.
  */
-#ifndef BULKHEAD_VERIFIER_EVIDENCE_READ_H
-#define BULKHEAD_VERIFIER_EVIDENCE_READ_H
+#ifndef BULKHEAD_PROOF_EVIDENCE_READ_H
+#define BULKHEAD_PROOF_EVIDENCE_READ_H
 
 #include "lib/arena.h"
 #include "lib/digest.h"
-#include "verifier/commitment.h"
-#include "verifier/quote_check.h"
+#include "proof/commitment.h"
+#include "proof/quote.h"
 
 enum {
         EVIDENCE_MEASUREMENTS_MOST = 64,

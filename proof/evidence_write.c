@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes evidence. attest.c comes here with everything done; the verifier reads it. */
-#include "integrity-mgr/evidence.h"
+#include "proof/evidence_write.h"
 #include "lib/document.h"
 
 #include <string.h>

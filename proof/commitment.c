@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leaves of the two trees: integrity-mgr makes them, the verifier makes them again. */
-#include "verifier/commitment.h"
+#include "proof/commitment.h"
 
 #include <string.h>
 

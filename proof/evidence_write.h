@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes the evidence document of docs/evidence.md. Bytes only: everything is in what is given. */
-#ifndef BULKHEAD_INTEGRITY_MGR_EVIDENCE_H
-#define BULKHEAD_INTEGRITY_MGR_EVIDENCE_H
+#ifndef BULKHEAD_PROOF_EVIDENCE_WRITE_H
+#define BULKHEAD_PROOF_EVIDENCE_WRITE_H
 
 #include "integrity-mgr/log_tree.h"
 #include "integrity-mgr/measure.h"

@@ -4,7 +4,7 @@
  * of them after that: a restricted key signs other structures too, so magic and type decide.
  * OpenSSL's libcrypto and nothing else; no library of the TSS.
  */
-#include "verifier/quote_check.h"
+#include "proof/quote.h"
 #include "lib/arena.h"
 
 #include <openssl/core_names.h>

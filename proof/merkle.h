@@ -6,8 +6,8 @@
  *
  * Every complete subtree is kept, so that roots and proofs of any past size take O(log n) hashes.
  */
-#ifndef BULKHEAD_VERIFIER_TREE_H
-#define BULKHEAD_VERIFIER_TREE_H
+#ifndef BULKHEAD_PROOF_MERKLE_H
+#define BULKHEAD_PROOF_MERKLE_H
 
 #include "lib/digest.h"
 

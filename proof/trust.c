@@ -3,7 +3,7 @@
  * Reads and writes trust records. The record decides whom the verifier believes, so it has one
  * form: each name once, in one order, each value spelled in one way, nothing else.
  */
-#include "verifier/trust.h"
+#include "proof/trust.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -10,7 +10,7 @@
  * alone, which is a person's and may have namespaces, is passed through as it is, for
  * descriptor_read() to judge.
  */
-#include "verifier/evidence_read.h"
+#include "proof/evidence_read.h"
 #include "lib/document.h"
 
 #include <inttypes.h>

@@ -3,7 +3,7 @@
  * Merkle trees: built by integrity-mgr (the log), checked by the verifier.
  * Plain computation over digests; nothing here knows what they stand for.
  */
-#include "verifier/tree.h"
+#include "proof/merkle.h"
 #include "lib/arena.h"
 
 #include <assert.h>

@@ -3,8 +3,8 @@
  * The trust record (docs/evidence.md): what a verifier knows of a host before it looks at
  * evidence, as bytes in and out. Made by enrolment, or on the host itself and then marked "no".
  */
-#ifndef BULKHEAD_VERIFIER_TRUST_H
-#define BULKHEAD_VERIFIER_TRUST_H
+#ifndef BULKHEAD_PROOF_TRUST_H
+#define BULKHEAD_PROOF_TRUST_H
 
 #include "lib/arena.h"
 #include "lib/digest.h"

@@ -7,8 +7,8 @@
  * What is accepted: an ECC P-256 key, restricted, for signing only, made in its TPM and fixed
  * there, scheme ECDSA with SHA-256; a quote of one PCR bank.
  */
-#ifndef BULKHEAD_VERIFIER_QUOTE_CHECK_H
-#define BULKHEAD_VERIFIER_QUOTE_CHECK_H
+#ifndef BULKHEAD_PROOF_QUOTE_H
+#define BULKHEAD_PROOF_QUOTE_H
 
 #include "lib/digest.h"
 
