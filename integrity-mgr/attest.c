@@ -156,7 +156,8 @@ static enum status quote(struct work *w)
         return tpm_client_call(MESSAGE_tpm_attest, &q, &w->quote, w->arena);
 }
 
-static enum status prove(struct work *w, struct tree_path *openings, struct tree_path *consistency)
+static enum status prove(struct work *w, struct merkle_path *openings,
+                         struct merkle_path *consistency)
 {
         enum status s = ST_DONE;
 
@@ -169,8 +170,9 @@ static enum status prove(struct work *w, struct tree_path *openings, struct tree
 
 static enum status tell(struct work *w, struct bytes *evidence_out)
 {
-        struct tree_path consistency = {0}, leaf_path = {0};
-        struct tree_path *openings = arena_get_many(w->arena, w->found.count + 1, sizeof *openings);
+        struct merkle_path consistency = {0}, leaf_path = {0};
+        struct merkle_path *openings =
+                arena_get_many(w->arena, w->found.count + 1, sizeof *openings);
         struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
         struct evidence e = {.alg = w->host->keys.alg,
                              .descriptor = w->req->descriptor.canonical,

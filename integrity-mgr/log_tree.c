@@ -19,7 +19,7 @@
 struct log_tree {
         struct log_file file;
         int hashes;
-        struct tree *tree;
+        struct merkle *tree;
         uint64_t synced_length; /* entries */
         uint64_t era;           /* one more when unsynced appends were lost */
         bool broken, closing, has_thread;
@@ -30,7 +30,7 @@ struct log_tree {
 
 static enum status new_tree(struct log_tree *l)
 {
-        tree_free(l->tree);
+        merkle_free(l->tree);
         l->tree = NULL;
         if (l->hashes >= 0)
                 close(l->hashes);
@@ -38,7 +38,7 @@ static enum status new_tree(struct log_tree *l)
                            O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (l->hashes < 0 || unlinkat(l->file.dir, "log-hashes", 0))
                 return log_file_failed("its tree", errno);
-        l->tree = tree_new_in(l->file.alg, l->hashes);
+        l->tree = merkle_new_in(l->file.alg, l->hashes);
         return ST_DONE;
 }
 
@@ -46,7 +46,7 @@ static void add_leaf(struct log_tree *l, const uint8_t *random, struct bytes nod
 {
         struct digest c = commitment_of(l->file.alg, random, node), leaf = commitment_leaf(&c);
 
-        tree_append(l->tree, &leaf);
+        merkle_append(l->tree, &leaf);
 }
 
 static void add_loaded(void *l, const uint8_t *random, struct bytes node)
@@ -62,8 +62,8 @@ static enum status load(struct log_tree *l)
                 s = log_file_load(&l->file, add_loaded, l);
         if (s)
                 return s;
-        l->synced_length = tree_count(l->tree);
-        return tree_failed(l->tree) ? log_file_failed("its tree", EIO) : ST_DONE;
+        l->synced_length = merkle_count(l->tree);
+        return merkle_failed(l->tree) ? log_file_failed("its tree", EIO) : ST_DONE;
 }
 
 /* Puts on disk whatever was written, again and again, until the log is closed. */
@@ -80,7 +80,7 @@ static void *sync_loop(void *arg)
                         pthread_cond_wait(&l->work, &l->lock);
                         continue;
                 }
-                length = tree_count(l->tree);
+                length = merkle_count(l->tree);
                 pthread_mutex_unlock(&l->lock);
                 r = fdatasync(l->file.fd);
                 pthread_mutex_lock(&l->lock);
@@ -125,10 +125,10 @@ static enum status recover(struct log_tree *l)
 
 static enum status head_now(struct log_tree *l, struct log_place *out)
 {
-        out->length = tree_count(l->tree);
+        out->length = merkle_count(l->tree);
         out->era = l->era;
-        out->root = tree_root(l->tree, out->length);
-        if (tree_failed(l->tree)) {
+        out->root = merkle_root(l->tree, out->length);
+        if (merkle_failed(l->tree)) {
                 l->broken = true;
                 return log_file_failed("its tree", EIO);
         }
@@ -142,7 +142,7 @@ static enum status append(struct log_tree *l, struct log_entry *entries, size_t 
 
         if (s)
                 return s;
-        place_out->first = tree_count(l->tree);
+        place_out->first = merkle_count(l->tree);
         if (count)
                 s = log_file_append(&l->file, entries, count, &l->broken);
         if (s)
@@ -193,7 +193,7 @@ void log_tree_close(struct log_tree *l)
                 close(l->file.fd);
         if (l->hashes >= 0)
                 close(l->hashes);
-        tree_free(l->tree);
+        merkle_free(l->tree);
         pthread_cond_destroy(&l->work);
         pthread_cond_destroy(&l->progress);
         pthread_mutex_destroy(&l->lock);
@@ -229,7 +229,7 @@ uint64_t log_tree_length(struct log_tree *l)
         uint64_t length;
 
         pthread_mutex_lock(&l->lock);
-        length = l->tree ? tree_count(l->tree) : 0;
+        length = l->tree ? merkle_count(l->tree) : 0;
         pthread_mutex_unlock(&l->lock);
         return length;
 }
@@ -248,34 +248,34 @@ enum status log_tree_head(struct log_tree *l, struct log_place *place_out)
 }
 
 enum status log_tree_inclusion(struct log_tree *l, uint64_t index, uint64_t length,
-                               struct tree_path *path_out)
+                               struct merkle_path *path_out)
 {
         enum status s = ST_DONE;
 
         path_out->count = 0;
         pthread_mutex_lock(&l->lock);
-        if (!l->tree || index >= length || length > tree_count(l->tree))
+        if (!l->tree || index >= length || length > merkle_count(l->tree))
                 s = FAIL(ST_INVALID, .subject = "a place in the log");
         else
-                tree_inclusion(l->tree, index, length, path_out);
-        if (!s && tree_failed(l->tree))
+                merkle_inclusion(l->tree, index, length, path_out);
+        if (!s && merkle_failed(l->tree))
                 s = log_file_failed("its tree", EIO);
         pthread_mutex_unlock(&l->lock);
         return s;
 }
 
 enum status log_tree_consistency(struct log_tree *l, uint64_t from, uint64_t length,
-                                 struct tree_path *path_out)
+                                 struct merkle_path *path_out)
 {
         enum status s = ST_DONE;
 
         path_out->count = 0;
         pthread_mutex_lock(&l->lock);
-        if (!l->tree || !from || from > length || length > tree_count(l->tree))
+        if (!l->tree || !from || from > length || length > merkle_count(l->tree))
                 s = FAIL(ST_INVALID, .subject = "a place in the log");
         else
-                tree_consistency(l->tree, from, length, path_out);
-        if (!s && tree_failed(l->tree))
+                merkle_consistency(l->tree, from, length, path_out);
+        if (!s && merkle_failed(l->tree))
                 s = log_file_failed("its tree", EIO);
         pthread_mutex_unlock(&l->lock);
         return s;

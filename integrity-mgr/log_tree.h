@@ -40,8 +40,8 @@ uint64_t log_tree_length(struct log_tree *l);
 enum status log_tree_head(struct log_tree *l, struct log_place *place_out);
 /* Proofs up to a past length. ST_INVALID for one that never was. */
 enum status log_tree_inclusion(struct log_tree *l, uint64_t index, uint64_t length,
-                               struct tree_path *path_out);
+                               struct merkle_path *path_out);
 enum status log_tree_consistency(struct log_tree *l, uint64_t from, uint64_t length,
-                                 struct tree_path *path_out);
+                                 struct merkle_path *path_out);
 
 #endif

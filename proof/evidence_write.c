@@ -29,7 +29,7 @@ static void digest_element(struct document *d, const char *name, const struct di
         hex_element(d, name, digest->bytes, hash_size(digest->alg));
 }
 
-static void add_path(struct document *d, const struct tree_path *path)
+static void add_path(struct document *d, const struct merkle_path *path)
 {
         for (size_t i = 0; i < path->count; i++)
                 digest_element(d, "node", &path->nodes[i]);

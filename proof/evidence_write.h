@@ -17,15 +17,15 @@ struct evidence {
         struct bytes challenge;
         const uint8_t *leaf_random; /* 32 bytes */
         uint64_t leaf_index, leaf_count;
-        const struct tree_path *leaf_path;
+        const struct merkle_path *leaf_path;
         const struct tpm_attest_rep *quote;
         struct bytes ak_public;          /* TPMT_PUBLIC */
         const struct log_entry *entries; /* one a measurement */
-        const struct tree_path *openings;
+        const struct merkle_path *openings;
         size_t entries_count;
         uint64_t first;            /* index of the first entry */
         uint64_t consistency_from; /* 0: no proof */
-        const struct tree_path *consistency;
+        const struct merkle_path *consistency;
 };
 
 enum status evidence_write(const struct evidence *e, struct buffer *out);

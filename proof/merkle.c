@@ -20,21 +20,21 @@ struct level {
         struct digest last[2]; /* of a tree in a file: the newest two, which appending needs */
 };
 
-struct tree {
+struct merkle {
         enum hash_alg alg;
         int fd; /* -1: the hashes are in memory */
         bool failed;
         struct level levels[LEVELS];
 };
 
-struct tree *tree_new(enum hash_alg alg)
+struct merkle *merkle_new(enum hash_alg alg)
 {
-        return tree_new_in(alg, -1);
+        return merkle_new_in(alg, -1);
 }
 
-struct tree *tree_new_in(enum hash_alg alg, int fd)
+struct merkle *merkle_new_in(enum hash_alg alg, int fd)
 {
-        struct tree *t = memory_new(1, sizeof *t);
+        struct merkle *t = memory_new(1, sizeof *t);
 
         assert(hash_size(alg));
         t->alg = alg;
@@ -42,12 +42,12 @@ struct tree *tree_new_in(enum hash_alg alg, int fd)
         return t;
 }
 
-bool tree_failed(const struct tree *t)
+bool merkle_failed(const struct merkle *t)
 {
         return t->failed;
 }
 
-void tree_free(struct tree *t)
+void merkle_free(struct merkle *t)
 {
         if (!t)
                 return;
@@ -56,12 +56,12 @@ void tree_free(struct tree *t)
         free(t);
 }
 
-uint64_t tree_count(const struct tree *t)
+uint64_t merkle_count(const struct merkle *t)
 {
         return t->levels[0].count;
 }
 
-struct digest tree_node(const struct digest *left, const struct digest *right)
+struct digest merkle_node(const struct digest *left, const struct digest *right)
 {
         size_t size = hash_size(left->alg);
         uint8_t bytes[1 + 2 * DIGEST_MOST] = {0x01};
@@ -74,7 +74,7 @@ struct digest tree_node(const struct digest *left, const struct digest *right)
 
 /* Where a hash is in the file: they stand in the order in which their last leaves came, those of
  * one last leaf from the bottom up. */
-static off_t place(const struct tree *t, int level, uint64_t at)
+static off_t place(const struct merkle *t, int level, uint64_t at)
 {
         uint64_t leaf = ((at + 1) << level) - 1;
         uint64_t before = 2 * leaf - (uint64_t)__builtin_popcountll(leaf);
@@ -82,7 +82,7 @@ static off_t place(const struct tree *t, int level, uint64_t at)
         return (off_t)((before + (uint64_t)level) * hash_size(t->alg));
 }
 
-static struct digest hash_at(const struct tree *t, int level, uint64_t at)
+static struct digest hash_at(const struct merkle *t, int level, uint64_t at)
 {
         size_t size = hash_size(t->alg);
         struct digest d = {.alg = t->alg};
@@ -93,11 +93,11 @@ static struct digest hash_at(const struct tree *t, int level, uint64_t at)
         else if (at + 2 >= t->levels[level].count)
                 d = t->levels[level].last[at % 2];
         else if (pread(t->fd, d.bytes, size, place(t, level, at)) != (ssize_t)size)
-                ((struct tree *)t)->failed = true;
+                ((struct merkle *)t)->failed = true;
         return d;
 }
 
-static void add_hash(struct tree *t, int level, const struct digest *d)
+static void add_hash(struct merkle *t, int level, const struct digest *d)
 {
         struct level *l = &t->levels[level];
         size_t size = hash_size(t->alg);
@@ -114,7 +114,7 @@ static void add_hash(struct tree *t, int level, const struct digest *d)
 }
 
 /* What one leaf made stands together in the file, from the leaf at the bottom up to level `top`. */
-static void write_hashes(struct tree *t, int top)
+static void write_hashes(struct merkle *t, int top)
 {
         size_t size = hash_size(t->alg), len = 0;
         uint8_t bytes[LEVELS * DIGEST_MOST];
@@ -125,7 +125,7 @@ static void write_hashes(struct tree *t, int top)
                 t->failed = true;
 }
 
-void tree_append(struct tree *t, const struct digest *leaf)
+void merkle_append(struct merkle *t, const struct digest *leaf)
 {
         struct digest d = *leaf;
         int k;
@@ -135,7 +135,7 @@ void tree_append(struct tree *t, const struct digest *leaf)
         for (k = 0; t->levels[k].count % 2 == 0; k++) {
                 struct digest left = hash_at(t, k, t->levels[k].count - 2);
 
-                d = tree_node(&left, &d);
+                d = merkle_node(&left, &d);
                 add_hash(t, k + 1, &d);
         }
         if (t->fd >= 0)
@@ -149,7 +149,7 @@ static uint64_t split(uint64_t n)
 }
 
 /* The hash of the n leaves from `start`, which RFC 6962's splitting keeps aligned to n's power. */
-static struct digest subtree(const struct tree *t, uint64_t start, uint64_t n)
+static struct digest subtree(const struct merkle *t, uint64_t start, uint64_t n)
 {
         struct digest left, right;
         uint64_t k;
@@ -159,24 +159,24 @@ static struct digest subtree(const struct tree *t, uint64_t start, uint64_t n)
         k = split(n);
         left = subtree(t, start, k);
         right = subtree(t, start + k, n - k);
-        return tree_node(&left, &right);
+        return merkle_node(&left, &right);
 }
 
-struct digest tree_root(const struct tree *t, uint64_t count)
+struct digest merkle_root(const struct merkle *t, uint64_t count)
 {
-        assert(count <= tree_count(t));
+        assert(count <= merkle_count(t));
         return count ? subtree(t, 0, count) : digest_of(t->alg, "", 0);
 }
 
-static void path_add(struct tree_path *p, struct digest d)
+static void path_add(struct merkle_path *p, struct digest d)
 {
-        assert(p->count < TREE_PATH_MOST);
+        assert(p->count < MERKLE_PATH_MOST);
         p->nodes[p->count++] = d;
 }
 
 /* PATH(index, D[n]) of RFC 6962, 2.1.1. */
-static void inclusion(const struct tree *t, uint64_t start, uint64_t index, uint64_t n,
-                      struct tree_path *out)
+static void inclusion(const struct merkle *t, uint64_t start, uint64_t index, uint64_t n,
+                      struct merkle_path *out)
 {
         uint64_t k;
 
@@ -192,16 +192,17 @@ static void inclusion(const struct tree *t, uint64_t start, uint64_t index, uint
         }
 }
 
-void tree_inclusion(const struct tree *t, uint64_t index, uint64_t count, struct tree_path *out)
+void merkle_inclusion(const struct merkle *t, uint64_t index, uint64_t count,
+                      struct merkle_path *out)
 {
-        assert(index < count && count <= tree_count(t));
+        assert(index < count && count <= merkle_count(t));
         out->count = 0;
         inclusion(t, 0, index, count, out);
 }
 
 /* SUBPROOF(from, D[n], known) of RFC 6962, 2.1.2; known: the checker has this subtree's hash. */
-static void consistency(const struct tree *t, uint64_t start, uint64_t from, uint64_t n, bool known,
-                        struct tree_path *out)
+static void consistency(const struct merkle *t, uint64_t start, uint64_t from, uint64_t n,
+                        bool known, struct merkle_path *out)
 {
         uint64_t k;
 
@@ -220,9 +221,10 @@ static void consistency(const struct tree *t, uint64_t start, uint64_t from, uin
         }
 }
 
-void tree_consistency(const struct tree *t, uint64_t from, uint64_t count, struct tree_path *out)
+void merkle_consistency(const struct merkle *t, uint64_t from, uint64_t count,
+                        struct merkle_path *out)
 {
-        assert(from && from <= count && count <= tree_count(t));
+        assert(from && from <= count && count <= merkle_count(t));
         out->count = 0;
         consistency(t, 0, from, count, true, out);
 }
@@ -244,8 +246,8 @@ static void skip_lone_levels(uint64_t *at, uint64_t *last)
         }
 }
 
-bool tree_root_of_path(const struct digest *leaf, uint64_t index, uint64_t count,
-                       const struct digest *path, size_t path_count, struct digest *root_out)
+bool merkle_root_of_path(const struct digest *leaf, uint64_t index, uint64_t count,
+                         const struct digest *path, size_t path_count, struct digest *root_out)
 {
         uint64_t at = index, last = count - 1;
         struct digest d = *leaf;
@@ -256,10 +258,10 @@ bool tree_root_of_path(const struct digest *leaf, uint64_t index, uint64_t count
                 if (!last)
                         return false;
                 if (at & 1 || at == last) {
-                        d = tree_node(&path[i], &d);
+                        d = merkle_node(&path[i], &d);
                         skip_lone_levels(&at, &last);
                 } else {
-                        d = tree_node(&d, &path[i]);
+                        d = merkle_node(&d, &path[i]);
                 }
                 at >>= 1;
                 last >>= 1;
@@ -268,17 +270,17 @@ bool tree_root_of_path(const struct digest *leaf, uint64_t index, uint64_t count
         return last == 0;
 }
 
-bool tree_is_included(const struct digest *leaf, uint64_t index, uint64_t count,
-                      const struct digest *path, size_t path_count, const struct digest *root)
+bool merkle_is_included(const struct digest *leaf, uint64_t index, uint64_t count,
+                        const struct digest *path, size_t path_count, const struct digest *root)
 {
         struct digest found;
 
-        return tree_root_of_path(leaf, index, count, path, path_count, &found) &&
+        return merkle_root_of_path(leaf, index, count, path, path_count, &found) &&
                digest_equal(&found, root);
 }
 
-bool tree_is_consistent(uint64_t from, const struct digest *from_root, uint64_t count,
-                        const struct digest *root, const struct digest *path, size_t path_count)
+bool merkle_is_consistent(uint64_t from, const struct digest *from_root, uint64_t count,
+                          const struct digest *root, const struct digest *path, size_t path_count)
 {
         uint64_t at = from - 1, last = count - 1;
         struct digest old, new;
@@ -303,11 +305,11 @@ bool tree_is_consistent(uint64_t from, const struct digest *from_root, uint64_t 
                 if (!last)
                         return false;
                 if (at & 1 || at == last) {
-                        old = tree_node(&path[i], &old);
-                        new = tree_node(&path[i], &new);
+                        old = merkle_node(&path[i], &old);
+                        new = merkle_node(&path[i], &new);
                         skip_lone_levels(&at, &last);
                 } else {
-                        new = tree_node(&new, &path[i]);
+                        new = merkle_node(&new, &path[i]);
                 }
                 at >>= 1;
                 last >>= 1;

@@ -11,42 +11,44 @@
 
 #include "lib/digest.h"
 
-enum { TREE_PATH_MOST = 65 }; /* a consistency proof of 2^64 leaves */
+enum { MERKLE_PATH_MOST = 65 }; /* a consistency proof of 2^64 leaves */
 
-struct tree_path {
+struct merkle_path {
         size_t count;
-        struct digest nodes[TREE_PATH_MOST];
+        struct digest nodes[MERKLE_PATH_MOST];
 };
 
-struct tree;
-struct tree *tree_new(enum hash_alg alg);
+struct merkle;
+struct merkle *merkle_new(enum hash_alg alg);
 /* The hashes lie in that file, 64 bytes a leaf, the caller's and empty; memory stays constant. If
- * reading or writing it ever fails, tree_failed() stays true and no result is to be used. */
-struct tree *tree_new_in(enum hash_alg alg, int fd);
-bool tree_failed(const struct tree *t);
-void tree_free(struct tree *t); /* NULL is fine */
-void tree_append(struct tree *t, const struct digest *leaf);
-uint64_t tree_count(const struct tree *t);
+ * reading or writing it ever fails, merkle_failed() stays true and no result is to be used. */
+struct merkle *merkle_new_in(enum hash_alg alg, int fd);
+bool merkle_failed(const struct merkle *t);
+void merkle_free(struct merkle *t); /* NULL is fine */
+void merkle_append(struct merkle *t, const struct digest *leaf);
+uint64_t merkle_count(const struct merkle *t);
 
-/* Of the first `count` leaves; count is at most tree_count() (asserted), and so below. */
-struct digest tree_root(const struct tree *t, uint64_t count);
+/* Of the first `count` leaves; count is at most merkle_count() (asserted), and so below. */
+struct digest merkle_root(const struct merkle *t, uint64_t count);
 /* That leaf `index` (< count) is in the first `count`. */
-void tree_inclusion(const struct tree *t, uint64_t index, uint64_t count, struct tree_path *out);
+void merkle_inclusion(const struct merkle *t, uint64_t index, uint64_t count,
+                      struct merkle_path *out);
 /* That the first `from` leaves (1 to count) begin the first `count`. */
-void tree_consistency(const struct tree *t, uint64_t from, uint64_t count, struct tree_path *out);
+void merkle_consistency(const struct merkle *t, uint64_t from, uint64_t count,
+                        struct merkle_path *out);
 
-struct digest tree_node(const struct digest *left, const struct digest *right);
+struct digest merkle_node(const struct digest *left, const struct digest *right);
 
 /* Does the path lead from this leaf at this place to this root, every node used, none missing?
  * Digests of another algorithm, index >= count and count 0 are false. */
-bool tree_is_included(const struct digest *leaf, uint64_t index, uint64_t count,
-                      const struct digest *path, size_t path_count, const struct digest *root);
+bool merkle_is_included(const struct digest *leaf, uint64_t index, uint64_t count,
+                        const struct digest *path, size_t path_count, const struct digest *root);
 /* The root that the path leads to; false if the path does not fit. */
-bool tree_root_of_path(const struct digest *leaf, uint64_t index, uint64_t count,
-                       const struct digest *path, size_t path_count, struct digest *root_out);
+bool merkle_root_of_path(const struct digest *leaf, uint64_t index, uint64_t count,
+                         const struct digest *path, size_t path_count, struct digest *root_out);
 /* Is the tree of `from` leaves the beginning of the tree of `count`? from 0 is false: nothing is
  * proved of it. */
-bool tree_is_consistent(uint64_t from, const struct digest *from_root, uint64_t count,
-                        const struct digest *root, const struct digest *path, size_t path_count);
+bool merkle_is_consistent(uint64_t from, const struct digest *from_root, uint64_t count,
+                          const struct digest *root, const struct digest *path, size_t path_count);
 
 #endif

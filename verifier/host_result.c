@@ -32,8 +32,8 @@ void check_leaf(struct work *w, struct check *c)
         request = digest_of(e->alg, e->descriptor.data, e->descriptor.len);
         result = digest_of(e->alg, e->result.data, e->result.len);
         leaf = commitment_request(e->leaf.random, e->leaf.challenge, &request, &result);
-        if (!tree_root_of_path(&leaf, e->leaf.index, e->leaf.count, e->leaf.path.nodes,
-                               e->leaf.path.count, &root))
+        if (!merkle_root_of_path(&leaf, e->leaf.index, e->leaf.count, e->leaf.path.nodes,
+                                 e->leaf.path.count, &root))
                 check_failed(c, "the path does not fit the leaf's place",
                              arena_print(w->arena, "a path for leaf %llu of %llu",
                                          (unsigned long long)e->leaf.index,
@@ -92,8 +92,8 @@ static const char *closed_entry(const struct evidence *e)
 
                 d = commitment_leaf(&d);
                 if ((i && f->opening.index <= f[-1].opening.index) ||
-                    !tree_is_included(&d, f->opening.index, e->log_length, f->opening.path.nodes,
-                                      f->opening.path.count, &e->log_root))
+                    !merkle_is_included(&d, f->opening.index, e->log_length, f->opening.path.nodes,
+                                        f->opening.path.count, &e->log_root))
                         return f->target;
         }
         return NULL;
@@ -124,9 +124,9 @@ void check_log(struct work *w, struct check *c)
                                      ? arena_print(w->arena, "from %llu",
                                                    (unsigned long long)e->consistency_from)
                                      : "none");
-        else if (!tree_is_consistent(from, &t->log_root, e->log_length, &e->log_root,
-                                     e->log_length > from ? e->consistency.nodes : NULL,
-                                     e->log_length > from ? e->consistency.count : 0))
+        else if (!merkle_is_consistent(from, &t->log_root, e->log_length, &e->log_root,
+                                       e->log_length > from ? e->consistency.nodes : NULL,
+                                       e->log_length > from ? e->consistency.count : 0))
                 check_failed(c, "the log does not begin with what was seen before",
                              check_hex_of_digest(w, &t->log_root), "another history");
         else

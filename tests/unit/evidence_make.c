@@ -184,9 +184,9 @@ static uint64_t in_log(const struct plan *p, uint64_t i)
         return p->log_reversed ? p->measurements_count - 1 - i : i;
 }
 
-static struct tree *make_log(const struct plan *p)
+static struct merkle *make_log(const struct plan *p)
 {
-        struct tree *log = tree_new(p->alg);
+        struct merkle *log = merkle_new(p->alg);
 
         for (uint64_t i = 0; i < p->log_before + p->measurements_count; i++) {
                 const char *node = i < p->log_before
@@ -199,12 +199,12 @@ static struct tree *make_log(const struct plan *p)
                 d = commitment_of(p->alg, random,
                                   (struct bytes){(const uint8_t *)node, strlen(node)});
                 d = commitment_leaf(&d);
-                tree_append(log, &d);
+                merkle_append(log, &d);
         }
         return log;
 }
 
-static void add_path(struct document *d, const struct tree_path *path)
+static void add_path(struct document *d, const struct merkle_path *path)
 {
         for (size_t i = 0; i < path->count; i++) {
                 document_open(d, "node");
@@ -221,16 +221,16 @@ static void hex_attribute(struct document *d, const char *name, const uint8_t *b
         document_attribute(d, name, text);
 }
 
-static struct bytes make_result(const struct plan *p, const struct tree *log, struct arena *a)
+static struct bytes make_result(const struct plan *p, const struct merkle *log, struct arena *a)
 {
-        struct digest root = tree_root(log, tree_count(log));
+        struct digest root = merkle_root(log, merkle_count(log));
         struct buffer b = BUFFER_INIT(EVIDENCE_MOST);
         struct document d = document_begin(&b);
 
         document_open(&d, "result");
         document_attribute(&d, "version", "1");
         document_open(&d, "log");
-        document_attribute_u64(&d, "length", tree_count(log));
+        document_attribute_u64(&d, "length", merkle_count(log));
         hex_attribute(&d, "root", root.bytes, hash_size(root.alg));
         document_close(&d);
         for (size_t i = 0; i < p->measurements_count; i++)
@@ -247,16 +247,16 @@ static void add_blob(struct document *d, const char *name, struct bytes b)
         document_close(d);
 }
 
-static void add_openings(struct document *d, const struct plan *p, const struct tree *log)
+static void add_openings(struct document *d, const struct plan *p, const struct merkle *log)
 {
-        struct tree_path path;
+        struct merkle_path path;
 
         for (uint64_t k = 0; k < p->measurements_count; k++) {
                 uint64_t i = p->log_before + in_log(p, k);
                 uint8_t random[32];
 
                 entry_random(i, random);
-                tree_inclusion(log, i, tree_count(log), &path);
+                merkle_inclusion(log, i, merkle_count(log), &path);
                 document_open(d, "opening");
                 document_attribute_u64(d, "index", i);
                 hex_attribute(d, "random", random, 32);
@@ -265,7 +265,7 @@ static void add_openings(struct document *d, const struct plan *p, const struct 
         }
         if (!p->from)
                 return;
-        tree_consistency(log, p->from, tree_count(log), &path);
+        merkle_consistency(log, p->from, merkle_count(log), &path);
         document_open(d, "consistency");
         document_attribute_u64(d, "from", p->from);
         add_path(d, &path);
@@ -273,7 +273,7 @@ static void add_openings(struct document *d, const struct plan *p, const struct 
 }
 
 static void add_quote(struct document *d, const struct plan *p, const struct made *m,
-                      const uint8_t random[static 32], const struct tree_path *path)
+                      const uint8_t random[static 32], const struct merkle_path *path)
 {
         document_open(d, "quote");
         document_attribute(d, "alg", hash_name(p->alg));
@@ -299,9 +299,9 @@ static void add_quote(struct document *d, const struct plan *p, const struct mad
 }
 
 static struct digest make_leaves(const struct plan *p, struct bytes result,
-                                 const uint8_t random[static 32], struct tree_path *path)
+                                 const uint8_t random[static 32], struct merkle_path *path)
 {
-        struct tree *batch = tree_new(p->alg);
+        struct merkle *batch = merkle_new(p->alg);
         struct digest descriptor = digest_of(p->alg, p->descriptor, strlen(p->descriptor));
         struct digest found = digest_of(p->alg, result.data, result.len), root;
 
@@ -309,15 +309,15 @@ static struct digest make_leaves(const struct plan *p, struct bytes result,
                 struct digest other = digest_of(p->alg, &i, sizeof i);
                 struct digest own = commitment_request(random, p->challenge, &descriptor, &found);
 
-                tree_append(batch, i == p->place ? &own : &other);
+                merkle_append(batch, i == p->place ? &own : &other);
         }
-        root = tree_root(batch, p->batch);
-        tree_inclusion(batch, p->place, p->batch, path);
-        tree_free(batch);
+        root = merkle_root(batch, p->batch);
+        merkle_inclusion(batch, p->place, p->batch, path);
+        merkle_free(batch);
         return root;
 }
 
-static struct trust make_trust(const struct plan *p, const struct made *m, const struct tree *log,
+static struct trust make_trust(const struct plan *p, const struct made *m, const struct merkle *log,
                                struct arena *a)
 {
         struct digest name = digest_of(HASH_SHA256, m->ak.data, m->ak.len);
@@ -334,19 +334,19 @@ static struct trust make_trust(const struct plan *p, const struct made *m, const
                 .restart_count = 2,
                 .clock = 4000,
                 .log_length = PLAN_LOG_SEEN,
-                .log_root = tree_root(log, PLAN_LOG_SEEN),
+                .log_root = merkle_root(log, PLAN_LOG_SEEN),
                 .alg = p->alg,
         };
 }
 
 struct made plan_make(const struct plan *p, struct arena *a)
 {
-        struct tree *log = make_log(p);
+        struct merkle *log = make_log(p);
         struct bytes result = make_result(p, log, a);
         struct buffer b = BUFFER_INIT(EVIDENCE_MOST);
         struct document d = document_begin(&b);
         static const uint8_t random[32] = "thirty-two bytes of randomness..";
-        struct tree_path path;
+        struct merkle_path path;
         struct digest root = make_leaves(p, result, random, &path);
         struct made m = {.ak = make_public(p, a)};
 
@@ -363,6 +363,6 @@ struct made plan_make(const struct plan *p, struct arena *a)
         add_openings(&d, p, log);
         document_close(&d);
         m.text = kept(&b, a);
-        tree_free(log);
+        merkle_free(log);
         return m;
 }

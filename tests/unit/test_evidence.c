@@ -25,7 +25,7 @@ static struct measurement measurement = {"disk:/\"a\"<>&", "disk", 1, {&node, 1}
 static struct found found = {&measurement, NULL, 1};
 static struct pcr_value pcrs[] = {{.pcr = 4}, {.pcr = 16}};
 static struct tpm_attest_rep quote;
-static struct tree_path leaf_path, opening, consistency;
+static struct merkle_path leaf_path, opening, consistency;
 static struct log_entry entry;
 
 static struct digest filled(uint8_t with)
@@ -119,9 +119,9 @@ static struct evidence whole(void)
         pcrs[1].value = filled(0x16);
         quote = (struct tpm_attest_rep){
                 .quote = first(3), .signature = first(4), .pcrs = {pcrs, 2}};
-        leaf_path = (struct tree_path){1, {filled(1)}};
-        opening = (struct tree_path){2, {filled(2), filled(3)}};
-        consistency = (struct tree_path){1, {filled(7)}};
+        leaf_path = (struct merkle_path){1, {filled(1)}};
+        opening = (struct merkle_path){2, {filled(2), filled(3)}};
+        consistency = (struct merkle_path){1, {filled(7)}};
         memset(entry.random, 0xdd, sizeof entry.random);
         return (struct evidence){
                 .alg = HASH_SHA256,

@@ -177,7 +177,7 @@ END_TEST
 
 START_TEST(test_proofs)
 {
-        struct tree_path path;
+        struct merkle_path path;
         struct digest root = {.alg = HASH_SHA256}, old = root, leaf = root;
 
         while (count < 70)
@@ -188,11 +188,11 @@ START_TEST(test_proofs)
                 for (size_t i = 0; i < n; i++) {
                         memcpy(leaf.bytes, leaves[i], 32);
                         ck_assert_int_eq(log_tree_inclusion(l, i, n, &path), ST_DONE);
-                        ck_assert(tree_is_included(&leaf, i, n, path.nodes, path.count, &root));
+                        ck_assert(merkle_is_included(&leaf, i, n, path.nodes, path.count, &root));
                         root_of(0, i + 1, old.bytes);
                         ck_assert_int_eq(log_tree_consistency(l, i + 1, n, &path), ST_DONE);
-                        ck_assert(
-                                tree_is_consistent(i + 1, &old, n, &root, path.nodes, path.count));
+                        ck_assert(merkle_is_consistent(i + 1, &old, n, &root, path.nodes,
+                                                       path.count));
                 }
         }
         ck_assert_int_eq(log_tree_inclusion(l, count, count, &path), ST_INVALID);
@@ -355,7 +355,7 @@ static void *append_many(void *arg)
         for (int i = 0; i < 50; i++) {
                 struct log_entry e = {.node = {(const uint8_t *)"<n></n>", 7}};
                 struct log_place place;
-                struct tree_path path;
+                struct merkle_path path;
                 struct digest c, leaf;
 
                 if (log_tree_append(l, &e, 1, &place) || log_tree_sync(l, &place) ||
@@ -363,8 +363,8 @@ static void *append_many(void *arg)
                         return arg;
                 c = commitment_of(HASH_SHA256, e.random, e.node);
                 leaf = commitment_leaf(&c);
-                if (!tree_is_included(&leaf, place.first, place.length, path.nodes, path.count,
-                                      &place.root))
+                if (!merkle_is_included(&leaf, place.first, place.length, path.nodes, path.count,
+                                        &place.root))
                         return arg;
         }
         return NULL;

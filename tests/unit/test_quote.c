@@ -18,7 +18,7 @@
 
 static struct arena *arena;
 static EVP_PKEY *key;
-static char dir[] = "build/test_quote_check.XXXXXX";
+static char dir[] = "build/test_quote.XXXXXX";
 
 static void begin(void)
 {
@@ -345,7 +345,7 @@ END_TEST
 
 int main(void)
 {
-        Suite *suite = suite_create("quote_check");
+        Suite *suite = suite_create("quote");
         TCase *tc = tcase_create("structures"), *tpm = tcase_create("tpm");
         SRunner *runner = srunner_create(suite);
         int failures;

@@ -49,14 +49,14 @@ static struct digest leaf_of(const char *hex)
         return digest_of(HASH_SHA256, bytes, 1 + (size_t)len);
 }
 
-static struct tree *tree_of(size_t count)
+static struct merkle *tree_of(size_t count)
 {
-        struct tree *t = tree_new(HASH_SHA256);
+        struct merkle *t = merkle_new(HASH_SHA256);
 
         for (size_t i = 0; i < count; i++) {
                 struct digest d = i < 8 ? leaf_of(leaves[i]) : digest_of(HASH_SHA256, &i, sizeof i);
 
-                tree_append(t, &d);
+                merkle_append(t, &d);
         }
         return t;
 }
@@ -71,11 +71,11 @@ static void same_hex(const struct digest *d, const char *expected)
 
 START_TEST(known_roots)
 {
-        struct tree *t = tree_of(8);
-        struct digest root = tree_root(t, (uint64_t)_i);
+        struct merkle *t = tree_of(8);
+        struct digest root = merkle_root(t, (uint64_t)_i);
 
         same_hex(&root, roots[_i]);
-        tree_free(t);
+        merkle_free(t);
 }
 END_TEST
 
@@ -108,18 +108,18 @@ static const struct {
 
 START_TEST(known_inclusion)
 {
-        struct tree *t = tree_of(8);
+        struct merkle *t = tree_of(8);
         struct digest leaf = leaf_of(leaves[known_inclusions[_i].index]);
         struct digest root = of_hex(roots[known_inclusions[_i].count]);
-        struct tree_path path;
+        struct merkle_path path;
 
-        tree_inclusion(t, known_inclusions[_i].index, known_inclusions[_i].count, &path);
+        merkle_inclusion(t, known_inclusions[_i].index, known_inclusions[_i].count, &path);
         ck_assert_uint_eq(path.count, known_inclusions[_i].nodes);
         for (size_t i = 0; i < path.count; i++)
                 same_hex(&path.nodes[i], known_inclusions[_i].path[i]);
-        ck_assert(tree_is_included(&leaf, known_inclusions[_i].index, known_inclusions[_i].count,
-                                   path.nodes, path.count, &root));
-        tree_free(t);
+        ck_assert(merkle_is_included(&leaf, known_inclusions[_i].index, known_inclusions[_i].count,
+                                     path.nodes, path.count, &root));
+        merkle_free(t);
 }
 END_TEST
 
@@ -150,18 +150,19 @@ static const struct {
 
 START_TEST(known_consistency)
 {
-        struct tree *t = tree_of(8);
+        struct merkle *t = tree_of(8);
         struct digest from = of_hex(roots[known_consistencies[_i].from]);
         struct digest root = of_hex(roots[known_consistencies[_i].count]);
-        struct tree_path path;
+        struct merkle_path path;
 
-        tree_consistency(t, known_consistencies[_i].from, known_consistencies[_i].count, &path);
+        merkle_consistency(t, known_consistencies[_i].from, known_consistencies[_i].count, &path);
         ck_assert_uint_eq(path.count, known_consistencies[_i].nodes);
         for (size_t i = 0; i < path.count; i++)
                 same_hex(&path.nodes[i], known_consistencies[_i].path[i]);
-        ck_assert(tree_is_consistent(known_consistencies[_i].from, &from,
-                                     known_consistencies[_i].count, &root, path.nodes, path.count));
-        tree_free(t);
+        ck_assert(merkle_is_consistent(known_consistencies[_i].from, &from,
+                                       known_consistencies[_i].count, &root, path.nodes,
+                                       path.count));
+        merkle_free(t);
 }
 END_TEST
 
@@ -169,61 +170,63 @@ END_TEST
 START_TEST(inclusion_everywhere)
 {
         uint64_t count = (uint64_t)_i;
-        struct tree *t = tree_of(33);
-        struct digest root = tree_root(t, count);
+        struct merkle *t = tree_of(33);
+        struct digest root = merkle_root(t, count);
 
         for (uint64_t i = 0; i < count; i++) {
                 struct digest leaf =
                         i < 8 ? leaf_of(leaves[i]) : digest_of(HASH_SHA256, &i, sizeof i);
-                struct tree_path path;
+                struct merkle_path path;
 
-                tree_inclusion(t, i, count, &path);
+                merkle_inclusion(t, i, count, &path);
                 for (uint64_t at = 0; at < count + 2; at++)
-                        ck_assert_int_eq(at == i, tree_is_included(&leaf, at, count, path.nodes,
-                                                                   path.count, &root));
+                        ck_assert_int_eq(at == i, merkle_is_included(&leaf, at, count, path.nodes,
+                                                                     path.count, &root));
                 if (path.count) {
-                        ck_assert(!tree_is_included(&leaf, i, count, path.nodes, path.count - 1,
-                                                    &root));
+                        ck_assert(!merkle_is_included(&leaf, i, count, path.nodes, path.count - 1,
+                                                      &root));
                         path.nodes[path.count - 1].bytes[7] ^= 1;
-                        ck_assert(
-                                !tree_is_included(&leaf, i, count, path.nodes, path.count, &root));
+                        ck_assert(!merkle_is_included(&leaf, i, count, path.nodes, path.count,
+                                                      &root));
                         path.nodes[path.count - 1].bytes[7] ^= 1;
                 }
                 path.nodes[path.count] = root;
-                ck_assert(!tree_is_included(&leaf, i, count, path.nodes, path.count + 1, &root));
-                ck_assert(!tree_is_included(&leaf, i, 0, path.nodes, path.count, &root));
+                ck_assert(!merkle_is_included(&leaf, i, count, path.nodes, path.count + 1, &root));
+                ck_assert(!merkle_is_included(&leaf, i, 0, path.nodes, path.count, &root));
                 path.nodes[path.count].alg = HASH_SHA384;
-                ck_assert(!tree_is_included(&leaf, i, count, path.nodes, path.count + 1, &root));
+                ck_assert(!merkle_is_included(&leaf, i, count, path.nodes, path.count + 1, &root));
         }
-        tree_free(t);
+        merkle_free(t);
 }
 END_TEST
 
 START_TEST(consistency_everywhere)
 {
         uint64_t count = (uint64_t)_i;
-        struct tree *t = tree_of(33);
-        struct digest root = tree_root(t, count), forged = digest_of(HASH_SHA256, "forged", 6);
+        struct merkle *t = tree_of(33);
+        struct digest root = merkle_root(t, count), forged = digest_of(HASH_SHA256, "forged", 6);
 
         for (uint64_t from = 1; from <= count; from++) {
-                struct digest old = tree_root(t, from);
-                struct tree_path path;
+                struct digest old = merkle_root(t, from);
+                struct merkle_path path;
 
-                tree_consistency(t, from, count, &path);
-                ck_assert(tree_is_consistent(from, &old, count, &root, path.nodes, path.count));
-                ck_assert(!tree_is_consistent(from, &forged, count, &root, path.nodes, path.count));
-                ck_assert(!tree_is_consistent(from, &old, count, &forged, path.nodes, path.count));
-                ck_assert(!tree_is_consistent(0, &old, count, &root, path.nodes, path.count));
+                merkle_consistency(t, from, count, &path);
+                ck_assert(merkle_is_consistent(from, &old, count, &root, path.nodes, path.count));
                 ck_assert(
-                        !tree_is_consistent(count + 1, &old, count, &root, path.nodes, path.count));
+                        !merkle_is_consistent(from, &forged, count, &root, path.nodes, path.count));
+                ck_assert(
+                        !merkle_is_consistent(from, &old, count, &forged, path.nodes, path.count));
+                ck_assert(!merkle_is_consistent(0, &old, count, &root, path.nodes, path.count));
+                ck_assert(!merkle_is_consistent(count + 1, &old, count, &root, path.nodes,
+                                                path.count));
                 if (path.count)
-                        ck_assert(!tree_is_consistent(from, &old, count, &root, path.nodes,
-                                                      path.count - 1));
+                        ck_assert(!merkle_is_consistent(from, &old, count, &root, path.nodes,
+                                                        path.count - 1));
                 path.nodes[path.count] = root;
-                ck_assert(
-                        !tree_is_consistent(from, &old, count, &root, path.nodes, path.count + 1));
+                ck_assert(!merkle_is_consistent(from, &old, count, &root, path.nodes,
+                                                path.count + 1));
         }
-        tree_free(t);
+        merkle_free(t);
 }
 END_TEST
 
@@ -245,8 +248,8 @@ END_TEST
 
 int main(void)
 {
-        Suite *suite = suite_create("tree");
-        TCase *tc = tcase_create("tree");
+        Suite *suite = suite_create("merkle");
+        TCase *tc = tcase_create("merkle");
         SRunner *runner = srunner_create(suite);
         int failures;
 
