@@ -30,9 +30,9 @@ L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
-ROOMS := lib xml tpm measure policy proof verifier integrity-mgr compartment-mgr svdm svdm/devices tools
+ROOMS := lib xml tpm measure policy proof verifier integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/devices tools
 # What has a main() of its own, and so lies in no archive.
-MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain_worker compartment-mgr/disk_hotplug integrity-mgr/main \
+MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain/domain_worker compartment-mgr/domain/disk_hotplug integrity-mgr/main \
         measure/measure_worker policy/policy_worker tpm/tpm_worker svdm/main svdm/device_worker \
         xml/xml_worker lib/protocol_table
 objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
@@ -52,11 +52,11 @@ LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
 MAIN_xml_worker := xml/xml_worker
 ROOMS_xml_worker := xml lib
 LIBS_xml_worker := $(L_SSL) $(L_SEC) $(L_XML)
-MAIN_domain_worker := compartment-mgr/domain_worker
-ROOMS_domain_worker := compartment-mgr lib
+MAIN_domain_worker := compartment-mgr/domain/domain_worker
+ROOMS_domain_worker := compartment-mgr/domain compartment-mgr/config lib
 LIBS_domain_worker := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
-MAIN_disk_hotplug := compartment-mgr/disk_hotplug
-ROOMS_disk_hotplug := compartment-mgr lib
+MAIN_disk_hotplug := compartment-mgr/domain/disk_hotplug
+ROOMS_disk_hotplug := compartment-mgr/domain lib
 LIBS_disk_hotplug := -lxenstore $(L_SSL) $(L_SEC)
 
 MAIN_integrity-mgr := integrity-mgr/main
@@ -122,7 +122,7 @@ ROOMS_worker_fixture := lib
 LIBS_worker_fixture := $(L_SSL) $(L_SEC)
 MAIN_protocol_table := lib/protocol_table
 MAIN_domain_try := tests/xen/domain_try
-ROOMS_domain_try := compartment-mgr lib
+ROOMS_domain_try := compartment-mgr/domain compartment-mgr/config lib
 LIBS_domain_try := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 # What a test starts has to be there.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as an xl.cfg: refused or read, and then the JSON is JSON again, reads the same, and is
  * understood as a stored configuration. Any bytes as one: refused, or within a message's bounds. */
-#include "compartment-mgr/xl_config.h"
+#include "compartment-mgr/config/xl_config.h"
 
 #include <json-c/json.h>
 #include <stdlib.h>

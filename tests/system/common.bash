@@ -98,7 +98,7 @@ answers() { # each daemon, within ten seconds, after a process was killed
 # field VM NAME: of the outer object; a Python for it would take a second on an emulated machine.
 field() { bulkhead vm show "$1" --json | sed -nE 's/^  "'"$2"'":"?([^",]*)"?,?$/\1/p'; }
 state_of() { field "$1" state; }
-# As the guest of a simulated VM, or somebody beside Bulkhead, would act (compartment-mgr/domain_sim.c).
+# As the guest of a simulated VM, or somebody beside Bulkhead, would act (compartment-mgr/domain/domain_sim.c).
 sim_folder() { echo "$BULKHEAD_STATE/compartment-mgr/sim"; }
 guest_ends() { # NAME HOW
         echo "$2" >"$(sim_folder)/guest-$(field "$1" uuid)"

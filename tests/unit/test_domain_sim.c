@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The simulated hypervisor keeps the rules of a real one, and its domains outlive its processes. */
-#include "compartment-mgr/domain.h"
+#include "compartment-mgr/domain/domain.h"
 
 #include <check.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libxl is told what the VM's configuration says, every field of it, and nothing more; and what
  * does not belong together, or can still change, is refused. */
-#include "compartment-mgr/domain_xen_config.h"
+#include "compartment-mgr/domain/domain_xen_config.h"
 
 #include <check.h>
 #include <errno.h>

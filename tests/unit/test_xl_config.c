@@ -3,7 +3,7 @@
  * xl.cfg to canonical JSON. The expected JSON was written by Python:
  *   json.dumps(config, sort_keys=True, separators=(",", ":"))
  */
-#include "compartment-mgr/xl_config.h"
+#include "compartment-mgr/config/xl_config.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
  *   domain_try stop UUID SECONDS | destroy UUID | suspend UUID | resume UUID | list | facts
  *   domain_try wait COUNT                 says "changed" that often
  */
-#include "compartment-mgr/domain.h"
-#include "compartment-mgr/xl_config.h"
+#include "compartment-mgr/domain/domain.h"
+#include "compartment-mgr/config/xl_config.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

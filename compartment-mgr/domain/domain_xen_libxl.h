@@ -3,10 +3,10 @@
  * libxl as the parts of the back-end for Xen share it: one context a process, allocated when first
  * used (never in a warm parent, whose children would share its connections), and its messages.
  */
-#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_LIBXL_H
-#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_LIBXL_H
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_LIBXL_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_LIBXL_H
 
-#include "compartment-mgr/domain_xen_store.h"
+#include "compartment-mgr/domain/domain_xen_store.h"
 
 #include <libxl.h>
 

@@ -3,8 +3,8 @@
  * Reads an xl.cfg by libxlutil and writes canonical JSON by json-c. Runs in a disposable child that
  * can open nothing (domain_worker --config); touches memory only.
  */
-#include "compartment-mgr/xl_config.h"
-#include "compartment-mgr/xl_config_keys.h"
+#include "compartment-mgr/config/xl_config.h"
+#include "compartment-mgr/config/xl_config_keys.h"
 
 #include <errno.h>
 #include <json-c/json.h>

@@ -4,9 +4,9 @@
  * of the domain worker; speaks to Xen by libxl, which runs the hot-plug programs. What a domain has
  * is read where guests cannot write.
  */
-#include "compartment-mgr/domain_xen_attach.h"
-#include "compartment-mgr/domain_xen_check.h"
-#include "compartment-mgr/domain_xen_config.h"
+#include "compartment-mgr/domain/domain_xen_attach.h"
+#include "compartment-mgr/domain/domain_xen_check.h"
+#include "compartment-mgr/domain/domain_xen_config.h"
 #include "lib/log.h"
 
 #include <inttypes.h>

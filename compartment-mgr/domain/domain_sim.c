@@ -8,7 +8,7 @@
  * "foreign-NAME" with a UUID in it is a domain that others started; "holds-UUID" with a disk in it
  * is a guest that does not let go of that.
  */
-#include "compartment-mgr/domain.h"
+#include "compartment-mgr/domain/domain.h"
 #include "lib/state_file.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether a domain is what was asked for. */
-#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_CHECK_H
-#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_CHECK_H
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_CHECK_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_CHECK_H
 
-#include "compartment-mgr/domain_xen_libxl.h"
+#include "compartment-mgr/domain/domain_xen_libxl.h"
 
 /* Compares a paused domain with what it was built from: that it never ran, name, memory, CPUs,
  * command line, and its devices by number: those it has, and no others. ST_CHANGED with the first

@@ -3,7 +3,7 @@
  * A VM's configuration to libxl's. The back-end for Xen comes here before it builds a domain; only
  * memory and the descriptors of the boot files are touched.
  */
-#include "compartment-mgr/domain_xen_config.h"
+#include "compartment-mgr/domain/domain_xen_config.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a domain is asked for, as libxl wants to be told. Touches memory and descriptors only. */
-#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_CONFIG_H
-#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_CONFIG_H
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_CONFIG_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_CONFIG_H
 
 #include "lib/message.h"
 

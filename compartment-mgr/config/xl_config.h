@@ -8,8 +8,8 @@
  * What is not in the subset is refused by name. What is stored is only what was understood: a key
  * that this reader and libxlutil see differently never reaches the result.
  */
-#ifndef BULKHEAD_COMPARTMENT_MGR_XL_CONFIG_H
-#define BULKHEAD_COMPARTMENT_MGR_XL_CONFIG_H
+#ifndef BULKHEAD_COMPARTMENT_MGR_CONFIG_XL_CONFIG_H
+#define BULKHEAD_COMPARTMENT_MGR_CONFIG_XL_CONFIG_H
 
 #include "lib/message.h"
 

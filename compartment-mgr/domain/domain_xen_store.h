@@ -6,8 +6,8 @@
  *
  * One connection a process, opened when first used: never in a warm parent.
  */
-#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_STORE_H
-#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_STORE_H
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_STORE_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_STORE_H
 
 #include "lib/message.h"
 

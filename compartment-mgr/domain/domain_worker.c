@@ -9,8 +9,8 @@
  *
  * Each request is served in a child of its own.
  */
-#include "compartment-mgr/domain.h"
-#include "compartment-mgr/xl_config.h"
+#include "compartment-mgr/domain/domain.h"
+#include "compartment-mgr/config/xl_config.h"
 #include "lib/log.h"
 #include "lib/worker.h"
 

@@ -4,7 +4,7 @@
  * and seal; nothing is touched but the bytes, which anybody who had the disk may have changed: what
  * a seal does not bind is found out later, but here nothing is believed.
  */
-#include "compartment-mgr/xl_config.h"
+#include "compartment-mgr/config/xl_config.h"
 
 #include <json-c/json.h>
 #include <stdlib.h>

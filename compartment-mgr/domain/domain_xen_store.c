@@ -4,7 +4,7 @@
  * writes below /local/domain/0/bulkhead, and removes what dead domains left. disk_hotplug writes of
  * the disk that it attaches.
  */
-#include "compartment-mgr/domain_xen_store.h"
+#include "compartment-mgr/domain/domain_xen_store.h"
 #include "lib/channel.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Devices of a domain that runs: its part of the back-end's table (domain.h). */
-#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_ATTACH_H
-#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_ATTACH_H
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_ATTACH_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_ATTACH_H
 
 #include "lib/message.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context, what libxl says, and which domains there are. Asks, changes nothing. */
-#include "compartment-mgr/domain_xen_libxl.h"
+#include "compartment-mgr/domain/domain_xen_libxl.h"
 #include "lib/log.h"
 
 #include <inttypes.h>

@@ -6,7 +6,7 @@
  *
  *   disk_hotplug add|remove       XENBUS_PATH in the environment: the device, below Dom0's folder
  */
-#include "compartment-mgr/domain_xen_store.h"
+#include "compartment-mgr/domain/domain_xen_store.h"
 #include "lib/log.h"
 #include "lib/sandbox.h"
 

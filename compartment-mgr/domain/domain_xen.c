@@ -5,11 +5,11 @@
  * the worker began and did not end (it was killed) is known by the domain's mark
  * (domain_xen_store.h), so that a destroy takes it away.
  */
-#include "compartment-mgr/domain.h"
-#include "compartment-mgr/domain_xen_attach.h"
-#include "compartment-mgr/domain_xen_check.h"
-#include "compartment-mgr/domain_xen_config.h"
-#include "compartment-mgr/domain_xen_save.h"
+#include "compartment-mgr/domain/domain.h"
+#include "compartment-mgr/domain/domain_xen_attach.h"
+#include "compartment-mgr/domain/domain_xen_check.h"
+#include "compartment-mgr/domain/domain_xen_config.h"
+#include "compartment-mgr/domain/domain_xen_save.h"
 #include "lib/channel.h"
 #include "lib/log.h"
 

@@ -4,7 +4,7 @@
  * domain and letting it run, and after a domain's end for what is left of its devices. Reads the
  * store and sysfs.
  */
-#include "compartment-mgr/domain_xen_check.h"
+#include "compartment-mgr/domain/domain_xen_check.h"
 
 #include <dirent.h>
 #include <inttypes.h>

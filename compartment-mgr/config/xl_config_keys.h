@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of an xl.cfg, before its values are read. */
-#ifndef BULKHEAD_COMPARTMENT_MGR_XL_CONFIG_KEYS_H
-#define BULKHEAD_COMPARTMENT_MGR_XL_CONFIG_KEYS_H
+#ifndef BULKHEAD_COMPARTMENT_MGR_CONFIG_XL_CONFIG_KEYS_H
+#define BULKHEAD_COMPARTMENT_MGR_CONFIG_XL_CONFIG_KEYS_H
 
 #include "lib/message.h"
 

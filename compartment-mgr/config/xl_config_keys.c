@@ -4,7 +4,7 @@
  * a scan of our own: every identifier outside strings and comments is a key in this grammar.
  * xl_config.c comes here first; touches memory only.
  */
-#include "compartment-mgr/xl_config_keys.h"
+#include "compartment-mgr/config/xl_config_keys.h"
 
 #include <json-c/json.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * before they are first written takes whole blocks alone. So a thread stands between them, with a
  * pipe to libxl.
  */
-#include "compartment-mgr/domain_xen_save.h"
+#include "compartment-mgr/domain/domain_xen_save.h"
 #include "lib/log.h"
 
 #include <errno.h>

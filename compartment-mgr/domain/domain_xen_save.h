@@ -3,10 +3,10 @@
  * The memory of a guest of Xen to an image and back. The image is a block device that svdm has
  * mapped: what libxl reads from it is what libxl wrote, or an error of the device.
  */
-#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_SAVE_H
-#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_XEN_SAVE_H
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_SAVE_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_SAVE_H
 
-#include "compartment-mgr/domain_xen_libxl.h"
+#include "compartment-mgr/domain/domain_xen_libxl.h"
 
 /* Stops the guest and writes its memory, synced; the domain is left, ended ("suspend"). On an error
  * it runs on. */

@@ -4,8 +4,8 @@
  * (domain_sim.c, domain_xen.c). Called in a child of the worker, one call at a time there, but
  * several children may run at once.
  */
-#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_H
-#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_H
+#ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_H
+#define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_H
 
 #include "lib/message.h"
 #include "lib/sandbox.h"
