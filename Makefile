@@ -30,10 +30,10 @@ L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
-ROOMS := lib xml tpm measure policy proof verifier integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/devices tools
+ROOMS := lib xml tpm measure policy proof verifier integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds tools
 # What has a main() of its own, and so lies in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain/domain_worker compartment-mgr/domain/disk_hotplug integrity-mgr/main \
-        measure/measure_worker policy/policy_worker tpm/tpm_worker svdm/main svdm/device_worker \
+        measure/measure_worker policy/policy_worker tpm/tpm_worker svdm/main svdm/device/device_worker \
         xml/xml_worker lib/protocol_table
 objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
 archive = $(B)/rooms/$(subst /,-,$(1)).a
@@ -75,10 +75,10 @@ OBJS_tpm_worker := tpm/esys_openssl
 LIBS_tpm_worker := $(L_TPM) $(L_SSL) $(L_SEC)
 
 MAIN_svdm := svdm/main
-ROOMS_svdm := svdm lib
+ROOMS_svdm := svdm svdm/device lib
 LIBS_svdm := $(L_SSL) $(L_SEC)
-MAIN_device_worker := svdm/device_worker
-ROOMS_device_worker := svdm svdm/devices lib
+MAIN_device_worker := svdm/device/device_worker
+ROOMS_device_worker := svdm/device svdm/device/kinds lib
 LIBS_device_worker := $(L_CRYPT) $(L_DM) $(L_SSL) $(L_SEC)
 
 # --- plug-ins: shared objects that link to nothing of ours -------------------------------------

@@ -9,7 +9,7 @@
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/im_status.h"
 #include "integrity-mgr/journal.h"
-#include "integrity-mgr/memory.h"
+#include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"

@@ -10,7 +10,7 @@
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/journal.h"
 #include "integrity-mgr/judge.h"
-#include "integrity-mgr/memory.h"
+#include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal_store.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/log.h"

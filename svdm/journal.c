@@ -5,7 +5,7 @@
  */
 #include "svdm/journal.h"
 #include "lib/state_file.h"
-#include "svdm/header_diff.h"
+#include "svdm/device/header_diff.h"
 
 #include <stdio.h>
 

@@ -5,7 +5,7 @@
  * generation, or drops them if it has not. Only settle changes a disk, by a device worker.
  */
 #include "lib/channel.h"
-#include "svdm/header_diff.h"
+#include "svdm/device/header_diff.h"
 #include "svdm/journal.h"
 #include "svdm/requests.h"
 #include "svdm/session.h"

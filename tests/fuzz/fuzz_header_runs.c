@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The runs of a disk header, as they come out of a journal: applied to a disk of 1 MiB, of which
  * nothing may be written past the end, and nothing at all if they are refused. */
-#include "svdm/header_diff.h"
+#include "svdm/device/header_diff.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

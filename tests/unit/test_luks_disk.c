@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LUKS2 headers in memory files, with cryptsetup(8) as maker and as judge. */
-#include "svdm/header_diff.h"
-#include "svdm/luks_disk.h"
+#include "svdm/device/header_diff.h"
+#include "svdm/device/luks_disk.h"
 #include "tests/unit/svdm_test.h"
 
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
  * Opening by descriptor: what is refused, and what a later look at the path sees. Block devices
  * and links below /dev are tried as root, in a mount namespace of the test's own.
  */
-#include "svdm/open_disk.h"
+#include "svdm/device/open_disk.h"
 #include "tests/unit/svdm_test.h"
 
 #include <sched.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets: the key of a disk against Python's HMAC, and what comes out of pipes. */
 #include "lib/buffer.h"
-#include "svdm/secret.h"
+#include "svdm/device/secret.h"
 #include "tests/unit/svdm_test.h"
 
 static const struct derivation {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hash trees and when they are kept, with veritysetup(8) as the judge. No device-mapper needed. */
-#include "svdm/cryptsetup.h"
-#include "svdm/trees.h"
+#include "svdm/device/cryptsetup.h"
+#include "svdm/device/trees.h"
 #include "tests/unit/svdm_test.h"
 
 #include "lib/buffer.h"

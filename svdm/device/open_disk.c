@@ -3,7 +3,7 @@
  * From a path to a descriptor that is surely what was meant. The device worker comes here, for
  * disks and for targets. It opens files and block devices, and reads nothing.
  */
-#include "svdm/open_disk.h"
+#include "svdm/device/open_disk.h"
 
 #include <errno.h>
 #include <fcntl.h>

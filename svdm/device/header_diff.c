@@ -3,7 +3,7 @@
  * Disk headers as bytes: copied into memory files, compared, written back. Nothing here knows what
  * LUKS is but for the order of writing. svdm compares; its device worker copies and writes.
  */
-#include "svdm/header_diff.h"
+#include "svdm/device/header_diff.h"
 #include "lib/arena.h"
 #include "lib/memory_file.h"
 

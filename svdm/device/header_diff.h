@@ -5,8 +5,8 @@
  *
  * Runs: any number of offset (u64), length (u32), bytes; ascending, apart from each other.
  */
-#ifndef BULKHEAD_SVDM_HEADER_DIFF_H
-#define BULKHEAD_SVDM_HEADER_DIFF_H
+#ifndef BULKHEAD_SVDM_DEVICE_HEADER_DIFF_H
+#define BULKHEAD_SVDM_DEVICE_HEADER_DIFF_H
 
 #include "lib/buffer.h"
 #include "lib/digest.h"

@@ -4,10 +4,10 @@
  * header says so, dm-verity with its hash tree. Everything by descriptor. The device worker comes
  * here; whether the kernel then has what was meant is mapper.h's.
  */
-#ifndef BULKHEAD_SVDM_CRYPT_MAP_H
-#define BULKHEAD_SVDM_CRYPT_MAP_H
+#ifndef BULKHEAD_SVDM_DEVICE_CRYPT_MAP_H
+#define BULKHEAD_SVDM_DEVICE_CRYPT_MAP_H
 
-#include "svdm/secret.h"
+#include "svdm/device/secret.h"
 
 enum { VERITY_BLOCK = 4096, VERITY_ROOT_LEN = 32 };
 

@@ -3,7 +3,7 @@
  * Disks that do not change: measured whole, without a key. How the back-end sees to it that what
  * was measured is what is read is its own; here nobody gets a writable one.
  */
-#include "svdm/device.h"
+#include "svdm/device/device.h"
 
 static enum status accept(struct device *d)
 {

@@ -6,11 +6,11 @@
  * kernel before anybody gets it.
  */
 #include "lib/log.h"
-#include "svdm/crypt_map.h"
-#include "svdm/device.h"
-#include "svdm/loop.h"
-#include "svdm/luks_disk.h"
-#include "svdm/trees.h"
+#include "svdm/device/crypt_map.h"
+#include "svdm/device/device.h"
+#include "svdm/device/loop.h"
+#include "svdm/device/luks_disk.h"
+#include "svdm/device/trees.h"
 
 #include <errno.h>
 #include <fcntl.h>

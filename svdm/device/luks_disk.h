@@ -4,11 +4,11 @@
  * given to libcryptsetup to write to. Device-mapper is needed by luks_format() with integrity
  * alone.
  */
-#ifndef BULKHEAD_SVDM_LUKS_DISK_H
-#define BULKHEAD_SVDM_LUKS_DISK_H
+#ifndef BULKHEAD_SVDM_DEVICE_LUKS_DISK_H
+#define BULKHEAD_SVDM_DEVICE_LUKS_DISK_H
 
 #include "lib/message.h"
-#include "svdm/secret.h"
+#include "svdm/device/secret.h"
 
 enum luks_kind { LUKS_NONE, LUKS_1, LUKS_2 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loop devices by ioctl(2): /dev/loop-control and /dev/loopN are all that is opened here. */
-#include "svdm/loop.h"
+#include "svdm/device/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>

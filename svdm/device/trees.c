@@ -3,7 +3,7 @@
  * The folder of hash trees. A tree is made in a file without a name, which gets one when it is
  * whole: a kill leaves nothing. Names and state files change under the folder's lock alone.
  */
-#include "svdm/trees.h"
+#include "svdm/device/trees.h"
 #include "lib/log.h"
 #include "lib/state_file.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which image a hibernating VM may wake from. Requests and seal.c come here; it asks the table. */
-#include "integrity-mgr/memory.h"
+#include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/journal.h"

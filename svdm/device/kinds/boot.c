@@ -5,7 +5,7 @@
  * holds the file itself, and many VMs may share one.
  */
 #include "lib/memory_file.h"
-#include "svdm/device.h"
+#include "svdm/device/device.h"
 
 #include <errno.h>
 #include <string.h>

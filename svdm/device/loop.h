@@ -3,8 +3,8 @@
  * Loop devices: block devices on opened files. Always by descriptor, never by path, and always such
  * that the device is gone with its last user. The device worker comes here.
  */
-#ifndef BULKHEAD_SVDM_LOOP_H
-#define BULKHEAD_SVDM_LOOP_H
+#ifndef BULKHEAD_SVDM_DEVICE_LOOP_H
+#define BULKHEAD_SVDM_DEVICE_LOOP_H
 
 #include "lib/status.h"
 

@@ -3,9 +3,9 @@
  * Mapping by libcryptsetup. CRYPT_ACTIVATE_PRIVATE throughout: no udev rule is to look into what a
  * guest has written.
  */
-#include "svdm/crypt_map.h"
-#include "svdm/cryptsetup.h"
-#include "svdm/mapper.h"
+#include "svdm/device/crypt_map.h"
+#include "svdm/device/cryptsetup.h"
+#include "svdm/device/mapper.h"
 
 #include <errno.h>
 #include <stdio.h>

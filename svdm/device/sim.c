@@ -3,7 +3,7 @@
  * The back-end for machines without device-mapper: everything but the mapping. Nothing is left to
  * undo, and disks that are formatted get no integrity.
  */
-#include "svdm/device.h"
+#include "svdm/device/device.h"
 
 static enum status begin(const char *trees)
 {

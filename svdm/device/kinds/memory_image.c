@@ -4,8 +4,8 @@
  * with a volume key of its own, made for one hibernation and read once.
  */
 #include "lib/log.h"
-#include "svdm/device.h"
-#include "svdm/header_diff.h"
+#include "svdm/device/device.h"
+#include "svdm/device/header_diff.h"
 
 #include <errno.h>
 #include <fcntl.h>

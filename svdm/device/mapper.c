@@ -4,7 +4,7 @@
  * begins with "bulkhead-" and a VM's UUID, and a device-mapper UUID of libcryptsetup's for that
  * very name; whatever else is there is left alone.
  */
-#include "svdm/mapper.h"
+#include "svdm/device/mapper.h"
 #include "lib/log.h"
 
 #include <dirent.h>

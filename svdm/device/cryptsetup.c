@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How libcryptsetup is begun, and what its errors become. The device worker alone comes here. */
-#include "svdm/cryptsetup.h"
+#include "svdm/device/cryptsetup.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,10 +4,10 @@
  * header is a memory file, reached as /proc/self/fd/N. Our key slots are PBKDF2 with
  * 1,000 iterations: their passphrase is a random key, which no iteration makes stronger.
  */
-#include "svdm/luks_disk.h"
+#include "svdm/device/luks_disk.h"
 #include "lib/memory_file.h"
-#include "svdm/cryptsetup.h"
-#include "svdm/header_diff.h"
+#include "svdm/device/cryptsetup.h"
+#include "svdm/device/header_diff.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which kinds of devices and which back-ends there are, and how a disk is opened for a VM. */
-#include "svdm/device.h"
-#include "svdm/luks_disk.h"
+#include "svdm/device/device.h"
+#include "svdm/device/luks_disk.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -3,8 +3,8 @@
  * Opening what a path names so that it stays what was opened: by descriptor, following no
  * symbolic link, regular files and block devices only.
  */
-#ifndef BULKHEAD_SVDM_OPEN_DISK_H
-#define BULKHEAD_SVDM_OPEN_DISK_H
+#ifndef BULKHEAD_SVDM_DEVICE_OPEN_DISK_H
+#define BULKHEAD_SVDM_DEVICE_OPEN_DISK_H
 
 #include "lib/status.h"
 

@@ -4,12 +4,12 @@
  * device-mapper; `sim` does all but the mapping: it opens, measures and proves keys, and gives a
  * domain "sim:PATH". The device worker alone comes here.
  */
-#ifndef BULKHEAD_SVDM_DEVICE_H
-#define BULKHEAD_SVDM_DEVICE_H
+#ifndef BULKHEAD_SVDM_DEVICE_DEVICE_H
+#define BULKHEAD_SVDM_DEVICE_DEVICE_H
 
-#include "svdm/mapper.h"
-#include "svdm/open_disk.h"
-#include "svdm/secret.h"
+#include "svdm/device/mapper.h"
+#include "svdm/device/open_disk.h"
+#include "svdm/device/secret.h"
 
 /* A disk that the device worker holds. */
 struct device {

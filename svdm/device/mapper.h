@@ -4,8 +4,8 @@
  * makes them (crypt_map.h); this looks whether it made what was meant, and clears up. The device
  * worker comes here. With or without udev.
  */
-#ifndef BULKHEAD_SVDM_MAPPER_H
-#define BULKHEAD_SVDM_MAPPER_H
+#ifndef BULKHEAD_SVDM_DEVICE_MAPPER_H
+#define BULKHEAD_SVDM_DEVICE_MAPPER_H
 
 #include "lib/message.h"
 

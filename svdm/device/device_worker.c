@@ -9,9 +9,9 @@
 #include "lib/config.h"
 #include "lib/log.h"
 #include "lib/worker.h"
-#include "svdm/device.h"
-#include "svdm/header_diff.h"
-#include "svdm/luks_disk.h"
+#include "svdm/device/device.h"
+#include "svdm/device/header_diff.h"
+#include "svdm/device/luks_disk.h"
 
 #include <argp.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
  * Beginnings and errors of libcryptsetup, for the two files that use it: luks_disk.c (headers) and
  * crypt_map.c (mapping). Everything is given to it by descriptor. One thread.
  */
-#ifndef BULKHEAD_SVDM_CRYPTSETUP_H
-#define BULKHEAD_SVDM_CRYPTSETUP_H
+#ifndef BULKHEAD_SVDM_DEVICE_CRYPTSETUP_H
+#define BULKHEAD_SVDM_DEVICE_CRYPTSETUP_H
 
 #include "lib/status.h"
 

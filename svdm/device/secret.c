@@ -3,7 +3,7 @@
  * Secrets of the device worker: made, derived, and passed through pipes. Only device_worker.c and
  * its device kinds come here. OpenSSL makes and derives; no file is touched.
  */
-#include "svdm/secret.h"
+#include "svdm/device/secret.h"
 #include "lib/channel.h"
 #include "lib/log.h"
 

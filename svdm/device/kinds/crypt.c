@@ -3,8 +3,8 @@
  * Disks that guests write: LUKS2, the key derived from the VM's secret. All that is known of LUKS
  * is behind luks_disk.h; here is when it may be made, adopted or opened.
  */
-#include "svdm/device.h"
-#include "svdm/luks_disk.h"
+#include "svdm/device/device.h"
+#include "svdm/device/luks_disk.h"
 
 #include <string.h>
 #include <unistd.h>

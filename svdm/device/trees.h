@@ -6,11 +6,11 @@
  * kernel reads through it, and one that does not fit makes reads fail. The device worker comes
  * here.
  */
-#ifndef BULKHEAD_SVDM_TREES_H
-#define BULKHEAD_SVDM_TREES_H
+#ifndef BULKHEAD_SVDM_DEVICE_TREES_H
+#define BULKHEAD_SVDM_DEVICE_TREES_H
 
-#include "svdm/crypt_map.h"
-#include "svdm/open_disk.h"
+#include "svdm/device/crypt_map.h"
+#include "svdm/device/open_disk.h"
 
 /* Once in a process: opens the folder, made with mode 0700 if missing. ST_REFUSED if it is not this
  * user's own. */

@@ -4,8 +4,8 @@
  * LUKS2 header, whose volume key opens that one image. An image is woken once: whoever puts an
  * older one back, with all other files, is told by the TPM's counter.
  */
-#ifndef BULKHEAD_INTEGRITY_MGR_MEMORY_H
-#define BULKHEAD_INTEGRITY_MGR_MEMORY_H
+#ifndef BULKHEAD_INTEGRITY_MGR_MEMORY_IMAGE_H
+#define BULKHEAD_INTEGRITY_MGR_MEMORY_IMAGE_H
 
 #include "lib/message.h"
 

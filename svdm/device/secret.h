@@ -3,8 +3,8 @@
  * The one secret of a VM and what is derived from it. It travels by pipe alone; whoever holds it
  * in memory wipes it.
  */
-#ifndef BULKHEAD_SVDM_SECRET_H
-#define BULKHEAD_SVDM_SECRET_H
+#ifndef BULKHEAD_SVDM_DEVICE_SECRET_H
+#define BULKHEAD_SVDM_DEVICE_SECRET_H
 
 #include "lib/message.h"
 
