@@ -11,7 +11,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -145,11 +145,11 @@ static void undo(struct operation *o, const struct wanted *w, bool given, bool k
                 s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_detach, &q, &p,
                                 o->arena);
         if (s && s != ST_NOT_FOUND) {
-                log_error("detaching a device whose attaching was refused");
+                report_error("detaching a device whose attaching was refused");
         } else if (kept) {
                 operation_end(o);
                 if (unmap(o, w))
-                        log_error("unmapping a device whose attaching was refused");
+                        report_error("unmapping a device whose attaching was refused");
         }
         error_keep(&why);
 }

@@ -7,7 +7,7 @@
 #include "compartment-mgr/autostart.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <stdatomic.h>
@@ -69,7 +69,7 @@ static void wait_until_ready(struct arena *a)
 
         while ((s = host_is_ready(a))) {
                 if (s != before)
-                        log_error("autostart waits");
+                        report_error("autostart waits");
                 before = s;
                 waits_for = s == ST_NOT_APPROVED ? "this host's approval: bulkhead host approve"
                             : s == ST_NOT_SET_UP ? "this host's set-up: bulkhead host setup"
@@ -95,7 +95,7 @@ static void start_one(struct arena *a, const char *name)
         if (!s && compartment_state(c) == compartment_at_rest(c))
                 s = start_vm(a, c);
         if (s)
-                log_error("starting a VM with the host");
+                report_error("starting a VM with the host");
         compartment_release(c);
 }
 
@@ -120,7 +120,7 @@ void autostart_run(int state)
         if (any_marked(vms, count))
                 wait_until_ready(one);
         if (remember(state)) {
-                log_error("keeping that VMs were started with the host: none is started");
+                report_error("keeping that VMs were started with the host: none is started");
                 goto out;
         }
         compartments_list(a, &definitions, &vms, &count);

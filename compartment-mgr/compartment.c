@@ -5,7 +5,7 @@
  * defining and undefining, which must not overtake each other.
  */
 #include "compartment-mgr/compartment.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <pthread.h>
@@ -159,7 +159,7 @@ static void add_as_kept(const struct vm_definition *d, struct arena *a)
                 c->memory = copy_text(m.path);
                 c->state = VM_HIBERNATING;
         } else if (s != ST_NOT_FOUND) {
-                log_error("reading where the memory of a VM is, which then starts afresh");
+                report_error("reading where the memory of a VM is, which then starts afresh");
         }
         add(c);
 }
@@ -183,7 +183,7 @@ enum status compartments_open(int dir, bool simulated,
                 if (!uuid_read(names[i], &uuid))
                         continue;
                 if (state_read_record(dir, names[i], KIND, VERSION, &shape_vm_definition, a, &d))
-                        log_error("reading a VM's definition, which is left out");
+                        report_error("reading a VM's definition, which is left out");
                 else
                         add_as_kept(&d, a);
         }
@@ -504,7 +504,7 @@ enum status compartment_set_refusal(struct compartment *c, enum status s)
         pthread_mutex_unlock(&table.lock);
         arena_free(old);
         if (write_definition(&c->definition))
-                log_error("keeping the last refusal of a VM");
+                report_error("keeping the last refusal of a VM");
         if (s)
                 error_keep(&e);
         return s;

@@ -8,7 +8,7 @@
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
 #include "lib/channel.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static enum status follow_claimed(struct arena *a, struct compartment *c)
         else
                 s = follow_end(a, c, live_find(&domains, &vm->uuid, true));
         if (s)
-                log_error("following the end of a domain");
+                report_error("following the end of a domain");
         return s;
 }
 
@@ -236,9 +236,9 @@ static bool set_lost(bool lost)
         events.lost = lost;
         pthread_mutex_unlock(&events.lock);
         if (changes && lost && !stopping)
-                log_error("waiting for the hypervisor's events; tried again until it answers");
+                report_error("waiting for the hypervisor's events; tried again until it answers");
         else if (changes && !stopping)
-                log_info("the hypervisor answers again: looking at all VMs");
+                report_info("the hypervisor answers again: looking at all VMs");
         return !stopping;
 }
 

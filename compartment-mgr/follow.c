@@ -8,7 +8,7 @@
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
 #include "lib/channel.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <string.h>
 
@@ -96,7 +96,7 @@ static enum status ended(struct arena *a, struct compartment *c, const char *rea
         enum status s = action_of(a, c, reason, &action);
 
         if (s)
-                log_error("reading what is to happen at the end of a VM: it is not restarted");
+                report_error("reading what is to happen at the end of a VM: it is not restarted");
         if (!strcmp(action, "preserve")) {
                 compartment_set_state(
                         c, VM_PRESERVED,

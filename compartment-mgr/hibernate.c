@@ -8,7 +8,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 enum {
         SAVE_DEADLINE = PEER_LONG, /* as long as its disk needs */
@@ -36,7 +36,7 @@ static void remove_file(struct arena *a, const struct compartment *c)
         struct svdm_memory_rep p;
 
         if (peer_call(PEER_SVDM, MESSAGE_svdm_memory, &q, &p, a, PEER_SHORT))
-                log_error("removing the image of a VM's memory, which is never woken");
+                report_error("removing the image of a VM's memory, which is never woken");
 }
 
 /* --- which image counts ---------------------------------------------------------------------- */
@@ -122,7 +122,8 @@ static void undo(struct operation *o, enum done done)
         else if (done == SAVED)
                 s = suspend_resume(o->arena, o->compartment);
         if (s && s != ST_WRONG_STATE)
-                log_error("letting a VM run on whose hibernation was refused: it stays suspended");
+                report_error(
+                        "letting a VM run on whose hibernation was refused: it stays suspended");
         if (done >= MADE)
                 remove_file(o->arena, o->compartment);
         error_keep(&why);

@@ -12,7 +12,7 @@
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
 #include "lib/config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <errno.h>
@@ -121,7 +121,7 @@ static struct worker *start_worker(const char *name, const char *const *args, co
 
         config_path(path, config.libexec, name);
         if (worker_start(path, args, user, NULL, &w)) {
-                log_error("starting a worker");
+                report_error("starting a worker");
                 fatal("%s does not start", path);
         }
         return w;
@@ -182,13 +182,13 @@ int main(int argc, char **argv)
 
         process_harden();
         close_range(3, ~0U, 0); /* what the starting shell left open */
-        log_open("compartment-mgr");
+        report_open("compartment-mgr");
         config_init();
         parse_options(argc, argv);
         access_setup(getuid(), group_of(options.admin_group), group_of(options.verifier_group));
         vms = open_state(sim, &state);
         if (server_listen(config_path(path, config.run, SOCKET_CM), 0666, &listener)) {
-                log_error("opening the door");
+                report_error("opening the door");
                 return 3;
         }
         start_workers(sim);
@@ -197,7 +197,7 @@ int main(int argc, char **argv)
         hold_signals();
         sandbox_enter(&sandbox);
         if (compartments_open(vms, !strcmp(options.hypervisor, "sim"), requests_vm_changed)) {
-                log_error("reading the VMs' definitions");
+                report_error("reading the VMs' definitions");
                 return 3;
         }
         recover_host(state);

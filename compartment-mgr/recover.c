@@ -11,7 +11,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -31,10 +31,10 @@ struct left { /* VMs that are claimed until they are sorted out */
 
 static void take_over(struct compartment *c, const struct domain_state *d, enum vm_state state)
 {
-        log_info("VM %s is there as domain %u: taken over", compartment_definition(c)->name,
-                 d->domid);
+        report_info("VM %s is there as domain %u: taken over", compartment_definition(c)->name,
+                    d->domid);
         if (compartment_set_domain(c, d->domid))
-                log_error("keeping which domain runs a VM");
+                report_error("keeping which domain runs a VM");
         compartment_set_state(c, state, "taken over");
 }
 
@@ -59,9 +59,10 @@ static void warn_foreign(const struct compartment *c, const struct domain_list_r
         const struct domain_state *d = live_find(domains, &vm->uuid, false);
 
         if (d)
-                log_warning("VM %s: domain %u has its UUID and was not started by Bulkhead: it is "
-                            "left alone, and the VM cannot be started beside it",
-                            vm->name, d->domid);
+                report_warning(
+                        "VM %s: domain %u has its UUID and was not started by Bulkhead: it is "
+                        "left alone, and the VM cannot be started beside it",
+                        vm->name, d->domid);
 }
 
 /* A VM of which nobody could say what it does is at rest after all. */
@@ -93,8 +94,8 @@ static void sort_out(struct left *left, const struct domain_list_rep *domains)
                         continue;
                 }
                 if (!d && compartment_domain(c))
-                        log_warning("VM %s ended while compartment-mgr was away",
-                                    compartment_definition(c)->name);
+                        report_warning("VM %s ended while compartment-mgr was away",
+                                       compartment_definition(c)->name);
                 comes_to_rest(c);
                 left->half_built[left->count] = d != NULL;
                 left->vms[left->count++] = c;
@@ -123,7 +124,7 @@ static void destroy_half_built(struct arena *a, const struct vm_definition *vm)
                 worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &q, &p, a);
 
         if (s && s != ST_NOT_FOUND)
-                log_error("destroying a half-built domain");
+                report_error("destroying a half-built domain");
 }
 
 static enum status clear_up(struct arena *a, struct compartment *c)
@@ -132,7 +133,7 @@ static enum status clear_up(struct arena *a, struct compartment *c)
         enum status s = operation_begin(&o, a, c);
 
         if (s)
-                log_error("clearing up after a restart; tried again before the next operation");
+                report_error("clearing up after a restart; tried again before the next operation");
         operation_end(&o);
         return s;
 }
@@ -147,7 +148,7 @@ static void clear_up_all(struct left *l)
                 if (l->half_built[i])
                         destroy_half_built(a, compartment_definition(l->vms[i]));
                 if (compartment_set_domain(l->vms[i], 0))
-                        log_error("forgetting which domain ran a VM");
+                        report_error("forgetting which domain ran a VM");
                 if (s != ST_UNREACHABLE)
                         s = clear_up(a, l->vms[i]);
                 compartment_release(l->vms[i]);
@@ -204,7 +205,7 @@ static void claim_all(struct left *left)
 
 static void wait_for_hypervisor(const struct left *left)
 {
-        log_error("asking the hypervisor what runs; no VM can be used until it answers");
+        report_error("asking the hypervisor what runs; no VM can be used until it answers");
         for (size_t i = 0; i < left->count; i++)
                 compartment_set_state(left->vms[i], VM_UNKNOWN, "the hypervisor does not answer");
 }

@@ -10,7 +10,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -440,6 +440,6 @@ void requests_vm_changed(const char *vm, const char *state, const char *why)
 {
         struct vm_changed_event e = {.vm = vm, .state = state, .why = why};
 
-        log_info("VM %s: %s%s%s", vm, state, *why ? ": " : "", why);
+        report_info("VM %s: %s%s%s", vm, state, *why ? ": " : "", why);
         server_tell(MESSAGE_vm_changed, &e);
 }

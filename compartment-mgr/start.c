@@ -11,7 +11,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -101,7 +101,7 @@ static void remember(struct operation *o, uint32_t domid)
 {
         compartment_began(o->compartment, false, deadline_in(0));
         if (compartment_set_domain(o->compartment, domid))
-                log_error("keeping which domain runs a VM");
+                report_error("keeping which domain runs a VM");
 }
 
 /* In reverse; what the connection to svdm has not kept goes when it closes. */
@@ -118,9 +118,9 @@ static void undo(struct operation *o, bool built, bool kept)
                 s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &destroy,
                                 &destroyed, o->arena);
         if (s && s != ST_NOT_FOUND)
-                log_error("destroying a domain whose start was refused");
+                report_error("destroying a domain whose start was refused");
         if (kept && operation_svdm(o, MESSAGE_svdm_release, &release, &released, PEER_SHORT))
-                log_error("giving back the devices of a VM whose start was refused");
+                report_error("giving back the devices of a VM whose start was refused");
         error_keep(&why);
 }
 

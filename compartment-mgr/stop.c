@@ -9,7 +9,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <string.h>
 
@@ -79,7 +79,7 @@ void stop_forget(struct arena *a, const struct compartment *c)
 
         if (give_back(a, vm) ||
             peer_call(PEER_SVDM, MESSAGE_svdm_memory, &remove, &removed, a, PEER_SHORT))
-                log_error("giving back what a VM held that is forgotten");
+                report_error("giving back what a VM held that is forgotten");
 }
 
 static enum status end_and_give_back(struct arena *a, struct compartment *c, uint32_t seconds,
@@ -96,7 +96,7 @@ static enum status end_and_give_back(struct arena *a, struct compartment *c, uin
                 return s;
         }
         if (compartment_set_domain(c, 0))
-                log_error("forgetting which domain ran a VM");
+                report_error("forgetting which domain ran a VM");
         s = give_back(a, vm); /* if that fails, the next operation does it */
         if (seconds && !*clean)
                 why = "no clean stop: ended by force, or it had ended otherwise";

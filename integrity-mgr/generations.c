@@ -6,7 +6,7 @@
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/tpm_client.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <inttypes.h>
@@ -133,7 +133,7 @@ static enum status load(struct arena *a)
         }
         arena = kept;
         if (behind) {
-                log_warning("a change of seals was cut short: completing it");
+                report_warning("a change of seals was cut short: completing it");
                 s = catch_up(a);
         }
         return s;

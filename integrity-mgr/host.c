@@ -6,7 +6,7 @@
  */
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/tpm_client.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <pthread.h>

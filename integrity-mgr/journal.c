@@ -2,7 +2,7 @@
 /* Writes nodes for the log tree. Every story comes here; log_tree.c keeps what is written. */
 #include "integrity-mgr/journal.h"
 #include "lib/document.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <pthread.h>
 
@@ -107,7 +107,7 @@ enum status journal_event(const char *kind, const struct uuid *vm, uint64_t gene
                 s = log_tree_sync(log, &place);
         buffer_clear(&text);
         if (s)
-                log_error("logging an event");
+                report_error("logging an event");
         if (outcome)
                 error_keep(&kept);
         return s;

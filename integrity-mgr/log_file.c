@@ -11,7 +11,7 @@
  * had been on disk: then the file was damaged, and nothing is cut off.
  */
 #include "integrity-mgr/log_file.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -205,8 +205,9 @@ static enum status cut_tail(struct log_file *f, uint64_t at, uint64_t size, stru
 {
         if (known_on_disk(f, at, size, buffer))
                 return damaged(at, "something else");
-        log_warning("the log's tail was not on disk yet when this host stopped: %llu bytes cut off",
-                    (unsigned long long)(size - at));
+        report_warning(
+                "the log's tail was not on disk yet when this host stopped: %llu bytes cut off",
+                (unsigned long long)(size - at));
         return ftruncate(f->fd, (off_t)at) ? log_file_failed("cutting off its tail", errno)
                                            : ST_DONE;
 }

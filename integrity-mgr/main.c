@@ -9,7 +9,7 @@
 #include "integrity-mgr/requests.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/sandbox.h"
 #include "lib/state_file.h"
 #include "lib/worker.h"
@@ -39,7 +39,7 @@ static struct worker *start(const char *name, const char *user, const char *grou
 
         if (worker_start(config_path(path, config.libexec, name), (const char *const[]){NULL}, user,
                          group_too, &w)) {
-                log_error(name);
+                report_error(name);
                 fatal("cannot start %s", path);
         }
         return w;
@@ -53,7 +53,7 @@ static int open_state(const struct passwd *owner)
         if (state_folder(config_path(path, config.state, "integrity-mgr"), &dir) ||
             (owner && fchown(dir, owner->pw_uid, owner->pw_gid) && errno != EPERM) ||
             state_lock(dir)) {
-                log_error("opening the state folder");
+                report_error("opening the state folder");
                 fatal("cannot use %s", path);
         }
         return dir;
@@ -105,14 +105,14 @@ int main(int argc, char **argv)
         close_range(3, ~0U, 0); /* what the starting shell left open */
         config_init();
         argp_parse(&argp, argc, argv, 0, NULL, NULL);
-        log_open("integrity-mgr");
+        report_open("integrity-mgr");
         started_as = geteuid();
         door_uid = started_as ? started_as : user(USER_CM)->pw_uid;
 
         state = open_state(started_as ? NULL : user(USER_IM));
         door.path = config_path(path, config.run, SOCKET_IM);
         if (server_listen(door.path, door.mode, &door.listener)) {
-                log_error("opening the door");
+                report_error("opening the door");
                 fatal("cannot listen on %s", door.path);
         }
         measure = start("measure_worker", USER_WORKER, NULL);
@@ -125,7 +125,7 @@ int main(int argc, char **argv)
         own_user = user_drop(USER_IM, NULL);
         sandbox_enter(&(struct sandbox){.profile = SANDBOX_DAEMON});
         if (requests_open(state, own_user)) {
-                log_error("reading the state");
+                report_error("reading the state");
                 fatal("the state cannot be used");
         }
         r = server_run(

@@ -13,7 +13,7 @@
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <pthread.h>
@@ -40,7 +40,7 @@ enum status requests_open(int dir, bool is_own_user)
         if (!s)
                 s = host_open(dir);
         if (!s && host_get() && journal_open(dir, host_get()->keys.alg))
-                log_error("opening the log"); /* each request that needs it will say so */
+                report_error("opening the log"); /* each request that needs it will say so */
         return s;
 }
 

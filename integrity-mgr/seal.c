@@ -13,7 +13,7 @@
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal_store.h"
 #include "integrity-mgr/tpm_client.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -546,7 +546,7 @@ enum status seal_present(struct arena *a, const struct uuid *vm, struct im_seale
         if (!s)
                 rep_out->descriptor = r.descriptor;
         else if (s == ST_DAMAGED || s == ST_ROLLED_BACK || s == ST_NOT_FOUND)
-                log_error("reading a seal");
+                report_error("reading a seal");
         else
                 return s;
         error_clear();

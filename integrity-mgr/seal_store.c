@@ -5,7 +5,7 @@
  */
 #include "integrity-mgr/seal_store.h"
 #include "integrity-mgr/generations.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <inttypes.h>
@@ -39,7 +39,7 @@ static void remove_before(const struct uuid *vm, uint64_t generation)
 
         for (uint64_t back = 1; back <= 2 && back < generation; back++)
                 if (state_remove(folder, file_name(vm, generation - back, name)))
-                        log_error("removing an old seal");
+                        report_error("removing an old seal");
 }
 
 enum status seal_store_commit(const struct seal_record *record)

@@ -5,7 +5,7 @@
  */
 #include "integrity-mgr/tpm_client.h"
 #include "lib/channel.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker.h"
 
 #include <pthread.h>
@@ -63,7 +63,7 @@ static enum status ready(uint16_t number, struct arena *a)
         enum status s;
 
         if (job && !job_alive(job)) {
-                log_warning("the TPM worker died: starting it again");
+                report_warning("the TPM worker died: starting it again");
                 drop();
         }
         if (!job) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Folders from options, environment or the usual prefix, in that order. */
 #include "lib/config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
  * first fork; everything else kills the process. Nothing here can be taken back.
  */
 #include "lib/sandbox.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
  */
 #include "lib/server.h"
 #include "lib/dispatch.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -527,7 +527,7 @@ int server_run(const struct server_options *o, const int *also_watch, size_t wat
                 }
         }
         if (result)
-                log_warning("a worker's parent process is gone: ending, to be started anew");
+                report_warning("a worker's parent process is gone: ending, to be started anew");
         wait_for_requests();
         return result;
 }

@@ -5,7 +5,7 @@
  */
 #include "lib/worker.h"
 #include "lib/channel.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker_wire.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
  */
 #include "lib/channel.h"
 #include "lib/dispatch.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker.h"
 #include "lib/worker_wire.h"
 
@@ -107,7 +107,7 @@ static void tell_exit(int exit_pipe, int wait_status, bool timed_out)
         struct exit_message m = {wait_status, timed_out};
 
         if (write(exit_pipe, &m, sizeof m) < 0 && errno != EPIPE)
-                log_warning("cannot tell how a job ended: %s", strerror(errno));
+                report_warning("cannot tell how a job ended: %s", strerror(errno));
         close(exit_pipe);
 }
 
@@ -188,7 +188,7 @@ static void start_child(const struct worker_duty *duty, const struct job_message
         }
         close(socket);
         if (pid < 0) {
-                log_warning("cannot start another job");
+                report_warning("cannot start another job");
                 tell_exit(exit_pipe, 3 << 8, false);
                 return;
         }

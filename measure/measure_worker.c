@@ -8,7 +8,7 @@
  */
 #include "measure/measure_run.h"
 #include "lib/digest.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker.h"
 
 #define MEASURE_MSG HANDLER_PROTOTYPE
@@ -45,7 +45,7 @@ int main(void)
                                                 .sandbox = &loading};
 
         process_harden();
-        log_open("measure_worker");
+        report_open("measure_worker");
         digest_of(HASH_SHA256, "", 0); /* the library that plug-ins use, too, is loaded once */
         sandbox_warm_up(sandbox.profile);
         worker_serve(&duty);

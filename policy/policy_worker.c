@@ -6,7 +6,7 @@
  * which integrity-mgr believes only once it has exited with 0.
  */
 #include "policy/policy_judge.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker.h"
 
 #define POLICY_MSG HANDLER_PROTOTYPE
@@ -34,7 +34,7 @@ int main(void)
                                                 .sandbox = &sandbox};
 
         process_harden();
-        log_open("policy_worker");
+        report_open("policy_worker");
         policy_warm_up();
         sandbox_warm_up(sandbox.profile);
         worker_serve(&duty);

@@ -4,7 +4,7 @@
  * svdm's requests come here. It looks at the descriptors that the device worker handed over.
  */
 #include "svdm/held.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <errno.h>

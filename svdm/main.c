@@ -5,7 +5,7 @@
  * user of its own; it links no libcryptsetup, and what it can touch is its own state folder.
  */
 #include "lib/config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/sandbox.h"
 #include "lib/state_file.h"
 #include "svdm/held.h"
@@ -90,7 +90,7 @@ static struct worker *start_device_worker(void)
 
         if (worker_start(config_path(path, config.libexec, "device_worker"), args, NULL, NULL,
                          &w)) {
-                log_error("starting the device worker");
+                report_error("starting the device worker");
                 exit(3);
         }
         return w;
@@ -104,7 +104,7 @@ static int own_state_folder(void)
         int dir;
 
         if (state_folder(config_path(path, config.state, "svdm"), &dir)) {
-                log_error("opening the state folder");
+                report_error("opening the state folder");
                 exit(3);
         }
         if (own && fchown(dir, own->pw_uid, own->pw_gid))
@@ -115,7 +115,7 @@ static int own_state_folder(void)
 static void read_state(int dir)
 {
         if (state_lock(dir) || held_load(dir)) {
-                log_error("reading the state");
+                report_error("reading the state");
                 exit(3);
         }
 }
@@ -129,9 +129,9 @@ static void sweep(void)
 
         held_vms(a, &q.held.items, &q.held.count);
         if (worker_call(svdm.worker, SWEEP_TIME, MESSAGE_device_sweep, &q, &p, a))
-                log_error("looking for what was left mapped");
+                report_error("looking for what was left mapped");
         if (p.removed)
-                log_info("unmapped %u devices that nobody holds", p.removed);
+                report_info("unmapped %u devices that nobody holds", p.removed);
         arena_free(a);
 }
 
@@ -152,13 +152,13 @@ int main(int argc, char **argv)
         process_harden();
         close_range(3, ~0U, 0);               /* what the starting shell left open */
         mallopt(M_MMAP_THRESHOLD, 128 << 10); /* fixed: headers go back to the kernel after use */
-        log_open("svdm");
+        report_open("svdm");
         read_options(argc, argv);
         learn_users();
         o.handlers_count = svdm_handlers_count;
         o.path = config_path(path, config.run, SOCKET_SVDM);
         if (server_listen(o.path, o.mode, &o.listener)) {
-                log_error("opening the socket");
+                report_error("opening the socket");
                 return 3;
         }
         dir = own_state_folder(); /* the worker has a folder of its own in it */
@@ -169,6 +169,6 @@ int main(int argc, char **argv)
         svdm = (struct svdm){.worker = w, .dir = dir, .backend = backend, .own_user = own_user};
         sweep();
         sandbox_enter(&sandbox);
-        log_info("serves %s; devices: %s", o.path, backend);
+        report_info("serves %s; devices: %s", o.path, backend);
         return server_run(&o, &hangup, 1);
 }

@@ -4,7 +4,7 @@
  * folder, its space reserved before the guest is asked to stand still.
  */
 #include "lib/config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "svdm/requests.h"
 #include "svdm/session.h"
 

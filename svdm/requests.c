@@ -7,7 +7,7 @@
 #include "svdm/requests.h"
 #include "lib/channel.h"
 #include "lib/config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "svdm/session.h"
 
 #include <string.h>

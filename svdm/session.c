@@ -6,7 +6,7 @@
  */
 #include "svdm/session.h"
 #include "lib/channel.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,7 +136,7 @@ void session_undo(struct session *n)
         close_all(n->new, n->count);
         n->count = 0;
         if (n->claim && !n->kept && unmap_unkept(n))
-                log_error("undoing an operation that was not finished");
+                report_error("undoing an operation that was not finished");
         if (!n->kept || n->look)
                 held_drop(n->claim);
         n->claim = NULL;

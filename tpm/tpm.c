@@ -5,7 +5,7 @@
  */
 #include "tpm/tpm_internal.h"
 
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #include "tpm/tcti_watch.h"
 #include "tpm/tpm.h"
 #include "tpm/tpm_internal.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker.h"
 
 #include <openssl/crypto.h>
@@ -184,7 +184,7 @@ int main(int argc, char **argv)
                                                 .child_end = end};
 
         process_harden();
-        log_open("tpm_worker");
+        report_open("tpm_worker");
         if (argc > 1)
                 conf = argv[1];
         else if (getenv("BULKHEAD_TCTI"))

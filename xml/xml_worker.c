@@ -6,7 +6,7 @@
  * 256 MiB of memory at most, five seconds of CPU.
  */
 #include "lib/config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker.h"
 #include "xml/descriptor.h"
 
@@ -55,7 +55,7 @@ int main(int argc, char **argv)
         char path[CONFIG_PATH];
 
         process_harden();
-        log_open("xml_worker");
+        report_open("xml_worker");
         config_init();
         if (argc > 2)
                 fatal("compartment-mgr starts this program, as xml_worker GRAMMARS");

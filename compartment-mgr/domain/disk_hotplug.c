@@ -7,7 +7,7 @@
  *   disk_hotplug add|remove       XENBUS_PATH in the environment: the device, below Dom0's folder
  */
 #include "compartment-mgr/domain/domain_xen_store.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/sandbox.h"
 
 #include <errno.h>
@@ -53,7 +53,7 @@ static void tell(struct arena *a, const char *device)
 {
         const struct error *e = error_last();
 
-        log_error("attaching a disk");
+        report_error("attaching a disk");
         store_write(arena_print(a, "%s/hotplug-error", device),
                     arena_print(a, "%s: %s", e->subject, e->found));
         store_write(arena_print(a, "%s/hotplug-status", device), "error");
@@ -66,7 +66,7 @@ int main(int argc, char **argv)
         const char *device = given ? arena_text(a, given) : "";
 
         process_harden();
-        log_open("disk_hotplug");
+        report_open("disk_hotplug");
         if (argc != 2 || strncmp(device, "backend/vbd/", 12))
                 fatal("libxl starts this program, with XENBUS_PATH, as add or remove");
         if (!strcmp(argv[1], "add") && attach(a, device)) {

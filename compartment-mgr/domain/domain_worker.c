@@ -11,7 +11,7 @@
  */
 #include "compartment-mgr/domain/domain.h"
 #include "compartment-mgr/config/xl_config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker.h"
 
 #include <string.h>
@@ -225,7 +225,7 @@ static _Noreturn void serve_domains(const char *name, const char *folder)
 int main(int argc, char **argv)
 {
         process_harden();
-        log_open("domain_worker");
+        report_open("domain_worker");
         if (argc == 2 && !strcmp(argv[1], "--config"))
                 serve_config();
         if (argc == 4 && !strcmp(argv[1], "--hypervisor"))

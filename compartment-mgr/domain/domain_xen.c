@@ -11,7 +11,7 @@
 #include "compartment-mgr/domain/domain_xen_config.h"
 #include "compartment-mgr/domain/domain_xen_save.h"
 #include "lib/channel.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -79,7 +79,7 @@ static enum status take_down(struct arena *a, struct xen_domain *d)
         if (r && r != ERROR_DOMAIN_NOTFOUND) {
                 /* what counts is whether it is gone; the reason is kept if it is not */
                 xen_failed(r, FMT("destroying domain %s", d->name));
-                log_error("taking a domain down");
+                report_error("taking a domain down");
         }
         s = wait_until_gone(a, d);
         if (!s)
@@ -174,7 +174,7 @@ static enum status build(struct arena *a, const struct domain_create_req *q, lib
 
                 /* libxl takes down what it could not build; this is for when it could not */
                 if (xen_destroy(&c->uuid, a) != ST_NOT_FOUND)
-                        log_warning("VM %s: what was built of it is taken down", c->name);
+                        report_warning("VM %s: what was built of it is taken down", c->name);
                 error_keep(&why);
         }
         return s;
@@ -326,7 +326,7 @@ static enum status ask_to_end(struct xen_domain *d)
         r = libxl_domain_shutdown(ctx, d->info.domid, &how);
         if (r) { /* a guest that cannot be asked is ended by force */
                 xen_failed(r, FMT("asking domain %s to shut down", d->name));
-                log_error("stopping a VM");
+                report_error("stopping a VM");
         }
         return ST_DONE;
 }

@@ -7,7 +7,7 @@
 #include "compartment-mgr/domain/domain_xen_attach.h"
 #include "compartment-mgr/domain/domain_xen_check.h"
 #include "compartment-mgr/domain/domain_xen_config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <inttypes.h>
 #include <libxl_utils.h>
@@ -203,7 +203,7 @@ static void take_back(struct arena *a, const struct xen_domain *d, const char *d
         if (!s && found)
                 s = is_nic(device) ? take_nic(d, device) : take_disk(d, device, true);
         if (s)
-                log_error("taking back a device whose attaching failed");
+                report_error("taking back a device whose attaching failed");
         error_keep(&why);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context, what libxl says, and which domains there are. Asks, changes nothing. */
 #include "compartment-mgr/domain/domain_xen_libxl.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <inttypes.h>
 #include <libxl_utils.h>
@@ -47,9 +47,9 @@ static void on_message(xentoollog_logger *l, xentoollog_level level, int errnova
         if (level >= XTL_ERROR)
                 remember(text);
         if (level >= XTL_WARN)
-                log_warning("%s: %s", context ? context : "xen", text);
+                report_warning("%s: %s", context ? context : "xen", text);
         else
-                log_info("%s: %s", context ? context : "xen", text);
+                report_info("%s: %s", context ? context : "xen", text);
 }
 
 static void on_progress(xentoollog_logger *l, const char *context, const char *doing_what,

@@ -6,7 +6,7 @@
  * pipe to libxl.
  */
 #include "compartment-mgr/domain/domain_xen_save.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,7 +174,7 @@ static void run_on(struct xen_domain *d)
         if (xen_domain_again(d) ||
             (d->info.shutdown && d->info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND &&
              xen_resume_saved(d->info.domid, d->name)))
-                log_error("letting a guest run on that could not be saved");
+                report_error("letting a guest run on that could not be saved");
         error_keep(&why);
 }
 

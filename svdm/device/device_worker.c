@@ -7,7 +7,7 @@
  * svdm has a later job release it.
  */
 #include "lib/config.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker.h"
 #include "svdm/device/device.h"
 #include "svdm/device/header_diff.h"
@@ -532,11 +532,11 @@ int main(int argc, char **argv)
                                                 .child_begin = child_begin};
 
         process_harden();
-        log_open("device_worker");
+        report_open("device_worker");
         argp_parse(&argp, argc, argv, 0, NULL, NULL);
         luks_init();
         if (device_backend_of_name(backend_name, &backend) || backend->begin(trees)) {
-                log_error("beginning with the device back-end");
+                report_error("beginning with the device back-end");
                 return 3;
         }
         worker_serve(&duty);

@@ -5,7 +5,7 @@
  * they are measured. Files become loop devices first. What libcryptsetup made is looked at in the
  * kernel before anybody gets it.
  */
-#include "lib/log.h"
+#include "lib/report.h"
 #include "svdm/device/crypt_map.h"
 #include "svdm/device/device.h"
 #include "svdm/device/loop.h"
@@ -353,7 +353,7 @@ static void unmap(struct device *d)
         if (!s)
                 s = mapper_remove(strcat(name, "_dif"), RELEASE_WAIT);
         if (s)
-                log_error("unmapping a disk of a start that was refused");
+                report_error("unmapping a disk of a start that was refused");
         d->top = d->below = NULL;
         device_detach(d);
         error_keep(&why);
@@ -400,8 +400,9 @@ static void forget_stale_tree(const char *name, const struct mapped *m)
 
         if (strcmp(m->type, "verity") || !mapper_is_corrupted(name))
                 return;
-        log_warning("%s: it was not what its hash tree says: changed outside while it was mapped",
-                    name);
+        report_warning(
+                "%s: it was not what its hash tree says: changed outside while it was mapped",
+                name);
         trees_forget(word(m->table, 8, root));
 }
 

@@ -5,7 +5,7 @@
  * very name; whatever else is there is left alone.
  */
 #include "svdm/device/mapper.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -425,7 +425,7 @@ uint32_t mapper_sweep(const struct uuid *but, size_t count, int wait_ms, mapper_
         uint32_t removed = 0;
 
         if (remove_those(is_not_kept, &kept, wait_ms, before, &removed))
-                log_error("removing what a dead operation left mapped; tried again before the "
-                          "VM's next operation");
+                report_error("removing what a dead operation left mapped; tried again before the "
+                             "VM's next operation");
         return removed;
 }

@@ -5,7 +5,7 @@
  */
 #include "svdm/device/secret.h"
 #include "lib/channel.h"
-#include "lib/log.h"
+#include "lib/report.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * whole: a kill leaves nothing. Names and state files change under the folder's lock alone.
  */
 #include "svdm/device/trees.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <errno.h>
@@ -177,8 +177,8 @@ static void keep(const char *path, const struct stat *st, int tree,
         if (fsync(tree) || linkat(AT_FDCWD, from, folder, root_text, AT_SYMLINK_FOLLOW) ||
             state_write_record(folder, state_name(name, st), KIND, VERSION, &shape_hash_tree,
                                &kept))
-                log_warning("the hash tree of %s is not kept: it is made again at each start",
-                            path);
+                report_warning("the hash tree of %s is not kept: it is made again at each start",
+                               path);
         error_clear();
         prune_locked();
 }

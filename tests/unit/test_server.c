@@ -4,7 +4,7 @@
  * stalls, readers that never read. After each of them the next honest request is answered.
  */
 #include "lib/channel.h"
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/server.h"
 
 #include <check.h>

@@ -3,7 +3,7 @@
  * A worker that misbehaves as its stylesheet says: what test_worker.c gives jobs to. It answers the
  * `judge` message, so that no message of its own is needed.
  */
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/worker.h"
 
 #include <fcntl.h>
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
                                           .sandbox = &sandbox,
                                           .child_end = answer_then_die};
 
-        log_open("worker_fixture");
+        report_open("worker_fixture");
         if (argc > 1 && !strcmp(argv[1], "--no-sandbox"))
                 duty.sandbox = NULL;
         worker_serve(&duty);

@@ -3,7 +3,7 @@
  * The image of a guest's memory while it hibernates: a LUKS2 disk like one that the guest writes,
  * with a volume key of its own, made for one hibernation and read once.
  */
-#include "lib/log.h"
+#include "lib/report.h"
 #include "svdm/device/device.h"
 #include "svdm/device/header_diff.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One line an event to standard error, written by one write() so that processes do not mix. */
-#include "lib/log.h"
+#include "lib/report.h"
 #include "lib/buffer.h"
 
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 static const char *program_name = "bulkhead";
 
-void log_open(const char *program)
+void report_open(const char *program)
 {
         program_name = program;
 }
@@ -32,7 +32,7 @@ static void write_line(int priority, const char *format, va_list args)
                 return; /* nowhere left to say it */
 }
 
-void log_info(const char *format, ...)
+void report_info(const char *format, ...)
 {
         va_list args;
 
@@ -41,7 +41,7 @@ void log_info(const char *format, ...)
         va_end(args);
 }
 
-void log_warning(const char *format, ...)
+void report_warning(const char *format, ...)
 {
         va_list args;
 
@@ -50,13 +50,13 @@ void log_warning(const char *format, ...)
         va_end(args);
 }
 
-void log_error(const char *doing)
+void report_error(const char *doing)
 {
         const struct error *e = error_last();
 
-        log_warning("%s: %s: %s%s%s%s%s", doing, status_sentence(e->status), e->subject,
-                    *e->found ? "; found " : "", e->found, *e->remedy ? "; remedy: " : "",
-                    e->remedy);
+        report_warning("%s: %s: %s%s%s%s%s", doing, status_sentence(e->status), e->subject,
+                       *e->found ? "; found " : "", e->found, *e->remedy ? "; remedy: " : "",
+                       e->remedy);
 }
 
 void fatal(const char *format, ...)

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a daemon tells its operator: one line an event, to standard error (journald takes it from
  * there). Control characters are replaced, so an identifier cannot forge a line. */
-#ifndef BULKHEAD_LIB_LOG_H
-#define BULKHEAD_LIB_LOG_H
+#ifndef BULKHEAD_LIB_REPORT_H
+#define BULKHEAD_LIB_REPORT_H
 
 #include "lib/status.h"
 
-void log_open(const char *program);
-void log_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void report_open(const char *program);
+void report_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void report_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The error kept for this thread, with what was being done. Expected values stay out of logs. */
-void log_error(const char *doing);
+void report_error(const char *doing);
 /* Says why and exits with 3. */
 _Noreturn void fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
