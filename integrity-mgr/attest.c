@@ -23,7 +23,7 @@ struct work {
         const struct host_state *host;
         struct bytes challenge;
         struct found found;
-        struct log_tree *log;
+        struct log *log;
         struct log_entry *entries;
         struct log_place place;
         struct bytes result;
@@ -80,7 +80,7 @@ enum status attest_aik(struct bytes aik, struct bytes ak_name)
 /* What a verifier remembers must lie before what it is now to be told. */
 static enum status check_log_seen(struct work *w)
 {
-        uint64_t length = log_tree_length(w->log);
+        uint64_t length = log_length(w->log);
 
         if (w->req->log_seen > length)
                 return FAIL(ST_ROLLED_BACK, .subject = "this host's log",
@@ -162,9 +162,9 @@ static enum status prove(struct work *w, struct merkle_path *openings,
         enum status s = ST_DONE;
 
         for (size_t i = 0; i < w->found.count && !s; i++)
-                s = log_tree_inclusion(w->log, w->place.first + i, w->place.length, &openings[i]);
+                s = log_inclusion(w->log, w->place.first + i, w->place.length, &openings[i]);
         if (!s && w->req->log_seen)
-                s = log_tree_consistency(w->log, w->req->log_seen, w->place.length, consistency);
+                s = log_consistency(w->log, w->req->log_seen, w->place.length, consistency);
         return s;
 }
 
@@ -219,7 +219,7 @@ enum status attest_make(struct arena *a, const struct im_attest_req *req,
         if (!s)
                 s = quote(&w);
         if (!s)
-                s = log_tree_sync(w.log, &w.place); /* nothing is told that could be unsaid */
+                s = log_sync(w.log, &w.place); /* nothing is told that could be unsaid */
         if (!s)
                 s = tell(&w, &rep_out->evidence);
         rep_out->tpm_time = w.quote.tpm_time;

@@ -99,13 +99,13 @@ static void add_approval(struct list *l, const struct host_state *h)
 
 static void add_log(struct list *l)
 {
-        struct log_tree *log;
+        struct log *log;
 
         if (journal_log(&log)) {
                 add_error(l, "host", "log");
                 return;
         }
-        add(l, "host", "log entries", arena_print(l->arena, "%" PRIu64, log_tree_length(log)),
+        add(l, "host", "log entries", arena_print(l->arena, "%" PRIu64, log_length(log)),
             FACT_PLAIN);
 }
 

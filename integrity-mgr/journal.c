@@ -7,14 +7,14 @@
 #include <pthread.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct log_tree *the_log; /* once open it stays */
+static struct log *the_log; /* once open it stays */
 static int folder = -1;
 static enum hash_alg algorithm;
 
 /* Called with the lock. */
 static enum status open_log(void)
 {
-        return the_log ? ST_DONE : log_tree_open(folder, algorithm, &the_log);
+        return the_log ? ST_DONE : log_open(folder, algorithm, &the_log);
 }
 
 enum status journal_open(int dir, enum hash_alg alg)
@@ -29,7 +29,7 @@ enum status journal_open(int dir, enum hash_alg alg)
         return s;
 }
 
-enum status journal_log(struct log_tree **log_out)
+enum status journal_log(struct log **log_out)
 {
         enum status s;
 
@@ -60,13 +60,13 @@ enum status journal_found(struct arena *a, const struct found *found,
                           struct log_entry **entries_out, struct log_place *place_out)
 {
         struct log_entry *entries = arena_get_many(a, found->count + 1, sizeof *entries);
-        struct log_tree *log;
+        struct log *log;
         enum status s = journal_log(&log);
 
         *entries_out = entries;
         for (size_t i = 0; i < found->count && !s; i++)
                 s = write_node(a, &found->measurements[i], &entries[i].node);
-        return s ? s : log_tree_append(log, entries, found->count, place_out);
+        return s ? s : log_append(log, entries, found->count, place_out);
 }
 
 static enum status write_event(const char *kind, const struct uuid *vm, uint64_t generation,
@@ -95,16 +95,16 @@ enum status journal_event(const char *kind, const struct uuid *vm, uint64_t gene
         struct log_entry entry = {0};
         struct error kept = *error_last();
         struct log_place place;
-        struct log_tree *log;
+        struct log *log;
         enum status s = journal_log(&log);
 
         if (!s)
                 s = write_event(kind, vm, generation, outcome, &text);
         entry.node = buffer_bytes(&text);
         if (!s)
-                s = log_tree_append(log, &entry, 1, &place);
+                s = log_append(log, &entry, 1, &place);
         if (!s)
-                s = log_tree_sync(log, &place);
+                s = log_sync(log, &place);
         buffer_clear(&text);
         if (s)
                 report_error("logging an event");

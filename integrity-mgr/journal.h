@@ -9,14 +9,14 @@
 #ifndef BULKHEAD_INTEGRITY_MGR_JOURNAL_H
 #define BULKHEAD_INTEGRITY_MGR_JOURNAL_H
 
-#include "integrity-mgr/log_tree.h"
+#include "integrity-mgr/log.h"
 #include "integrity-mgr/measure.h"
 
 /* ST_DONE if it is open already. */
 enum status journal_open(int dir, enum hash_alg alg);
 /* ST_NOT_SET_UP before journal_open(). If that failed it is tried again, and so until it succeeds.
  */
-enum status journal_log(struct log_tree **log_out);
+enum status journal_log(struct log **log_out);
 
 /* Appends what was found; entries_out: one a measurement, in the arena. */
 enum status journal_found(struct arena *a, const struct found *found,

@@ -116,7 +116,7 @@ static enum status measure(struct arena *a, struct present *p, const struct open
         const struct host_state *host;
         struct log_entry *entries;
         struct log_place place;
-        struct log_tree *log;
+        struct log *log;
         enum status s = host_needed(&host);
 
         if (!s)
@@ -128,7 +128,7 @@ static enum status measure(struct arena *a, struct present *p, const struct open
                                 host->keys.alg, &p->found);
         if (!s)
                 s = journal_found(a, &p->found, &entries, &place);
-        return s ? s : log_tree_sync(log, &place);
+        return s ? s : log_sync(log, &place);
 }
 
 static enum status bind(struct present *p)

@@ -30,7 +30,7 @@ enum status trust_record(struct arena *a, struct bytes *text_out)
         struct buffer text = BUFFER_INIT(TRUST_MOST);
         const struct host_state *h;
         struct log_place place;
-        struct log_tree *log;
+        struct log *log;
         struct quote seen;
         struct trust t;
         enum status s = host_needed(&h);
@@ -40,9 +40,9 @@ enum status trust_record(struct arena *a, struct bytes *text_out)
         if (!s)
                 s = read_counters(a, h, &seen);
         if (!s)
-                s = log_tree_head(log, &place);
+                s = log_head(log, &place);
         if (!s)
-                s = log_tree_sync(log, &place);
+                s = log_sync(log, &place);
         if (s)
                 return s;
         t = (struct trust){.host = h->keys.host_identity,

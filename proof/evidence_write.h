@@ -3,7 +3,7 @@
 #ifndef BULKHEAD_PROOF_EVIDENCE_WRITE_H
 #define BULKHEAD_PROOF_EVIDENCE_WRITE_H
 
-#include "integrity-mgr/log_tree.h"
+#include "integrity-mgr/log.h"
 #include "integrity-mgr/measure.h"
 
 /* <result>: what the leaf covers. */

@@ -5,7 +5,7 @@
  * nameless file beside it with the tree's hashes, which is made anew from the log at each start
  * and believed by nobody else.
  */
-#include "integrity-mgr/log_tree.h"
+#include "integrity-mgr/log.h"
 #include "lib/arena.h"
 #include "proof/commitment.h"
 
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-struct log_tree {
+struct log {
         struct log_file file;
         int hashes;
         struct merkle *tree;
@@ -28,7 +28,7 @@ struct log_tree {
         pthread_t syncer;
 };
 
-static enum status new_tree(struct log_tree *l)
+static enum status new_tree(struct log *l)
 {
         merkle_free(l->tree);
         l->tree = NULL;
@@ -42,7 +42,7 @@ static enum status new_tree(struct log_tree *l)
         return ST_DONE;
 }
 
-static void add_leaf(struct log_tree *l, const uint8_t *random, struct bytes node)
+static void add_leaf(struct log *l, const uint8_t *random, struct bytes node)
 {
         struct digest c = commitment_of(l->file.alg, random, node), leaf = commitment_leaf(&c);
 
@@ -54,7 +54,7 @@ static void add_loaded(void *l, const uint8_t *random, struct bytes node)
         add_leaf(l, random, node);
 }
 
-static enum status load(struct log_tree *l)
+static enum status load(struct log *l)
 {
         enum status s = new_tree(l);
 
@@ -69,7 +69,7 @@ static enum status load(struct log_tree *l)
 /* Puts on disk whatever was written, again and again, until the log is closed. */
 static void *sync_loop(void *arg)
 {
-        struct log_tree *l = arg;
+        struct log *l = arg;
 
         pthread_mutex_lock(&l->lock);
         while (!l->closing) {
@@ -97,7 +97,7 @@ static void *sync_loop(void *arg)
 }
 
 /* Signals are for the threads of whoever opened the log. */
-static bool start_syncer(struct log_tree *l)
+static bool start_syncer(struct log *l)
 {
         sigset_t all, before;
         int r;
@@ -110,7 +110,7 @@ static bool start_syncer(struct log_tree *l)
 }
 
 /* After a write or a sync that failed: back to what is surely on disk. */
-static enum status recover(struct log_tree *l)
+static enum status recover(struct log *l)
 {
         enum status s;
 
@@ -123,7 +123,7 @@ static enum status recover(struct log_tree *l)
         return s;
 }
 
-static enum status head_now(struct log_tree *l, struct log_place *out)
+static enum status head_now(struct log *l, struct log_place *out)
 {
         out->length = merkle_count(l->tree);
         out->era = l->era;
@@ -135,7 +135,7 @@ static enum status head_now(struct log_tree *l, struct log_place *out)
         return ST_DONE;
 }
 
-static enum status append(struct log_tree *l, struct log_entry *entries, size_t count,
+static enum status append(struct log *l, struct log_entry *entries, size_t count,
                           struct log_place *place_out)
 {
         enum status s = l->broken ? recover(l) : ST_DONE;
@@ -155,9 +155,9 @@ static enum status append(struct log_tree *l, struct log_entry *entries, size_t 
 
 /* --- the log -------------------------------------------------------------------------------- */
 
-enum status log_tree_open(int dir, enum hash_alg alg, struct log_tree **log_out)
+enum status log_open(int dir, enum hash_alg alg, struct log **log_out)
 {
-        struct log_tree *l = memory_new(1, sizeof *l);
+        struct log *l = memory_new(1, sizeof *l);
         enum status s;
 
         *log_out = NULL;
@@ -171,7 +171,7 @@ enum status log_tree_open(int dir, enum hash_alg alg, struct log_tree **log_out)
         if (!s && !start_syncer(l))
                 s = FAIL(ST_INTERNAL, .subject = "a thread for the log");
         if (s) {
-                log_tree_close(l);
+                log_close(l);
                 return s;
         }
         l->has_thread = true;
@@ -179,7 +179,7 @@ enum status log_tree_open(int dir, enum hash_alg alg, struct log_tree **log_out)
         return ST_DONE;
 }
 
-void log_tree_close(struct log_tree *l)
+void log_close(struct log *l)
 {
         if (!l)
                 return;
@@ -200,8 +200,8 @@ void log_tree_close(struct log_tree *l)
         free(l);
 }
 
-enum status log_tree_append(struct log_tree *l, struct log_entry *entries, size_t count,
-                            struct log_place *place_out)
+enum status log_append(struct log *l, struct log_entry *entries, size_t count,
+                       struct log_place *place_out)
 {
         enum status s;
 
@@ -212,7 +212,7 @@ enum status log_tree_append(struct log_tree *l, struct log_entry *entries, size_
         return s;
 }
 
-enum status log_tree_sync(struct log_tree *l, const struct log_place *place)
+enum status log_sync(struct log *l, const struct log_place *place)
 {
         bool on_disk;
 
@@ -224,7 +224,7 @@ enum status log_tree_sync(struct log_tree *l, const struct log_place *place)
         return on_disk ? ST_DONE : log_file_failed("putting it on disk", EIO);
 }
 
-uint64_t log_tree_length(struct log_tree *l)
+uint64_t log_length(struct log *l)
 {
         uint64_t length;
 
@@ -234,7 +234,7 @@ uint64_t log_tree_length(struct log_tree *l)
         return length;
 }
 
-enum status log_tree_head(struct log_tree *l, struct log_place *place_out)
+enum status log_head(struct log *l, struct log_place *place_out)
 {
         enum status s;
 
@@ -247,8 +247,8 @@ enum status log_tree_head(struct log_tree *l, struct log_place *place_out)
         return s;
 }
 
-enum status log_tree_inclusion(struct log_tree *l, uint64_t index, uint64_t length,
-                               struct merkle_path *path_out)
+enum status log_inclusion(struct log *l, uint64_t index, uint64_t length,
+                          struct merkle_path *path_out)
 {
         enum status s = ST_DONE;
 
@@ -264,8 +264,8 @@ enum status log_tree_inclusion(struct log_tree *l, uint64_t index, uint64_t leng
         return s;
 }
 
-enum status log_tree_consistency(struct log_tree *l, uint64_t from, uint64_t length,
-                                 struct merkle_path *path_out)
+enum status log_consistency(struct log *l, uint64_t from, uint64_t length,
+                            struct merkle_path *path_out)
 {
         enum status s = ST_DONE;
 

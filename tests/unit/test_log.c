@@ -3,7 +3,7 @@
  * The log: what comes back after a restart, a torn tail, damage, a full disk. The expected roots
  * are computed here from RFC 6962's definition, by OpenSSL alone.
  */
-#include "integrity-mgr/log_tree.h"
+#include "integrity-mgr/log.h"
 #include "lib/arena.h"
 #include "tests/fault/fault.h"
 #include "tests/fault/folder.h"
@@ -22,21 +22,21 @@
 enum { MOST = 4096 };
 
 static int dir;
-static struct log_tree *l;
-static uint8_t leaves[MOST][32]; /* as told by log_tree_append() */
+static struct log *l;
+static uint8_t leaves[MOST][32]; /* as told by log_append() */
 static size_t count;
 
 static void set_up(void)
 {
         dir = folder_new();
         count = 0;
-        ck_assert_int_eq(log_tree_open(dir, HASH_SHA256, &l), ST_DONE);
+        ck_assert_int_eq(log_open(dir, HASH_SHA256, &l), ST_DONE);
 }
 
 static void tear_down(void)
 {
         fault_disarm();
-        log_tree_close(l);
+        log_close(l);
         l = NULL;
         folder_remove(dir);
 }
@@ -94,7 +94,7 @@ static enum status append(size_t n, struct log_place *place)
 
                 entries[i].node = (struct bytes){(const uint8_t *)text[i], (size_t)len};
         }
-        s = log_tree_append(l, entries, n, place);
+        s = log_append(l, entries, n, place);
         if (s)
                 return s;
         ck_assert_uint_eq(place->first, count);
@@ -109,7 +109,7 @@ static void append_synced(size_t n)
         struct log_place place;
 
         ck_assert_int_eq(append(n, &place), ST_DONE);
-        ck_assert_int_eq(log_tree_sync(l, &place), ST_DONE);
+        ck_assert_int_eq(log_sync(l, &place), ST_DONE);
 }
 
 static void check_root(size_t n)
@@ -118,15 +118,15 @@ static void check_root(size_t n)
         uint8_t expected[32];
 
         root_of(0, n, expected);
-        ck_assert_int_eq(log_tree_head(l, &head), ST_DONE);
+        ck_assert_int_eq(log_head(l, &head), ST_DONE);
         ck_assert_uint_eq(head.length, n);
         ck_assert_mem_eq(head.root.bytes, expected, 32);
 }
 
 static enum status reopen(void)
 {
-        log_tree_close(l);
-        return log_tree_open(dir, HASH_SHA256, &l);
+        log_close(l);
+        return log_open(dir, HASH_SHA256, &l);
 }
 
 static off_t file_size(void)
@@ -171,7 +171,7 @@ START_TEST(test_grows)
                 check_root(count);
         }
         ck_assert_int_eq(append(0, &place), ST_DONE);
-        ck_assert_uint_eq(log_tree_length(l), count);
+        ck_assert_uint_eq(log_length(l), count);
 }
 END_TEST
 
@@ -187,18 +187,18 @@ START_TEST(test_proofs)
                 root_of(0, n, root.bytes);
                 for (size_t i = 0; i < n; i++) {
                         memcpy(leaf.bytes, leaves[i], 32);
-                        ck_assert_int_eq(log_tree_inclusion(l, i, n, &path), ST_DONE);
+                        ck_assert_int_eq(log_inclusion(l, i, n, &path), ST_DONE);
                         ck_assert(merkle_is_included(&leaf, i, n, path.nodes, path.count, &root));
                         root_of(0, i + 1, old.bytes);
-                        ck_assert_int_eq(log_tree_consistency(l, i + 1, n, &path), ST_DONE);
+                        ck_assert_int_eq(log_consistency(l, i + 1, n, &path), ST_DONE);
                         ck_assert(merkle_is_consistent(i + 1, &old, n, &root, path.nodes,
                                                        path.count));
                 }
         }
-        ck_assert_int_eq(log_tree_inclusion(l, count, count, &path), ST_INVALID);
-        ck_assert_int_eq(log_tree_inclusion(l, 0, count + 1, &path), ST_INVALID);
-        ck_assert_int_eq(log_tree_consistency(l, 0, count, &path), ST_INVALID);
-        ck_assert_int_eq(log_tree_consistency(l, count, count + 1, &path), ST_INVALID);
+        ck_assert_int_eq(log_inclusion(l, count, count, &path), ST_INVALID);
+        ck_assert_int_eq(log_inclusion(l, 0, count + 1, &path), ST_INVALID);
+        ck_assert_int_eq(log_consistency(l, 0, count, &path), ST_INVALID);
+        ck_assert_int_eq(log_consistency(l, count, count + 1, &path), ST_INVALID);
 }
 END_TEST
 
@@ -283,9 +283,9 @@ END_TEST
 START_TEST(test_another_algorithm)
 {
         append_synced(1);
-        log_tree_close(l);
-        ck_assert_int_eq(log_tree_open(dir, HASH_SHA384, &l), ST_DAMAGED);
-        ck_assert_int_eq(log_tree_open(dir, HASH_SHA256, &l), ST_DONE);
+        log_close(l);
+        ck_assert_int_eq(log_open(dir, HASH_SHA384, &l), ST_DAMAGED);
+        ck_assert_int_eq(log_open(dir, HASH_SHA256, &l), ST_DONE);
 }
 END_TEST
 
@@ -304,7 +304,7 @@ START_TEST(test_fails_once)
                 fault_arm(n, kinds[_i]);
                 s = append(2, &place);
                 if (!s)
-                        s = log_tree_sync(l, &place);
+                        s = log_sync(l, &place);
                 hit = fault_hit();
                 fault_disarm();
                 if (s) {
@@ -336,7 +336,7 @@ START_TEST(test_full_disk)
 
                         s = append(1, &place);
                         if (!s)
-                                s = log_tree_sync(l, &place);
+                                s = log_sync(l, &place);
                         if (s)
                                 count = before;
                 }
@@ -358,8 +358,8 @@ static void *append_many(void *arg)
                 struct merkle_path path;
                 struct digest c, leaf;
 
-                if (log_tree_append(l, &e, 1, &place) || log_tree_sync(l, &place) ||
-                    log_tree_inclusion(l, place.first, place.length, &path))
+                if (log_append(l, &e, 1, &place) || log_sync(l, &place) ||
+                    log_inclusion(l, place.first, place.length, &path))
                         return arg;
                 c = commitment_of(HASH_SHA256, e.random, e.node);
                 leaf = commitment_leaf(&c);
@@ -381,9 +381,9 @@ START_TEST(test_many_at_once)
                 pthread_join(threads[i], &wrong);
                 ck_assert_ptr_null(wrong);
         }
-        ck_assert_uint_eq(log_tree_length(l), 400);
+        ck_assert_uint_eq(log_length(l), 400);
         ck_assert_int_eq(reopen(), ST_DONE);
-        ck_assert_uint_eq(log_tree_length(l), 400);
+        ck_assert_uint_eq(log_length(l), 400);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any file as the log: opened, appended to and opened again, or refused; never a crash, and what
  * was accepted once is accepted again with the same root. */
-#include "integrity-mgr/log_tree.h"
+#include "integrity-mgr/log.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,20 +39,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct log_entry entry = {.node = {(const uint8_t *)"<n></n>", 7}};
         struct log_place place, again;
-        struct log_tree *l;
+        struct log *l;
         int dir = folder(), fd = openat(dir, "log", O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
         if (fd < 0 || write(fd, data, size) != (ssize_t)size)
                 abort();
         close(fd);
-        if (log_tree_open(dir, HASH_SHA256, &l))
+        if (log_open(dir, HASH_SHA256, &l))
                 return 0;
-        if (log_tree_append(l, &entry, 1, &place) || log_tree_sync(l, &place))
+        if (log_append(l, &entry, 1, &place) || log_sync(l, &place))
                 abort();
-        log_tree_close(l);
-        if (log_tree_open(dir, HASH_SHA256, &l) || log_tree_head(l, &again) ||
-            again.length != place.length || !digest_equal(&again.root, &place.root))
+        log_close(l);
+        if (log_open(dir, HASH_SHA256, &l) || log_head(l, &again) || again.length != place.length ||
+            !digest_equal(&again.root, &place.root))
                 abort();
-        log_tree_close(l);
+        log_close(l);
         return 0;
 }
