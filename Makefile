@@ -30,7 +30,7 @@ L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
-ROOMS := lib xml tpm measure policy proof verifier integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds tools
+ROOMS := lib xml tpm measure policy proof verifier verifier/kinds integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds tools
 # What has a main() of its own, and so lies in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain/domain_worker compartment-mgr/domain/disk_hotplug integrity-mgr/main \
         measure/measure_worker policy/policy_worker tpm/tpm_worker svdm/main svdm/device/device_worker \
@@ -43,7 +43,7 @@ PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker disk_hotplug integ
         svdm device_worker
 
 MAIN_bulkhead := tools/bulkhead
-ROOMS_bulkhead := tools verifier proof policy measure xml lib
+ROOMS_bulkhead := tools verifier verifier/kinds proof policy measure xml lib
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
 MAIN_compartment-mgr := compartment-mgr/main

@@ -7,7 +7,7 @@
 #include "integrity-mgr/attest.h"
 #include "proof/evidence_write.h"
 #include "integrity-mgr/host.h"
-#include "integrity-mgr/journal.h"
+#include "integrity-mgr/host_log.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/document.h"
 #include "proof/commitment.h"
@@ -96,7 +96,7 @@ static enum status check(struct work *w)
         enum status s = host_needed(&w->host);
 
         if (!s)
-                s = journal_log(&w->log);
+                s = host_log_get(&w->log);
         if (!s && d->kind != 1)
                 s = FAIL(ST_INVALID, .subject = "the descriptor", .expected = "<attestation-desc>",
                          .found = "a descriptor for sealing");
@@ -213,7 +213,7 @@ enum status attest_make(struct arena *a, const struct im_attest_req *req,
                         req->targets.count, w.host->keys.alg, &w.found);
         if (s)
                 return s;
-        s = journal_found(a, &w.found, &w.entries, &w.place); /* on its way to the disk from now */
+        s = host_log_found(a, &w.found, &w.entries, &w.place); /* on its way to the disk from now */
         if (!s)
                 s = write_result(&w);
         if (!s)

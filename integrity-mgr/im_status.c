@@ -3,7 +3,7 @@
 #include "integrity-mgr/im_status.h"
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
-#include "integrity-mgr/journal.h"
+#include "integrity-mgr/host_log.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/config.h"
 
@@ -101,7 +101,7 @@ static void add_log(struct list *l)
 {
         struct log *log;
 
-        if (journal_log(&log)) {
+        if (host_log_get(&log)) {
                 add_error(l, "host", "log");
                 return;
         }

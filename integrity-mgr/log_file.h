@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file that the log is kept in: append-only, each append a frame that names the one before.
- * Only log_tree.c comes here; it serialises the calls. The format stands at the head of log_file.c.
+ * Only log.c comes here; it serialises the calls. The format stands at the head of log_file.c.
  */
 #ifndef BULKHEAD_INTEGRITY_MGR_LOG_FILE_H
 #define BULKHEAD_INTEGRITY_MGR_LOG_FILE_H

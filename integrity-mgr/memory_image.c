@@ -3,7 +3,7 @@
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
-#include "integrity-mgr/journal.h"
+#include "integrity-mgr/host_log.h"
 
 #include <sys/stat.h>
 
@@ -21,7 +21,7 @@ static enum status digest_of_header(int header, struct digest *digest_out)
         return digest_of_file(HASH_SHA256, header, digest_out, NULL);
 }
 
-enum status memory_set(const struct uuid *vm, int header)
+enum status memory_image_set(const struct uuid *vm, int header)
 {
         struct digest memory = none;
         bool changed = false;
@@ -32,11 +32,11 @@ enum status memory_set(const struct uuid *vm, int header)
         if (!s)
                 s = generations_set_memory(vm, &memory, &changed);
         if (s || changed) /* a guest that suspends itself over and over does not fill the log */
-                journal_event(header < 0 ? "awake" : "hibernate", vm, 0, s);
+                host_log_event(header < 0 ? "awake" : "hibernate", vm, 0, s);
         return s;
 }
 
-enum status memory_check(const struct uuid *vm, int header)
+enum status memory_image_check(const struct uuid *vm, int header)
 {
         struct seal_entry entry;
         struct digest found;
@@ -57,7 +57,7 @@ enum status memory_check(const struct uuid *vm, int header)
                               "destroy NAME, then start it");
 }
 
-enum status memory_settle(const struct uuid *vm, int header)
+enum status memory_image_settle(const struct uuid *vm, int header)
 {
         struct seal_entry entry;
         bool changed;

@@ -8,7 +8,7 @@
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/im_status.h"
-#include "integrity-mgr/journal.h"
+#include "integrity-mgr/host_log.h"
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/tpm_client.h"
@@ -39,7 +39,7 @@ enum status requests_open(int dir, bool is_own_user)
         arena_free(a);
         if (!s)
                 s = host_open(dir);
-        if (!s && host_get() && journal_open(dir, host_get()->keys.alg))
+        if (!s && host_get() && host_log_open(dir, host_get()->keys.alg))
                 report_error("opening the log"); /* each request that needs it will say so */
         return s;
 }
@@ -61,7 +61,7 @@ static enum status set_up(struct arena *a, const struct im_setup_req *q)
 
         if (s)
                 return s;
-        s = journal_open(state, made.keys.alg);
+        s = host_log_open(state, made.keys.alg);
         return s ? s : host_set_up(&made.keys);
 }
 
@@ -80,7 +80,7 @@ enum status on_im_setup(struct request *r, const struct im_setup_req *q, struct 
         pthread_mutex_unlock(&one_at_a_time);
         if (s)
                 return s;
-        journal_event("setup", NULL, 0, s);
+        host_log_event("setup", NULL, 0, s);
         /* The AK opens in approved states only, so before the first approval there is no record. */
         s = trust_record(r->arena, &p->trust);
         return s == ST_NOT_APPROVED ? ST_DONE : s;
@@ -164,7 +164,7 @@ enum status on_im_approve(struct request *r, const struct im_approve_req *q,
         if (!s)
                 s = host_approve(&made.approval);
         if (h)
-                journal_event("approve", NULL, 0, s);
+                host_log_event("approve", NULL, 0, s);
         return s;
 }
 
@@ -212,7 +212,7 @@ enum status on_im_device(struct request *r, const struct im_device_req *q, struc
 enum status on_im_memory(struct request *r, const struct im_memory_req *q, struct im_memory_rep *p)
 {
         (void)r, (void)p;
-        return memory_set(&q->vm, q->memory);
+        return memory_image_set(&q->vm, q->memory);
 }
 
 enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct im_trust_rep *p)

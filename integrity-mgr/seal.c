@@ -8,7 +8,7 @@
 #include "integrity-mgr/binding.h"
 #include "integrity-mgr/difference.h"
 #include "integrity-mgr/host.h"
-#include "integrity-mgr/journal.h"
+#include "integrity-mgr/host_log.h"
 #include "integrity-mgr/judge.h"
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal_store.h"
@@ -122,12 +122,12 @@ static enum status measure(struct arena *a, struct present *p, const struct open
         if (!s)
                 s = binding_pcr(d, &p->pcr);
         if (!s)
-                s = journal_log(&log);
+                s = host_log_get(&log);
         if (!s)
                 s = measure_all(a, d->targets.items, d->targets.count, targets, count,
                                 host->keys.alg, &p->found);
         if (!s)
-                s = journal_found(a, &p->found, &entries, &place);
+                s = host_log_found(a, &p->found, &entries, &place);
         return s ? s : log_sync(log, &place);
 }
 
@@ -395,7 +395,7 @@ enum status seal_make(struct arena *a, const struct im_seal_req *req)
         if (s)
                 return s;
         s = seal_claimed(a, req);
-        journal_event("seal", &req->vm, req->generation, s);
+        host_log_event("seal", &req->vm, req->generation, s);
         release(&req->vm);
         return s;
 }
@@ -423,7 +423,7 @@ static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *r
 
         s = seal_store_read(a, &req->vm, r);
         if (!s)
-                s = memory_check(&req->vm, req->memory);
+                s = memory_image_check(&req->vm, req->memory);
         if (!s)
                 s = look(a, r, &req->config, req->disks.items, req->disks.count, req->targets.items,
                          req->targets.count, &p);
@@ -432,7 +432,7 @@ static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *r
         if (!s)
                 s = judge_and_bind(a, &p);
         if (!s)
-                s = memory_settle(&req->vm, req->memory);
+                s = memory_image_settle(&req->vm, req->memory);
         if (s)
                 return s;
         q = (struct tpm_unseal_req){.pcr = p.pcr,
@@ -451,7 +451,7 @@ enum status seal_unseal(struct arena *a, const struct im_unseal_req *req)
         if (s)
                 return s;
         s = unseal_claimed(a, req, &r);
-        journal_event("start", &req->vm, r.generation, s);
+        host_log_event("start", &req->vm, r.generation, s);
         release(&req->vm);
         return s;
 }
@@ -478,7 +478,7 @@ enum status seal_device(struct arena *a, const struct im_device_req *req)
                 return s;
         s = device_claimed(a, req, &generation);
         if (s)
-                journal_event("device", &req->vm, generation, s);
+                host_log_event("device", &req->vm, generation, s);
         release(&req->vm);
         return s;
 }
@@ -523,7 +523,7 @@ enum status seal_renew(struct arena *a, const struct im_reseal_req *req)
         if (s)
                 return s;
         s = reseal_claimed(a, req);
-        journal_event("reseal", &req->vm, req->generation, s);
+        host_log_event("reseal", &req->vm, req->generation, s);
         release(&req->vm);
         return s;
 }
@@ -563,7 +563,7 @@ enum status seal_forget(const struct uuid *vm)
         if (s)
                 return s;
         s = seal_store_forget(vm);
-        journal_event("forget", vm, 0, s);
+        host_log_event("forget", vm, 0, s);
         release(vm);
         return s;
 }

@@ -5,7 +5,7 @@
  */
 #include "integrity-mgr/trust_record.h"
 #include "integrity-mgr/host.h"
-#include "integrity-mgr/journal.h"
+#include "integrity-mgr/host_log.h"
 #include "integrity-mgr/tpm_client.h"
 #include "proof/quote.h"
 #include "proof/trust.h"
@@ -36,7 +36,7 @@ enum status trust_record(struct arena *a, struct bytes *text_out)
         enum status s = host_needed(&h);
 
         if (!s)
-                s = journal_log(&log);
+                s = host_log_get(&log);
         if (!s)
                 s = read_counters(a, h, &seen);
         if (!s)

@@ -6,7 +6,7 @@
 #include "proof/evidence_write.h"
 #include "integrity-mgr/attest.h"
 #include "integrity-mgr/host.h"
-#include "integrity-mgr/journal.h"
+#include "integrity-mgr/host_log.h"
 #include "tests/fault/fake_measure.h"
 #include "tests/fault/fake_tpm.h"
 #include "tests/fault/fault.h"
@@ -273,7 +273,7 @@ START_TEST(test_durable)
         fake_measure_reset();
         ck_assert_int_eq(host_open(dir), ST_DONE);
         ck_assert_int_eq(host_set_up(&keys), ST_DONE);
-        ck_assert_int_eq(journal_open(dir, HASH_SHA256), ST_DONE);
+        ck_assert_int_eq(host_log_open(dir, HASH_SHA256), ST_DONE);
         for (n = 1; hit; n++) {
                 struct im_attest_rep p = {};
                 enum status s;

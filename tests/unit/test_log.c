@@ -389,8 +389,8 @@ END_TEST
 
 int main(void)
 {
-        Suite *suite = suite_create("log_tree");
-        TCase *t = tcase_create("log_tree");
+        Suite *suite = suite_create("log");
+        TCase *t = tcase_create("log");
         SRunner *runner;
         int failed, quiet = open("/dev/null", O_WRONLY);
 

@@ -5,7 +5,7 @@
  */
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
-#include "integrity-mgr/journal.h"
+#include "integrity-mgr/host_log.h"
 #include "integrity-mgr/seal.h"
 #include "lib/state_file.h"
 #include "tests/fault/fake_measure.h"
@@ -98,7 +98,7 @@ static void tear_down(void)
 
 static void open_log(void)
 {
-        ck_assert_int_eq(journal_open(dir, HASH_SHA256), ST_DONE);
+        ck_assert_int_eq(host_log_open(dir, HASH_SHA256), ST_DONE);
 }
 
 static enum status do_seal(uint64_t generation, char secret_of)

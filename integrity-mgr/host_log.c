@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes nodes for the log tree. Every story comes here; log_tree.c keeps what is written. */
-#include "integrity-mgr/journal.h"
+/* Writes nodes for the log. Every story comes here; log.c keeps what is written. */
+#include "integrity-mgr/host_log.h"
 #include "lib/document.h"
 #include "lib/report.h"
 
@@ -17,7 +17,7 @@ static enum status open_log(void)
         return the_log ? ST_DONE : log_open(folder, algorithm, &the_log);
 }
 
-enum status journal_open(int dir, enum hash_alg alg)
+enum status host_log_open(int dir, enum hash_alg alg)
 {
         enum status s;
 
@@ -29,7 +29,7 @@ enum status journal_open(int dir, enum hash_alg alg)
         return s;
 }
 
-enum status journal_log(struct log **log_out)
+enum status host_log_get(struct log **log_out)
 {
         enum status s;
 
@@ -56,12 +56,12 @@ static enum status write_node(struct arena *a, const struct measurement *m, stru
         return s;
 }
 
-enum status journal_found(struct arena *a, const struct found *found,
-                          struct log_entry **entries_out, struct log_place *place_out)
+enum status host_log_found(struct arena *a, const struct found *found,
+                           struct log_entry **entries_out, struct log_place *place_out)
 {
         struct log_entry *entries = arena_get_many(a, found->count + 1, sizeof *entries);
         struct log *log;
-        enum status s = journal_log(&log);
+        enum status s = host_log_get(&log);
 
         *entries_out = entries;
         for (size_t i = 0; i < found->count && !s; i++)
@@ -88,15 +88,15 @@ static enum status write_event(const char *kind, const struct uuid *vm, uint64_t
         return document_end(&d);
 }
 
-enum status journal_event(const char *kind, const struct uuid *vm, uint64_t generation,
-                          enum status outcome)
+enum status host_log_event(const char *kind, const struct uuid *vm, uint64_t generation,
+                           enum status outcome)
 {
         struct buffer text = BUFFER_INIT(1024);
         struct log_entry entry = {0};
         struct error kept = *error_last();
         struct log_place place;
         struct log *log;
-        enum status s = journal_log(&log);
+        enum status s = host_log_get(&log);
 
         if (!s)
                 s = write_event(kind, vm, generation, outcome, &text);

@@ -6,24 +6,24 @@
  *
  * One log for the process, open once the host is set up (its algorithm is the host's).
  */
-#ifndef BULKHEAD_INTEGRITY_MGR_JOURNAL_H
-#define BULKHEAD_INTEGRITY_MGR_JOURNAL_H
+#ifndef BULKHEAD_INTEGRITY_MGR_HOST_LOG_H
+#define BULKHEAD_INTEGRITY_MGR_HOST_LOG_H
 
 #include "integrity-mgr/log.h"
 #include "integrity-mgr/measure.h"
 
 /* ST_DONE if it is open already. */
-enum status journal_open(int dir, enum hash_alg alg);
-/* ST_NOT_SET_UP before journal_open(). If that failed it is tried again, and so until it succeeds.
+enum status host_log_open(int dir, enum hash_alg alg);
+/* ST_NOT_SET_UP before host_log_open(). If that failed it is tried again, and so until it succeeds.
  */
-enum status journal_log(struct log **log_out);
+enum status host_log_get(struct log **log_out);
 
 /* Appends what was found; entries_out: one a measurement, in the arena. */
-enum status journal_found(struct arena *a, const struct found *found,
-                          struct log_entry **entries_out, struct log_place *place_out);
+enum status host_log_found(struct arena *a, const struct found *found,
+                           struct log_entry **entries_out, struct log_place *place_out);
 /* Appends an event and waits until it is on disk. kind: "setup", "approve", "seal", "start",
  * "reseal", "device", "forget". vm: NULL where there is none. The error of the thread stays. */
-enum status journal_event(const char *kind, const struct uuid *vm, uint64_t generation,
-                          enum status outcome);
+enum status host_log_event(const char *kind, const struct uuid *vm, uint64_t generation,
+                           enum status outcome);
 
 #endif
