@@ -298,14 +298,13 @@ void events_start(void)
 
 void events_stop(void)
 {
-        struct timespec until;
+        const struct timespec until = deadline_point(deadline_in(STOP_TIME));
 
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += STOP_TIME / 1000;
         pthread_mutex_lock(&events.lock);
         events.stopping = true;
         pthread_cond_broadcast(&events.changed);
-        while (events.followed && !pthread_cond_timedwait(&events.changed, &events.lock, &until))
+        while (events.followed &&
+               !pthread_cond_clockwait(&events.changed, &events.lock, CLOCK_MONOTONIC, &until))
                 ;
         pthread_mutex_unlock(&events.lock);
 }

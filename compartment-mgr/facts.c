@@ -5,6 +5,7 @@
  * is written here, never read: a stored configuration goes into it as one text.
  */
 #include "compartment-mgr/facts.h"
+#include "lib/io.h"
 #include "compartment-mgr/compartment.h"
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/peers.h"
@@ -45,22 +46,6 @@ static void put_number(struct json_object *to, const char *key, uint64_t number)
         json_object_object_add(to, key, json_object_new_uint64(number));
 }
 
-static enum status write_all(int fd, const char *text, size_t len)
-{
-        while (len) {
-                ssize_t n = write(fd, text, len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return FAIL(status_of_errno(errno), .subject = "facts",
-                                    .found = strerror(errno));
-                text += n;
-                len -= (size_t)n;
-        }
-        return ST_DONE;
-}
-
 /* Frees json. */
 static enum status seal_file(struct json_object *json, int *fd_out)
 {
@@ -72,8 +57,8 @@ static enum status seal_file(struct json_object *json, int *fd_out)
 
         if (!s && !text)
                 s = FAIL(ST_INTERNAL, .subject = "facts");
-        if (!s)
-                s = write_all(fd, text, len);
+        if (!s && io_write(fd, text, len))
+                s = FAIL(status_of_errno(errno), .subject = "facts", .found = strerror(errno));
         if (!s)
                 s = memory_file_seal(fd);
         json_object_put(json);

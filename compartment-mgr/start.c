@@ -5,6 +5,7 @@
  * which a secret goes that it never reads.
  */
 #include "compartment-mgr/device_check.h"
+#include "lib/io.h"
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/networks.h"
 #include "compartment-mgr/operation.h"
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TURN_MOST = 1800 /* s */ };
+enum { TURN_MOST = 1800 * 1000 /* ms */ };
 
 /* libxl gives devices and hot-plug programs fixed times, which a Dom0 that builds more domains at
  * once than it has CPUs does not keep: so they take turns, in whatever order. */
@@ -40,8 +41,7 @@ static enum status take_turn(const struct vm_definition *vm)
         int r;
 
         pthread_once(&once, make_builders);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += TURN_MOST;
+        until = deadline_point(deadline_in(TURN_MOST));
         while ((r = sem_clockwait(&builders, CLOCK_MONOTONIC, &until)) && errno == EINTR)
                 ;
         return r ? FAIL(ST_TIMEOUT, .subject = FMT("building VM %s", vm->name),

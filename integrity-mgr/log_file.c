@@ -11,6 +11,7 @@
  * had been on disk: then the file was damaged, and nothing is cut off.
  */
 #include "integrity-mgr/log_file.h"
+#include "lib/io.h"
 #include "lib/report.h"
 
 #include <errno.h>
@@ -47,41 +48,14 @@ static enum status damaged(uint64_t at, const char *found)
 
 /* --- files ---------------------------------------------------------------------------------- */
 
-static bool write_all(int fd, const uint8_t *p, size_t len, uint64_t at)
-{
-        while (len) {
-                ssize_t r = pwrite(fd, p, len, (off_t)at);
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r <= 0) {
-                        errno = r ? errno : EIO;
-                        return false;
-                }
-                p += r;
-                at += (size_t)r;
-                len -= (size_t)r;
-        }
-        return true;
-}
-
 /* False at the end of the file, too. */
 static bool read_all(struct log_file *f, uint8_t *p, size_t len, uint64_t at)
 {
-        while (len) {
-                ssize_t r = pread(f->fd, p, len, (off_t)at);
+        ssize_t n = io_read_at(f->fd, p, len, at);
 
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r < 0)
-                        f->unreadable = true;
-                if (r <= 0)
-                        return false;
-                p += r;
-                at += (size_t)r;
-                len -= (size_t)r;
-        }
-        return true;
+        if (n < 0)
+                f->unreadable = true;
+        return n == (ssize_t)len;
 }
 
 static void head_bytes(enum hash_alg alg, uint8_t head[HEAD])
@@ -101,7 +75,7 @@ static enum status open_head(struct log_file *f)
                 return log_file_failed("opening it", errno);
         head_bytes(f->alg, head);
         if (st.st_size < HEAD) { /* new, or its making was cut short */
-                if (!write_all(f->fd, head, HEAD, 0) || fsync(f->fd) || fsync(f->dir))
+                if (io_write_at(f->fd, head, HEAD, 0) || fsync(f->fd) || fsync(f->dir))
                         return log_file_failed("making it", errno);
         } else if (!read_all(f, there, HEAD, 0)) {
                 return log_file_failed("reading it", errno);
@@ -290,7 +264,7 @@ static enum status write_frame(struct log_file *f, struct buffer *frame, bool *b
         struct digest sum = digest_of(HASH_SHA256, frame->data, frame->len);
 
         buffer_add(frame, sum.bytes, SUM);
-        if (!write_all(f->fd, frame->data, frame->len, f->written)) {
+        if (io_write_at(f->fd, frame->data, frame->len, f->written)) {
                 int error = errno;
 
                 if (ftruncate(f->fd, (off_t)f->written))

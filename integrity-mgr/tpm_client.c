@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <time.h>
 
-enum { WAIT_SECONDS = 120 };
+enum { WAIT = 120 * 1000 /* ms */ };
 
 static pthread_mutex_t lease = PTHREAD_MUTEX_INITIALIZER;
 static struct worker *worker;
@@ -80,11 +80,9 @@ static enum status ready(uint16_t number, struct arena *a)
 
 enum status tpm_client_call(uint16_t number, const void *request, void *reply, struct arena *a)
 {
-        struct timespec until;
+        const struct timespec until = deadline_point(deadline_in(WAIT));
         enum status s;
 
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += WAIT_SECONDS;
         if (pthread_mutex_clocklock(&lease, CLOCK_MONOTONIC, &until))
                 return FAIL(ST_BUSY, .subject = "the TPM",
                             .found = "other requests held it for two minutes",

@@ -10,30 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
-
-static int64_t now_ms(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-int64_t deadline_in(int64_t ms)
-{
-        return ms == NO_DEADLINE ? NO_DEADLINE : now_ms() + ms;
-}
-
-int deadline_left(int64_t deadline)
-{
-        int64_t left = deadline - now_ms();
-
-        if (deadline == NO_DEADLINE)
-                return -1;
-        return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
-}
 
 static enum status gone(void)
 {

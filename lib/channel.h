@@ -8,13 +8,10 @@
 #ifndef BULKHEAD_LIB_CHANNEL_H
 #define BULKHEAD_LIB_CHANNEL_H
 
+#include "lib/io.h"
 #include "lib/message.h"
 
-enum { PROTOCOL_VERSION = 1, FRAME_HEADER = 8, NO_DEADLINE = -1 };
-
-/* A point on CLOCK_MONOTONIC, in milliseconds, from a number of milliseconds from now. */
-int64_t deadline_in(int64_t ms);     /* NO_DEADLINE stays NO_DEADLINE */
-int deadline_left(int64_t deadline); /* for poll(): 0 if past, -1 for NO_DEADLINE */
+enum { PROTOCOL_VERSION = 1, FRAME_HEADER = 8 };
 
 struct frame {
         uint16_t number;

@@ -4,6 +4,7 @@
  * anybody who had the disk, so it is checked like bytes from outside.
  */
 #include "lib/state_file.h"
+#include "lib/io.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -52,26 +53,6 @@ enum status state_lock(int dir)
 
 /* --- writing --- */
 
-static int write_all(int fd, const void *bytes, size_t len)
-{
-        const char *at = bytes;
-
-        while (len) {
-                ssize_t n = write(fd, at, len);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0) {
-                        if (!n)
-                                errno = EIO;
-                        return -1;
-                }
-                at += n;
-                len -= (size_t)n;
-        }
-        return 0;
-}
-
 static void write_head(struct buffer *head, const char *kind, uint32_t version,
                        struct bytes content)
 {
@@ -98,7 +79,7 @@ static int write_temporary(int dir, const char *temporary, struct bytes head, st
 
         if (fd < 0)
                 return errno;
-        if (write_all(fd, head.data, head.len) || write_all(fd, content.data, content.len) ||
+        if (io_write(fd, head.data, head.len) || io_write(fd, content.data, content.len) ||
             fsync(fd) < 0)
                 error = errno;
         if (close(fd) < 0 && !error)

@@ -5,6 +5,7 @@
  * descriptors of the target without reading them.
  */
 #include "measure/measure_run.h"
+#include "lib/io.h"
 #include "bulkhead/measure_plugin.h"
 #include "lib/document.h"
 
@@ -111,13 +112,12 @@ enum status measure_load(int plugin, const char *name,
                          const struct bulkhead_measure_plugin **loaded_out)
 {
         static const struct bulkhead_measure_plugin *loaded;
-        char path[32];
+        char path[IO_PATH];
         void *object;
 
         *loaded_out = NULL;
         if (!loaded) {
-                snprintf(path, sizeof path, "/proc/self/fd/%d", plugin);
-                object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+                object = dlopen(io_path(path, plugin), RTLD_NOW | RTLD_LOCAL);
                 loaded = object ? dlsym(object, "bulkhead_measure_plugin") : NULL;
                 if (!loaded)
                         return FAIL(ST_PLUGIN, .subject = FMT("plug-in %s", name),

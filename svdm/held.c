@@ -4,11 +4,11 @@
  * svdm's requests come here. It looks at the descriptors that the device worker handed over.
  */
 #include "svdm/held.h"
+#include "lib/io.h"
 #include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define KIND "svdm-held"
-enum { VERSION = 3, NAME_SIZE = 64, CLAIM_WAIT_S = 10 };
+enum { VERSION = 3, NAME_SIZE = 64, CLAIM_WAIT = 10 * 1000 /* ms */ };
 
 struct claim {
         struct claim *next;
@@ -151,13 +151,11 @@ static enum status wait_until_free(const struct attachment *ours, const struct c
 {
         const struct held_disk *disk;
         const struct claim *c;
-        struct timespec until;
+        const struct timespec until = deadline_point(deadline_in(CLAIM_WAIT));
         int r = 0;
 
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += CLAIM_WAIT_S;
         while ((c = find_conflict(ours, but, &disk)) && !c->kept && !r)
-                r = pthread_cond_timedwait(&dropped, &lock, &until);
+                r = pthread_cond_clockwait(&dropped, &lock, CLOCK_MONOTONIC, &until);
         if (!c)
                 return ST_DONE;
         return disk ? refuse_held(c, disk)

@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TURN_WAIT_S = 2, RELEASE_TIME = 60000 };
+enum { TURN_WAIT = 2000 /* ms */, RELEASE_TIME = 60000 };
 
 struct svdm svdm;
 
@@ -46,14 +46,12 @@ static bool must_wait(const struct uuid *vm, const struct session *asking, uint6
 enum status turn_take(struct turn *t, const struct uuid *vm, const struct session *asking,
                       uint64_t generation)
 {
-        struct timespec until;
+        const struct timespec until = deadline_point(deadline_in(TURN_WAIT));
         int r = 0;
 
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += TURN_WAIT_S;
         pthread_mutex_lock(&lock);
         while (!r && must_wait(vm, asking, generation))
-                r = pthread_cond_timedwait(&changed, &lock, &until);
+                r = pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until);
         if (!r) {
                 *t = (struct turn){.vm = *vm, .next = turns};
                 turns = t;

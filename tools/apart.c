@@ -19,21 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static bool write_all(int fd, const uint8_t *data, size_t len)
-{
-        while (len) {
-                ssize_t r = write(fd, data, len);
-
-                if (r < 0 && errno != EINTR)
-                        return false;
-                if (r > 0) {
-                        data += r;
-                        len -= (size_t)r;
-                }
-        }
-        return true;
-}
-
 static _Noreturn void child(int fd, const struct apart *how, void *input, size_t most)
 {
         struct buffer result = BUFFER_INIT(most), head = BUFFER_INIT(1 << 16),
@@ -51,7 +36,7 @@ static _Noreturn void child(int fd, const struct apart *how, void *input, size_t
         buffer_u8(&head, (uint8_t)s);
         buffer_u32(&head, (uint32_t)error.len);
         buffer_add(&head, error.data, error.len);
-        _exit(write_all(fd, head.data, head.len) && write_all(fd, result.data, result.len) ? 0 : 3);
+        _exit(io_write(fd, head.data, head.len) || io_write(fd, result.data, result.len) ? 3 : 0);
 }
 
 /* Everything until the end of the pipe; ST_TIMEOUT when the time is over first. */

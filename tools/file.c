@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading and replacing files in the rights of whoever typed the command. */
 #include "tools/file.h"
+#include "lib/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,21 +46,6 @@ out:
         return s;
 }
 
-static int write_all(int fd, struct bytes b)
-{
-        while (b.len) {
-                ssize_t r = write(fd, b.data, b.len);
-
-                if (r < 0 && errno != EINTR)
-                        return -1;
-                if (r > 0) {
-                        b.data += r;
-                        b.len -= (size_t)r;
-                }
-        }
-        return 0;
-}
-
 /* Without the mode of a temporary file, which is 0600. */
 static mode_t mode_of(const char *path)
 {
@@ -95,7 +81,7 @@ enum status file_replace(const char *path, struct bytes content)
         /* A terminal, a pipe or /dev/stdout is written to, not replaced. */
         if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
                 fd = open(path, O_WRONLY | O_CLOEXEC);
-                if (fd < 0 || write_all(fd, content))
+                if (fd < 0 || io_write(fd, content.data, content.len))
                         s = failed(path);
                 if (fd >= 0)
                         close(fd);
@@ -108,7 +94,7 @@ enum status file_replace(const char *path, struct bytes content)
                 s = failed(path);
                 goto out;
         }
-        if (write_all(fd, content) || fchmod(fd, mode_of(path)) || fsync(fd) ||
+        if (io_write(fd, content.data, content.len) || fchmod(fd, mode_of(path)) || fsync(fd) ||
             rename(temporary, path)) {
                 s = failed(path);
                 unlink(temporary);

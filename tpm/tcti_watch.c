@@ -5,6 +5,7 @@
  * secrets among it only as ciphertext.
  */
 #include "tpm/tcti_watch.h"
+#include "lib/io.h"
 
 #include "lib/arena.h"
 
@@ -13,7 +14,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 #include <tss2/tss2_tctildr.h>
 #include <tss2/tss2_tpm2_types.h>
 #include <unistd.h>
@@ -31,14 +31,6 @@ struct watch {
 };
 
 const struct tcti_source tcti_loader = {Tss2_TctiLdr_Initialize, Tss2_TctiLdr_Finalize};
-
-static uint64_t now(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000000u + t.tv_nsec;
-}
 
 /* tcti-swtpm opens a socket for each command, reads from it without a limit of time and does not
  * tell its number: it is the lowest that was free. */
@@ -65,7 +57,7 @@ static TSS2_RC transmit(TSS2_TCTI_CONTEXT *tcti, size_t size, const uint8_t *com
         int fd = lowest_free_descriptor();
         TSS2_RC r;
 
-        w->asked = now();
+        w->asked = io_now();
         r = Tss2_Tcti_Transmit(w->below, size, command);
         if (!r)
                 limit_wait(fd, w->patience);
@@ -93,7 +85,7 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response,
                 return TSS2_RC_SUCCESS;
         }
         r = Tss2_Tcti_Receive(w->below, &got, w->response, w->patience);
-        w->waited += now() - w->asked;
+        w->waited += io_now() - w->asked;
         if (r)
                 return failed(w, TSS2_TCTI_RC_IO_ERROR); /* also TRY_AGAIN: patience is at an end */
         if (got < HEADER || got > sizeof(w->response) || got > *size)

@@ -4,12 +4,12 @@
  * memory and the descriptors of the boot files are touched.
  */
 #include "compartment-mgr/domain/domain_xen_config.h"
+#include "lib/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libxl_utils.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -190,10 +190,9 @@ static char *text(const char *t)
 
 static char *descriptor_path(int fd)
 {
-        char path[32];
+        char path[IO_PATH];
 
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        return text(path);
+        return text(io_path(path, fd));
 }
 
 static void build_info(const struct vm_config *c, libxl_domain_create_info *info)

@@ -6,6 +6,7 @@
  * pipe to libxl.
  */
 #include "compartment-mgr/domain/domain_xen_save.h"
+#include "lib/io.h"
 #include "lib/report.h"
 
 #include <errno.h>
@@ -53,47 +54,16 @@ struct pump {
         int error; /* of the device, once joined */
 };
 
-static size_t fill(int fd, uint8_t *to, size_t len)
-{
-        size_t n = 0;
-
-        while (n < len) {
-                ssize_t r = read(fd, to + n, len - n);
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r <= 0)
-                        break;
-                n += (size_t)r;
-        }
-        return n;
-}
-
-static bool drain(int fd, const uint8_t *from, size_t len)
-{
-        while (len) {
-                ssize_t r = write(fd, from, len);
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r <= 0)
-                        return false;
-                from += r;
-                len -= (size_t)r;
-        }
-        return true;
-}
-
 static void *to_device(void *arg)
 {
         struct pump *p = arg;
         uint8_t *chunk = aligned_alloc(ALIGNMENT, CHUNK);
-        size_t n;
+        ssize_t n;
 
-        while (chunk && !p->error && (n = fill(p->pipe, chunk, CHUNK))) {
+        while (chunk && !p->error && (n = io_read(p->pipe, chunk, CHUNK)) > 0) {
                 ssize_t r;
 
-                memset(chunk + n, 0, CHUNK - n);
+                memset(chunk + n, 0, CHUNK - (size_t)n);
                 r = pwrite(p->image, chunk, CHUNK, (off_t)p->at);
                 if (r != CHUNK)
                         p->error = r < 0 ? errno : ENOSPC;
@@ -121,7 +91,7 @@ static void *from_device(void *arg)
         ssize_t n = 0;
 
         while (chunk && (n = pread(p->image, chunk, CHUNK, (off_t)p->at)) > 0 &&
-               drain(p->pipe, chunk, (size_t)n))
+               !io_write(p->pipe, chunk, (size_t)n))
                 p->at += (uint64_t)n;
         if (!chunk || n < 0)
                 p->error = chunk ? errno : ENOMEM;

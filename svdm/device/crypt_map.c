@@ -4,6 +4,7 @@
  * guest has written.
  */
 #include "svdm/device/crypt_map.h"
+#include "lib/io.h"
 #include "svdm/device/cryptsetup.h"
 #include "svdm/device/mapper.h"
 
@@ -101,7 +102,7 @@ enum status crypt_map_fill(const char *path, int header, int data, const char *n
 enum status crypt_map_make_tree(const char *path, int data, uint64_t size, int tree,
                                 uint8_t root_out[static VERITY_ROOT_LEN])
 {
-        char device[32];
+        char device[IO_PATH];
         struct crypt_params_verity params = {.hash_name = "sha256",
                                              .data_device = device,
                                              .hash_type = 1,
@@ -116,7 +117,7 @@ enum status crypt_map_make_tree(const char *path, int data, uint64_t size, int t
         int r = 0;
         enum status s;
 
-        snprintf(device, sizeof device, "/proc/self/fd/%d", data);
+        io_path(device, data);
         s = cryptsetup_begin(path, tree, -1, &cd);
         if (!s)
                 r = crypt_format(cd, CRYPT_VERITY, NULL, NULL, NULL, NULL, 0, &params);
@@ -131,13 +132,13 @@ enum status crypt_map_make_tree(const char *path, int data, uint64_t size, int t
 enum status crypt_map_verity(const char *path, int data, int tree, const char *name,
                              const uint8_t root[static VERITY_ROOT_LEN])
 {
-        char device[32];
+        char device[IO_PATH];
         struct crypt_params_verity params = {.data_device = device};
         struct crypt_device *cd = NULL;
         int r = 0;
         enum status s;
 
-        snprintf(device, sizeof device, "/proc/self/fd/%d", data);
+        io_path(device, data);
         s = cryptsetup_begin(path, tree, -1, &cd);
         if (!s)
                 r = crypt_load(cd, CRYPT_VERITY, &params);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How libcryptsetup is begun, and what its errors become. The device worker alone comes here. */
 #include "svdm/device/cryptsetup.h"
+#include "lib/io.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,13 +35,12 @@ enum status cryptsetup_failed(const char *path, int r, const char *remedy)
 
 enum status cryptsetup_begin(const char *path, int metadata, int data, struct crypt_device **cd_out)
 {
-        char file[32], device[32];
+        char file[IO_PATH], device[IO_PATH];
         int r;
 
         *last_said = 0;
-        snprintf(file, sizeof file, "/proc/self/fd/%d", metadata);
-        snprintf(device, sizeof device, "/proc/self/fd/%d", data);
-        r = crypt_init_data_device(cd_out, file, data < 0 ? NULL : device);
+        io_path(file, metadata);
+        r = crypt_init_data_device(cd_out, file, data < 0 ? NULL : io_path(device, data));
         return r ? cryptsetup_failed(path, r, NULL) : ST_DONE;
 }
 

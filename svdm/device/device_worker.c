@@ -7,6 +7,7 @@
  * svdm has a later job release it.
  */
 #include "lib/config.h"
+#include "lib/io.h"
 #include "lib/report.h"
 #include "lib/worker.h"
 #include "svdm/device/device.h"
@@ -16,7 +17,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,13 +71,10 @@ static enum status refuse_twice(size_t newest)
 /* A read-only duplicate for whoever asked. A memfd's own descriptor is read-write by birth. */
 static enum status hand_out(int fd, int *out)
 {
-        char path[32];
-
         *out = -1;
         if (fd < 0)
                 return ST_DONE;
-        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-        *out = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        *out = io_reopen(fd, O_RDONLY | O_NONBLOCK);
         return *out < 0 ? FAIL(status_of_errno(errno), .subject = "a disk's descriptor",
                                .found = strerror(errno))
                         : ST_DONE;

@@ -6,6 +6,7 @@
  * kernel before anybody gets it.
  */
 #include "lib/report.h"
+#include "lib/io.h"
 #include "svdm/device/crypt_map.h"
 #include "svdm/device/device.h"
 #include "svdm/device/loop.h"
@@ -34,10 +35,7 @@ static enum status begin(const char *trees)
 
 static enum status reopen(const struct device *d, bool writable, int *fd_out)
 {
-        char path[32];
-
-        snprintf(path, sizeof path, "/proc/self/fd/%d", d->file);
-        *fd_out = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+        *fd_out = io_reopen(d->file, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK);
         return *fd_out < 0 ? FAIL(status_of_errno(errno), .subject = d->path,
                                   .expected = writable ? "a disk that can be written" : NULL,
                                   .found = strerror(errno))

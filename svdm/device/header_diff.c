@@ -4,11 +4,11 @@
  * LUKS is but for the order of writing. svdm compares; its device worker copies and writes.
  */
 #include "svdm/device/header_diff.h"
+#include "lib/io.h"
 #include "lib/arena.h"
 #include "lib/memory_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,37 +23,9 @@ static enum status failed(const char *doing)
         return FAIL(status_of_errno(errno), .subject = doing, .found = strerror(errno));
 }
 
-/* Reads up to len bytes; fewer only at the end. -1 and errno on error. */
-static ssize_t read_at(int fd, uint8_t *to, size_t len, uint64_t offset)
-{
-        size_t done = 0;
-
-        while (done < len) {
-                ssize_t n = pread(fd, to + done, len - done, (off_t)(offset + done));
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -1;
-                if (!n)
-                        break;
-                done += (size_t)n;
-        }
-        return (ssize_t)done;
-}
-
 static enum status write_at(int fd, const uint8_t *from, size_t len, uint64_t offset)
 {
-        for (size_t done = 0; done < len;) {
-                ssize_t n = pwrite(fd, from + done, len - done, (off_t)(offset + done));
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return failed("writing a disk header");
-                done += (size_t)n;
-        }
-        return ST_DONE;
+        return io_write_at(fd, from, len, offset) ? failed("writing a disk header") : ST_DONE;
 }
 
 static enum status copy_range(int fd, int memfd, uint64_t from, uint64_t to)
@@ -63,7 +35,7 @@ static enum status copy_range(int fd, int memfd, uint64_t from, uint64_t to)
 
         while (!s && from < to) {
                 size_t want = to - from < CHUNK ? (size_t)(to - from) : CHUNK;
-                ssize_t n = read_at(fd, chunk, want, from);
+                ssize_t n = io_read_at(fd, chunk, want, from);
 
                 if (n < 0)
                         s = failed("reading a disk header");
@@ -151,7 +123,7 @@ enum status header_copy_all(int memfd, int *memfd_out)
 enum status header_head(int fd, struct digest *head_out)
 {
         uint8_t head[HEADER_HEAD];
-        ssize_t n = read_at(fd, head, sizeof head, 0);
+        ssize_t n = io_read_at(fd, head, sizeof head, 0);
 
         if (n < 0)
                 return failed("reading a disk header");
@@ -176,7 +148,7 @@ static enum status diff_blocks(int old, const uint8_t *header, uint64_t len, str
 
         for (; at < len; at += BLOCK) {
                 size_t want = len - at < BLOCK ? (size_t)(len - at) : BLOCK;
-                ssize_t n = read_at(old, block, want, at);
+                ssize_t n = io_read_at(old, block, want, at);
 
                 if (n < 0)
                         return failed("reading a disk header");
@@ -271,7 +243,7 @@ enum status header_head_after(int disk, struct bytes runs, uint8_t head_out[stat
         struct reader r = reader_of(runs);
         struct run run;
 
-        if (read_at(disk, head_out, HEADER_HEAD, 0) != HEADER_HEAD)
+        if (io_read_at(disk, head_out, HEADER_HEAD, 0) != HEADER_HEAD)
                 return failed("reading the head of a disk");
         while (next_run(&r, &run)) {
                 uint64_t last = run.to < HEADER_HEAD ? run.to : HEADER_HEAD;
@@ -310,7 +282,7 @@ enum status header_bytes(int memfd, struct arena *a, struct bytes *out)
         if (st.st_size > HEADER_RUNS_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "a disk header");
         bytes = arena_get(a, (size_t)st.st_size);
-        n = read_at(memfd, bytes, (size_t)st.st_size, 0);
+        n = io_read_at(memfd, bytes, (size_t)st.st_size, 0);
         if (n != st.st_size)
                 return FAIL(ST_IO, .subject = "a memory file");
         *out = (struct bytes){bytes, (size_t)n};

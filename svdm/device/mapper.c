@@ -5,6 +5,7 @@
  * very name; whatever else is there is left alone.
  */
 #include "svdm/device/mapper.h"
+#include "lib/io.h"
 #include "lib/report.h"
 
 #include <dirent.h>
@@ -15,7 +16,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #define OURS "bulkhead-"
@@ -274,14 +274,6 @@ static int remove_once(const char *name)
         return error == ENXIO ? 0 : error;
 }
 
-static int64_t now_ms(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
-}
-
 static bool is_ours(const char *name, struct arena *a, struct uuid *vm_out, struct mapped *m_out)
 {
         char uuid[UUID_TEXT + 1] = "";
@@ -304,7 +296,7 @@ static bool is_ours(const char *name, struct arena *a, struct uuid *vm_out, stru
 
 enum status mapper_remove(const char *name, int wait_ms)
 {
-        const int64_t until = now_ms() + wait_ms;
+        const int64_t until = deadline_in(wait_ms);
         struct arena *a = arena_new();
         struct mapped m;
         struct uuid vm;
@@ -312,7 +304,7 @@ enum status mapper_remove(const char *name, int wait_ms)
         int error = 0;
 
         arena_free(a);
-        while (ours && (error = remove_once(name)) == EBUSY && now_ms() < until)
+        while (ours && (error = remove_once(name)) == EBUSY && deadline_left(until))
                 usleep(PAUSE_MS * 1000);
         if (error == EBUSY)
                 return refuse_busy(name);
@@ -355,7 +347,7 @@ static enum status remove_those(bool (*accept)(const struct uuid *vm, const void
                                 const void *with, int wait_ms, mapper_visitor *before,
                                 uint32_t *removed_out)
 {
-        const int64_t until = now_ms() + wait_ms;
+        const int64_t until = deadline_in(wait_ms);
         struct arena *a = arena_new();
         const char **names, *busy;
         struct mapped m;
@@ -385,7 +377,7 @@ static enum status remove_those(bool (*accept)(const struct uuid *vm, const void
                 }
                 if (busy && !progress)
                         usleep(PAUSE_MS * 1000);
-        } while (!s && busy && (progress || now_ms() < until));
+        } while (!s && busy && (progress || deadline_left(until)));
         if (!s && busy)
                 s = refuse_busy(busy);
         arena_free(a);

@@ -4,6 +4,7 @@
  * disks and for targets. It opens files and block devices, and reads nothing.
  */
 #include "svdm/device/open_disk.h"
+#include "lib/io.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -119,10 +119,7 @@ static enum status identify(const char *path, int fd, struct disk_identity *out)
 /* By the descriptor, not by its name a second time: the very inode that was looked at. */
 static int reopen(int fd, int flags)
 {
-        char again[32];
-
-        snprintf(again, sizeof again, "/proc/self/fd/%d", fd);
-        return open(again, flags | O_NONBLOCK | O_CLOEXEC);
+        return io_reopen(fd, flags | O_NONBLOCK);
 }
 
 enum status open_disk_unused(const char *path, int fd)

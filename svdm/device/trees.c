@@ -4,6 +4,7 @@
  * whole: a kill leaves nothing. Names and state files change under the folder's lock alone.
  */
 #include "svdm/device/trees.h"
+#include "lib/io.h"
 #include "lib/report.h"
 #include "lib/state_file.h"
 
@@ -167,14 +168,14 @@ static void keep(const char *path, const struct stat *st, int tree,
                  const uint8_t root[static VERITY_ROOT_LEN])
 {
         struct hash_tree kept = describe(path, st);
-        char name[NAME_SIZE], root_text[2 * VERITY_ROOT_LEN + 1], from[32];
+        char name[NAME_SIZE], root_text[2 * VERITY_ROOT_LEN + 1], from[IO_PATH];
 
         kept.root.alg = HASH_SHA256;
         memcpy(kept.root.bytes, root, VERITY_ROOT_LEN);
         hex_write(root_text, root, VERITY_ROOT_LEN);
-        snprintf(from, sizeof from, "/proc/self/fd/%d", tree);
         unlinkat(folder, root_text, 0); /* of an image with the same content */
-        if (fsync(tree) || linkat(AT_FDCWD, from, folder, root_text, AT_SYMLINK_FOLLOW) ||
+        if (fsync(tree) ||
+            linkat(AT_FDCWD, io_path(from, tree), folder, root_text, AT_SYMLINK_FOLLOW) ||
             state_write_record(folder, state_name(name, st), KIND, VERSION, &shape_hash_tree,
                                &kept))
                 report_warning("the hash tree of %s is not kept: it is made again at each start",

@@ -11,6 +11,7 @@ static ssize_t faulty_pwrite(int fd, const void *bytes, size_t len, off_t offset
 static int faulty_fsync(int fd);
 #define pwrite faulty_pwrite
 #define fsync faulty_fsync
+#include "lib/io.c"
 #include "svdm/device/header_diff.c"
 #undef pwrite
 #undef fsync

@@ -62,6 +62,7 @@ static int faulty_close(int fd)
 #define renameat faulty_renameat
 #define unlinkat faulty_unlinkat
 #define close faulty_close
+#include "lib/io.c"
 #include "lib/state_file.c"
 #undef write
 #undef fsync

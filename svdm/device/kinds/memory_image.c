@@ -4,12 +4,12 @@
  * with a volume key of its own, made for one hibernation and read once.
  */
 #include "lib/report.h"
+#include "lib/io.h"
 #include "svdm/device/device.h"
 #include "svdm/device/header_diff.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,11 +41,8 @@ static enum status write_header(const struct device *d)
 {
         struct buffer runs = BUFFER_INIT(HEADER_RUNS_MOST);
         enum status s = header_diff(d->file, d->header, &runs);
-        char path[32];
-        int fd;
+        int fd = s ? -1 : io_reopen(d->file, O_RDWR);
 
-        snprintf(path, sizeof path, "/proc/self/fd/%d", d->file);
-        fd = s ? -1 : open(path, O_RDWR | O_CLOEXEC);
         if (!s && fd < 0)
                 s = FAIL(status_of_errno(errno), .subject = d->path, .found = strerror(errno));
         if (!s)
