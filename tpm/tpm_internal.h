@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the tpm*.c files share and nobody else includes: the connection, its one salted session,
- * what is held during a request, and how a TPM's answer becomes a status.
+ * What the tpm*.c files share and nobody else includes: the connection (tpm_connection.c), its one
+ * salted session (tpm_session.c), the parts that requests are made of (tpm_parts.c), and how a
+ * request is run (tpm.c). Each of these four uses those before it, never one after it.
  */
 #ifndef BULKHEAD_TPM_TPM_INTERNAL_H
 #define BULKHEAD_TPM_TPM_INTERNAL_H
@@ -58,6 +59,10 @@ bool tpm_again(struct tpm *t, TSS2_RC rc, struct tpm_tries *tries);
 uint32_t tpm_code(TSS2_RC rc); /* the TPM's own code without parameter, handle or session number */
 enum status tpm_failed(TSS2_RC rc, const char *doing); /* described; never ST_DONE */
 
+/* Connects if it has to; what this process left loaded before is flushed after trouble. */
+enum status tpm_connect(struct tpm *t);
+void tpm_disconnect(struct tpm *t);
+
 /* A request: connected, done by `step`, tidied up; all of it once more if the TPM had been reset
  * under us. */
 typedef enum status tpm_step(struct tpm *t, struct arena *a, const void *req, void *rep);
@@ -72,6 +77,7 @@ enum status tpm_in_use(const struct tpm *t); /* ST_DONE after tpm_use() */
 
 ESYS_TR tpm_hold(struct tpm *t, ESYS_TR handle);
 void tpm_drop(struct tpm *t, ESYS_TR handle);
+void tpm_drop_all(struct tpm *t);
 
 enum status tpm_read_pcrs(struct tpm *t, struct arena *a, uint32_t mask, struct pcr_value **out,
                           size_t *count_out);
