@@ -31,9 +31,9 @@ L_XL := -lxlutil -lxenlight -lxenstore
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
 ROOMS := lib xml tpm measure policy proof verifier verifier/kinds integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds tools
-# What has a main() of its own, and so lies in no archive.
+# What has a main() of its own, or takes the place of another library's function: in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain/domain_worker compartment-mgr/domain/disk_hotplug integrity-mgr/main \
-        measure/measure_worker policy/policy_worker tpm/tpm_worker svdm/main svdm/device/device_worker \
+        measure/measure_worker policy/policy_worker tpm/tpm_worker tpm/esys_openssl svdm/main svdm/device/device_worker \
         xml/xml_worker lib/protocol_table
 objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
 archive = $(B)/rooms/$(subst /,-,$(1)).a
@@ -70,8 +70,8 @@ ROOMS_policy_worker := policy xml lib
 LIBS_policy_worker := $(L_SSL) $(L_SEC) $(L_XSLT)
 MAIN_tpm_worker := tpm/tpm_worker
 ROOMS_tpm_worker := tpm lib
-# It answers OSSL_LIB_CTX_new() itself; nothing asks for that by name when the archive is read.
-OBJS_tpm_worker := tpm/esys_openssl
+# It answers OSSL_LIB_CTX_new() itself, for the releases of tpm2-tss that call it once a hash.
+OBJS_tpm_worker := $(if $(filter 3.2.% 4.0.% 4.1.% 4.2.%,$(shell pkg-config --modversion tss2-esys 2>/dev/null)),tpm/esys_openssl)
 LIBS_tpm_worker := $(L_TPM) $(L_SSL) $(L_SEC)
 
 MAIN_svdm := svdm/main
@@ -156,11 +156,11 @@ $(B)/pic/%.o: %.c | packages
 	@mkdir -p $(@D)
 	$(call quiet,CC)$(CC) $(filter-out -fPIE,$(ALL_CFLAGS)) -fPIC -MMD -MP -c -o $@ $<
 
-# $(call room,FOLDER)
+# $(call room,FOLDER): made anew also when a file was added to the folder or taken away
 define room
-$(call archive,$(1)): $(foreach o,$(call objects,$(1)),$(B)/obj/$(o).o)
+$(call archive,$(1)): $(foreach o,$(call objects,$(1)),$(B)/obj/$(o).o) $(1) Makefile
 	@mkdir -p $$(@D) && rm -f $$@
-	$$(call quiet,AR)$$(AR) rcs $$@ $$^
+	$$(call quiet,AR)$$(AR) rcs $$@ $$(filter %.o,$$^)
 endef
 $(foreach r,$(ROOMS) $(TEST_ROOMS),$(eval $(call room,$(r))))
 
