@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a seal is bound to: the one digest that is extended into the destination PCR before the TPM
- * is asked to unseal (docs/architecture.md, "What the destination PCR binds at a start"):
+ * is asked to unseal (docs/constructions.md, "The destination PCR at a start"):
  *
  *   H("bulkhead-seal-1" || VM UUID || descriptor digest || n, for each target its plug-in:
  *     identifier, file digest || n, for each predicate, those of device checks after the others:

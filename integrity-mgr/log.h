@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log: what was measured and what was done, append-only and hash-chained on disk, and the
- * RFC 6962 tree over its blinded entries (docs/evidence.md, "Log"; docs/architecture.md).
+ * RFC 6962 tree over its blinded entries (docs/evidence.md, "Evidence").
  *
  * An append is written at once and put on disk by a thread of the log's own, so that a caller can
  * have the TPM at work meanwhile; log_sync() waits for it. What was not synced was told to

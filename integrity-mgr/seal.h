@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stories of sealing (OpenTC D05.4, figures 3.9 and 3.10; docs/architecture.md, constructions 1
- * and 2). A VM's seal is a record "seal-<uuid>-<generation>" in the state folder, which counts only
+ * The stories of sealing (OpenTC D05.4, figures 3.9 and 3.10; docs/constructions.md).
+ * A VM's seal is a record "seal-<uuid>-<generation>" in the state folder, which counts only
  * while the table of generations names its digest. One story at a time a VM: ST_BUSY otherwise.
  */
 #ifndef BULKHEAD_INTEGRITY_MGR_SEAL_H

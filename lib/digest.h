@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Digests, and the framing that every construction of docs/architecture.md shares: a field is its
+ * Digests, and the framing that every construction of docs/constructions.md shares: a field is its
  * length (4 bytes, big endian) and its bytes, a tag is a field, an integer is big endian.
  * SHA-256 and SHA-384 only (FIPS 180-4); SHA-1 never. By OpenSSL's EVP interface.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What Bulkhead asks of a TPM 2.0, one function a TPM_MSG of include/bulkhead/messages.def, whose
- * comments are the contract; constructions 1 and 2 of docs/architecture.md.
+ * comments are the contract; docs/constructions.md says what is hashed and sealed.
  *
  * Each function takes the message's request and fills in its reply; what the reply points to lies
  * in the arena. Descriptors in a request stay the caller's. On failure the reply is not to be

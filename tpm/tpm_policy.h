@@ -2,7 +2,7 @@
 /*
  * Policy digests of the TPM's enhanced authorization, computed in software [TPM 2.0 part 3, 23],
  * so that a seal can be made for, and an approval given to, a state that does not exist yet.
- * docs/architecture.md, constructions: the policy of a sealed object. Policies use SHA-256,
+ * docs/constructions.md, "The policy of a sealed object". Policies use SHA-256,
  * whatever the PCR bank. PCR values come ascending by PCR, each once.
  */
 #ifndef BULKHEAD_TPM_TPM_POLICY_H

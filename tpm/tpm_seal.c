@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealing and unsealing (docs/architecture.md, constructions 1 and 2). Secrets are in this file's
+ * Sealing and unsealing (docs/constructions.md). Secrets are in this file's
  * stack frames, in the salted session, and in the caller's pipe; nowhere else.
  */
 #include "tpm/tpm_internal.h"

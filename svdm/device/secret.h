@@ -37,7 +37,7 @@ enum status secret_read_passphrase(int fd, uint8_t passphrase[static PASSPHRASE_
                                    size_t *len_out);
 
 /* The key of one disk: HKDF-SHA256 (RFC 5869), no salt, info "bulkhead-disk-1" followed by the
- * LUKS UUID as 36 characters in lower case (docs/architecture.md, Constructions). */
+ * LUKS UUID as 36 characters in lower case (docs/constructions.md). */
 void secret_disk_key(const uint8_t secret[static SECRET_LEN], const struct uuid *disk,
                      uint8_t key[static DISK_KEY_LEN]);
 
