@@ -4,6 +4,7 @@
  * The image is a disk of its own under the VM's secret, which is unsealed once more for that: so
  * the VM hibernates where it could be started. start.c wakes it.
  */
+#include "compartment-mgr/memory_image.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
@@ -30,56 +31,12 @@ static enum status make_file(struct operation *o, const char **path_out)
         return s;
 }
 
-static void remove_file(struct arena *a, const struct compartment *c)
-{
-        struct svdm_memory_req q = {.vm = compartment_definition(c)->uuid};
-        struct svdm_memory_rep p;
-
-        if (peer_call(PEER_SVDM, MESSAGE_svdm_memory, &q, &p, a, PEER_SHORT))
-                report_error("removing the image of a VM's memory, which is never woken");
-}
-
-/* --- which image counts ---------------------------------------------------------------------- */
-
-static enum status tell_im(struct arena *a, const struct compartment *c, int header)
-{
-        struct im_memory_req q = {.vm = compartment_definition(c)->uuid, .memory = header};
-        struct im_memory_rep p;
-
-        return peer_call(PEER_IM, MESSAGE_im_memory, &q, &p, a, PEER_SHORT);
-}
-
-/* What integrity-mgr does not know of is never woken: it is told first. */
-enum status hibernate_forget(struct arena *a, struct compartment *c)
-{
-        enum status s;
-
-        if (!*compartment_memory(c))
-                return ST_DONE;
-        s = tell_im(a, c, -1);
-        if (!s)
-                s = compartment_set_memory(c, "");
-        if (!s)
-                remove_file(a, c);
-        return s;
-}
-
 /* An image that counts while its guest runs could be woken over disks that are newer. */
 enum status hibernate_run_on(struct arena *a, struct compartment *c)
 {
-        enum status s = tell_im(a, c, -1);
+        enum status s = memory_image_revoke(a, c);
 
-        if (!s)
-                s = compartment_set_memory(c, "");
         return s ? s : suspend_resume(a, c);
-}
-
-/* From here on it wakes from that. */
-static enum status commit(struct operation *o)
-{
-        enum status s = tell_im(o->arena, o->compartment, o->memory_header);
-
-        return s ? s : compartment_set_memory(o->compartment, o->memory.path);
 }
 
 /* --- in order -------------------------------------------------------------------------------- */
@@ -125,7 +82,7 @@ static void undo(struct operation *o, enum done done)
                 report_error(
                         "letting a VM run on whose hibernation was refused: it stays suspended");
         if (done >= MADE)
-                remove_file(o->arena, o->compartment);
+                memory_image_remove(o->arena, o->compartment);
         error_keep(&why);
 }
 
@@ -158,7 +115,7 @@ enum status hibernate_vm(struct arena *a, struct compartment *c)
         if (s)
                 goto out;
         done = TOLD;
-        s = commit(&o);
+        s = memory_image_commit(a, c, o.memory_header, o.memory.path); /* it wakes from that */
 out:
         if (s) {
                 undo(&o, done);

@@ -7,6 +7,7 @@
 #include "compartment-mgr/device_check.h"
 #include "lib/io.h"
 #include "compartment-mgr/live.h"
+#include "compartment-mgr/memory_image.h"
 #include "compartment-mgr/networks.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
@@ -93,7 +94,7 @@ static enum status wake(struct operation *o, const struct svdm_unlock_rep *devic
 {
         enum status s = o->memory.path ? unpause(o, devices, domid, true) : ST_DONE;
 
-        return s || !o->memory.path ? s : hibernate_forget(o->arena, o->compartment);
+        return s || !o->memory.path ? s : memory_image_forget(o->arena, o->compartment);
 }
 
 /* After unpausing, never before: a paused domain that nobody remembers was not compared. */

@@ -5,6 +5,7 @@
  * update="clean-stop", integrity-mgr.
  */
 #include "compartment-mgr/live.h"
+#include "compartment-mgr/memory_image.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
@@ -161,7 +162,7 @@ enum status stop_at_once(struct arena *a, struct compartment *c)
         enum status s = end_and_give_back(a, c, 0, "", &clean);
 
         if (!s)
-                s = hibernate_forget(a, c);
+                s = memory_image_forget(a, c);
         if (!s)
                 compartment_set_state(c, VM_STOPPED, "");
         return s;

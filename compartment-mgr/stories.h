@@ -53,8 +53,6 @@ enum status hibernate_vm(struct arena *a, struct compartment *c);
 /* A guest that was saved, or nearly, goes on in its domain: no image counts any more before it
  * does. ST_WRONG_STATE if it runs. */
 enum status hibernate_run_on(struct arena *a, struct compartment *c);
-/* The image that it left is never woken. ST_DONE if it left none. */
-enum status hibernate_forget(struct arena *a, struct compartment *c);
 
 /* Seals the VM's disks to what they, the host and the configuration are. passphrase: -1 or a pipe.
  */

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which image counts. What integrity-mgr does not know of is never woken, so it is told first and
+ * the definition follows. Asks integrity-mgr, and svdm for the file.
+ */
+#include "compartment-mgr/memory_image.h"
+#include "compartment-mgr/peers.h"
+#include "lib/report.h"
+
+static enum status tell_im(struct arena *a, const struct compartment *c, int header)
+{
+        struct im_memory_req q = {.vm = compartment_definition(c)->uuid, .memory = header};
+        struct im_memory_rep p;
+
+        return peer_call(PEER_IM, MESSAGE_im_memory, &q, &p, a, PEER_SHORT);
+}
+
+enum status memory_image_commit(struct arena *a, struct compartment *c, int header,
+                                const char *path)
+{
+        enum status s = tell_im(a, c, header);
+
+        return s ? s : compartment_set_memory(c, path);
+}
+
+enum status memory_image_revoke(struct arena *a, struct compartment *c)
+{
+        return memory_image_commit(a, c, -1, "");
+}
+
+enum status memory_image_forget(struct arena *a, struct compartment *c)
+{
+        enum status s;
+
+        if (!*compartment_memory(c))
+                return ST_DONE;
+        s = memory_image_revoke(a, c);
+        if (!s)
+                memory_image_remove(a, c);
+        return s;
+}
+
+void memory_image_remove(struct arena *a, const struct compartment *c)
+{
+        struct svdm_memory_req q = {.vm = compartment_definition(c)->uuid};
+        struct svdm_memory_rep p;
+
+        if (peer_call(PEER_SVDM, MESSAGE_svdm_memory, &q, &p, a, PEER_SHORT))
+                report_error("removing the image of a VM's memory, which is never woken");
+}
