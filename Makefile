@@ -27,19 +27,21 @@ L_XSLT := -lxslt -lxml2
 L_CRYPT := -lcryptsetup
 L_DM := -ldevmapper
 L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
-L_XL := -lxlutil -lxenlight -lxenstore
+L_XL := -lxenlight -lxenstore
+L_XLU := -lxlutil
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
 ROOMS := lib xml tpm measure policy proof verifier verifier/kinds integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds tools
 # What has a main() of its own, or takes the place of another library's function: in no archive.
-MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/domain/domain_worker compartment-mgr/domain/disk_hotplug integrity-mgr/main \
+MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/config/config_worker compartment-mgr/config/without_libxl \
+        compartment-mgr/domain/domain_worker compartment-mgr/domain/disk_hotplug integrity-mgr/main \
         measure/measure_worker policy/policy_worker tpm/tpm_worker tpm/esys_openssl svdm/main svdm/device/device_worker \
         xml/xml_worker lib/protocol_table
 objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
 archive = $(B)/rooms/$(subst /,-,$(1)).a
 
 # --- programs: MAIN_name, the rooms it may use, the libraries ---------------------------------
-PROGRAMS := bulkhead compartment-mgr xml_worker domain_worker disk_hotplug integrity-mgr measure_worker policy_worker tpm_worker \
+PROGRAMS := bulkhead compartment-mgr xml_worker config_worker domain_worker disk_hotplug integrity-mgr measure_worker policy_worker tpm_worker \
         svdm device_worker
 
 MAIN_bulkhead := tools/bulkhead
@@ -52,8 +54,13 @@ LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
 MAIN_xml_worker := xml/xml_worker
 ROOMS_xml_worker := xml lib
 LIBS_xml_worker := $(L_SSL) $(L_SEC) $(L_XML)
+# Without libxl: the static libxlutil, and what that takes of libxl from a file of its own.
+MAIN_config_worker := compartment-mgr/config/config_worker
+ROOMS_config_worker := compartment-mgr/config lib
+OBJS_config_worker := compartment-mgr/config/without_libxl
+LIBS_config_worker := -l:libxlutil.a $(L_JSON) $(L_SSL) $(L_SEC)
 MAIN_domain_worker := compartment-mgr/domain/domain_worker
-ROOMS_domain_worker := compartment-mgr/domain compartment-mgr/config lib
+ROOMS_domain_worker := compartment-mgr/domain lib
 LIBS_domain_worker := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 MAIN_disk_hotplug := compartment-mgr/domain/disk_hotplug
 ROOMS_disk_hotplug := compartment-mgr/domain lib
@@ -97,7 +104,7 @@ BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 HOSTILE_PLUGINS := $(patsubst tests/data/plugins/%.c,%,$(wildcard tests/data/plugins/*.c))
 TEST_ROOMS := tests/unit tests/fault
 MAINS += $(TESTS:%=tests/unit/%) tests/unit/worker_fixture
-L_ANY := -Wl,--as-needed $(L_XL) $(L_TPM) $(L_CRYPT) $(L_DM) $(L_XSLT) $(L_JSON) $(L_SEC) $(L_SSL)
+L_ANY := -Wl,--as-needed $(L_XLU) $(L_XL) $(L_TPM) $(L_CRYPT) $(L_DM) $(L_XSLT) $(L_JSON) $(L_SEC) $(L_SSL)
 L_CHECK := -Wl,--as-needed -lcheck -lsubunit -lm -lrt -lpthread
 # Faults at the Nth call (tests/fault/fault.h), and neighbours that the test plays.
 WRAP = $(foreach c,$(1),-Wl,--wrap=$(c))
@@ -113,6 +120,8 @@ OBJS_test_luks := $(OBJS_luks.so)
 OBJS_test_evidence := tests/fault/fake_tpm tests/fault/fake_measure
 OBJS_test_seal_record := tests/fault/fake_tpm tests/fault/fake_measure
 OBJS_test_generations := tests/fault/fake_tpm
+OBJS_test_xl_config := compartment-mgr/config/without_libxl
+OBJS_fuzz_xl_config := compartment-mgr/config/without_libxl
 OBJS_fuzz_facts := $(OBJS_vm.so)
 OBJS_fuzz_luks := $(OBJS_luks.so)
 
@@ -123,16 +132,17 @@ LIBS_worker_fixture := $(L_SSL) $(L_SEC)
 MAIN_protocol_table := lib/protocol_table
 MAIN_domain_try := tests/xen/domain_try
 ROOMS_domain_try := compartment-mgr/domain compartment-mgr/config lib
-LIBS_domain_try := $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
+LIBS_domain_try := $(L_XLU) $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 # What a test starts has to be there.
 $(B)/test_xml_workers: | $(B)/xml_worker $(B)/policy_worker
 $(B)/test_integrity_mgr: | $(addprefix $(B)/,integrity-mgr measure_worker policy_worker tpm_worker plugins/disk.so)
+$(B)/test_xl_config: | $(B)/config_worker
 $(B)/test_worker: | $(B)/measure_worker $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so)
 $(B)/test_measure_run: | $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so) $(PLUGINS:%=$(B)/plugins/%.so)
 $(B)/test_facts: | $(PLUGINS:%=$(B)/plugins/%.so)
 $(B)/bench_disk: | $(B)/plugins/disk.so
-NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_facts.o bench/bench_disk.o)
+NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_facts.o unit/test_xl_config.o bench/bench_disk.o)
 $(NEED_BUILD_DIR): ALL_CFLAGS += -DBUILD_DIR='"$(B)"'
 # Tests cross the windows of a hash tree at 4 units, not at 8 GiB.
 $(B)/obj/plugins/disk_verity.o: ALL_CFLAGS += -DWINDOW=4

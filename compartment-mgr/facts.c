@@ -144,10 +144,10 @@ static bool is_named(const struct vm_definition *vm, const char *argument)
 static enum status open_boot(const struct vm_definition *d, struct arena *a,
                              struct vm_config *config_out, struct svdm_open_rep *open_out)
 {
-        struct domain_parse_req parse = {.json = d->config};
-        struct domain_parse_rep parsed;
+        struct config_parse_req parse = {.json = d->config};
+        struct config_parse_rep parsed;
         struct svdm_open_req q = {.vm = d->uuid};
-        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &parse,
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_parse, &parse,
                                     &parsed, a);
 
         if (s)

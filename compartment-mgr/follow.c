@@ -40,10 +40,10 @@ bool follow_must(enum vm_state state, const struct domain_state *d)
 static enum status action_of(struct arena *a, struct compartment *c, const char *reason,
                              const char **action_out)
 {
-        struct domain_parse_req q = {.json = compartment_definition(c)->config};
-        struct domain_parse_rep p;
+        struct config_parse_req q = {.json = compartment_definition(c)->config};
+        struct config_parse_rep p;
         enum status s =
-                worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &q, &p, a);
+                worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_parse, &q, &p, a);
 
         *action_out = "destroy";
         if (s)

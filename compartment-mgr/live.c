@@ -105,15 +105,15 @@ static bool has_device(const struct domain_devices_rep *p, const char *device)
 void live_devices(struct arena *a, const struct vm_definition *vm,
                   struct device_state **devices_out, size_t *count_out)
 {
-        struct domain_parse_req parse = {.json = vm->config};
-        struct domain_parse_rep parsed;
+        struct config_parse_req parse = {.json = vm->config};
+        struct config_parse_rep parsed;
         struct domain_devices_req q = {.uuid = vm->uuid};
         struct domain_devices_rep p = {};
         const struct vm_config *c = &parsed.config;
         struct device_state *items;
 
         *count_out = 0;
-        if (worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &parse, &parsed, a))
+        if (worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_parse, &parse, &parsed, a))
                 return;
         if (worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_devices, &q, &p, a))
                 p.devices.count = 0;

@@ -24,8 +24,6 @@
 
 enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 1024, FRAME_MOST = 2 << 20, FILES = 2048 };
 
-struct workers workers;
-
 static struct {
         const char *hypervisor, *admin_group, *verifier_group;
 } options = {.hypervisor = "xen"};
@@ -114,33 +112,6 @@ static int open_state(char sim[CONFIG_PATH], int *own_out)
         return open_folder(config_path(vms, own, "vms"));
 }
 
-static struct worker *start_worker(const char *name, const char *const *args, const char *user)
-{
-        char path[CONFIG_PATH];
-        struct worker *w;
-
-        config_path(path, config.libexec, name);
-        if (worker_start(path, args, user, NULL, &w)) {
-                report_error("starting a worker");
-                fatal("%s does not start", path);
-        }
-        return w;
-}
-
-/* libxl needs root; the simulation needs its folder alone. */
-static void start_workers(const char *sim)
-{
-        char descriptors[CONFIG_PATH];
-        const char *xml[] = {config_path(descriptors, config.share, "descriptors"), NULL};
-        const char *domain[] = {"--hypervisor", options.hypervisor, sim, NULL};
-        static const char *const parse[] = {"--config", NULL};
-
-        workers.xml = start_worker("xml_worker", xml, USER_WORKER);
-        workers.config = start_worker("domain_worker", parse, USER_WORKER);
-        workers.domain = start_worker("domain_worker", domain,
-                                      strcmp(options.hypervisor, "xen") ? USER_CM : NULL);
-}
-
 static void hold_signals(void)
 {
         sigset_t set;
@@ -163,14 +134,12 @@ static int serve(int listener)
                 .frame_most = FRAME_MOST,
                 .listener = listener,
         };
-        const int watch[] = {worker_hangup_fd(workers.xml), worker_hangup_fd(workers.config),
-                             worker_hangup_fd(workers.domain)};
-        int r = server_run(&server, watch, sizeof watch / sizeof *watch);
+        int watch[WORKERS], r;
 
+        workers_hangups(watch);
+        r = server_run(&server, watch, WORKERS);
         events_stop();
-        worker_stop(workers.xml);
-        worker_stop(workers.config);
-        worker_stop(workers.domain);
+        workers_stop();
         return r;
 }
 
@@ -191,7 +160,7 @@ int main(int argc, char **argv)
                 report_error("opening the door");
                 return 3;
         }
-        start_workers(sim);
+        workers_start(options.hypervisor, sim);
         state_setup(user_drop(USER_CM, NULL), options.hypervisor);
         networks_open(strcmp(options.hypervisor, "sim"));
         hold_signals();

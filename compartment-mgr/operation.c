@@ -150,9 +150,9 @@ static enum status check_opened(struct operation *o)
 
 enum status operation_read_config(struct operation *o)
 {
-        struct domain_parse_req q = {.json = o->vm->config};
-        struct domain_parse_rep p;
-        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_parse, &q, &p,
+        struct config_parse_req q = {.json = o->vm->config};
+        struct config_parse_rep p;
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_parse, &q, &p,
                                     o->arena);
 
         if (!s)

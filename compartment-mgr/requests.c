@@ -169,11 +169,11 @@ static const char *owner_name(struct request *r, const char *given)
 static enum status on_vm_define(struct request *r, const struct vm_define_req *q,
                                 struct vm_define_rep *p)
 {
-        struct domain_config_req ask = {.xl_cfg = q->config};
-        struct domain_config_rep c;
+        struct config_read_req ask = {.xl_cfg = q->config};
+        struct config_read_rep c;
         struct vm_definition d = {.last_refusal = ""};
-        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_domain_config, &ask,
-                                    &c, r->arena);
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_read, &ask, &c,
+                                    r->arena);
 
         if (s)
                 return s;

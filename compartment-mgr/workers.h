@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The warm parents that compartment-mgr starts before it drops its rights (main.c). */
+/* The warm parents of compartment-mgr, started before it drops its rights. */
 #ifndef BULKHEAD_COMPARTMENT_MGR_WORKERS_H
 #define BULKHEAD_COMPARTMENT_MGR_WORKERS_H
 
@@ -15,5 +15,13 @@ enum {
 extern struct workers {
         struct worker *xml, *config, *domain;
 } workers;
+enum { WORKERS = sizeof workers / sizeof(struct worker *) };
+
+/* Ends the process if one does not start. hypervisor: "xen" or "sim"; sim: the simulation's folder.
+ */
+void workers_start(const char *hypervisor, const char *sim);
+/* Descriptors that hang up when a warm parent dies: for server_run()'s also_watch. */
+void workers_hangups(int fds_out[static WORKERS]);
+void workers_stop(void);
 
 #endif

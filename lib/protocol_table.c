@@ -9,6 +9,8 @@
 #define CM_MSG(number, name, who, request, reply) ROW("CM", number, name, who, request, reply)
 #define IM_MSG(number, name, who, request, reply) ROW("IM", number, name, who, request, reply)
 #define SVDM_MSG(number, name, who, request, reply) ROW("svdm", number, name, who, request, reply)
+#define CONFIG_MSG(number, name, who, request, reply)                                              \
+        ROW("config", number, name, who, request, reply)
 #define DOMAIN_MSG(number, name, who, request, reply)                                              \
         ROW("domain", number, name, who, request, reply)
 #define XML_MSG(number, name, who, request, reply) ROW("xml", number, name, who, request, reply)

@@ -19,7 +19,8 @@ victims() { # NAME
                 done
         done
 }
-kinds=(compartment-mgr integrity-mgr svdm xml_worker domain_worker measure_worker policy_worker tpm_worker device_worker)
+kinds=(compartment-mgr integrity-mgr svdm xml_worker config_worker domain_worker measure_worker
+        policy_worker tpm_worker device_worker)
 delays=(0.01)
 [[ ${BULKHEAD_TEST_FULL-} ]] && delays=(0 0.01 0.03)
 moments=(seal start stop)

@@ -323,8 +323,8 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
 {
         if (number == MESSAGE_xml_descriptor) {
                 ((struct xml_descriptor_rep *)reply)->descriptor = make_descriptor(world.kind);
-        } else if (number == MESSAGE_domain_parse) {
-                struct vm_config *c = &((struct domain_parse_rep *)reply)->config;
+        } else if (number == MESSAGE_config_parse) {
+                struct vm_config *c = &((struct config_parse_rep *)reply)->config;
 
                 *c = (struct vm_config){.name = "db1",
                                         .memory = 64,
@@ -584,7 +584,7 @@ START_TEST(order_of_a_start)
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_str_eq(world.order,
-                         "svdm_release im_sealed svdm_settle domain_parse svdm_open "
+                         "svdm_release im_sealed svdm_settle config_parse svdm_open "
                          "svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
                          "domain_unpause ");
         ck_assert(world.running && world.kept);
@@ -634,14 +634,14 @@ START_TEST(order_of_a_hibernation)
         run_one();
         ck_assert_int_eq(tell(hibernate_vm, 0), ST_DONE);
         ck_assert_str_eq(world.order,
-                         "im_sealed domain_parse svdm_memory svdm_look svdm_key_pipe im_unseal "
+                         "im_sealed config_parse svdm_memory svdm_look svdm_key_pipe im_unseal "
                          "svdm_unlock domain_save im_memory domain_list domain_destroy "
                          "svdm_release ");
         ck_assert(!world.domain && !world.mapped && world.image && world.image_bound);
         ck_assert_str_eq(summary().state, "hibernating");
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_str_eq(world.order,
-                         "svdm_release im_sealed svdm_settle domain_parse svdm_open "
+                         "svdm_release im_sealed svdm_settle config_parse svdm_open "
                          "svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
                          "domain_unpause im_memory svdm_memory domain_unpause ");
         ck_assert(world.woken && world.running && !world.image && !world.image_bound);
@@ -775,16 +775,16 @@ static void seal_with_check(const char *device)
 static const struct {
         const char *device, *order;
 } checks[] = {
-        {"xvda", "svdm_release im_sealed svdm_settle domain_parse " STATE
+        {"xvda", "svdm_release im_sealed svdm_settle config_parse " STATE
                  "svdm_open svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
                  "domain_unpause "},
         {"vif0",
-         "svdm_release im_sealed svdm_settle domain_parse svdm_open svdm_key_pipe im_unseal "
+         "svdm_release im_sealed svdm_settle config_parse svdm_open svdm_key_pipe im_unseal "
          "svdm_unlock " STATE "domain_create svdm_check svdm_keep domain_unpause "},
-        {"", "svdm_release im_sealed svdm_settle domain_parse " STATE
+        {"", "svdm_release im_sealed svdm_settle config_parse " STATE
              "svdm_open svdm_key_pipe im_unseal svdm_unlock " STATE
              "domain_create svdm_check svdm_keep domain_unpause "},
-        {"kernel", "svdm_release im_sealed svdm_settle domain_parse svdm_open svdm_key_pipe "
+        {"kernel", "svdm_release im_sealed svdm_settle config_parse svdm_open svdm_key_pipe "
                    "im_unseal svdm_unlock domain_create svdm_check svdm_keep domain_unpause "},
 };
 
@@ -928,11 +928,11 @@ START_TEST(a_disk_goes_and_comes)
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(detach_disk, 0), ST_DONE);
-        ck_assert_str_eq(world.order, "domain_parse domain_devices domain_detach svdm_unmap ");
+        ck_assert_str_eq(world.order, "config_parse domain_devices domain_detach svdm_unmap ");
         ck_assert(!world.has_disk && !world.mapped && !world.kept && world.running);
         ck_assert_int_eq(tell(attach_disk, 0), ST_DONE);
         ck_assert_str_eq(world.order,
-                         "im_sealed domain_parse domain_devices svdm_unmap svdm_look svdm_key_pipe "
+                         "im_sealed config_parse domain_devices svdm_unmap svdm_look svdm_key_pipe "
                          "im_unseal svdm_unlock svdm_check svdm_keep domain_attach ");
         ck_assert(world.has_disk && world.mapped && world.kept && world.running);
         ck_assert_str_eq(summary().state, "running");
@@ -943,11 +943,11 @@ START_TEST(an_interface_goes_and_comes)
 {
         run_without_devices();
         ck_assert_int_eq(tell(attach_nic, 0), ST_DONE);
-        ck_assert_str_eq(world.order, "im_sealed domain_parse domain_devices svdm_look "
+        ck_assert_str_eq(world.order, "im_sealed config_parse domain_devices svdm_look "
                                       "svdm_key_pipe im_unseal domain_attach ");
         ck_assert(world.has_nic && !world.has_disk && !world.mapped);
         ck_assert_int_eq(tell(detach_nic, 0), ST_DONE);
-        ck_assert_str_eq(world.order, "domain_parse domain_devices domain_detach ");
+        ck_assert_str_eq(world.order, "config_parse domain_devices domain_detach ");
 }
 END_TEST
 
@@ -995,11 +995,11 @@ START_TEST(an_attach_is_checked_as_a_start_is)
         run_without_devices();
         world.checked = "";
         ck_assert_int_eq(tell(attach_disk, 0), ST_DONE);
-        ck_assert_str_eq(world.order, "im_sealed domain_parse domain_devices svdm_unmap " STATE
+        ck_assert_str_eq(world.order, "im_sealed config_parse domain_devices svdm_unmap " STATE
                                       "svdm_look svdm_key_pipe im_unseal svdm_unlock svdm_check "
                                       "svdm_keep domain_attach ");
         ck_assert_int_eq(tell(attach_nic, 0), ST_DONE);
-        ck_assert_str_eq(world.order, "im_sealed domain_parse domain_devices " STATE
+        ck_assert_str_eq(world.order, "im_sealed config_parse domain_devices " STATE
                                       "svdm_look svdm_key_pipe im_unseal domain_attach ");
 }
 END_TEST
@@ -1028,7 +1028,7 @@ START_TEST(sealing_again_is_checked_as_a_start_is)
 {
         seal_with_check("");
         ck_assert_int_eq(tell(seal_it, 0), ST_DONE);
-        ck_assert(strstr(world.order, "domain_parse " STATE STATE "svdm_open "));
+        ck_assert(strstr(world.order, "config_parse " STATE STATE "svdm_open "));
         for (int n = 6; n <= 10; n++) {
                 ck_assert_int_eq(tell(seal_it, n), ST_TPM);
                 ck_assert_ptr_null(strstr(world.order, "im_seal "));
@@ -1065,7 +1065,7 @@ START_TEST(order_of_seals)
 {
         ck_assert_int_eq(tell(format_it, 0), ST_DONE);
         ck_assert_str_eq(world.order,
-                         "xml_descriptor svdm_release im_sealed svdm_settle domain_parse "
+                         "xml_descriptor svdm_release im_sealed svdm_settle config_parse "
                          "svdm_open svdm_prepare svdm_stage im_seal im_sealed svdm_settle ");
         ck_assert_uint_eq(world.authority_kind, 0);
         ck_assert_uint_eq(summary().generation, 1);
@@ -1408,8 +1408,8 @@ START_TEST(an_attestation_needs_the_xml_workers_good_end)
         world.xml_dies = _i;
         ck_assert_int_eq(attest_request(&r, &q, &p), _i ? ST_WORKER : ST_DONE);
         ck_assert_str_eq(world.order,
-                         _i ? "xml_descriptor svdm_open_target domain_parse svdm_open "
-                            : "xml_descriptor svdm_open_target domain_parse svdm_open im_attest ");
+                         _i ? "xml_descriptor svdm_open_target config_parse svdm_open "
+                            : "xml_descriptor svdm_open_target config_parse svdm_open im_attest ");
 
         ck_assert_int_lt(fcntl(world.connection, F_GETFD), 0);
 }

@@ -6,6 +6,8 @@
 #include "compartment-mgr/config/xl_config.h"
 
 #include <check.h>
+#include <dlfcn.h>
+#include <libxl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -392,6 +394,53 @@ START_TEST(too_much_stored_is_refused)
 }
 END_TEST
 
+/* --- the worker without libxl ---------------------------------------------------------------- */
+
+static void *libxls(const char *name)
+{
+        void *f = dlsym(RTLD_NEXT, name);
+
+        ck_assert_msg(f, "libxl has no %s", name);
+        return f;
+}
+
+/* compartment-mgr/config/without_libxl.c stands before libxl here. */
+START_TEST(what_stands_in_for_libxl_does_the_same)
+{
+        void (*init)(libxl_device_disk *) = libxls("libxl_device_disk_init");
+        void (*set)(libxl_defbool *, bool) = libxls("libxl_defbool_set");
+        bool (*is_default)(libxl_defbool) = libxls("libxl_defbool_is_default");
+        libxl_device_disk ours, theirs;
+
+        ck_assert(init != libxl_device_disk_init);
+        memset(&ours, 0xff, sizeof ours);
+        memset(&theirs, 0xff, sizeof theirs);
+        libxl_device_disk_init(&ours);
+        init(&theirs);
+        ck_assert_mem_eq(&ours, &theirs, sizeof ours);
+        ck_assert(is_default(ours.trusted) && libxl_defbool_is_default(ours.trusted));
+        for (int b = 0; b <= 1; b++) {
+                libxl_defbool_set(&ours.trusted, b);
+                set(&theirs.trusted, b);
+                ck_assert_mem_eq(&ours.trusted, &theirs.trusted, sizeof ours.trusted);
+                ck_assert(!is_default(ours.trusted) && !libxl_defbool_is_default(ours.trusted));
+        }
+}
+END_TEST
+
+START_TEST(no_libxl_is_in_the_worker)
+{
+        char line[512];
+        FILE *ldd = popen("ldd " BUILD_DIR "/config_worker", "r");
+        int lines = 0;
+
+        for (; fgets(line, sizeof line, ldd); lines++)
+                ck_assert_msg(!strstr(line, "libxen") && !strstr(line, "libxl"), "%s", line);
+        ck_assert_int_eq(pclose(ldd), 0);
+        ck_assert_int_gt(lines, 2);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("xl_config");
@@ -412,6 +461,8 @@ int main(void)
         tcase_add_loop_test(t, damaged_json_is_refused, 0, sizeof damages / sizeof *damages);
         tcase_add_test(t, cut_off_json_is_refused);
         tcase_add_test(t, too_much_stored_is_refused);
+        tcase_add_test(t, what_stands_in_for_libxl_does_the_same);
+        tcase_add_test(t, no_libxl_is_in_the_worker);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The interfaces of an xl.cfg (docs/xl-cfg.md). */
+#ifndef BULKHEAD_COMPARTMENT_MGR_CONFIG_XL_VIFS_H
+#define BULKHEAD_COMPARTMENT_MGR_CONFIG_XL_VIFS_H
+
+#include "compartment-mgr/config/xl_values.h"
+
+/* To "vifs" of json; an interface without mac= gets one that c->random makes. */
+enum status xl_vifs_read(struct xl_values *c, struct json_object *json);
+
+#endif
