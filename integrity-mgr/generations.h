@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which seal of each VM is the present one (docs/constructions.md, "Generations"). A table in "generations" of the state folder, under an HMAC whose key the
+ * Which seal of each VM is the present one (docs/constructions.md, "Generations"). A table in the
+ * file "generations" of the state folder, under an HMAC whose key the
  * TPM keeps, with the value of a TPM counter that every change increments.
  *
  * A change is committed when the table is written; then the counter is incremented. A table that

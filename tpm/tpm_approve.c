@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the host is and which states of it the site key has approved
- * (docs/constructions.md, "The policy of a sealed object"). `host approve` and every unseal come here.
+ * (docs/constructions.md, "The policy of a sealed object"). `host approve` and every unseal come
+ * here.
  */
 #include "tpm/site_key.h"
 #include "tpm/tpm_internal.h"
