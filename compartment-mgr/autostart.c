@@ -8,7 +8,8 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "lib/report.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -16,8 +17,7 @@
 #include <unistd.h>
 
 #define FILE_NAME "autostart"
-#define KIND "autostart"
-enum { VERSION = 1, PAUSE = 5 /* s */ };
+enum { PAUSE = 5 /* s */ };
 
 static _Atomic(const char *) waits_for = "";
 
@@ -33,9 +33,9 @@ static bool done_before(int state)
         struct arena *a = arena_new();
         const char *boot = state_boot_id();
         struct bytes content;
-        bool done =
-                !*boot || (!state_read(state, FILE_NAME, KIND, VERSION, a, &content) &&
-                           content.len == strlen(boot) && !memcmp(content.data, boot, content.len));
+        bool done = !*boot ||
+                    (!state_read_record(state, FILE_NAME, &state_kind_autostart, a, &content) &&
+                     content.len == strlen(boot) && !memcmp(content.data, boot, content.len));
 
         arena_free(a);
         return done;
@@ -45,7 +45,7 @@ static enum status remember(int state)
 {
         const char *boot = state_boot_id();
 
-        return state_write(state, FILE_NAME, KIND, VERSION,
+        return state_write(state, FILE_NAME, &state_kind_autostart,
                            (struct bytes){(const uint8_t *)boot, strlen(boot)});
 }
 

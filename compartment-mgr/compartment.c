@@ -6,23 +6,15 @@
  */
 #include "compartment-mgr/compartment.h"
 #include "lib/report.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define KIND "vm"
-#define DOMAIN_KIND "vm-domain"
-#define MEMORY_KIND "vm-memory"
-enum {
-        VERSION = 2,
-        DOMAIN_VERSION = 1,
-        MEMORY_VERSION = 1,
-        VMS_MOST = 4096,
-        RESTART_LEAST = 20 * 1000 /* ms */
-};
+enum { VMS_MOST = 4096, RESTART_LEAST = 20 * 1000 /* ms */ };
 
 struct compartment {
         struct arena *arena;         /* of the definition */
@@ -114,7 +106,7 @@ static enum status write_definition(const struct vm_definition *d)
         char name[37];
 
         uuid_write(&d->uuid, name);
-        return state_write_record(table.dir, name, KIND, VERSION, &shape_vm_definition, d);
+        return state_write_record(table.dir, name, &state_kind_vm, d);
 }
 
 static void add(struct compartment *c)
@@ -152,8 +144,8 @@ static void add_as_kept(const struct vm_definition *d, struct arena *a)
         struct compartment *c = new_compartment(d);
         struct memory_image m;
         char name[64];
-        enum status s = state_read_record(table.dir, beside(c, "memory", name), MEMORY_KIND,
-                                          MEMORY_VERSION, &shape_memory_image, a, &m);
+        enum status s = state_renew_record(table.dir, beside(c, "memory", name),
+                                           &state_kind_vm_memory, a, &m);
 
         if (!s) {
                 c->memory = copy_text(m.path);
@@ -175,14 +167,16 @@ enum status compartments_open(int dir, bool simulated,
         table.dir = dir;
         table.simulated = simulated;
         table.changed = changed;
-        s = state_list(dir, a, &names, &count);
+        s = state_kinds_check(dir);
+        if (!s)
+                s = state_list(dir, a, &names, &count);
         for (size_t i = 0; i < count && !s; i++) {
                 struct vm_definition d;
                 struct uuid uuid;
 
                 if (!uuid_read(names[i], &uuid))
                         continue;
-                if (state_read_record(dir, names[i], KIND, VERSION, &shape_vm_definition, a, &d))
+                if (state_renew_record(dir, names[i], &state_kind_vm, a, &d))
                         report_error("reading a VM's definition, which is left out");
                 else
                         add_as_kept(&d, a);
@@ -421,8 +415,7 @@ enum status compartment_set_memory(struct compartment *c, const char *path)
         enum status s;
 
         beside(c, "memory", name);
-        s = *path ? state_write_record(table.dir, name, MEMORY_KIND, MEMORY_VERSION,
-                                       &shape_memory_image, &m)
+        s = *path ? state_write_record(table.dir, name, &state_kind_vm_memory, &m)
                   : state_remove(table.dir, name);
         if (s)
                 return s;
@@ -448,7 +441,7 @@ enum status compartment_set_domain(struct compartment *c, uint32_t domid)
         if (!domid)
                 return state_remove(table.dir, beside(c, "domain", name));
         snprintf(text, sizeof text, "%s %u", state_boot_id(), domid);
-        return state_write(table.dir, beside(c, "domain", name), DOMAIN_KIND, DOMAIN_VERSION,
+        return state_write(table.dir, beside(c, "domain", name), &state_kind_vm_domain,
                            (struct bytes){(const uint8_t *)text, strlen(text)});
 }
 
@@ -460,8 +453,8 @@ uint32_t compartment_domain(const struct compartment *c)
         char name[64];
         uint32_t domid = 0;
 
-        if (*boot && !state_read(table.dir, beside(c, "domain", name), DOMAIN_KIND, DOMAIN_VERSION,
-                                 a, &content)) {
+        if (*boot && !state_read_record(table.dir, beside(c, "domain", name), &state_kind_vm_domain,
+                                        a, &content)) {
                 text = arena_print(a, "%.*s", (int)content.len, (const char *)content.data);
                 if (!strncmp(text, boot, strlen(boot)) && text[strlen(boot)] == ' ')
                         domid = (uint32_t)strtoul(text + strlen(boot) + 1, NULL, 10);

@@ -13,7 +13,7 @@
 #include "compartment-mgr/workers.h"
 #include "lib/config.h"
 #include "lib/report.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -107,6 +107,10 @@ static int open_state(char sim[CONFIG_PATH], int *own_out)
         dir = open_folder(config_path(own, config.state, "compartment-mgr"));
         if (state_lock(dir))
                 fatal("%s: another compartment-mgr uses it", own);
+        if (state_kinds_check(dir)) {
+                report_error("reading the state");
+                fatal("%s cannot be used", own);
+        }
         *own_out = dir;
         close(open_folder(config_path(sim, own, "sim")));
         return open_folder(config_path(vms, own, "vms"));

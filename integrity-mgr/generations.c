@@ -7,16 +7,17 @@
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/report.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 2, ENTRIES_MOST = 4096 };
+enum { ENTRIES_MOST = 4096 };
 
-static const char file[] = "generations", kind[] = "generations";
+static const char file[] = "generations";
 
 static const char anew[] = "restore integrity-mgr's newest state folder from a backup; or move it "
                            "away, bulkhead host setup and approve, and seal each VM again";
@@ -90,11 +91,13 @@ static enum status compare(uint64_t value)
                     .found = FMT("state number %" PRIu64, table.counter), .remedy = anew);
 }
 
-static enum status decode(struct bytes content, struct arena *a, struct arena *kept)
+/* The MAC is over the table as it is on disk, of whichever version; the next commit writes it as
+ * today's. */
+static enum status decode(const struct state_content *content, struct arena *a, struct arena *kept)
 {
         struct seal_table_file f;
         struct digest mac;
-        enum status s = message_decode(&shape_seal_table_file, content, NULL, 0, a, &f);
+        enum status s = state_decode_record(&state_kind_generations, content, a, &f);
 
         if (s)
                 return s;
@@ -105,15 +108,17 @@ static enum status decode(struct bytes content, struct arena *a, struct arena *k
                 return FAIL(ST_DAMAGED, .subject = "the table of seals",
                             .expected = "a table that this host's TPM has signed for",
                             .found = "another one", .remedy = anew);
-        return message_decode(&shape_seal_table, f.table, NULL, 0, kept, &table);
+        return state_decode_record(
+                &state_kind_seal_table,
+                &(struct state_content){content->name, content->version, f.table}, kept, &table);
 }
 
 static enum status load(struct arena *a)
 {
         struct arena *kept = arena_new();
-        struct bytes content;
+        struct state_content content;
         uint64_t value;
-        enum status s = state_read(folder, file, kind, VERSION, a, &content);
+        enum status s = state_load(folder, file, &state_kind_generations, a, &content);
 
         if (s == ST_NOT_FOUND && host_get() && !host_get()->approvals.count)
                 s = FAIL(ST_NOT_APPROVED, .subject = "this host", .found = "no approval yet",
@@ -122,7 +127,7 @@ static enum status load(struct arena *a)
                 s = FAIL(ST_DAMAGED, .subject = "the table of seals", .found = "no such file",
                          .remedy = anew);
         if (!s)
-                s = decode(content, a, kept);
+                s = decode(&content, a, kept);
         if (!s)
                 s = counter(false, a, &value);
         if (!s)
@@ -161,7 +166,7 @@ static enum status commit(const struct seal_table *next, struct arena *a)
         if (!s)
                 s = mac_of(f.table, a, &f.mac);
         if (!s) {
-                s = state_write_record(folder, file, kind, VERSION, &shape_seal_table_file, &f);
+                s = state_write_record(folder, file, &state_kind_generations, &f);
                 if (s) { /* old or new may be there: find out when it is needed */
                         arena_free(arena);
                         arena = NULL;

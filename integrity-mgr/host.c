@@ -7,13 +7,14 @@
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/report.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
-static const char file[] = "host", kind[] = "host";
+static const char file[] = "host";
 
 /* In its own arena, which lives as long as the process. */
 struct kept {
@@ -32,7 +33,7 @@ static enum status load(void)
         struct arena *a = arena_new();
         struct kept *k = arena_get(a, sizeof *k);
         struct host_state *h = &k->state;
-        enum status s = state_read_record(folder, file, kind, 1, &shape_host_state, a, h);
+        enum status s = state_renew_record(folder, file, &state_kind_host, a, h);
 
         if (s) {
                 arena_free(a);
@@ -74,7 +75,7 @@ enum status host_needed(const struct host_state **host_out)
 
 static enum status save(const struct host_state *h)
 {
-        enum status s = state_write_record(folder, file, kind, 1, &shape_host_state, h);
+        enum status s = state_write_record(folder, file, &state_kind_host, h);
 
         return s ? s : load();
 }

@@ -11,7 +11,7 @@
 #include "lib/config.h"
 #include "lib/report.h"
 #include "lib/sandbox.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
 #include "lib/worker.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ static int open_state(const struct passwd *owner)
 
         if (state_folder(config_path(path, config.state, "integrity-mgr"), &dir) ||
             (owner && fchown(dir, owner->pw_uid, owner->pw_gid) && errno != EPERM) ||
-            state_lock(dir)) {
+            state_lock(dir) || state_kinds_check(dir)) {
                 report_error("opening the state folder");
                 fatal("cannot use %s", path);
         }

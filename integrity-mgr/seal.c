@@ -160,7 +160,7 @@ static enum status judge_and_bind(struct arena *a, struct present *p)
 static enum status commit(const struct present *p, uint64_t generation, struct bytes blob_public,
                           struct bytes blob_private)
 {
-        struct seal_record r = {.version = 1,
+        struct seal_record r = {.version = SEAL_RECORD_VERSION,
                                 .vm = p->vm,
                                 .generation = generation,
                                 .owner = "",

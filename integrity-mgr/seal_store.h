@@ -5,6 +5,9 @@
 
 #include "lib/message.h"
 
+/* seal_record.version, as the present version of state_kind_seal has it. */
+enum { SEAL_RECORD_VERSION = 1 };
+
 void seal_store_open(int dir);
 /* Makes this record the VM's present seal: record, table, counter, and then older records go.
  * After an error either the old or the new one is in force. */

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { KIND_SIZE = 16, SUM_SIZE = 32, HEAD_SIZE = 8 + KIND_SIZE + 4 + 8 + SUM_SIZE };
+enum { KIND_SIZE = STATE_KIND_SIZE, SUM_SIZE = 32, HEAD_SIZE = 8 + KIND_SIZE + 4 + 8 + SUM_SIZE };
 static const char magic[8] = "BLKHSTAT";
 #define TEMPORARY ".new-"
 
@@ -53,17 +54,16 @@ enum status state_lock(int dir)
 
 /* --- writing --- */
 
-static void write_head(struct buffer *head, const char *kind, uint32_t version,
-                       struct bytes content)
+static void write_head(struct buffer *head, const struct state_kind *kind, struct bytes content)
 {
         char padded[KIND_SIZE] = {0};
         struct digest sum;
         struct hash *h = hash_begin(HASH_SHA256);
 
-        memcpy(padded, kind, strnlen(kind, KIND_SIZE - 1));
+        memcpy(padded, kind->name, strnlen(kind->name, KIND_SIZE - 1));
         buffer_add(head, magic, sizeof magic);
         buffer_add(head, padded, sizeof padded);
-        buffer_u32(head, version);
+        buffer_u32(head, kind->version);
         buffer_u64(head, content.len);
         hash_add(h, head->data, head->len);
         hash_add(h, content.data, content.len);
@@ -87,7 +87,7 @@ static int write_temporary(int dir, const char *temporary, struct bytes head, st
         return error;
 }
 
-enum status state_write(int dir, const char *name, const char *kind, uint32_t version,
+enum status state_write(int dir, const char *name, const struct state_kind *kind,
                         struct bytes content)
 {
         struct buffer head = BUFFER_INIT(HEAD_SIZE);
@@ -97,7 +97,7 @@ enum status state_write(int dir, const char *name, const char *kind, uint32_t ve
         if (content.len > STATE_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = FMT("state file %s", name));
         snprintf(temporary, sizeof temporary, TEMPORARY "%s", name);
-        write_head(&head, kind, version, content);
+        write_head(&head, kind, content);
         error = write_temporary(dir, temporary, buffer_bytes(&head), content);
         buffer_clear(&head);
         if (!error && renameat(dir, temporary, dir, name) < 0)
@@ -119,40 +119,64 @@ enum status state_remove(int dir, const char *name)
 
 /* --- reading --- */
 
-static enum status damaged(const char *kind, const char *how)
+enum status state_damaged(const char *name, const char *expected, const char *found)
 {
-        return FAIL(ST_DAMAGED, .subject = FMT("state file of kind %s", kind),
-                    .expected = "as this daemon wrote it", .found = how,
+        return FAIL(ST_DAMAGED, .subject = FMT("state file %s", name), .expected = expected,
+                    .found = found,
                     .remedy = "restore the state folder from a backup; see bulkhead(8), RECOVERY");
 }
 
-enum status state_parse(struct bytes file, const char *kind, uint32_t version,
-                        struct bytes *content_out)
+static enum status newer(const char *name, uint32_t known, uint32_t found)
 {
-        struct reader r = reader_of(file);
-        const uint8_t *found_magic = read_bytes(&r, sizeof magic);
-        const uint8_t *found_kind = read_bytes(&r, KIND_SIZE);
-        uint32_t found_version = read_u32(&r);
-        uint64_t len = read_u64(&r);
-        const uint8_t *sum = read_bytes(&r, SUM_SIZE);
-        struct hash *h;
+        return FAIL(ST_UNSUPPORTED, .subject = FMT("state file %s", name),
+                    .expected = FMT("version %" PRIu32 " or older", known),
+                    .found = FMT("version %" PRIu32 ", written by a newer Bulkhead", found),
+                    .remedy =
+                            "update Bulkhead, or restore the state folder from before that update; "
+                            "nothing was changed");
+}
+
+static enum status another_kind(const char *name, const struct state_kind *kind,
+                                const char found[static KIND_SIZE])
+{
+        return state_damaged(name, FMT("a file of kind %s", kind->name),
+                             FMT("one of kind %.*s", KIND_SIZE, found));
+}
+
+static bool fits(struct bytes file, struct bytes content, const uint8_t sum[static SUM_SIZE])
+{
+        struct hash *h = hash_begin(HASH_SHA256);
         struct digest d;
 
-        if (r.bad || memcmp(found_magic, magic, sizeof magic))
-                return damaged(kind, "no state file, or a part of one");
-        if (strncmp((const char *)found_kind, kind, KIND_SIZE))
-                return damaged(kind, "another kind of state file");
-        if (found_version > version)
-                return damaged(kind, "written by a later version");
-        if (len != r.left)
-                return damaged(kind, "another length than it says");
-        h = hash_begin(HASH_SHA256);
         hash_add(h, file.data, HEAD_SIZE - SUM_SIZE);
-        hash_add(h, r.at, r.left);
+        hash_add(h, content.data, content.len);
         d = hash_end(h);
-        if (memcmp(d.bytes, sum, SUM_SIZE))
-                return damaged(kind, "content that does not fit its checksum");
-        *content_out = (struct bytes){r.at, r.left};
+        return !memcmp(d.bytes, sum, SUM_SIZE);
+}
+
+/* The sum comes before kind and version: a bit that flipped there is damage. */
+enum status state_parse(const char *name, struct bytes file, const struct state_kind *kind,
+                        struct state_content *out)
+{
+        static const char ours[] = "as this daemon wrote it";
+        struct reader r = reader_of(file);
+        const uint8_t *found_magic = read_bytes(&r, sizeof magic);
+        const char *found_kind = (const char *)read_bytes(&r, KIND_SIZE);
+        uint32_t version = read_u32(&r);
+        uint64_t len = read_u64(&r);
+        const uint8_t *sum = read_bytes(&r, SUM_SIZE);
+
+        if (r.bad || memcmp(found_magic, magic, sizeof magic))
+                return state_damaged(name, ours, "no state file, or a part of one");
+        if (len != r.left)
+                return state_damaged(name, ours, "another length than it says");
+        if (!fits(file, (struct bytes){r.at, r.left}, sum))
+                return state_damaged(name, ours, "content that does not fit its checksum");
+        if (strncmp(found_kind, kind->name, KIND_SIZE))
+                return another_kind(name, kind, found_kind);
+        if (version > kind->version)
+                return newer(name, kind->version, version);
+        *out = (struct state_content){name, version, {r.at, r.left}};
         return ST_DONE;
 }
 
@@ -174,8 +198,8 @@ static int read_all(int fd, uint8_t *to, size_t len)
         return 0;
 }
 
-enum status state_read(int dir, const char *name, const char *kind, uint32_t version,
-                       struct arena *a, struct bytes *content_out)
+enum status state_load(int dir, const char *name, const struct state_kind *kind, struct arena *a,
+                       struct state_content *out)
 {
         int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         struct stat st;
@@ -186,42 +210,33 @@ enum status state_read(int dir, const char *name, const char *kind, uint32_t ver
                 return failed(name, errno);
         if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > STATE_MOST + HEAD_SIZE) {
                 close(fd);
-                return damaged(kind, "no ordinary file");
+                return state_damaged(name, "as this daemon wrote it", "no ordinary file");
         }
         bytes = arena_get(a, (size_t)st.st_size + 1);
         if (read_all(fd, bytes, (size_t)st.st_size))
                 s = failed(name, errno);
         close(fd);
-        return s ? s
-                 : state_parse((struct bytes){bytes, (size_t)st.st_size}, kind, version,
-                               content_out);
-}
-
-/* --- records --- */
-
-enum status state_write_record(int dir, const char *name, const char *kind, uint32_t version,
-                               const struct shape *shape, const void *record)
-{
-        struct buffer content = BUFFER_INIT(STATE_MOST);
-        enum status s = message_encode(shape, record, &content, NULL, NULL);
-
-        if (!s)
-                s = state_write(dir, name, kind, version, buffer_bytes(&content));
-        buffer_clear(&content);
-        return s;
-}
-
-enum status state_read_record(int dir, const char *name, const char *kind, uint32_t version,
-                              const struct shape *shape, struct arena *a, void *record_out)
-{
-        struct bytes content;
-        enum status s = state_read(dir, name, kind, version, a, &content);
-
         if (s)
                 return s;
-        if (message_decode(shape, content, NULL, 0, a, record_out))
-                return damaged(kind, "content of another shape");
-        return ST_DONE;
+        return state_parse(arena_text(a, name), (struct bytes){bytes, (size_t)st.st_size}, kind,
+                           out);
+}
+
+bool state_peek(int dir, const char *name, char kind[static KIND_SIZE], uint32_t *version_out)
+{
+        int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        uint8_t head[sizeof magic + KIND_SIZE + 4];
+        struct reader r = reader_of((struct bytes){head, sizeof head});
+        bool ours = fd >= 0 && !read_all(fd, head, sizeof head) &&
+                    !memcmp(read_bytes(&r, sizeof magic), magic, sizeof magic);
+
+        if (fd >= 0)
+                close(fd);
+        if (!ours)
+                return false;
+        memcpy(kind, read_bytes(&r, KIND_SIZE), KIND_SIZE);
+        *version_out = read_u32(&r);
+        return !kind[KIND_SIZE - 1];
 }
 
 /* --- the folder --- */

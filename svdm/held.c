@@ -6,7 +6,8 @@
 #include "svdm/held.h"
 #include "lib/io.h"
 #include "lib/report.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,8 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KIND "svdm-held"
-enum { VERSION = 3, NAME_SIZE = 64, CLAIM_WAIT = 10 * 1000 /* ms */ };
+enum { NAME_SIZE = 64, CLAIM_WAIT = 10 * 1000 /* ms */ };
 
 struct claim {
         struct claim *next;
@@ -80,7 +80,7 @@ static enum status load_one(int dir, const char *name)
 {
         struct arena *a = arena_new();
         struct attachment what;
-        enum status s = state_read_record(dir, name, KIND, VERSION, &shape_attachment, a, &what);
+        enum status s = state_renew_record(dir, name, &state_kind_held, a, &what);
 
         if (!s && !strcmp(what.boot, state_boot_id())) {
                 struct claim *c = add_claim(a);
@@ -98,9 +98,11 @@ enum status held_load(int dir)
         struct arena *a = arena_new();
         const char **names;
         size_t count;
-        enum status s = state_list(dir, a, &names, &count);
+        enum status s = state_kinds_check(dir);
 
         folder = dir;
+        if (!s)
+                s = state_list(dir, a, &names, &count);
         for (size_t i = 0; !s && i < count; i++)
                 if (!strncmp(names[i], "held-", 5))
                         s = load_one(dir, names[i]);
@@ -240,8 +242,8 @@ enum status held_keep(struct claim *c, const struct block_device *devices, size_
         } else {
                 set_devices(c, devices, count);
                 c->what.bare = bare;
-                s = state_write_record(folder, file_name(name, &c->what.vm), KIND, VERSION,
-                                       &shape_attachment, &c->what);
+                s = state_write_record(folder, file_name(name, &c->what.vm), &state_kind_held,
+                                       &c->what);
                 c->kept = !s;
         }
         pthread_mutex_unlock(&lock);
@@ -281,8 +283,8 @@ static struct attachment copy_without(struct arena *a, const struct attachment *
 static enum status replace(struct claim *kept, struct arena *a, const struct attachment *what)
 {
         char name[NAME_SIZE];
-        enum status s = state_write_record(folder, file_name(name, &what->vm), KIND, VERSION,
-                                           &shape_attachment, what);
+        enum status s =
+                state_write_record(folder, file_name(name, &what->vm), &state_kind_held, what);
 
         if (s) {
                 arena_free(a);

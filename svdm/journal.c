@@ -4,14 +4,13 @@
  * come here; the device worker, which writes what it says, never does.
  */
 #include "svdm/journal.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 #include "svdm/device/header_diff.h"
 
 #include <stdio.h>
 
-#define JOURNAL_KIND "svdm-journal"
-#define RUNS_KIND "svdm-header"
-enum { VERSION = 1, DISKS_MOST = 32, NAME_SIZE = 72 };
+enum { DISKS_MOST = 32, NAME_SIZE = 72 };
 
 static const char *journal_name(char name[NAME_SIZE], const struct uuid *vm)
 {
@@ -49,7 +48,7 @@ static enum status stage_disk(int dir, const struct uuid *vm, size_t number,
         if (s)
                 goto out;
         out->runs = digest_of(HASH_SHA256, runs.data, runs.len);
-        s = state_write(dir, runs_name(name, vm, number), RUNS_KIND, VERSION, buffer_bytes(&runs));
+        s = state_write(dir, runs_name(name, vm, number), &state_kind_header, buffer_bytes(&runs));
 out:
         buffer_clear(&runs);
         return s;
@@ -96,8 +95,7 @@ enum status journal_stage(int dir, const struct uuid *vm, uint64_t generation,
         j.disks.items = items;
         j.disks.count = count;
         if (!s)
-                s = state_write_record(dir, journal_name(name, vm), JOURNAL_KIND, VERSION,
-                                       &shape_journal, &j);
+                s = state_write_record(dir, journal_name(name, vm), &state_kind_journal, &j);
         if (s)
                 sweep(dir, vm);
         return s;
@@ -107,8 +105,7 @@ enum status journal_load(int dir, const struct uuid *vm, struct arena *a, bool *
                          struct journal *out)
 {
         char name[NAME_SIZE];
-        enum status s = state_read_record(dir, journal_name(name, vm), JOURNAL_KIND, VERSION,
-                                          &shape_journal, a, out);
+        enum status s = state_read_record(dir, journal_name(name, vm), &state_kind_journal, a, out);
 
         *found_out = !s;
         if (s != ST_NOT_FOUND)
@@ -121,14 +118,16 @@ enum status journal_runs(int dir, const struct journal *j, size_t disk, struct a
                          struct bytes *out)
 {
         char name[NAME_SIZE];
+        struct state_content content;
         struct digest found;
-        enum status s = state_read(dir, runs_name(name, &j->vm, disk), RUNS_KIND, VERSION, a, out);
+        enum status s =
+                state_load(dir, runs_name(name, &j->vm, disk), &state_kind_header, a, &content);
 
         if (s)
                 return s;
-        found = digest_of(HASH_SHA256, out->data, out->len);
+        found = digest_of(HASH_SHA256, content.bytes.data, content.bytes.len);
         return digest_equal(&found, &j->disks.items[disk].runs)
-                       ? ST_DONE
+                       ? state_decode_record(&state_kind_header, &content, a, out)
                        : FAIL(ST_DAMAGED, .subject = name, .expected = "what the journal lists",
                               .found = "something else",
                               .remedy = "restore svdm's newest state folder from a backup");

@@ -9,7 +9,8 @@
  * is a guest that does not let go of that.
  */
 #include "compartment-mgr/domain/domain.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,19 +21,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KIND "sim-domain"
 #define COUNTER "next"
 #define GUEST "guest-"
 #define FOREIGN "foreign-"
 #define HOLDS "holds-"
 #define SAVED "saved" /* a state: its memory is in an image */
-enum { VERSION = 2, NAME_SIZE = 80, WAIT_MS = 200, TOTAL_MIB = 16 << 10 };
+enum { NAME_SIZE = 80, WAIT_MS = 200, TOTAL_MIB = 16 << 10 };
 
 static int folder = -1;
 
 static enum status sim_open(const char *path)
 {
-        return state_folder(path, &folder);
+        enum status s = state_folder(path, &folder);
+
+        return s ? s : state_kinds_check(folder);
 }
 
 /* Children share the warm parent's open file, and with it its lock: so each opens its own. */
@@ -99,7 +101,7 @@ static enum status read_domain(const struct uuid *uuid, struct arena *a, struct 
         enum status s;
 
         uuid_write(uuid, name);
-        s = state_read_record(folder, name, KIND, VERSION, &shape_sim_domain, a, d_out);
+        s = state_read_record(folder, name, &state_kind_sim_domain, a, d_out);
         if (s == ST_NOT_FOUND || (!s && !strcmp(guest_end(uuid, a), "gone")))
                 return FAIL(ST_NOT_FOUND, .subject = FMT("simulated domain %s", name));
         return s;
@@ -110,19 +112,18 @@ static enum status write_domain(const struct sim_domain *d)
         char name[37];
 
         uuid_write(&d->uuid, name);
-        return state_write_record(folder, name, KIND, VERSION, &shape_sim_domain, d);
+        return state_write_record(folder, name, &state_kind_sim_domain, d);
 }
 
 static enum status next_domid(struct arena *a, uint32_t *domid_out)
 {
         struct sim_counter counter = {.next = 1};
-        enum status s =
-                state_read_record(folder, COUNTER, KIND, VERSION, &shape_sim_counter, a, &counter);
+        enum status s = state_read_record(folder, COUNTER, &state_kind_sim_counter, a, &counter);
 
         if (s && s != ST_NOT_FOUND)
                 return s;
         *domid_out = counter.next++;
-        return state_write_record(folder, COUNTER, KIND, VERSION, &shape_sim_counter, &counter);
+        return state_write_record(folder, COUNTER, &state_kind_sim_counter, &counter);
 }
 
 static enum status sim_create(const struct domain_create_req *q, struct arena *a,

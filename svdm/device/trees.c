@@ -6,7 +6,8 @@
 #include "svdm/device/trees.h"
 #include "lib/io.h"
 #include "lib/report.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define KIND "svdm-tree"
-enum { VERSION = 1, NAME_SIZE = 72, FAN_OUT = VERITY_BLOCK / VERITY_ROOT_LEN };
+enum { NAME_SIZE = 72, FAN_OUT = VERITY_BLOCK / VERITY_ROOT_LEN };
 
 static int folder = -1;
 
@@ -93,8 +93,7 @@ static bool find_kept(const char *path, const struct stat *st, int *tree_out,
         char name[NAME_SIZE], root[2 * VERITY_ROOT_LEN + 1];
 
         *tree_out = -1;
-        if (!state_read_record(folder, state_name(name, st), KIND, VERSION, &shape_hash_tree, a,
-                               &kept) &&
+        if (!state_read_record(folder, state_name(name, st), &state_kind_tree, a, &kept) &&
             same_file(&kept, &now) && kept.root.alg == HASH_SHA256) {
                 memcpy(root_out, kept.root.bytes, VERITY_ROOT_LEN);
                 hex_write(root, root_out, VERITY_ROOT_LEN);
@@ -176,8 +175,7 @@ static void keep(const char *path, const struct stat *st, int tree,
         unlinkat(folder, root_text, 0); /* of an image with the same content */
         if (fsync(tree) ||
             linkat(AT_FDCWD, io_path(from, tree), folder, root_text, AT_SYMLINK_FOLLOW) ||
-            state_write_record(folder, state_name(name, st), KIND, VERSION, &shape_hash_tree,
-                               &kept))
+            state_write_record(folder, state_name(name, st), &state_kind_tree, &kept))
                 report_warning("the hash tree of %s is not kept: it is made again at each start",
                                path);
         error_clear();
@@ -224,8 +222,7 @@ static const char *still_needed(const char *name, struct arena *a)
         struct stat st;
         char *root;
 
-        if (state_read_record(folder, name, KIND, VERSION, &shape_hash_tree, a, &kept) ||
-            lstat(kept.path, &st))
+        if (state_read_record(folder, name, &state_kind_tree, a, &kept) || lstat(kept.path, &st))
                 return NULL;
         now = describe(kept.path, &st);
         if (!same_file(&kept, &now) || kept.root.alg != HASH_SHA256)

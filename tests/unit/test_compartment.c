@@ -266,7 +266,7 @@ START_TEST(remembers_its_domain_for_this_boot)
         open_again();
         ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
         ck_assert_uint_eq(compartment_domain(c), 7);
-        ck_assert_int_eq(state_write(dir, beside(c, "domain", name), DOMAIN_KIND, DOMAIN_VERSION,
+        ck_assert_int_eq(state_write(dir, beside(c, "domain", name), &state_kind_vm_domain,
                                      (struct bytes){(const uint8_t *)old, strlen(old)}),
                          ST_DONE);
         ck_assert_uint_eq(compartment_domain(c), 0); /* another boot's */
@@ -293,7 +293,7 @@ START_TEST(remembers_its_memory)
         ck_assert_int_eq(compartment_state(c), VM_HIBERNATING);
         ck_assert_str_eq(compartment_memory(c), "/image");
         /* Damaged, it starts afresh. */
-        ck_assert_int_eq(state_write(dir, beside(c, "memory", name), MEMORY_KIND, MEMORY_VERSION,
+        ck_assert_int_eq(state_write(dir, beside(c, "memory", name), &state_kind_vm_memory,
                                      (struct bytes){(const uint8_t *)"x", 1}),
                          ST_DONE);
         open_again();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of present seals: order, old tables, changes that were cut short, damage. */
 #include "integrity-mgr/generations.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 #include "tests/fault/fake_tpm.h"
 #include "tests/fault/fault.h"
 #include "tests/fault/folder.h"
@@ -205,20 +206,18 @@ START_TEST(test_forged)
         uint8_t *table;
 
         ck_assert_int_eq(commit(1, 1), ST_DONE);
-        ck_assert_int_eq(state_read_record(dir, file, file, 2, &shape_seal_table_file, a, &f),
-                         ST_DONE);
+        ck_assert_int_eq(state_read_record(dir, file, &state_kind_generations, a, &f), ST_DONE);
         table = arena_copy(a, f.table.data, f.table.len);
         f.table.data = table;
         for (size_t i = 0; i < f.table.len; i++) {
                 table[i] ^= 1;
-                ck_assert_int_eq(state_write_record(dir, file, file, 2, &shape_seal_table_file, &f),
+                ck_assert_int_eq(state_write_record(dir, file, &state_kind_generations, &f),
                                  ST_DONE);
                 ck_assert_int_eq(restart(), ST_DAMAGED);
                 table[i] ^= 1;
         }
         f.mac = (struct digest){0};
-        ck_assert_int_eq(state_write_record(dir, file, file, 2, &shape_seal_table_file, &f),
-                         ST_DONE);
+        ck_assert_int_eq(state_write_record(dir, file, &state_kind_generations, &f), ST_DONE);
         ck_assert_int_eq(restart(), ST_DAMAGED);
         arena_free(a);
 }

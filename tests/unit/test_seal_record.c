@@ -7,7 +7,8 @@
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/host_log.h"
 #include "integrity-mgr/seal.h"
-#include "lib/state_file.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
 #include "tests/fault/fake_measure.h"
 #include "tests/fault/fake_tpm.h"
 #include "tests/fault/fault.h"
@@ -277,13 +278,13 @@ START_TEST(test_tpm_decides)
         open_log();
         ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
         ck_assert_int_eq(state_read_record(dir, "seal-01020300-0000-0000-0000-000000000000-1",
-                                           "seal", 2, &shape_seal_record, a, &r),
+                                           &state_kind_seal, a, &r),
                          ST_DONE);
         r.generation = 2;
         r.measurements.items[0].nodes.items[0].values.items[0].text = "sha256:22";
         ck_assert_int_eq(message_encode(&shape_seal_record, &r, &b, fds, &n), ST_DONE);
-        ck_assert_int_eq(state_write(dir, "seal-01020300-0000-0000-0000-000000000000-2", "seal", 2,
-                                     buffer_bytes(&b)),
+        ck_assert_int_eq(state_write(dir, "seal-01020300-0000-0000-0000-000000000000-2",
+                                     &state_kind_seal, buffer_bytes(&b)),
                          ST_DONE);
         e = (struct seal_entry){
                 .vm = vm, .generation = 2, .record = digest_of(HASH_SHA256, b.data, b.len)};

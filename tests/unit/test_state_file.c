@@ -102,6 +102,8 @@ static void tear_down(void)
         ck_assert_int_eq(system(command), 0);
 }
 
+static const struct state_kind kind = {.name = "test", .version = 2};
+
 static struct bytes text(const char *t)
 {
         return (struct bytes){(const uint8_t *)t, strlen(t)};
@@ -109,10 +111,10 @@ static struct bytes text(const char *t)
 
 static bool holds(const char *t)
 {
-        struct bytes found;
+        struct state_content found;
 
-        ck_assert_int_eq(state_read(dir, "x", "test", 1, a, &found), ST_DONE);
-        return found.len == strlen(t) && !memcmp(found.data, t, found.len);
+        ck_assert_int_eq(state_load(dir, "x", &kind, a, &found), ST_DONE);
+        return found.bytes.len == strlen(t) && !memcmp(found.bytes.data, t, found.bytes.len);
 }
 
 static const int errors[] = {ENOSPC, EIO, EINTR, EDQUOT};
@@ -123,11 +125,11 @@ START_TEST(each_call_fails_once)
 
         for (int n = 1; n < 100; n++) {
                 no_faults();
-                ck_assert_int_eq(state_write(dir, "x", "test", 1, text("old")), ST_DONE);
+                ck_assert_int_eq(state_write(dir, "x", &kind, text("old")), ST_DONE);
                 no_faults();
                 fault_at = n;
                 fault_errno = errors[_i];
-                s = state_write(dir, "x", "test", 1, text("the new content"));
+                s = state_write(dir, "x", &kind, text("the new content"));
                 if (fault_count < n)
                         break; /* no call was left to fail */
                 ck_assert(holds("old") || holds("the new content"));
@@ -148,12 +150,12 @@ START_TEST(killed_at_each_call)
 
         for (int n = 1; n < 100; n++) {
                 no_faults();
-                ck_assert_int_eq(state_write(dir, "x", "test", 1, text("old")), ST_DONE);
+                ck_assert_int_eq(state_write(dir, "x", &kind, text("old")), ST_DONE);
                 no_faults();
                 fault_at = n;
                 fault_kills = true;
                 fault_errno = EIO;
-                s = state_write(dir, "x", "test", 1, text("the new content"));
+                s = state_write(dir, "x", &kind, text("the new content"));
                 if (fault_count < n)
                         break;
                 no_faults();
@@ -168,8 +170,7 @@ END_TEST
 START_TEST(short_writes_are_completed)
 {
         fault_short = true;
-        ck_assert_int_eq(state_write(dir, "x", "test", 1, text("written a half at a time")),
-                         ST_DONE);
+        ck_assert_int_eq(state_write(dir, "x", &kind, text("written a half at a time")), ST_DONE);
         ck_assert(holds("written a half at a time"));
 }
 END_TEST
@@ -185,41 +186,67 @@ static size_t whole_file(uint8_t *bytes, size_t room)
 
 START_TEST(each_bit_and_each_truncation_is_noticed)
 {
+        struct state_content found;
         uint8_t bytes[500];
-        struct bytes found;
         size_t len;
 
-        ck_assert_int_eq(state_write(dir, "x", "test", 1, text("content")), ST_DONE);
+        ck_assert_int_eq(state_write(dir, "x", &kind, text("content")), ST_DONE);
         len = whole_file(bytes, sizeof bytes);
-        ck_assert_int_eq(state_parse((struct bytes){bytes, len}, "test", 1, &found), ST_DONE);
+        ck_assert_int_eq(state_parse("x", (struct bytes){bytes, len}, &kind, &found), ST_DONE);
+        ck_assert_uint_eq(found.version, 2);
         for (size_t bit = 0; bit < 8 * len; bit++) {
                 bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
-                ck_assert_int_eq(state_parse((struct bytes){bytes, len}, "test", 1, &found),
+                ck_assert_int_eq(state_parse("x", (struct bytes){bytes, len}, &kind, &found),
                                  ST_DAMAGED);
                 bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
         }
         for (size_t cut = 0; cut < len; cut++)
-                ck_assert_int_eq(state_parse((struct bytes){bytes, cut}, "test", 1, &found),
+                ck_assert_int_eq(state_parse("x", (struct bytes){bytes, cut}, &kind, &found),
                                  ST_DAMAGED);
         bytes[len] = 0;
-        ck_assert_int_eq(state_parse((struct bytes){bytes, len + 1}, "test", 1, &found),
+        ck_assert_int_eq(state_parse("x", (struct bytes){bytes, len + 1}, &kind, &found),
                          ST_DAMAGED);
-        ck_assert_int_eq(state_parse((struct bytes){bytes, len}, "tests", 1, &found), ST_DAMAGED);
-        ck_assert_int_eq(state_parse((struct bytes){bytes, len}, "test", 0, &found), ST_DAMAGED);
+}
+END_TEST
+
+/* By name, and nothing is touched. */
+START_TEST(another_kind_and_a_newer_version_are_refused)
+{
+        const struct state_kind other = {.name = "tests", .version = 2};
+        const struct state_kind older = {.name = "test", .version = 1};
+        uint8_t before[500], after[500];
+        struct state_content found;
+        size_t len;
+
+        ck_assert_int_eq(state_write(dir, "x", &kind, text("content")), ST_DONE);
+        len = whole_file(before, sizeof before);
+        ck_assert_int_eq(state_load(dir, "x", &other, a, &found), ST_DAMAGED);
+        ck_assert_str_eq(error_last()->subject, "state file x");
+        ck_assert_str_eq(error_last()->expected, "a file of kind tests");
+        ck_assert_str_eq(error_last()->found, "one of kind test");
+        ck_assert_int_eq(state_load(dir, "x", &older, a, &found), ST_UNSUPPORTED);
+        ck_assert_str_eq(error_last()->subject, "state file x");
+        ck_assert_str_eq(error_last()->expected, "version 1 or older");
+        ck_assert_str_eq(error_last()->found, "version 2, written by a newer Bulkhead");
+        ck_assert_str_eq(error_last()->remedy,
+                         "update Bulkhead, or restore the state folder from before that update; "
+                         "nothing was changed");
+        ck_assert_uint_eq(whole_file(after, sizeof after), len);
+        ck_assert_mem_eq(before, after, len);
 }
 END_TEST
 
 START_TEST(links_and_absences_are_refused)
 {
-        struct bytes found;
+        struct state_content found;
 
-        ck_assert_int_eq(state_read(dir, "x", "test", 1, a, &found), ST_NOT_FOUND);
+        ck_assert_int_eq(state_load(dir, "x", &kind, a, &found), ST_NOT_FOUND);
         ck_assert_int_eq(symlinkat("/etc/passwd", dir, "x"), 0);
-        ck_assert_int_eq(state_read(dir, "x", "test", 1, a, &found), ST_IO);
+        ck_assert_int_eq(state_load(dir, "x", &kind, a, &found), ST_IO);
         ck_assert_int_eq(state_remove(dir, "x"), ST_DONE);
         ck_assert_int_eq(state_remove(dir, "x"), ST_DONE);
         ck_assert_int_eq(mkfifoat(dir, "x", 0600), 0);
-        ck_assert_int_eq(state_read(dir, "x", "test", 1, a, &found), ST_DAMAGED);
+        ck_assert_int_eq(state_load(dir, "x", &kind, a, &found), ST_DAMAGED);
 }
 END_TEST
 
@@ -247,6 +274,7 @@ int main(void)
         tcase_add_test(t, killed_at_each_call);
         tcase_add_test(t, short_writes_are_completed);
         tcase_add_test(t, each_bit_and_each_truncation_is_noticed);
+        tcase_add_test(t, another_kind_and_a_newer_version_are_refused);
         tcase_add_test(t, links_and_absences_are_refused);
         tcase_add_test(t, a_folder_has_one_daemon);
         suite_add_tcase(suite, t);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kinds of state files, and how each older version becomes the next one. A lift is a plain
+ * function from record to record: it reads no file and asks nobody. Owners of state come here by
+ * the kinds' names.
+ */
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
+
+#include <string.h>
+
+/* --- from version to version ----------------------------------------------------------------- */
+
+/* Of each kind its older versions that are read, oldest first: {version, shape, lift}. */
+static const struct state_older older_vm[] = {}, older_vm_domain[] = {}, older_vm_memory[] = {},
+                                older_autostart[] = {}, older_sim_domain[] = {},
+                                older_sim_counter[] = {}, older_host[] = {},
+                                older_generations[] = {}, older_seal[] = {}, older_journal[] = {},
+                                older_header[] = {}, older_held[] = {}, older_tree[] = {},
+                                older_seal_table[] = {};
+
+/* --- the kinds ------------------------------------------------------------------------------- */
+
+#define DEFINE(id, name, version, shape)                                                           \
+        const struct state_kind state_kind_##id = {name, version, shape, older_##id,               \
+                                                   sizeof older_##id / sizeof *older_##id};
+STATE_KINDS(DEFINE)
+DEFINE(seal_table, "generations", 2, &shape_seal_table)
+
+#define ADDRESS(id, name, version, shape) &state_kind_##id,
+const struct state_kind *const state_kinds[] = {STATE_KINDS(ADDRESS)};
+const size_t state_kinds_count = sizeof state_kinds / sizeof *state_kinds;
+
+/* --- a folder -------------------------------------------------------------------------------- */
+
+/* A newer head over a body that is not whole is damage: its owner's to tell. */
+static enum status check_file(int dir, const char *name, struct arena *a)
+{
+        char kind[STATE_KIND_SIZE];
+        struct state_content content;
+        enum status s = ST_DONE;
+        uint32_t version;
+
+        if (!state_peek(dir, name, kind, &version))
+                return ST_DONE;
+        for (size_t i = 0; i < state_kinds_count && s != ST_UNSUPPORTED; i++)
+                if (!strcmp(kind, state_kinds[i]->name) && version > state_kinds[i]->version)
+                        s = state_load(dir, name, state_kinds[i], a, &content);
+        if (s && s != ST_UNSUPPORTED) {
+                error_clear();
+                s = ST_DONE;
+        }
+        return s;
+}
+
+enum status state_kinds_check(int dir)
+{
+        struct arena *a = arena_new();
+        const char **names;
+        size_t count;
+        enum status s = state_list(dir, a, &names, &count);
+
+        for (size_t i = 0; !s && i < count; i++)
+                s = check_file(dir, names[i], a);
+        arena_free(a);
+        return s;
+}
