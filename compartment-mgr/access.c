@@ -3,8 +3,6 @@
  * touched. */
 #include "compartment-mgr/access.h"
 
-#include <string.h>
-
 static uid_t admin_uid;
 static gid_t admin_gid = (gid_t)-1, verifier_gid = (gid_t)-1;
 
@@ -43,33 +41,6 @@ bool access_sees_vm(const struct principal *p, uint32_t owner_uid)
         if (p->roles & ADMIN)
                 return true;
         return (p->roles & VERIFIER) && owner_uid != NO_UID && owner_uid == p->uid;
-}
-
-static bool may_measure(const struct principal *p, const struct target *t,
-                        bool (*owns)(const struct target *, uint32_t))
-{
-        if (!strcmp(t->plugin, "hypervisor"))
-                return true;
-        if (p->uid == NO_UID)
-                return false;
-        if (!strcmp(t->plugin, "vms"))
-                return !strcmp(t->argument, "own");
-        if (strcmp(t->plugin, "disk") && strcmp(t->plugin, "luks") && strcmp(t->plugin, "vm"))
-                return false;
-        return owns(t, p->uid);
-}
-
-enum status access_targets(const struct principal *p, const struct target *targets, size_t count,
-                           bool (*owns)(const struct target *, uint32_t))
-{
-        if (p->roles & ADMIN)
-                return ST_DONE;
-        for (size_t i = 0; i < count; i++)
-                if (!(p->roles & VERIFIER) || !may_measure(p, &targets[i], owns))
-                        return FAIL(ST_DENIED, .subject = targets[i].name,
-                                    .remedy = "ask for your own VMs and their disks only, or "
-                                              "vms:own: `bulkhead vm list` shows them");
-        return p->roles & VERIFIER ? ST_DONE : FAIL(ST_DENIED, .subject = "attest");
 }
 
 enum status access_reply(const struct principal *p, enum status s)

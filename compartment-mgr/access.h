@@ -20,12 +20,6 @@ unsigned access_roles(const struct principal *p, const gid_t *groups, size_t gro
 
 bool access_sees_vm(const struct principal *p, uint32_t owner_uid);
 
-/* May this principal see this projection? A verifier: disks of VMs that it owns and those VMs, by
- * owns(target, uid), what the hypervisor is, and which of its own VMs there are (vms:own).
- * Otherwise ST_DENIED for the whole. */
-enum status access_targets(const struct principal *p, const struct target *targets, size_t count,
-                           bool (*owns)(const struct target *, uint32_t uid));
-
 /* On the way out: what was expected is taken out of the kept error for everybody but admins. */
 enum status access_reply(const struct principal *p, enum status s);
 

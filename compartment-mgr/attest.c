@@ -3,21 +3,12 @@
  * The story of an attestation at the door (OpenTC D05.4, figure 3.7): may this principal see this
  * projection, then integrity-mgr does it on targets that svdm opened.
  */
-#include "compartment-mgr/access.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "lib/worker.h"
 
-#include <string.h>
 #include <unistd.h>
-
-static bool owns(const struct target *t, uint32_t uid)
-{
-        if (!strcmp(t->plugin, "vm"))
-                return compartment_owned_by(t->argument, uid);
-        return compartment_owns_path(t->argument, uid);
-}
 
 static enum status ask(const struct attest_req *q, const struct descriptor *d,
                        const struct targets *t, struct arena *a, struct attest_rep *p)
@@ -42,19 +33,21 @@ enum status attest_request(struct request *r, const struct attest_req *q, struct
         struct targets t = TARGETS_NONE;
         struct descriptor d;
         struct job *xml;
-        struct operation_opener opener = {.svdm = -1, .scope = {.asker = r->principal}};
+        int svdm = -1;
+        const struct facts_scope scope = {.asker = r->principal};
+        const struct targets_from from = {&scope, operation_open_path, &svdm};
         enum status s;
 
         s = operation_ask_descriptor(q->descriptor, 1, r->arena, &d, &xml);
         if (s)
                 goto out;
-        s = access_targets(r->principal, d.targets.items, d.targets.count, owns);
+        s = targets_permit(r->principal, d.targets.items, d.targets.count);
         if (s)
                 goto out;
-        s = peer_connect(PEER_SVDM, PEER_PATIENCE, &opener.svdm);
+        s = peer_connect(PEER_SVDM, PEER_PATIENCE, &svdm);
         if (s)
                 goto out;
-        s = targets_open(&t, &d, NULL, 0, operation_open_target, &opener, r->arena);
+        s = targets_open(&t, &d, NULL, 0, &from, r->arena);
         if (s)
                 goto out;
         s = job_end(xml); /* it ended while the targets were opened */
@@ -65,7 +58,7 @@ enum status attest_request(struct request *r, const struct attest_req *q, struct
 out:
         job_kill(xml);
         targets_clear(&t);
-        if (opener.svdm >= 0)
-                close(opener.svdm);
+        if (svdm >= 0)
+                close(svdm);
         return s;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gathers facts. Comes here from the opening of targets (operation.c), at each seal, start and
+ * Gathers facts. Comes here from the opening of targets (target_kinds.c), at each seal, start and
  * attestation that asks for them; asks the domain worker, the configuration worker and svdm. JSON
  * is written here, never read: a stored configuration goes into it as one text.
  */
@@ -8,8 +8,8 @@
 #include "lib/io.h"
 #include "compartment-mgr/compartment.h"
 #include "compartment-mgr/live.h"
+#include "compartment-mgr/open_disks.h"
 #include "compartment-mgr/peers.h"
-#include "compartment-mgr/targets.h"
 #include "compartment-mgr/workers.h"
 #include "lib/memory_file.h"
 
@@ -188,8 +188,8 @@ out:
         return s;
 }
 
-static enum status open_vm(const struct facts_scope *scope, const struct target *t, struct arena *a,
-                           struct open_disk *out)
+enum status facts_of_vm(const struct facts_scope *scope, const struct target *t, struct arena *a,
+                        struct open_disk *out)
 {
         if (!scope->own)
                 return asked_vm(t, a, out);
@@ -213,12 +213,14 @@ bool facts_changes_by_itself(const char *name)
         return !strcmp(name, "free-memory") || !strcmp(name, "total-memory");
 }
 
-static enum status open_hypervisor(struct arena *a, struct open_disk *out)
+enum status facts_of_hypervisor(const struct facts_scope *scope, const struct target *t,
+                                struct arena *a, struct open_disk *out)
 {
         struct domain_hypervisor_rep p;
         struct json_object *json, *values;
         enum status s = facts_hypervisor(a, &p);
 
+        (void)scope, (void)t;
         if (s)
                 return s;
         json = json_object_new_object();
@@ -294,9 +296,9 @@ static enum status write_vms(struct arena *a, const char *argument, const struct
         return seal_file(json, fd_out);
 }
 
-/* Of all VMs only admins are told, as the check of targets has it (access.c). */
-static enum status open_vms(const struct facts_scope *scope, const struct target *t,
-                            struct arena *a, struct open_disk *out)
+/* Of all VMs admins alone are told, as target_kinds.c has it. */
+enum status facts_of_vms(const struct facts_scope *scope, const struct target *t, struct arena *a,
+                         struct open_disk *out)
 {
         struct principal own = {};
 
@@ -309,15 +311,4 @@ static enum status open_vms(const struct facts_scope *scope, const struct target
         own = *scope->asker;
         own.roles = 0;
         return write_vms(a, "own", &own, &out->file);
-}
-
-enum status facts_open(const struct facts_scope *scope, const struct target *t, struct arena *a,
-                       struct open_disk *out)
-{
-        *out = (struct open_disk){.path = t->argument, .file = -1, .header = -1};
-        if (!strcmp(t->plugin, "vm"))
-                return open_vm(scope, t, a, out);
-        if (!strcmp(t->plugin, "hypervisor"))
-                return open_hypervisor(a, out);
-        return open_vms(scope, t, a, out);
 }

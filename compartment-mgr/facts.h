@@ -31,10 +31,11 @@ const char *facts_kind(void);
 enum status facts_hypervisor(struct arena *a, struct domain_hypervisor_rep *facts_out);
 bool facts_changes_by_itself(const char *name);
 
-/* The facts of that target as canonical JSON in a sealed memory file, which becomes the caller's;
- * uuid is that of the VM of vm:NAME. In an operation only the VM itself and what all VMs share:
- * ST_DENIED for another. */
-enum status facts_open(const struct facts_scope *scope, const struct target *target,
-                       struct arena *a, struct open_disk *disk_out);
+/* The facts of that target as canonical JSON in a sealed memory file, which becomes the caller's:
+ * in disk_out->file, everything else of *disk_out being set before. Of a VM uuid becomes its own;
+ * in an operation ST_DENIED for another VM than its own. */
+typedef enum status facts_gatherer(const struct facts_scope *scope, const struct target *target,
+                                   struct arena *a, struct open_disk *disk_out);
+facts_gatherer facts_of_vm, facts_of_hypervisor, facts_of_vms;
 
 #endif

@@ -202,17 +202,13 @@ static size_t boot_count(const struct operation *o)
         return n;
 }
 
-enum status operation_open_target(void *with, const struct target *target, struct arena *a,
-                                  struct open_disk *disk_out)
+enum status operation_open_path(void *svdm, const char *path, struct arena *a,
+                                struct open_disk *disk_out)
 {
-        struct operation_opener *opener = with;
-        struct svdm_open_target_req q = {.path = target->argument};
+        struct svdm_open_target_req q = {.path = path};
         struct svdm_open_target_rep p;
-        enum status s;
+        enum status s = peer_ask(*(int *)svdm, MESSAGE_svdm_open_target, &q, &p, a, PEER_SHORT);
 
-        if (targets_is_facts(target->plugin))
-                return facts_open(&opener->scope, target, a, disk_out);
-        s = peer_ask(opener->svdm, MESSAGE_svdm_open_target, &q, &p, a, PEER_SHORT);
         if (!s)
                 *disk_out = p.disk;
         return s;
@@ -225,9 +221,10 @@ enum status operation_open_targets(struct operation *o, const struct descriptor 
                                      .boot = o->open.disks.items,
                                      .named = o->config.disks.items,
                                      .boot_count = boot_count(o)};
-        struct operation_opener opener = {.svdm = o->svdm, .scope = {.own = &own}};
+        const struct facts_scope scope = {.own = &own};
+        const struct targets_from from = {&scope, operation_open_path, &o->svdm};
 
-        return targets_open(&o->targets, d, disks, count, operation_open_target, &opener, o->arena);
+        return targets_open(&o->targets, d, disks, count, &from, o->arena);
 }
 
 struct digest operation_config(const struct operation *o)

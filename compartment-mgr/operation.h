@@ -73,13 +73,9 @@ enum status operation_settle(struct operation *o);
 /* Closes everything; the thread's error stays what it was. May be called again. */
 void operation_end(struct operation *o);
 
-/* targets_open()'s opener: facts, or over a connection to svdm. */
-struct operation_opener {
-        int svdm;
-        struct facts_scope scope;
-};
-enum status operation_open_target(void *opener, const struct target *target, struct arena *a,
-                                  struct open_disk *disk_out);
+/* For targets_from: svdm opens that path; svdm: int, a connection to it. */
+enum status operation_open_path(void *svdm, const char *path, struct arena *a,
+                                struct open_disk *disk_out);
 /* Descriptor text to struct, by the XML worker; kind: 1 attestation, 2 sealing, or refused. */
 enum status operation_descriptor(struct bytes text, uint8_t kind, struct arena *a,
                                  struct descriptor *descriptor_out);

@@ -1,41 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matches a descriptor's targets to open disks. The stories come here; descriptors are duplicated.
+/*
+ * Matches a descriptor's targets to the table of target kinds and to open disks. The stories come
+ * here; descriptors are duplicated.
  */
 #include "compartment-mgr/targets.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
-
-static void close_one(int *fd)
-{
-        if (*fd >= 0)
-                close(*fd);
-        *fd = -1;
-}
-
-void open_disks_close(struct open_disk *disks, size_t count)
-{
-        for (size_t i = 0; i < count; i++) {
-                close_one(&disks[i].file);
-                close_one(&disks[i].header);
-        }
-}
 
 void targets_clear(struct targets *t)
 {
         open_disks_close(t->items, t->count);
         t->count = 0;
-}
-
-static enum status duplicate(int fd, int *fd_out)
-{
-        *fd_out = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (fd >= 0 && *fd_out < 0)
-                return FAIL(status_of_errno(errno), .subject = "descriptors",
-                            .found = strerror(errno));
-        return ST_DONE;
 }
 
 static const struct open_disk *disk_at(const char *path, const struct open_disk *disks, size_t n)
@@ -46,44 +21,79 @@ static const struct open_disk *disk_at(const char *path, const struct open_disk 
         return NULL;
 }
 
-static enum status share(const struct open_disk *disk, struct open_disk *target)
-{
-        enum status s;
+/* --- kinds ----------------------------------------------------------------------------------- */
 
-        *target = *disk;
-        target->file = target->header = -1;
-        s = duplicate(disk->file, &target->file);
-        return s ? s : duplicate(disk->header, &target->header);
+/* The last line of the table is for names that no other line has. */
+static const struct target_kind *kind_of(const char *plugin)
+{
+        const struct target_kind *k = target_kinds;
+
+        while (k->plugin && strcmp(k->plugin, plugin))
+                k++;
+        return k;
 }
 
-bool targets_is_facts(const char *plugin)
+static const char *known(struct arena *a)
 {
-        static const char *const plugins[] = {"vm", "hypervisor", "vms"};
+        const char *list = "";
 
-        for (size_t i = 0; i < sizeof plugins / sizeof *plugins; i++)
-                if (!strcmp(plugin, plugins[i]))
-                        return true;
-        return false;
+        for (const struct target_kind *k = target_kinds; k->plugin; k++)
+                list = arena_print(a, "%s%s%s", list, *list ? ", " : "", k->plugin);
+        return list;
 }
+
+static enum status refuse_unknown(const struct target *t, struct arena *a)
+{
+        return FAIL(ST_INVALID, .subject = t->name, .expected = known(a),
+                    .found = FMT("%s, of which this host knows nothing", t->plugin),
+                    .remedy = FMT("name one of those, or %s:PATH if that is a plug-in of this "
+                                  "host that measures a file",
+                                  t->plugin));
+}
+
+/* --- who may ask ----------------------------------------------------------------------------- */
+
+static bool may_ask(const struct principal *p, const struct target *t)
+{
+        const struct target_kind *kind = kind_of(t->plugin);
+
+        return (p->roles & ADMIN) || ((p->roles & VERIFIER) && kind->may && kind->may(p, t));
+}
+
+enum status targets_permit(const struct principal *p, const struct target *targets, size_t count)
+{
+        if (!(p->roles & (ADMIN | VERIFIER)))
+                return FAIL(ST_DENIED, .subject = "attest");
+        for (size_t i = 0; i < count; i++)
+                if (!may_ask(p, &targets[i]))
+                        return FAIL(ST_DENIED, .subject = targets[i].name,
+                                    .remedy = "ask for your own VMs and their disks only, or "
+                                              "vms:own: `bulkhead vm list` shows them");
+        return ST_DONE;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
 
 static enum status open_one(const struct target *t, const struct open_disk *disks, size_t count,
-                            targets_opener *open, void *with, struct arena *a,
-                            struct open_disk *out)
+                            const struct targets_from *from, struct arena *a, struct open_disk *out)
 {
+        const struct target_kind *kind = kind_of(t->plugin);
         const struct open_disk *disk;
 
         *out = (struct open_disk){.path = t->argument, .file = -1, .header = -1};
-        if (targets_is_facts(t->plugin))
-                return open(with, t, a, out);
+        if (kind->facts)
+                return kind->facts(from->scope, t, a, out);
         disk = disk_at(t->argument, disks, count);
         if (disk)
-                return share(disk, out);
-        return *t->argument == '/' ? open(with, t, a, out) : ST_DONE;
+                return open_disks_share(disk, out);
+        if (*t->argument == '/')
+                return from->open(from->with, t->argument, a, out);
+        return kind->plugin || !*t->argument ? ST_DONE : refuse_unknown(t, a);
 }
 
 enum status targets_open(struct targets *t, const struct descriptor *d,
-                         const struct open_disk *disks, size_t disks_count, targets_opener *open,
-                         void *with, struct arena *a)
+                         const struct open_disk *disks, size_t disks_count,
+                         const struct targets_from *from, struct arena *a)
 {
         enum status s = ST_DONE;
 
@@ -91,7 +101,7 @@ enum status targets_open(struct targets *t, const struct descriptor *d,
         if (d->targets.count > TARGETS_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "targets", .expected = "at most 64");
         for (size_t i = 0; i < d->targets.count && !s; i++)
-                s = open_one(&d->targets.items[i], disks, disks_count, open, with, a,
+                s = open_one(&d->targets.items[i], disks, disks_count, from, a,
                              &t->items[t->count++]);
         if (s)
                 targets_clear(t);

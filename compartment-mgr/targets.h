@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The open files of a descriptor's targets, in its order. A target whose argument is the path of a
- * disk that is already open is that very disk, so that what is measured is what is used.
+ * The targets of a descriptor: who may have them measured, and their open files in its order. What
+ * each kind of target needs stands in the table of target_kinds.h. A target whose argument is the
+ * path of a disk that is already open is that very disk, so that what is measured is what is used.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_TARGETS_H
 #define BULKHEAD_COMPARTMENT_MGR_TARGETS_H
 
-#include "lib/message.h"
+#include "compartment-mgr/open_disks.h"
+#include "compartment-mgr/target_kinds.h"
 
 enum { TARGETS_MOST = 64 };
 
@@ -19,18 +21,23 @@ struct targets {
                 .count = 0                                                                         \
         }
 
-/* Whether compartment-mgr has facts for that plug-in: then the argument is never a path. */
-bool targets_is_facts(const char *plugin);
+/* May this principal see this projection? An admin may; a verifier what the table allows of each
+ * target. Otherwise ST_DENIED for the whole. */
+enum status targets_permit(const struct principal *p, const struct target *targets, size_t count);
 
-/* Opens what is not among disks: a path, or the facts of such a target; file is -1 where an
- * argument is neither. */
-typedef enum status targets_opener(void *with, const struct target *target, struct arena *a,
-                                   struct open_disk *disk_out);
+/* Where what is not among the disks comes from: paths from open(with), facts of that scope. */
+struct targets_from {
+        const struct facts_scope *scope;
+        enum status (*open)(void *with, const char *path, struct arena *a,
+                            struct open_disk *disk_out);
+        void *with;
+};
+/* file is -1 where an argument is neither a path nor what there are facts of. A name that is not in
+ * the table is taken for a plug-in of this host that measures a file, or nothing that is named;
+ * else it is refused with those that are (ST_INVALID). */
 enum status targets_open(struct targets *t, const struct descriptor *d,
-                         const struct open_disk *disks, size_t disks_count, targets_opener *open,
-                         void *with, struct arena *a);
+                         const struct open_disk *disks, size_t disks_count,
+                         const struct targets_from *from, struct arena *a);
 void targets_clear(struct targets *t); /* may be called again */
-
-void open_disks_close(struct open_disk *disks, size_t count); /* may be called again */
 
 #endif

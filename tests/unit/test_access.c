@@ -68,67 +68,6 @@ START_TEST(who_sees_a_vm)
 }
 END_TEST
 
-static bool owns(const struct target *t, uint32_t uid)
-{
-        return !strcmp(t->argument, strcmp(t->plugin, "vm") ? "/own" : "own") && uid == 1001;
-}
-
-static struct target target(const char *plugin, const char *argument)
-{
-        return (struct target){
-                .name = "a target", .plugin = plugin, .argument = argument, .method = ""};
-}
-
-static const struct {
-        unsigned roles;
-        uid_t uid;
-        const char *plugin, *argument;
-        enum status status;
-} asked[] = {
-        {ADMIN, 0, "disk", "/any", ST_DONE},
-        {ADMIN, 0, "ima", "", ST_DONE},
-        {VERIFIER, 1001, "disk", "/own", ST_DONE},
-        {VERIFIER, 1001, "luks", "/own", ST_DONE},
-        {VERIFIER, 1001, "disk", "/other", ST_DENIED},
-        {VERIFIER, 1001, "disk", "/own/../other", ST_DENIED},
-        {VERIFIER, 1001, "file", "/own", ST_DENIED},
-        {VERIFIER, 1001, "ima", "", ST_DENIED},
-        {VERIFIER, 1002, "disk", "/own", ST_DENIED},
-        {STRANGER, 1001, "disk", "/own", ST_DENIED},
-        {ADMIN, 0, "vm", "any", ST_DONE},
-        {ADMIN, 0, "vms", "all", ST_DONE},
-        {VERIFIER, 1001, "vm", "own", ST_DONE},
-        {VERIFIER, 1001, "vm", "other", ST_DENIED},
-        {VERIFIER, 1002, "vm", "own", ST_DENIED},
-        {VERIFIER, 1001, "vms", "own", ST_DONE},
-        {VERIFIER, 1001, "vms", "all", ST_DENIED},
-        {VERIFIER, 1001, "hypervisor", "xen", ST_DONE},
-        {STRANGER, 1001, "hypervisor", "xen", ST_DENIED},
-        {STRANGER, 1001, "vms", "own", ST_DENIED},
-};
-
-START_TEST(denied_whole)
-{
-        struct principal p = {.roles = asked[_i].roles, .uid = asked[_i].uid};
-        struct target targets[] = {target("disk", "/own"),
-                                   target(asked[_i].plugin, asked[_i].argument)};
-
-        ck_assert_int_eq(access_targets(&p, targets, 2, owns), asked[_i].status);
-        targets[0] = targets[1];
-        targets[1] = target("disk", "/own");
-        ck_assert_int_eq(access_targets(&p, targets, 2, owns), asked[_i].status);
-}
-END_TEST
-
-START_TEST(nothing_asked)
-{
-        struct principal stranger = {.roles = STRANGER}, verifier = {.roles = VERIFIER};
-
-        ck_assert_int_eq(access_targets(&stranger, NULL, 0, owns), ST_DENIED);
-        ck_assert_int_eq(access_targets(&verifier, NULL, 0, owns), ST_DONE);
-}
-END_TEST
-
 START_TEST(expected_is_for_admins)
 {
         struct principal admin = {.roles = ADMIN}, verifier = {.roles = VERIFIER};
@@ -157,8 +96,6 @@ int main(void)
         tcase_add_loop_test(t, roles, 0, sizeof peers / sizeof *peers);
         tcase_add_test(t, no_groups_no_roles);
         tcase_add_loop_test(t, who_sees_a_vm, 0, sizeof seen / sizeof *seen);
-        tcase_add_loop_test(t, denied_whole, 0, sizeof asked / sizeof *asked);
-        tcase_add_test(t, nothing_asked);
         tcase_add_test(t, expected_is_for_admins);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Targets that are open disks are those very disks; nothing leaks. */
+/*
+ * Targets that are open disks are those very disks; nothing leaks. The table of kinds is the test's
+ * own: with one line more, all else follows.
+ */
 #include "compartment-mgr/targets.h"
 
 #include <check.h>
@@ -45,11 +48,9 @@ static void end(void)
         arena_free(a);
 }
 
-static enum status opens(void *with, const struct target *t, struct arena *arena,
+static enum status opens(void *with, const char *path, struct arena *arena,
                          struct open_disk *disk_out)
 {
-        const char *path = t->argument;
-
         (void)arena;
         ck_assert_ptr_eq(with, &opener_file);
         opened[opened_count++] = path;
@@ -60,6 +61,31 @@ static enum status opens(void *with, const struct target *t, struct arena *arena
         opener_file = disk_out->file;
         return ST_DONE;
 }
+
+static const struct targets_from from = {.open = opens, .with = &opener_file};
+
+/* --- a kind of target that is new ------------------------------------------------------------ */
+
+static bool of_lower_uids(const struct principal *p, const struct target *t)
+{
+        return p->uid < 1000 && !strcmp(t->argument, "web01");
+}
+
+static enum status facts_of_vtpm(const struct facts_scope *scope, const struct target *t,
+                                 struct arena *arena, struct open_disk *disk_out)
+{
+        (void)arena;
+        ck_assert_ptr_eq(scope, from.scope);
+        opened[opened_count++] = t->argument;
+        disk_out->file = memfd_create("facts", MFD_CLOEXEC);
+        return ST_DONE;
+}
+
+const struct target_kind target_kinds[] = {
+        {"disk", NULL, NULL},
+        {"vtpm", of_lower_uids, facts_of_vtpm},
+        {NULL, NULL, NULL},
+};
 
 static struct descriptor descriptor(const char *const *arguments, size_t count)
 {
@@ -86,7 +112,7 @@ START_TEST(in_order)
         struct targets t = TARGETS_NONE;
         size_t before = descriptors();
 
-        ck_assert_int_eq(targets_open(&t, &d, disks, 2, opens, &opener_file, a), ST_DONE);
+        ck_assert_int_eq(targets_open(&t, &d, disks, 2, &from, a), ST_DONE);
         ck_assert_uint_eq(t.count, 5);
         ck_assert_uint_eq(opened_count, 1);
         ck_assert_str_eq(opened[0], "/c");
@@ -114,7 +140,7 @@ START_TEST(failure_closes_all)
         struct targets t = TARGETS_NONE;
         size_t before = descriptors();
 
-        ck_assert_int_eq(targets_open(&t, &d, disks, 2, opens, &opener_file, a), ST_NOT_FOUND);
+        ck_assert_int_eq(targets_open(&t, &d, disks, 2, &from, a), ST_NOT_FOUND);
         ck_assert_uint_eq(opened_count, 2);
         ck_assert_uint_eq(t.count, 0);
         ck_assert_uint_eq(descriptors(), before);
@@ -129,29 +155,54 @@ START_TEST(opening_again_closes_the_first)
         size_t before = descriptors();
 
         for (int i = 0; i < 3; i++)
-                ck_assert_int_eq(targets_open(&t, &d, disks, 2, opens, NULL, a), ST_DONE);
+                ck_assert_int_eq(targets_open(&t, &d, disks, 2, &from, a), ST_DONE);
         targets_clear(&t);
         ck_assert_uint_eq(descriptors(), before);
 }
 END_TEST
 
-/* Their arguments are no paths, also where they look like that of an open disk. */
+/* Its argument is no path, also where it looks like that of an open disk. */
 START_TEST(facts_are_never_disks)
 {
-        static const char *const arguments[] = {"/a", "web01", "all"};
-        static const char *const plugins[] = {"vm", "hypervisor", "vms"};
-        struct descriptor d = descriptor(arguments, 3);
+        static const char *const arguments[] = {"/a", "web01"};
+        struct descriptor d = descriptor(arguments, 2);
         struct targets t = TARGETS_NONE;
 
-        for (size_t i = 0; i < 3; i++) {
-                ck_assert(targets_is_facts(plugins[i]));
-                d.targets.items[i].plugin = plugins[i];
-        }
-        ck_assert(!targets_is_facts("disk") && !targets_is_facts("luks"));
-        ck_assert_int_eq(targets_open(&t, &d, disks, 2, opens, &opener_file, a), ST_DONE);
-        ck_assert_uint_eq(opened_count, 3);
+        d.targets.items[0].plugin = d.targets.items[1].plugin = "vtpm";
+        ck_assert_int_eq(targets_open(&t, &d, disks, 2, &from, a), ST_DONE);
+        ck_assert_uint_eq(opened_count, 2);
         ck_assert(!same(t.items[0].file, disks[0].file));
         targets_clear(&t);
+}
+END_TEST
+
+START_TEST(a_new_kind_is_permitted_as_its_line_says)
+{
+        struct principal p = {.roles = VERIFIER, .uid = 7};
+        struct target t = {.name = "vtpm:web01", .plugin = "vtpm", .argument = "web01"};
+
+        ck_assert_int_eq(targets_permit(&p, &t, 1), ST_DONE);
+        p.uid = 1001;
+        ck_assert_int_eq(targets_permit(&p, &t, 1), ST_DENIED);
+        p = (struct principal){.roles = VERIFIER, .uid = 7};
+        t.plugin = "disk";
+        ck_assert_int_eq(targets_permit(&p, &t, 1), ST_DENIED);
+        p.roles = ADMIN;
+        ck_assert_int_eq(targets_permit(&p, &t, 1), ST_DONE);
+}
+END_TEST
+
+START_TEST(unknown_names_are_refused_with_those_that_are_known)
+{
+        static const char *const arguments[] = {"/a", "web01"};
+        struct descriptor d = descriptor(arguments, 2);
+        struct targets t = TARGETS_NONE;
+
+        d.targets.items[1].plugin = "vtmp";
+        d.targets.items[1].name = "vtmp:web01";
+        ck_assert_int_eq(targets_open(&t, &d, disks, 2, &from, a), ST_INVALID);
+        ck_assert_str_eq(error_last()->subject, "vtmp:web01");
+        ck_assert_str_eq(error_last()->expected, "disk, vtpm");
 }
 END_TEST
 
@@ -164,9 +215,9 @@ START_TEST(too_many)
         for (size_t i = 0; i <= TARGETS_MOST; i++)
                 arguments[i] = "";
         d = descriptor(arguments, TARGETS_MOST + 1);
-        ck_assert_int_eq(targets_open(&t, &d, NULL, 0, opens, NULL, a), ST_TOO_LARGE);
+        ck_assert_int_eq(targets_open(&t, &d, NULL, 0, &from, a), ST_TOO_LARGE);
         d.targets.count--;
-        ck_assert_int_eq(targets_open(&t, &d, NULL, 0, opens, NULL, a), ST_DONE);
+        ck_assert_int_eq(targets_open(&t, &d, NULL, 0, &from, a), ST_DONE);
 }
 END_TEST
 
@@ -182,6 +233,8 @@ int main(void)
         tcase_add_test(t, failure_closes_all);
         tcase_add_test(t, opening_again_closes_the_first);
         tcase_add_test(t, facts_are_never_disks);
+        tcase_add_test(t, a_new_kind_is_permitted_as_its_line_says);
+        tcase_add_test(t, unknown_names_are_refused_with_those_that_are_known);
         tcase_add_test(t, too_many);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);

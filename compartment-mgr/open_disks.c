@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Descriptors are closed and duplicated here; whoever holds open disks comes here. */
+#include "compartment-mgr/open_disks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static void close_one(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+        *fd = -1;
+}
+
+void open_disks_close(struct open_disk *disks, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                close_one(&disks[i].file);
+                close_one(&disks[i].header);
+        }
+}
+
+static enum status duplicate(int fd, int *fd_out)
+{
+        *fd_out = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (fd >= 0 && *fd_out < 0)
+                return FAIL(status_of_errno(errno), .subject = "descriptors",
+                            .found = strerror(errno));
+        return ST_DONE;
+}
+
+enum status open_disks_share(const struct open_disk *disk, struct open_disk *twin_out)
+{
+        enum status s;
+
+        *twin_out = *disk;
+        twin_out->file = twin_out->header = -1;
+        s = duplicate(disk->file, &twin_out->file);
+        return s ? s : duplicate(disk->header, &twin_out->header);
+}

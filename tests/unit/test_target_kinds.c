@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of target kinds: who may have what measured, and what is measured from facts. */
+#include "compartment-mgr/access.h"
+#include "compartment-mgr/compartment.h"
+#include "compartment-mgr/targets.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- neighbours ------------------------------------------------------------------------------ */
+
+static const char *gathered;
+
+bool compartment_owns_path(const char *path, uint32_t owner)
+{
+        return !strcmp(path, "/own") && owner == 1001;
+}
+
+bool compartment_owned_by(const char *vm, uint32_t owner)
+{
+        return !strcmp(vm, "own") && owner == 1001;
+}
+
+#define FACTS(name)                                                                                \
+        enum status name(const struct facts_scope *scope, const struct target *t, struct arena *a, \
+                         struct open_disk *out)                                                    \
+        {                                                                                          \
+                (void)scope, (void)t, (void)a, (void)out;                                          \
+                gathered = #name;                                                                  \
+                return ST_DONE;                                                                    \
+        }
+FACTS(facts_of_vm)
+FACTS(facts_of_hypervisor)
+FACTS(facts_of_vms)
+
+static enum status opens(void *with, const char *path, struct arena *a, struct open_disk *out)
+{
+        (void)with, (void)path, (void)a, (void)out;
+        gathered = "file";
+        return ST_DONE;
+}
+
+/* --- who may --------------------------------------------------------------------------------- */
+
+static struct target target(const char *plugin, const char *argument)
+{
+        return (struct target){
+                .name = "a target", .plugin = plugin, .argument = argument, .method = ""};
+}
+
+static const struct {
+        unsigned roles;
+        uid_t uid;
+        const char *plugin, *argument;
+        enum status status;
+} asked[] = {
+        {ADMIN, 0, "disk", "/any", ST_DONE},
+        {ADMIN, 0, "ima", "", ST_DONE},
+        {VERIFIER, 1001, "disk", "/own", ST_DONE},
+        {VERIFIER, 1001, "luks", "/own", ST_DONE},
+        {VERIFIER, 1001, "disk", "/other", ST_DENIED},
+        {VERIFIER, 1001, "disk", "/own/../other", ST_DENIED},
+        {VERIFIER, 1001, "file", "/own", ST_DENIED},
+        {VERIFIER, 1001, "ima", "", ST_DENIED},
+        {VERIFIER, 1002, "disk", "/own", ST_DENIED},
+        {STRANGER, 1001, "disk", "/own", ST_DENIED},
+        {ADMIN, 0, "vm", "any", ST_DONE},
+        {ADMIN, 0, "vms", "all", ST_DONE},
+        {VERIFIER, 1001, "vm", "own", ST_DONE},
+        {VERIFIER, 1001, "vm", "other", ST_DENIED},
+        {VERIFIER, 1002, "vm", "own", ST_DENIED},
+        {VERIFIER, 1001, "vms", "own", ST_DONE},
+        {VERIFIER, 1001, "vms", "all", ST_DENIED},
+        {VERIFIER, 1001, "hypervisor", "xen", ST_DONE},
+        {STRANGER, 1001, "hypervisor", "xen", ST_DENIED},
+        {STRANGER, 1001, "vms", "own", ST_DENIED},
+};
+
+START_TEST(denied_whole)
+{
+        struct principal p = {.roles = asked[_i].roles, .uid = asked[_i].uid};
+        struct target targets[] = {target("disk", "/own"),
+                                   target(asked[_i].plugin, asked[_i].argument)};
+
+        ck_assert_int_eq(targets_permit(&p, targets, 2), asked[_i].status);
+        targets[0] = targets[1];
+        targets[1] = target("disk", "/own");
+        ck_assert_int_eq(targets_permit(&p, targets, 2), asked[_i].status);
+}
+END_TEST
+
+START_TEST(nothing_asked)
+{
+        struct principal stranger = {.roles = STRANGER}, verifier = {.roles = VERIFIER};
+
+        ck_assert_int_eq(targets_permit(&stranger, NULL, 0), ST_DENIED);
+        ck_assert_int_eq(targets_permit(&verifier, NULL, 0), ST_DONE);
+}
+END_TEST
+
+/* --- from what ------------------------------------------------------------------------------- */
+
+static const struct {
+        const char *plugin, *argument, *from;
+        enum status status;
+} measured[] = {
+        {"disk", "/any", "file", ST_DONE},
+        {"luks", "/any", "file", ST_DONE},
+        {"vm", "/any", "facts_of_vm", ST_DONE},
+        {"hypervisor", "xen", "facts_of_hypervisor", ST_DONE},
+        {"vms", "own", "facts_of_vms", ST_DONE},
+        {"size", "/any", "file", ST_DONE},
+        {"clock", "", "", ST_DONE},
+        {"VMS", "all", "", ST_INVALID},
+        {"vmz", "all", "", ST_INVALID},
+        {"", "all", "", ST_INVALID},
+};
+
+START_TEST(each_from_its_own)
+{
+        struct arena *a = arena_new();
+        struct target asked_for = target(measured[_i].plugin, measured[_i].argument);
+        struct descriptor d = {.targets = {&asked_for, 1}};
+        const struct targets_from from = {NULL, opens, NULL};
+        struct targets t = TARGETS_NONE;
+
+        gathered = "";
+        ck_assert_int_eq(targets_open(&t, &d, NULL, 0, &from, a), measured[_i].status);
+        ck_assert_str_eq(gathered, measured[_i].from);
+        if (measured[_i].status) {
+                ck_assert_str_eq(error_last()->subject, "a target");
+                ck_assert_str_eq(error_last()->expected, "disk, luks, vm, hypervisor, vms");
+        }
+        targets_clear(&t);
+        arena_free(a);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("target_kinds");
+        TCase *t = tcase_create("all");
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        tcase_add_loop_test(t, denied_whole, 0, sizeof asked / sizeof *asked);
+        tcase_add_test(t, nothing_asked);
+        tcase_add_loop_test(t, each_from_its_own, 0, sizeof measured / sizeof *measured);
+        suite_add_tcase(suite, t);
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed != 0;
+}
