@@ -56,7 +56,7 @@ static enum status is_attached(const struct operation *o, const char *device, bo
 {
         struct domain_devices_req q = {.uuid = o->vm->uuid};
         struct domain_devices_rep p = {};
-        enum status s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_devices, &q, &p,
+        enum status s = worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_devices, &q, &p),
                                     o->arena);
 
         *attached_out = false;
@@ -73,7 +73,7 @@ static enum status unmap(const struct operation *o, const struct wanted *w)
 
         if (!w->disk)
                 return ST_DONE;
-        return peer_call(PEER_SVDM, MESSAGE_svdm_unmap, &q, &p, o->arena, PEER_SHORT);
+        return peer_call(PEER_SVDM, CALL(svdm_unmap, &q, &p), o->arena, PEER_SHORT);
 }
 
 /* What is mapped of a device that the domain does not have is left of an operation that was cut
@@ -129,8 +129,7 @@ static enum status give(struct operation *o, const struct wanted *w,
 
         q.devices.items = mapped->devices.items;
         q.devices.count = mapped->devices.count;
-        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_attach, &q, &p,
-                           o->arena);
+        return worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_attach, &q, &p), o->arena);
 }
 
 /* In reverse. A device that the domain still has is never unmapped under its feet. */
@@ -142,7 +141,7 @@ static void undo(struct operation *o, const struct wanted *w, bool given, bool k
         enum status s = ST_NOT_FOUND;
 
         if (given)
-                s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_detach, &q, &p,
+                s = worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_detach, &q, &p),
                                 o->arena);
         if (s && s != ST_NOT_FOUND) {
                 report_error("detaching a device whose attaching was refused");
@@ -223,8 +222,8 @@ static enum status take(struct operation *o, const struct wanted *w)
 {
         struct domain_detach_req q = {.uuid = o->vm->uuid, .device = w->device};
         struct domain_detach_rep p;
-        enum status s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_detach, &q, &p,
-                                    o->arena);
+        enum status s =
+                worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_detach, &q, &p), o->arena);
 
         return s == ST_NOT_FOUND ? ST_DONE : s;
 }

@@ -20,7 +20,7 @@ static enum status ask(const struct attest_req *q, const struct descriptor *d,
 
         ask.targets.items = (struct open_disk *)t->items;
         ask.targets.count = t->count;
-        s = peer_call(PEER_IM, MESSAGE_im_attest, &ask, &answer, a, PEER_LONG);
+        s = peer_call(PEER_IM, CALL(im_attest, &ask, &answer), a, PEER_LONG);
         if (s)
                 return s;
         p->evidence = answer.evidence;

@@ -60,7 +60,7 @@ static enum status host_is_ready(struct arena *a)
 
         if (svdm >= 0)
                 close(svdm);
-        return s ? s : peer_call(PEER_IM, MESSAGE_im_trust, &q, &p, a, PEER_SHORT);
+        return s ? s : peer_call(PEER_IM, CALL(im_trust, &q, &p), a, PEER_SHORT);
 }
 
 static void wait_until_ready(struct arena *a)

@@ -176,7 +176,7 @@ static enum status ask(struct operation *o, const char *device, struct measureme
         state[OF_HYPERVISOR] = of_hypervisor(o->arena, &h);
         q.state.items = state;
         q.state.count = STATE_PARTS;
-        return peer_call(PEER_IM, MESSAGE_im_device, &q, &p, o->arena, PEER_LONG);
+        return peer_call(PEER_IM, CALL(im_device, &q, &p), o->arena, PEER_LONG);
 }
 
 static bool is_boot(const struct disk *d)

@@ -249,7 +249,7 @@ static enum status wait_once(struct job **job, struct arena *a)
         enum status s = *job ? ST_DONE : job_start(workers.domain, NO_DEADLINE, job);
 
         if (!s)
-                s = job_call(*job, MESSAGE_domain_wait, &q, &p, a);
+                s = job_call(*job, CALL(domain_wait, &q, &p), a);
         return s;
 }
 

@@ -147,8 +147,8 @@ static enum status open_boot(const struct vm_definition *d, struct arena *a,
         struct config_parse_req parse = {.json = d->config};
         struct config_parse_rep parsed;
         struct svdm_open_req q = {.vm = d->uuid};
-        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_parse, &parse,
-                                    &parsed, a);
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE,
+                                    CALL(config_parse, &parse, &parsed), a);
 
         if (s)
                 return s;
@@ -159,7 +159,7 @@ static enum status open_boot(const struct vm_definition *d, struct arena *a,
                 q.disks.count++;
         if (!q.disks.count)
                 return ST_DONE;
-        s = peer_call(PEER_SVDM, MESSAGE_svdm_open, &q, open_out, a, PEER_SHORT);
+        s = peer_call(PEER_SVDM, CALL(svdm_open, &q, open_out), a, PEER_SHORT);
         if (!s && open_out->disks.count != q.disks.count)
                 s = FAIL(ST_PROTOCOL, .subject = "svdm", .found = "not the files asked for");
         return s;
@@ -205,7 +205,7 @@ enum status facts_hypervisor(struct arena *a, struct domain_hypervisor_rep *p)
 {
         struct domain_hypervisor_req q = {};
 
-        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_hypervisor, &q, p, a);
+        return worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_hypervisor, &q, p), a);
 }
 
 bool facts_changes_by_itself(const char *name)

@@ -42,8 +42,7 @@ static enum status action_of(struct arena *a, struct compartment *c, const char 
 {
         struct config_parse_req q = {.json = compartment_definition(c)->config};
         struct config_parse_rep p;
-        enum status s =
-                worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_parse, &q, &p, a);
+        enum status s = worker_call(workers.config, CONFIG_DEADLINE, CALL(config_parse, &q, &p), a);
 
         *action_out = "destroy";
         if (s)

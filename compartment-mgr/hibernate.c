@@ -25,7 +25,7 @@ static enum status make_file(struct operation *o, const char **path_out)
         struct svdm_memory_req q = {.vm = o->vm->uuid,
                                     .size = bytes + bytes / STREAM_SHARE + STREAM_FIXED};
         struct svdm_memory_rep p = {.path = ""};
-        enum status s = peer_call(PEER_SVDM, MESSAGE_svdm_memory, &q, &p, o->arena, PEER_SHORT);
+        enum status s = peer_call(PEER_SVDM, CALL(svdm_memory, &q, &p), o->arena, PEER_SHORT);
 
         *path_out = p.path;
         return s;
@@ -62,7 +62,7 @@ static enum status save(struct operation *o)
         struct domain_save_req q = {.uuid = o->vm->uuid, .memory = o->memory_device};
         struct domain_save_rep p;
 
-        return worker_call(workers.domain, SAVE_DEADLINE, MESSAGE_domain_save, &q, &p, o->arena);
+        return worker_call(workers.domain, SAVE_DEADLINE, CALL(domain_save, &q, &p), o->arena);
 }
 
 enum done { NOTHING, MADE, SAVED, TOLD };

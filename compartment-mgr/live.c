@@ -16,7 +16,7 @@ enum status live_domains(struct arena *a, struct domain_list_rep *domains_out)
 {
         struct domain_list_req q = {};
 
-        return worker_call(workers.domain, LIST_DEADLINE, MESSAGE_domain_list, &q, domains_out, a);
+        return worker_call(workers.domain, LIST_DEADLINE, CALL(domain_list, &q, domains_out), a);
 }
 
 const struct domain_state *live_find(const struct domain_list_rep *domains, const struct uuid *uuid,
@@ -113,9 +113,9 @@ void live_devices(struct arena *a, const struct vm_definition *vm,
         struct device_state *items;
 
         *count_out = 0;
-        if (worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_parse, &parse, &parsed, a))
+        if (worker_call(workers.config, CONFIG_DEADLINE, CALL(config_parse, &parse, &parsed), a))
                 return;
-        if (worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_devices, &q, &p, a))
+        if (worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_devices, &q, &p), a))
                 p.devices.count = 0;
         *devices_out = items = arena_get_many(a, c->disks.count + c->nics.count, sizeof *items);
         for (size_t i = 0; i < c->disks.count; i++) {

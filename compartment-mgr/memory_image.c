@@ -12,7 +12,7 @@ static enum status tell_im(struct arena *a, const struct compartment *c, int hea
         struct im_memory_req q = {.vm = compartment_definition(c)->uuid, .memory = header};
         struct im_memory_rep p;
 
-        return peer_call(PEER_IM, MESSAGE_im_memory, &q, &p, a, PEER_SHORT);
+        return peer_call(PEER_IM, CALL(im_memory, &q, &p), a, PEER_SHORT);
 }
 
 enum status memory_image_commit(struct arena *a, struct compartment *c, int header,
@@ -45,6 +45,6 @@ void memory_image_remove(struct arena *a, const struct compartment *c)
         struct svdm_memory_req q = {.vm = compartment_definition(c)->uuid};
         struct svdm_memory_rep p;
 
-        if (peer_call(PEER_SVDM, MESSAGE_svdm_memory, &q, &p, a, PEER_SHORT))
+        if (peer_call(PEER_SVDM, CALL(svdm_memory, &q, &p), a, PEER_SHORT))
                 report_error("removing the image of a VM's memory, which is never woken");
 }

@@ -13,7 +13,7 @@ static enum status ask_sealed(struct operation *o)
 {
         struct im_sealed_req q = {.vm = o->vm->uuid};
 
-        return peer_call(PEER_IM, MESSAGE_im_sealed, &q, &o->sealed, o->arena, PEER_SHORT);
+        return peer_call(PEER_IM, CALL(im_sealed, &q, &o->sealed), o->arena, PEER_SHORT);
 }
 
 static enum status settle_disks(struct operation *o)
@@ -21,7 +21,7 @@ static enum status settle_disks(struct operation *o)
         struct svdm_settle_req q = {.vm = o->vm->uuid, .generation = o->sealed.generation};
         struct svdm_settle_rep p;
 
-        return operation_svdm(o, MESSAGE_svdm_settle, &q, &p, PEER_SHORT);
+        return operation_svdm(o, CALL(svdm_settle, &q, &p), PEER_SHORT);
 }
 
 enum status operation_settle(struct operation *o)
@@ -41,7 +41,7 @@ static enum status release_devices(struct operation *o)
         struct svdm_release_req q = {.vm = o->vm->uuid};
         struct svdm_release_rep p;
 
-        return operation_svdm(o, MESSAGE_svdm_release, &q, &p, PEER_SHORT);
+        return operation_svdm(o, CALL(svdm_release, &q, &p), PEER_SHORT);
 }
 
 static enum status connect_svdm(struct operation *o, struct arena *a, struct compartment *c)
@@ -79,10 +79,9 @@ enum status operation_begin(struct operation *o, struct arena *a, struct compart
         return s ? s : operation_settle(o);
 }
 
-enum status operation_svdm(struct operation *o, enum message_number number, const void *request,
-                           void *reply, int deadline_ms)
+enum status operation_svdm(struct operation *o, struct call call, int deadline_ms)
 {
-        return peer_ask(o->svdm, number, request, reply, o->arena, deadline_ms);
+        return peer_ask(o->svdm, call, o->arena, deadline_ms);
 }
 
 static bool is_boot(const struct disk *d)
@@ -152,8 +151,8 @@ enum status operation_read_config(struct operation *o)
 {
         struct config_parse_req q = {.json = o->vm->config};
         struct config_parse_rep p;
-        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_parse, &q, &p,
-                                    o->arena);
+        enum status s =
+                worker_call(workers.config, CONFIG_DEADLINE, CALL(config_parse, &q, &p), o->arena);
 
         if (!s)
                 o->config = p.config;
@@ -166,7 +165,7 @@ enum status operation_open_disks(struct operation *o)
         enum status s;
 
         q.disks.items = disks_to_open(o, &q.disks.count);
-        s = operation_svdm(o, MESSAGE_svdm_open, &q, &o->open, PEER_LONG);
+        s = operation_svdm(o, CALL(svdm_open, &q, &o->open), PEER_LONG);
         return s ? s : check_opened(o);
 }
 
@@ -177,7 +176,7 @@ enum status operation_look(struct operation *o, const char *device)
         enum status s;
 
         q.disks.items = disks_to_open(o, &q.disks.count);
-        s = operation_svdm(o, MESSAGE_svdm_look, &q, &p, PEER_LONG);
+        s = operation_svdm(o, CALL(svdm_look, &q, &p), PEER_LONG);
         if (s)
                 return s;
         o->open.disks.items = p.disks.items;
@@ -207,7 +206,7 @@ enum status operation_open_path(void *svdm, const char *path, struct arena *a,
 {
         struct svdm_open_target_req q = {.path = path};
         struct svdm_open_target_rep p;
-        enum status s = peer_ask(*(int *)svdm, MESSAGE_svdm_open_target, &q, &p, a, PEER_SHORT);
+        enum status s = peer_ask(*(int *)svdm, CALL(svdm_open_target, &q, &p), a, PEER_SHORT);
 
         if (!s)
                 *disk_out = p.disk;
@@ -243,14 +242,14 @@ enum status operation_unseal(struct operation *o, int secret)
         q.targets.count = o->targets.count;
         q.memory = o->memory_header;
         q.secret = secret;
-        return peer_call(PEER_IM, MESSAGE_im_unseal, &q, &p, o->arena, PEER_LONG);
+        return peer_call(PEER_IM, CALL(im_unseal, &q, &p), o->arena, PEER_LONG);
 }
 
 enum status operation_unseal_disks(struct operation *o)
 {
         struct svdm_key_pipe_req q = {};
         struct svdm_key_pipe_rep p = {.secret = -1};
-        enum status s = operation_svdm(o, MESSAGE_svdm_key_pipe, &q, &p, PEER_SHORT);
+        enum status s = operation_svdm(o, CALL(svdm_key_pipe, &q, &p), PEER_SHORT);
 
         if (s)
                 return s;
@@ -266,7 +265,7 @@ enum status operation_unlock(struct operation *o, struct svdm_unlock_rep *device
         enum status s;
 
         devices_out->memory = -1;
-        s = operation_svdm(o, MESSAGE_svdm_unlock, &q, devices_out,
+        s = operation_svdm(o, CALL(svdm_unlock, &q, devices_out),
                            o->memory.path ? PEER_LONG : PEER_SHORT);
         if (s || !o->memory.path)
                 return s;
@@ -300,7 +299,7 @@ enum status operation_check(struct operation *o)
         struct svdm_check_req q = {};
         struct svdm_check_rep p;
 
-        return operation_svdm(o, MESSAGE_svdm_check, &q, &p, PEER_SHORT);
+        return operation_svdm(o, CALL(svdm_check, &q, &p), PEER_SHORT);
 }
 
 enum status operation_keep(struct operation *o)
@@ -308,7 +307,7 @@ enum status operation_keep(struct operation *o)
         struct svdm_keep_req q = {};
         struct svdm_keep_rep p;
 
-        return operation_svdm(o, MESSAGE_svdm_keep, &q, &p, PEER_SHORT);
+        return operation_svdm(o, CALL(svdm_keep, &q, &p), PEER_SHORT);
 }
 
 void operation_end(struct operation *o)
@@ -332,7 +331,7 @@ enum status operation_ask_descriptor(struct bytes text, uint8_t kind, struct are
         struct xml_descriptor_req q = {.text = text, .alg = HASH_SHA256};
         struct xml_descriptor_rep p;
         enum status s =
-                worker_ask(workers.xml, XML_DEADLINE, MESSAGE_xml_descriptor, &q, &p, a, job_out);
+                worker_ask(workers.xml, XML_DEADLINE, CALL(xml_descriptor, &q, &p), a, job_out);
 
         if (s)
                 return s;

@@ -65,8 +65,7 @@ enum status operation_check(struct operation *o);
 enum status operation_keep(struct operation *o);
 struct digest operation_config(const struct operation *o);
 /* Asks svdm on the operation's connection. */
-enum status operation_svdm(struct operation *o, enum message_number number, const void *request,
-                           void *reply, int deadline_ms);
+enum status operation_svdm(struct operation *o, struct call call, int deadline_ms);
 /* Asks integrity-mgr again which seal is the present one, brings the disks and the definition to
  * it. */
 enum status operation_settle(struct operation *o);

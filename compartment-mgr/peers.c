@@ -34,21 +34,19 @@ enum status peer_connect(enum peer peer, int patience_ms, int *fd_out)
                                   peers[peer].name));
 }
 
-enum status peer_ask(int fd, enum message_number number, const void *request, void *reply,
-                     struct arena *a, int deadline_ms)
+enum status peer_ask(int fd, struct call call, struct arena *a, int deadline_ms)
 {
-        return channel_call(fd, (uint16_t)number, request, reply, a, deadline_in(deadline_ms));
+        return channel_call(fd, call, a, deadline_in(deadline_ms));
 }
 
-enum status peer_call(enum peer peer, enum message_number number, const void *request, void *reply,
-                      struct arena *a, int deadline_ms)
+enum status peer_call(enum peer peer, struct call call, struct arena *a, int deadline_ms)
 {
         int fd = -1;
         enum status s = peer_connect(peer, PEER_PATIENCE, &fd);
 
         if (s)
                 return s;
-        s = peer_ask(fd, number, request, reply, a, deadline_ms);
+        s = peer_ask(fd, call, a, deadline_ms);
         close(fd);
         return s;
 }

@@ -21,10 +21,8 @@ enum {
 /* ST_UNREACHABLE with the daemon's name. */
 enum status peer_connect(enum peer peer, int patience_ms, int *fd_out);
 /* One request on a connection that is there. */
-enum status peer_ask(int fd, enum message_number number, const void *request, void *reply,
-                     struct arena *a, int deadline_ms);
+enum status peer_ask(int fd, struct call call, struct arena *a, int deadline_ms);
 /* One request on a connection of its own. */
-enum status peer_call(enum peer peer, enum message_number number, const void *request, void *reply,
-                      struct arena *a, int deadline_ms);
+enum status peer_call(enum peer peer, struct call call, struct arena *a, int deadline_ms);
 
 #endif

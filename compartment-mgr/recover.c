@@ -121,7 +121,7 @@ static void destroy_half_built(struct arena *a, const struct vm_definition *vm)
         struct domain_destroy_req q = {.uuid = vm->uuid};
         struct domain_destroy_rep p;
         enum status s =
-                worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &q, &p, a);
+                worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_destroy, &q, &p), a);
 
         if (s && s != ST_NOT_FOUND)
                 report_error("destroying a half-built domain");

@@ -48,7 +48,7 @@ static enum status on_host_setup(struct request *r, const struct host_setup_req 
 {
         struct im_setup_req ask = {.passphrase = q->passphrase, .site_public = q->site_public};
         struct im_setup_rep answer;
-        enum status s = peer_call(PEER_IM, MESSAGE_im_setup, &ask, &answer, r->arena, PEER_SHORT);
+        enum status s = peer_call(PEER_IM, CALL(im_setup, &ask, &answer), r->arena, PEER_SHORT);
 
         if (!s)
                 p->trust = answer.trust;
@@ -64,7 +64,7 @@ static enum status on_host_approval(struct request *r, const struct host_approva
 
         ask.future.items = q->future.items;
         ask.future.count = q->future.count;
-        s = peer_call(PEER_IM, MESSAGE_im_approval, &ask, &answer, r->arena, PEER_SHORT);
+        s = peer_call(PEER_IM, CALL(im_approval, &ask, &answer), r->arena, PEER_SHORT);
         if (s)
                 return s;
         p->pcrs.items = answer.pcrs.items;
@@ -84,14 +84,14 @@ static enum status on_host_approve(struct request *r, const struct host_approve_
         (void)p;
         ask.pcrs.items = q->pcrs.items;
         ask.pcrs.count = q->pcrs.count;
-        return peer_call(PEER_IM, MESSAGE_im_approve, &ask, &answer, r->arena, PEER_SHORT);
+        return peer_call(PEER_IM, CALL(im_approve, &ask, &answer), r->arena, PEER_SHORT);
 }
 
 static enum status on_trust(struct request *r, const struct trust_req *q, struct trust_rep *p)
 {
         struct im_trust_req ask = {};
         struct im_trust_rep answer;
-        enum status s = peer_call(PEER_IM, MESSAGE_im_trust, &ask, &answer, r->arena, PEER_BRIEF);
+        enum status s = peer_call(PEER_IM, CALL(im_trust, &ask, &answer), r->arena, PEER_BRIEF);
 
         (void)q;
         if (!s)
@@ -172,8 +172,8 @@ static enum status on_vm_define(struct request *r, const struct vm_define_req *q
         struct config_read_req ask = {.xl_cfg = q->config};
         struct config_read_rep c;
         struct vm_definition d = {.last_refusal = ""};
-        enum status s = worker_call(workers.config, CONFIG_DEADLINE, MESSAGE_config_read, &ask, &c,
-                                    r->arena);
+        enum status s =
+                worker_call(workers.config, CONFIG_DEADLINE, CALL(config_read, &ask, &c), r->arena);
 
         if (s)
                 return s;
@@ -206,7 +206,7 @@ static enum status forget_seal(struct request *r, const struct vm_definition *vm
         struct im_sealed_rep sealed;
         struct im_forget_req forget = {.vm = vm->uuid};
         struct im_forget_rep forgotten;
-        enum status s = peer_call(PEER_IM, MESSAGE_im_sealed, &ask, &sealed, r->arena, PEER_SHORT);
+        enum status s = peer_call(PEER_IM, CALL(im_sealed, &ask, &sealed), r->arena, PEER_SHORT);
 
         if (s == ST_NOT_SET_UP || (!s && !sealed.generation))
                 return ST_DONE; /* nothing to forget */
@@ -214,7 +214,7 @@ static enum status forget_seal(struct request *r, const struct vm_definition *vm
                 s = may_forget(vm, forget_key);
         if (s)
                 return s;
-        return peer_call(PEER_IM, MESSAGE_im_forget, &forget, &forgotten, r->arena, PEER_SHORT);
+        return peer_call(PEER_IM, CALL(im_forget, &forget, &forgotten), r->arena, PEER_SHORT);
 }
 
 static enum status on_vm_undefine(struct request *r, const struct vm_undefine_req *q,
@@ -272,7 +272,7 @@ static enum status on_vm_show(struct request *r, const struct vm_show_req *q, st
         if (!d.generation)
                 return ST_DONE;
         ask.vm = d.uuid;
-        s = peer_call(PEER_IM, MESSAGE_im_sealed, &ask, &sealed, r->arena, PEER_SHORT);
+        s = peer_call(PEER_IM, CALL(im_sealed, &ask, &sealed), r->arena, PEER_SHORT);
         if (!s)
                 p->descriptor = sealed.descriptor.canonical;
         return s;
@@ -441,5 +441,5 @@ void requests_vm_changed(const char *vm, const char *state, const char *why)
         struct vm_changed_event e = {.vm = vm, .state = state, .why = why};
 
         report_info("VM %s: %s%s%s", vm, state, *why ? ": " : "", why);
-        server_tell(MESSAGE_vm_changed, &e);
+        server_tell(TELL(vm_changed, &e));
 }

@@ -61,7 +61,7 @@ static enum status prepare(struct operation *o, bool format, int passphrase,
                 q.authority = -1;
         }
         if (!s)
-                s = operation_svdm(o, MESSAGE_svdm_prepare, &q, prepared_out, PEER_LONG);
+                s = operation_svdm(o, CALL(svdm_prepare, &q, prepared_out), PEER_LONG);
         if (secret >= 0)
                 close(secret);
         return s;
@@ -72,7 +72,7 @@ static enum status stage(struct operation *o, uint64_t generation)
         struct svdm_stage_req q = {.generation = generation};
         struct svdm_stage_rep p;
 
-        return operation_svdm(o, MESSAGE_svdm_stage, &q, &p, PEER_SHORT);
+        return operation_svdm(o, CALL(svdm_stage, &q, &p), PEER_SHORT);
 }
 
 /* Measured as they will be: through the new headers. */
@@ -91,7 +91,7 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
         q.disks.count = prepared->disks.count;
         q.targets.items = o->targets.items;
         q.targets.count = o->targets.count;
-        return peer_call(PEER_IM, MESSAGE_im_seal, &q, &p, o->arena, PEER_LONG);
+        return peer_call(PEER_IM, CALL(im_seal, &q, &p), o->arena, PEER_LONG);
 }
 
 /* Whatever became of the commit, even if its answer was lost: integrity-mgr knows, and the disks

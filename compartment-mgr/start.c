@@ -67,7 +67,7 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
         if (s)
                 return s;
         s = worker_call(workers.domain, o->memory.path ? PEER_LONG : DOMAIN_DEADLINE,
-                        MESSAGE_domain_create, &q, &p, o->arena);
+                        CALL(domain_create, &q, &p), o->arena);
         sem_post(&builders);
         *domid_out = p.domid;
         if (s == ST_EXISTS && live_refuse_foreign(o->arena, o->vm->name, &o->vm->uuid))
@@ -84,8 +84,7 @@ static enum status unpause(struct operation *o, const struct svdm_unlock_rep *de
 
         q.devices.items = devices->devices.items;
         q.devices.count = devices->devices.count;
-        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_unpause, &q, &p,
-                           o->arena);
+        return worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_unpause, &q, &p), o->arena);
 }
 
 /* Once it runs it writes to its disks, and what it woke from fits them no more: so the image goes
@@ -116,11 +115,11 @@ static void undo(struct operation *o, bool built, bool kept)
         enum status s = ST_NOT_FOUND;
 
         if (built)
-                s = worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &destroy,
-                                &destroyed, o->arena);
+                s = worker_call(workers.domain, DOMAIN_DEADLINE,
+                                CALL(domain_destroy, &destroy, &destroyed), o->arena);
         if (s && s != ST_NOT_FOUND)
                 report_error("destroying a domain whose start was refused");
-        if (kept && operation_svdm(o, MESSAGE_svdm_release, &release, &released, PEER_SHORT))
+        if (kept && operation_svdm(o, CALL(svdm_release, &release, &released), PEER_SHORT))
                 report_error("giving back the devices of a VM whose start was refused");
         error_keep(&why);
 }

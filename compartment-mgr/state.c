@@ -89,7 +89,7 @@ static void add_hypervisor(struct arena *a, struct facts *f)
         else
                 add(f, "hypervisor", "kind", hypervisor_name, FACT_PLAIN);
         if (events_lost() ||
-            worker_call(workers.domain, STATUS_DEADLINE, MESSAGE_domain_hypervisor, &q, &p, a)) {
+            worker_call(workers.domain, STATUS_DEADLINE, CALL(domain_hypervisor, &q, &p), a)) {
                 add(f, "hypervisor", "state",
                     "does not answer: tried again until it does; see compartment-mgr's log",
                     FACT_WARNING);
@@ -116,9 +116,9 @@ static void add_peer(struct facts *f, struct arena *a, enum peer peer, const cha
         enum status s = peer_connect(peer, PEER_GLANCE, &fd);
 
         if (!s && peer == PEER_IM)
-                s = peer_ask(fd, MESSAGE_im_status, &im_q, &im, a, PEER_BRIEF);
+                s = peer_ask(fd, CALL(im_status, &im_q, &im), a, PEER_BRIEF);
         else if (!s)
-                s = peer_ask(fd, MESSAGE_svdm_status, &svdm_q, &svdm, a, PEER_BRIEF);
+                s = peer_ask(fd, CALL(svdm_status, &svdm_q, &svdm), a, PEER_BRIEF);
         if (fd >= 0)
                 close(fd);
         if (s) {

@@ -20,7 +20,7 @@ static enum status ask_stop(struct arena *a, const struct vm_definition *vm, uin
         struct domain_stop_req q = {.uuid = vm->uuid, .seconds = seconds};
         struct domain_stop_rep p = {};
         enum status s = worker_call(workers.domain, DOMAIN_DEADLINE + (int)seconds * 1000,
-                                    MESSAGE_domain_stop, &q, &p, a);
+                                    CALL(domain_stop, &q, &p), a);
 
         *clean = !s && p.clean;
         return s;
@@ -31,7 +31,7 @@ static enum status ask_destroy(struct arena *a, const struct vm_definition *vm)
         struct domain_destroy_req q = {.uuid = vm->uuid};
         struct domain_destroy_rep p;
 
-        return worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_destroy, &q, &p, a);
+        return worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_destroy, &q, &p), a);
 }
 
 bool stop_was_clean(const struct domain_state *d)
@@ -69,7 +69,7 @@ static enum status give_back(struct arena *a, const struct vm_definition *vm)
         struct svdm_release_req q = {.vm = vm->uuid};
         struct svdm_release_rep p;
 
-        return peer_call(PEER_SVDM, MESSAGE_svdm_release, &q, &p, a, PEER_SHORT);
+        return peer_call(PEER_SVDM, CALL(svdm_release, &q, &p), a, PEER_SHORT);
 }
 
 void stop_forget(struct arena *a, const struct compartment *c)
@@ -79,7 +79,7 @@ void stop_forget(struct arena *a, const struct compartment *c)
         struct svdm_memory_rep removed;
 
         if (give_back(a, vm) ||
-            peer_call(PEER_SVDM, MESSAGE_svdm_memory, &remove, &removed, a, PEER_SHORT))
+            peer_call(PEER_SVDM, CALL(svdm_memory, &remove, &removed), a, PEER_SHORT))
                 report_error("giving back what a VM held that is forgotten");
 }
 
@@ -133,7 +133,7 @@ static enum status reseal(struct arena *a, struct compartment *c)
         q.disks.count = o.open.disks.count;
         q.targets.items = o.targets.items;
         q.targets.count = o.targets.count;
-        s = peer_call(PEER_IM, MESSAGE_im_reseal, &q, &p, a, PEER_LONG);
+        s = peer_call(PEER_IM, CALL(im_reseal, &q, &p), a, PEER_LONG);
         if (!s)
                 s = compartment_set_generation(c, q.generation);
 out:

@@ -12,7 +12,7 @@ enum status suspend_vm(struct arena *a, struct compartment *c)
         struct domain_suspend_req q = {.uuid = compartment_definition(c)->uuid};
         struct domain_suspend_rep p;
         enum status s =
-                worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_suspend, &q, &p, a);
+                worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_suspend, &q, &p), a);
 
         if (!s)
                 compartment_set_state(c, VM_SUSPENDED, "");
@@ -24,7 +24,7 @@ enum status suspend_resume(struct arena *a, struct compartment *c)
         struct domain_resume_req q = {.uuid = compartment_definition(c)->uuid};
         struct domain_resume_rep p;
         enum status s =
-                worker_call(workers.domain, DOMAIN_DEADLINE, MESSAGE_domain_resume, &q, &p, a);
+                worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_resume, &q, &p), a);
 
         if (!s)
                 compartment_set_state(c, VM_RUNNING, "resumed");

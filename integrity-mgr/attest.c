@@ -153,7 +153,7 @@ static enum status quote(struct work *w)
         if (RAND_bytes(w->random, sizeof w->random) != 1)
                 return FAIL(ST_INTERNAL, .subject = "random numbers");
         q.qualifying = commitment_request(w->random, w->challenge, &descriptor, &result);
-        return tpm_client_call(MESSAGE_tpm_attest, &q, &w->quote, w->arena);
+        return tpm_client_call(CALL(tpm_attest, &q, &w->quote), w->arena);
 }
 
 static enum status prove(struct work *w, struct merkle_path *openings,

@@ -41,7 +41,7 @@ static enum status mac_of(struct bytes encoded, struct arena *a, struct digest *
 {
         struct tpm_table_mac_req q = {.table = encoded};
         struct tpm_table_mac_rep p = {};
-        enum status s = tpm_client_call(MESSAGE_tpm_table_mac, &q, &p, a);
+        enum status s = tpm_client_call(CALL(tpm_table_mac, &q, &p), a);
 
         *mac_out = p.mac;
         return s;
@@ -51,7 +51,7 @@ static enum status counter(bool increment, struct arena *a, uint64_t *value_out)
 {
         struct tpm_table_counter_req q = {.increment = increment};
         struct tpm_table_counter_rep p = {};
-        enum status s = tpm_client_call(MESSAGE_tpm_table_counter, &q, &p, a);
+        enum status s = tpm_client_call(CALL(tpm_table_counter, &q, &p), a);
 
         *value_out = p.value;
         return s;

@@ -48,7 +48,7 @@ static void add_tpm(struct list *l)
         struct tpm_status_req q = {};
         struct tpm_status_rep p = {};
 
-        if (tpm_client_call(MESSAGE_tpm_status, &q, &p, l->arena)) {
+        if (tpm_client_call(CALL(tpm_status, &q, &p), l->arena)) {
                 add_error(l, "tpm", "TPM");
                 return;
         }
@@ -75,7 +75,7 @@ static void add_approval(struct list *l, const struct host_state *h)
 
         add(l, "host", "approved states", arena_print(l->arena, "%zu", h->approvals.count),
             h->approvals.count ? FACT_PLAIN : FACT_WARNING);
-        if (tpm_client_call(MESSAGE_tpm_static, &q, &p, l->arena)) {
+        if (tpm_client_call(CALL(tpm_static, &q, &p), l->arena)) {
                 add_error(l, "host", "present state");
                 return;
         }

@@ -137,7 +137,7 @@ static enum status ask(struct arena *a, const struct predicate *predicate, const
                        struct bytes projection, struct judge_rep *said_out)
 {
         struct judge_req q = {.stylesheet = predicate->stylesheet, .projection = projection};
-        enum status s = worker_call(worker, JUDGE_MS, MESSAGE_judge, &q, said_out, a);
+        enum status s = worker_call(worker, JUDGE_MS, CALL(judge, &q, said_out), a);
         struct error e;
 
         if (s != ST_TIMEOUT && s != ST_WORKER)

@@ -55,7 +55,7 @@ static enum status ask(struct duty *d, int plugin)
         enum status s = measure_plugin_digest(plugin, &d->plugin->file);
 
         if (!s)
-                s = worker_call(worker, deadline(q.file), MESSAGE_measure, &q, &p, d->arena);
+                s = worker_call(worker, deadline(q.file), CALL(measure, &q, &p), d->arena);
         if (s)
                 return s;
         if (strcmp(p.measurement.target, d->target->name) ||

@@ -57,7 +57,7 @@ static enum status set_up(struct arena *a, const struct im_setup_req *q)
         struct tpm_setup_req ask = {
                 .passphrase = q->passphrase, .site_public = q->site_public, .alg = HASH_SHA256};
         struct tpm_setup_rep made;
-        enum status s = tpm_client_call(MESSAGE_tpm_setup, &ask, &made, a);
+        enum status s = tpm_client_call(CALL(tpm_setup, &ask, &made), a);
 
         if (s)
                 return s;
@@ -110,14 +110,14 @@ enum status on_im_approval(struct request *r, const struct im_approval_req *q,
         enum status s = host_needed(&h);
 
         if (!s)
-                s = tpm_client_call(MESSAGE_tpm_static, &none, &now, r->arena);
+                s = tpm_client_call(CALL(tpm_static, &none, &now), r->arena);
         for (size_t i = 0; i < q->future.count && !s; i++)
                 s = put_future(&q->future.items[i], now.pcrs.items, now.pcrs.count);
         if (s)
                 return s;
         ask = (struct tpm_approval_req){.pcrs = {now.pcrs.items, now.pcrs.count},
                                         .epoch = now.epoch};
-        s = tpm_client_call(MESSAGE_tpm_approval, &ask, &made, r->arena);
+        s = tpm_client_call(CALL(tpm_approval, &ask, &made), r->arena);
         if (s)
                 return s;
         p->pcrs.items = now.pcrs.items;
@@ -158,7 +158,7 @@ enum status on_im_approve(struct request *r, const struct im_approve_req *q,
 
         (void)p;
         if (!s)
-                s = tpm_client_call(MESSAGE_tpm_approve, &ask, &made, r->arena);
+                s = tpm_client_call(CALL(tpm_approve, &ask, &made), r->arena);
         if (!s && !h->approvals.count)
                 s = begin_table(h, &made.approval);
         if (!s)

@@ -384,7 +384,7 @@ static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
         if (s)
                 return s;
         q = (struct tpm_seal_req){.pcr = p.pcr, .binding = p.binding, .secret = req->secret};
-        s = tpm_client_call(MESSAGE_tpm_seal, &q, &made, a);
+        s = tpm_client_call(CALL(tpm_seal, &q, &made), a);
         return s ? s : commit(&p, req->generation, made.blob_public, made.blob_private);
 }
 
@@ -440,7 +440,7 @@ static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *r
                                     .blob_public = r->blob_public,
                                     .blob_private = r->blob_private,
                                     .secret = req->secret};
-        return tpm_client_call(MESSAGE_tpm_unseal, &q, &nothing, a);
+        return tpm_client_call(CALL(tpm_unseal, &q, &nothing), a);
 }
 
 enum status seal_unseal(struct arena *a, const struct im_unseal_req *req)
@@ -512,7 +512,7 @@ static enum status reseal_claimed(struct arena *a, const struct im_reseal_req *r
                                     .blob_public = r.blob_public,
                                     .blob_private = r.blob_private,
                                     .new_binding = p.binding};
-        s = tpm_client_call(MESSAGE_tpm_reseal, &q, &made, a);
+        s = tpm_client_call(CALL(tpm_reseal, &q, &made), a);
         return s ? s : commit(&p, req->generation, made.new_public, made.new_private);
 }
 

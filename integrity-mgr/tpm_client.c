@@ -73,12 +73,12 @@ static enum status ready(uint16_t number, struct arena *a)
         }
         if (used || !arena || !needs_keys(number))
                 return ST_DONE;
-        s = job_call(job, MESSAGE_tpm_use, &use, &nothing, a);
+        s = job_call(job, CALL(tpm_use, &use, &nothing), a);
         used = s == ST_DONE;
         return s;
 }
 
-enum status tpm_client_call(uint16_t number, const void *request, void *reply, struct arena *a)
+enum status tpm_client_call(struct call call, struct arena *a)
 {
         const struct timespec until = deadline_point(deadline_in(WAIT));
         enum status s;
@@ -87,9 +87,9 @@ enum status tpm_client_call(uint16_t number, const void *request, void *reply, s
                 return FAIL(ST_BUSY, .subject = "the TPM",
                             .found = "other requests held it for two minutes",
                             .remedy = "repeat; bulkhead status tells what the TPM does");
-        s = ready(number, a);
+        s = ready(call.number, a);
         if (!s)
-                s = job_call(job, number, request, reply, a);
+                s = job_call(job, call, a);
         if (s == ST_WORKER || s == ST_TIMEOUT || s == ST_PROTOCOL)
                 drop();
         pthread_mutex_unlock(&lease);

@@ -305,17 +305,17 @@ static enum status keep_error_of(const struct frame *f)
         return e.status;
 }
 
-enum status channel_ask(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
-                        int64_t deadline, bool *answered_out)
+enum status channel_ask(int fd, struct call call, struct arena *a, int64_t deadline,
+                        bool *answered_out)
 {
-        const struct message_info *info = message_info(number);
+        const struct message_info *info = message_info(call.number);
         struct frame f = {0};
         enum status s;
 
         *answered_out = false;
         if (!info || !info->reply)
-                return FAIL(ST_INTERNAL, .subject = FMT("message %u is no request", number));
-        s = channel_send(fd, number, info->request, request, deadline);
+                return FAIL(ST_INTERNAL, .subject = FMT("message %u is no request", call.number));
+        s = channel_send(fd, call.number, info->request, call.request, deadline);
         if (s)
                 return s;
         s = channel_receive_frame(fd, MESSAGE_MOST, a, &f, deadline);
@@ -324,21 +324,20 @@ enum status channel_ask(int fd, uint16_t number, const void *request, void *repl
         *answered_out = true;
         if (f.number == MESSAGE_ERROR)
                 s = keep_error_of(&f);
-        else if (f.number != number)
+        else if (f.number != call.number)
                 s = broken("the reply to another request");
         else
-                s = message_decode(info->reply, f.body, f.fds, f.fds_count, a, reply);
+                s = message_decode(info->reply, f.body, f.fds, f.fds_count, a, call.reply);
         if (s)
                 frame_close_fds(&f);
         return s;
 }
 
-enum status channel_call(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
-                         int64_t deadline)
+enum status channel_call(int fd, struct call call, struct arena *a, int64_t deadline)
 {
         bool answered;
 
-        return channel_ask(fd, number, request, reply, a, deadline, &answered);
+        return channel_ask(fd, call, a, deadline, &answered);
 }
 
 /* --- beginnings --- */

@@ -45,14 +45,13 @@ void frame_reader_clear(struct frame_reader *r); /* closes descriptors that are 
 enum status channel_send(int fd, uint16_t number, const struct shape *shape, const void *message,
                          int64_t deadline);
 enum status channel_send_error(int fd, const struct error *e, int64_t deadline);
-/* Sends a request and waits for its reply, decoded into *reply. An error that comes back is kept
- * as this thread's and its status returned. The request's descriptors stay the caller's; those
- * in the reply become the caller's. */
-enum status channel_call(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
-                         int64_t deadline);
+/* Sends a call's request and waits for its reply, decoded where the call says. An error that comes
+ * back is kept as this thread's and its status returned. The request's descriptors stay the
+ * caller's; those in the reply become the caller's. */
+enum status channel_call(int fd, struct call call, struct arena *a, int64_t deadline);
 /* The same; *answered_out tells an error that came back from one of the way. */
-enum status channel_ask(int fd, uint16_t number, const void *request, void *reply, struct arena *a,
-                        int64_t deadline, bool *answered_out);
+enum status channel_ask(int fd, struct call call, struct arena *a, int64_t deadline,
+                        bool *answered_out);
 
 /* A connected pair of unix stream sockets, close-on-exec. */
 enum status channel_pair(int fds[2]);

@@ -107,6 +107,32 @@ enum fact_level { FACT_PLAIN, FACT_NOTE, FACT_WARNING };
 /* Who may ask; a principal has one or more of these bits. */
 enum { ADMIN = 1, VERIFIER = 2, DAEMON = 4, PARENT = 8, ANYONE = 0xff };
 
+/*
+ * A request and where its reply goes. CALL() alone makes one, so that the request is the message's
+ * own and so is the reply: another pair does not compile.
+ *
+ *   struct im_sealed_req q = {.vm = vm};
+ *   struct im_sealed_rep p;
+ *   s = peer_call(PEER_IM, CALL(im_sealed, &q, &p), arena, PEER_SHORT);
+ */
+struct call {
+        uint16_t number;
+        const void *request;
+        void *reply;
+};
+#define CALL(name, request, reply)                                                                 \
+        ((struct call){MESSAGE_##name, POINTER(struct name##_req, request),                        \
+                       _Generic((reply), struct name##_rep *                                       \
+                                : (reply))})
+/* An event to tell, by the same rule. */
+struct telling {
+        uint16_t number;
+        const void *event;
+};
+#define TELL(name, event) ((struct telling){MESSAGE_##name, POINTER(struct name##_event, event)})
+/* The pointer as it is, if it points to that type. */
+#define POINTER(type, pointer) _Generic((pointer), type * : (pointer), const type * : (pointer))
+
 /* The shape of one struct, for the codec. */
 struct shape;
 extern const struct shape

@@ -408,9 +408,9 @@ void server_watch(struct request *r)
         pthread_mutex_unlock(&house.lock);
 }
 
-void server_tell(uint16_t number, const void *event)
+void server_tell(struct telling telling)
 {
-        const struct message_info *info = message_info(number);
+        const struct message_info *info = message_info(telling.number);
         struct connection *c;
 
         if (!house.connections.next)
@@ -419,7 +419,8 @@ void server_tell(uint16_t number, const void *event)
         for (c = house.connections.next; c != &house.connections; c = c->next) {
                 if (!c->watching || pthread_mutex_trylock(&c->sending))
                         continue;
-                if (channel_send(c->fd, number, info->request, event, deadline_in(0)))
+                if (channel_send(c->fd, telling.number, info->request, telling.event,
+                                 deadline_in(0)))
                         shutdown(c->fd, SHUT_RDWR);
                 pthread_mutex_unlock(&c->sending);
         }

@@ -80,6 +80,6 @@ int server_run(const struct server_options *o, const int *also_watch, size_t wat
 /* Marks the connection of this request as one that is told events. */
 void server_watch(struct request *r);
 /* Tells an event to every connection that watches; one that does not read is closed. */
-void server_tell(uint16_t number, const void *event);
+void server_tell(struct telling telling);
 
 #endif

@@ -192,11 +192,10 @@ static enum status exit_of(struct job *j, int64_t deadline)
         return ST_DONE;
 }
 
-enum status job_call(struct job *j, uint16_t number, const void *request, void *reply,
-                     struct arena *a)
+enum status job_call(struct job *j, struct call call, struct arena *a)
 {
         bool answered;
-        enum status s = channel_ask(j->socket, number, request, reply, a, j->deadline, &answered);
+        enum status s = channel_ask(j->socket, call, a, j->deadline, &answered);
 
         /* gone without an answer: why is in how it ended */
         if (s == ST_UNREACHABLE && !answered) {
@@ -239,14 +238,14 @@ bool job_alive(struct job *j)
         return poll(&p, 1, 0) == 0;
 }
 
-enum status worker_ask(struct worker *w, int deadline_ms, uint16_t number, const void *request,
-                       void *reply, struct arena *a, struct job **job_out)
+enum status worker_ask(struct worker *w, int deadline_ms, struct call call, struct arena *a,
+                       struct job **job_out)
 {
         enum status s = start_job(w, deadline_ms, true, job_out);
 
         if (s)
                 return s;
-        s = job_call(*job_out, number, request, reply, a);
+        s = job_call(*job_out, call, a);
         if (s) {
                 struct error why = *error_last();
 
@@ -257,16 +256,15 @@ enum status worker_ask(struct worker *w, int deadline_ms, uint16_t number, const
         return s;
 }
 
-enum status worker_call(struct worker *w, int deadline_ms, uint16_t number, const void *request,
-                        void *reply, struct arena *a)
+enum status worker_call(struct worker *w, int deadline_ms, struct call call, struct arena *a)
 {
         struct job *j;
-        enum status s = worker_ask(w, deadline_ms, number, request, reply, a, &j), ended;
+        enum status s = worker_ask(w, deadline_ms, call, a, &j), ended;
 
         if (s)
                 return s;
         ended = job_end(j);
         if (ended) /* an answer of a process that then died is no answer */
-                message_close_fds(message_info(number)->reply, reply);
+                message_close_fds(message_info(call.number)->reply, call.reply);
         return ended;
 }

@@ -31,21 +31,19 @@ void worker_stop(struct worker *w);           /* NULL is fine */
 /* deadline_ms: for the whole job, NO_DEADLINE for one that lives on. */
 enum status job_start(struct worker *w, int deadline_ms, struct job **job_out);
 /* As channel_call(). ST_WORKER or ST_TIMEOUT when the child is gone or the time is over. */
-enum status job_call(struct job *j, uint16_t number, const void *request, void *reply,
-                     struct arena *a);
+enum status job_call(struct job *j, struct call call, struct arena *a);
 /* Closes the socket, waits for the exit status: ST_DONE only for exit 0. Frees. NULL is fine. */
 enum status job_end(struct job *j);
 void job_kill(struct job *j); /* drops it: killed and freed. NULL is fine */
 bool job_alive(struct job *j);
 
-/* One job with one request: what most callers want. On error *reply means nothing and its
- * descriptors are closed. */
-enum status worker_call(struct worker *w, int deadline_ms, uint16_t number, const void *request,
-                        void *reply, struct arena *a);
+/* One job with one request: what most callers want. On error the reply means nothing and
+ * its descriptors are closed. */
+enum status worker_call(struct worker *w, int deadline_ms, struct call call, struct arena *a);
 /* The same in two steps, to do something else while the child ends: the reply is only an assertion
  * until job_end() of *job_out. On error *job_out is NULL. For replies without descriptors. */
-enum status worker_ask(struct worker *w, int deadline_ms, uint16_t number, const void *request,
-                       void *reply, struct arena *a, struct job **job_out);
+enum status worker_ask(struct worker *w, int deadline_ms, struct call call, struct arena *a,
+                       struct job **job_out);
 
 /* --- the worker's side --------------------------------------------------------------------- */
 

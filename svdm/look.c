@@ -33,7 +33,7 @@ static enum status look_claimed(struct request *r, struct session *n, const stru
         if (s)
                 return s; /* and nothing of it is taken away */
         n->device = arena_text(n->arena, q->device);
-        s = job_call(n->job, MESSAGE_device_look, &ask, &opened, r->arena);
+        s = job_call(n->job, CALL(device_look, &ask, &opened), r->arena);
         if (s)
                 return s;
         p->disks.items = opened.disks.items; /* theirs to close from here on */

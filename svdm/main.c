@@ -128,7 +128,7 @@ static void sweep(void)
         struct device_sweep_rep p = {0};
 
         held_vms(a, &q.held.items, &q.held.count);
-        if (worker_call(svdm.worker, SWEEP_TIME, MESSAGE_device_sweep, &q, &p, a))
+        if (worker_call(svdm.worker, SWEEP_TIME, CALL(device_sweep, &q, &p), a))
                 report_error("looking for what was left mapped");
         if (p.removed)
                 report_info("unmapped %u devices that nobody holds", p.removed);

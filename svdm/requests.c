@@ -32,7 +32,7 @@ static enum status open_claimed(struct request *r, struct session *n, const stru
         enum status s = held_by(&q->vm) ? refuse_running() : ST_DONE;
 
         if (!s)
-                s = job_call(n->job, MESSAGE_device_open, &ask, &opened, r->arena);
+                s = job_call(n->job, CALL(device_open, &ask, &opened), r->arena);
         if (s)
                 return s;
         p->disks.items = opened.disks.items; /* theirs to close from here on */
@@ -67,7 +67,7 @@ enum status on_svdm_open_target(struct request *r, const struct svdm_open_target
         enum status s = session_begin(r, &n);
 
         if (!s)
-                s = job_call(n->job, MESSAGE_device_open_target, &ask, &opened, r->arena);
+                s = job_call(n->job, CALL(device_open_target, &ask, &opened), r->arena);
         if (!s)
                 p->disk = opened.disk;
         return s;
@@ -85,7 +85,7 @@ enum status on_svdm_key_pipe(struct request *r, const struct svdm_key_pipe_req *
 
         (void)q;
         if (!s)
-                s = job_call(n->job, MESSAGE_device_key_pipe, &ask, &made, r->arena);
+                s = job_call(n->job, CALL(device_key_pipe, &ask, &made), r->arena);
         p->secret = s ? -1 : made.secret;
         return s;
 }
@@ -104,7 +104,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
                 s = refuse_running();
         /* What the session remembers must outlive the request: its own arena. */
         if (!s)
-                s = job_call(n->job, MESSAGE_device_unlock, &ask, &mapped, n->arena);
+                s = job_call(n->job, CALL(device_unlock, &ask, &mapped), n->arena);
         if (s)
                 return s;
         p->devices.items = n->devices = mapped.devices.items;
@@ -123,7 +123,7 @@ enum status on_svdm_check(struct request *r, const struct svdm_check_req *q,
         enum status s = session_open(r, &n);
 
         (void)q, (void)p;
-        return s ? s : job_call(n->job, MESSAGE_device_check, &ask, &checked, r->arena);
+        return s ? s : job_call(n->job, CALL(device_check, &ask, &checked), r->arena);
 }
 
 enum status on_svdm_keep(struct request *r, const struct svdm_keep_req *q, struct svdm_keep_rep *p)

@@ -30,7 +30,7 @@ enum status on_svdm_prepare(struct request *r, const struct svdm_prepare_req *q,
         if (!s && n->prepared)
                 s = FAIL(ST_WRONG_STATE, .subject = "the disks", .found = "prepared already");
         if (!s)
-                s = job_call(n->job, MESSAGE_device_prepare, &ask, &made, r->arena);
+                s = job_call(n->job, CALL(device_prepare, &ask, &made), r->arena);
         if (s)
                 return s;
         p->disks.items = made.disks.items;
@@ -111,7 +111,7 @@ static enum status write_disk(const struct journal *j, size_t i, struct arena *a
         if (!s)
                 s = header_of_bytes(runs, &q.runs);
         if (!s)
-                s = worker_call(svdm.worker, WRITE_TIME, MESSAGE_device_write_header, &q, &p, a);
+                s = worker_call(svdm.worker, WRITE_TIME, CALL(device_write_header, &q, &p), a);
         if (q.runs >= 0)
                 close(q.runs);
         return s;

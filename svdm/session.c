@@ -111,7 +111,7 @@ enum status session_release(const struct uuid *vm, const char *device, struct ar
         const struct device_release_req q = {.vm = *vm, .device = device};
         struct device_release_rep p;
 
-        return worker_call(svdm.worker, RELEASE_TIME, MESSAGE_device_release, &q, &p, a);
+        return worker_call(svdm.worker, RELEASE_TIME, CALL(device_release, &q, &p), a);
 }
 
 /* While a VM runs, what it has is not ours to take. */

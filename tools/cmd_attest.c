@@ -194,7 +194,7 @@ static enum status attest(struct arguments *arguments, struct arena *a)
         if (!s)
                 s = choose_challenge(arguments, own, &request, &challenge);
         if (!s)
-                s = door_call(MESSAGE_attest, &request, &reply, a);
+                s = door_call(CALL(attest, &request, &reply), a);
         if (s)
                 return s;
         if (arguments->output)

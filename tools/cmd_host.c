@@ -180,7 +180,7 @@ int cmd_host_setup(int argc, char **argv)
                 s = passphrase_pipe(setup.passphrase_file, "New passphrase of the site key", true,
                                     &request.passphrase);
         if (!s)
-                s = door_call(MESSAGE_host_setup, &request, &reply, a);
+                s = door_call(CALL(host_setup, &request, &reply), a);
         if (s) {
                 result = output_error(s, "host setup");
         } else {
@@ -351,7 +351,7 @@ static enum status approve_host(struct approve *approve, struct arena *a)
                 return s;
         wanted.future.items = approve->future;
         wanted.future.count = approve->future_count;
-        s = door_call(MESSAGE_host_approval, &wanted, &state, a);
+        s = door_call(CALL(host_approval, &wanted, &state), a);
         if (s)
                 return s;
         if (approve->print) {
@@ -364,7 +364,7 @@ static enum status approve_host(struct approve *approve, struct arena *a)
         request.pcrs.items = state.pcrs.items;
         request.pcrs.count = state.pcrs.count;
         request.epoch = state.epoch;
-        s = door_call(MESSAGE_host_approve, &request, &reply, a);
+        s = door_call(CALL(host_approve, &request, &reply), a);
         if (request.passphrase >= 0)
                 close(request.passphrase);
 out:

@@ -47,7 +47,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 static int print_trust(struct arena *a)
 {
         struct trust_rep reply;
-        enum status s = door_call(MESSAGE_trust, &(struct trust_req){}, &reply, a);
+        enum status s = door_call(CALL(trust, &(struct trust_req){}, &reply), a);
 
         if (s)
                 return output_error(s, "status --trust");
@@ -162,7 +162,7 @@ int cmd_status(int argc, char **argv)
                 result = print_trust(a);
                 goto out;
         }
-        s = door_call(MESSAGE_status, &(struct status_req){}, &reply, a);
+        s = door_call(CALL(status, &(struct status_req){}, &reply), a);
         if (!s && arguments.image)
                 s = add_image(&reply, arguments.image, a);
         if (s) {

@@ -115,7 +115,7 @@ int cmd_vm_define(int argc, char **argv)
         set_owner(arguments.owner, &request);
         s = file_read(arguments.file, DOCUMENT_MOST, a, &request.config);
         if (!s)
-                s = door_call(MESSAGE_vm_define, &request, &reply, a);
+                s = door_call(CALL(vm_define, &request, &reply), a);
         result = finish(s, "define", &arguments, &reply.vm);
         arena_free(a);
         return result;
@@ -147,7 +147,7 @@ int cmd_vm_undefine(int argc, char **argv)
         a = arena_new();
         request.vm = arguments.name;
         request.forget_key = arguments.forget_key;
-        s = door_call(MESSAGE_vm_undefine, &request, &reply, a);
+        s = door_call(CALL(vm_undefine, &request, &reply), a);
         arena_free(a);
         if (s)
                 return output_error(s, "vm undefine %s", output_clean(arguments.name));
@@ -210,7 +210,7 @@ int cmd_vm_list(int argc, char **argv)
         if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
                 return EXIT_USAGE;
         a = arena_new();
-        s = door_call(MESSAGE_vm_list, &(struct vm_list_req){}, &reply, a);
+        s = door_call(CALL(vm_list, &(struct vm_list_req){}, &reply), a);
         if (s) {
                 result = output_error(s, "vm list");
         } else {
@@ -332,7 +332,7 @@ static enum status ask_show(const char *name, struct vm_show_rep *reply, struct 
 {
         struct vm_show_req request = {.vm = name};
 
-        return door_call(MESSAGE_vm_show, &request, reply, a);
+        return door_call(CALL(vm_show, &request, reply), a);
 }
 
 int cmd_vm_show(int argc, char **argv)
@@ -432,7 +432,7 @@ int cmd_vm_seal(int argc, char **argv)
         if (!s)
                 s = adoption_passphrase(&arguments, a, &request.passphrase);
         if (!s)
-                s = door_call(MESSAGE_vm_seal, &request, &reply, a);
+                s = door_call(CALL(vm_seal, &request, &reply), a);
         result = finish(s, "seal", &arguments, &reply.vm);
         if (request.passphrase >= 0)
                 close(request.passphrase);

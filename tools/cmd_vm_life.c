@@ -7,6 +7,7 @@
 #include "tools/door.h"
 #include "tools/output.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,29 +69,65 @@ static const struct argp_option autostart_options[] = {
         {"off", OPTION_OFF, NULL, 0, "Not any more", 1}, {0}};
 static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
 
-/* All of these requests begin with the VM's name and are answered by what it then is. */
+/* Each of these requests begins with the VM's name, each reply with what the VM then is. */
+#define LIFE_MESSAGES(X)                                                                           \
+        X(vm_start)                                                                                \
+        X(vm_stop)                                                                                 \
+        X(vm_destroy)                                                                              \
+        X(vm_suspend)                                                                              \
+        X(vm_resume)                                                                               \
+        X(vm_hibernate)                                                                            \
+        X(vm_autostart)                                                                            \
+        X(vm_attach)                                                                               \
+        X(vm_detach)
+
 union request {
-        struct vm_start_req start; /* destroy, suspend, resume, hibernate too */
-        struct vm_stop_req stop;
-        struct vm_autostart_req autostart;
-        struct vm_attach_req attach; /* detach too */
+        const char *vm;
+#define MEMBER(name) struct name##_req name;
+        LIFE_MESSAGES(MEMBER)
+#undef MEMBER
 };
 
 union reply {
-        struct vm_start_rep start;
-        struct vm_stop_rep stop;
+        struct vm_summary vm;
+#define MEMBER(name) struct name##_rep name;
+        LIFE_MESSAGES(MEMBER)
+#undef MEMBER
 };
+
+#define BEGINS_ALIKE(name)                                                                         \
+        _Static_assert(!offsetof(struct name##_req, vm) && !offsetof(struct name##_rep, vm) &&     \
+                               _Generic(((struct name##_req *)0)->vm, const char * : 1) &&         \
+                               _Generic(((struct name##_rep *)0)->vm, struct vm_summary : 1),      \
+                       #name " does not begin as the unions do");
+LIFE_MESSAGES(BEGINS_ALIKE)
+
+static enum status call(enum message_number number, union request *q, union reply *p,
+                        struct arena *a)
+{
+        switch (number) {
+#define CALL_IT(name)                                                                              \
+        case MESSAGE_##name:                                                                       \
+                return door_call(CALL(name, &q->name, &p->name), a);
+                LIFE_MESSAGES(CALL_IT)
+#undef CALL_IT
+        default:
+                return FAIL(ST_INTERNAL, .subject = "a message that is not of a VM's life");
+        }
+}
 
 static union request make_request(enum message_number number, const struct life *life)
 {
-        union request q = {.start = {.vm = life->name}};
+        union request q = {.vm = life->name};
 
         if (number == MESSAGE_vm_stop)
-                q.stop.seconds = life->seconds;
+                q.vm_stop.seconds = life->seconds;
         if (number == MESSAGE_vm_autostart)
-                q.autostart.on = !life->off;
-        if (life->wanted == 2)
-                q.attach.device = life->device;
+                q.vm_autostart.on = !life->off;
+        if (number == MESSAGE_vm_attach)
+                q.vm_attach.device = life->device;
+        if (number == MESSAGE_vm_detach)
+                q.vm_detach.device = life->device;
         return q;
 }
 
@@ -128,14 +165,14 @@ static int run(const char *command, enum message_number number, const struct arg
                 return EXIT_USAGE;
         a = arena_new();
         request = make_request(number, &life);
-        s = door_call(number, &request, &reply, a);
+        s = call(number, &request, &reply, a);
         if (s) {
                 result = output_error(s, "vm %s %s", command, output_clean(life.name));
         } else {
                 if (number == MESSAGE_vm_stop)
-                        tell_stopped(&reply.stop, life.json);
+                        tell_stopped(&reply.vm_stop, life.json);
                 else
-                        output_vm(&reply.start.vm, life.json);
+                        output_vm(&reply.vm, life.json);
                 result = output_end();
         }
         arena_free(a);

@@ -10,7 +10,7 @@
 
 enum { CONNECT_MS = 5000 };
 
-enum status door_call(enum message_number number, const void *request, void *reply, struct arena *a)
+enum status door_call(struct call call, struct arena *a)
 {
         char path[CONFIG_PATH];
         enum status s;
@@ -25,7 +25,7 @@ enum status door_call(enum message_number number, const void *request, void *rep
                                    "bulkhead-compartment-mgr; from a "
                                    "checkout: make up, then . build/run/env)");
         if (!s)
-                s = channel_call(fd, number, request, reply, a, NO_DEADLINE);
+                s = channel_call(fd, call, a, NO_DEADLINE);
         if (fd >= 0)
                 close(fd);
         return s;

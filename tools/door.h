@@ -7,7 +7,6 @@
 
 /* Connects, asks once, closes. As channel_call(); waits as long as it takes (a whole disk may be
  * measured), until the one who typed has enough. Unreachable comes with its remedy. */
-enum status door_call(enum message_number number, const void *request, void *reply,
-                      struct arena *a);
+enum status door_call(struct call call, struct arena *a);
 
 #endif

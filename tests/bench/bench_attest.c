@@ -49,7 +49,7 @@ static enum status attest(int fd, struct bytes descriptor, struct arena *a, doub
 
         if (getrandom(challenge, sizeof challenge, 0) != sizeof challenge)
                 return ST_INTERNAL;
-        s = channel_call(fd, MESSAGE_attest, &q, &p, a, deadline_in(DEADLINE));
+        s = channel_call(fd, CALL(attest, &q, &p), a, deadline_in(DEADLINE));
         *tpm_ms_out = (double)p.tpm_time / 1e6;
         return s;
 }

@@ -97,24 +97,24 @@ static enum status attest(const struct tpm_attest_req *q, struct tpm_attest_rep 
         return ST_DONE;
 }
 
-enum status tpm_client_call(uint16_t number, const void *q, void *p, struct arena *a)
+enum status tpm_client_call(struct call call, struct arena *a)
 {
         fake_tpm->calls++;
         if (fake_tpm->gone)
                 return gone();
-        switch (number) {
+        switch (call.number) {
         case MESSAGE_tpm_table_mac:
-                return mac(q, p);
+                return mac(call.request, call.reply);
         case MESSAGE_tpm_table_counter:
-                return counter(q, p);
+                return counter(call.request, call.reply);
         case MESSAGE_tpm_attest:
-                return attest(q, p);
+                return attest(call.request, call.reply);
         case MESSAGE_tpm_seal:
-                return seal(q, p, a);
+                return seal(call.request, call.reply, a);
         case MESSAGE_tpm_unseal:
-                return unseal(q);
+                return unseal(call.request);
         case MESSAGE_tpm_reseal:
-                return reseal(q, p, a);
+                return reseal(call.request, call.reply, a);
         default:
                 return FAIL(ST_UNSUPPORTED, .subject = "the fake TPM");
         }

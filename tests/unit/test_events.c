@@ -41,15 +41,14 @@ static void tell(void)
         pthread_cond_broadcast(&world.changed);
 }
 
-enum status worker_call(struct worker *w, int deadline_ms, uint16_t number, const void *request,
-                        void *reply, struct arena *a)
+enum status worker_call(struct worker *w, int deadline_ms, struct call call, struct arena *a)
 {
         static struct domain_state d;
-        struct domain_list_rep *p = reply;
+        struct domain_list_rep *p = call.reply;
         enum status s = ST_DONE;
 
-        (void)w, (void)deadline_ms, (void)request, (void)a;
-        ck_assert_int_eq(number, MESSAGE_domain_list);
+        (void)w, (void)deadline_ms, (void)a;
+        ck_assert_int_eq(call.number, MESSAGE_domain_list);
         pthread_mutex_lock(&world.lock);
         d = (struct domain_state){
                 .uuid = vm, .name = "db1", .ours = true, .state = "running", .reason = ""};
@@ -71,13 +70,12 @@ enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
         return ST_DONE;
 }
 
-enum status job_call(struct job *j, uint16_t number, const void *request, void *reply,
-                     struct arena *a)
+enum status job_call(struct job *j, struct call call, struct arena *a)
 {
         bool away;
 
-        (void)j, (void)request, (void)reply, (void)a;
-        ck_assert_int_eq(number, MESSAGE_domain_wait);
+        (void)j, (void)a;
+        ck_assert_int_eq(call.number, MESSAGE_domain_wait);
         pthread_mutex_lock(&world.lock);
         world.waits++;
         tell();

@@ -93,9 +93,9 @@ static void stop_daemon(int how)
                 ck_assert_int_eq(st, 0);
 }
 
-static enum status call(uint16_t number, const void *q, void *p)
+static enum status call(struct call call)
 {
-        enum status s = channel_call(door, number, q, p, a, deadline_in(60000));
+        enum status s = channel_call(door, call, a, deadline_in(60000));
 
         if (s && getenv("V"))
                 fprintf(stderr, "%s: %s; expected %s; found %s; remedy %s\n", error_last()->subject,
@@ -169,7 +169,7 @@ static enum status approve(void)
         struct im_approval_rep now;
         struct im_approve_req q = {};
         struct im_approve_rep nothing;
-        enum status s = call(MESSAGE_im_approval, &ask, &now);
+        enum status s = call(CALL(im_approval, &ask, &now));
 
         if (s)
                 return s;
@@ -177,7 +177,7 @@ static enum status approve(void)
         q.pcrs.count = now.pcrs.count;
         q.epoch = now.epoch;
         q.passphrase = pipe_with("site passphrase", 15);
-        s = call(MESSAGE_im_approve, &q, &nothing);
+        s = call(CALL(im_approve, &q, &nothing));
         close(q.passphrase);
         return s;
 }
@@ -186,7 +186,7 @@ static enum status host_up(void)
 {
         struct im_setup_req q = {.passphrase = pipe_with("site passphrase", 15)};
         struct im_setup_rep p;
-        enum status s = call(MESSAGE_im_setup, &q, &p);
+        enum status s = call(CALL(im_setup, &q, &p));
 
         close(q.passphrase);
         return s ? s : approve();
@@ -206,7 +206,7 @@ static enum status seal(uint64_t generation, struct descriptor d)
                                 .targets = {&disk, 1},
                                 .secret = pipe_with(secret, 32)};
         struct im_seal_rep p;
-        enum status s = call(MESSAGE_im_seal, &q, &p);
+        enum status s = call(CALL(im_seal, &q, &p));
 
         close(q.secret);
         close(disk.file);
@@ -228,7 +228,7 @@ static enum status unseal(void)
 
         ck_assert_int_eq(pipe(fds), 0);
         q.secret = fds[1];
-        s = call(MESSAGE_im_unseal, &q, &p);
+        s = call(CALL(im_unseal, &q, &p));
         close(fds[1]);
         close(disk.file);
         ck_assert_int_eq(read(fds[0], got, sizeof got), s ? 0 : 32);
@@ -247,7 +247,7 @@ static enum status reseal(uint64_t generation)
                                   .disks = {&disk, 1},
                                   .targets = {&disk, 1}};
         struct im_reseal_rep p;
-        enum status s = call(MESSAGE_im_reseal, &q, &p);
+        enum status s = call(CALL(im_reseal, &q, &p));
 
         close(disk.file);
         return s;
@@ -258,7 +258,7 @@ static uint64_t generation(void)
         struct im_sealed_req q = {.vm = vm};
         struct im_sealed_rep p;
 
-        ck_assert_int_eq(call(MESSAGE_im_sealed, &q, &p), ST_DONE);
+        ck_assert_int_eq(call(CALL(im_sealed, &q, &p)), ST_DONE);
         return p.generation;
 }
 
@@ -286,7 +286,7 @@ static enum status attest_on(int fd, struct arena *arena, const char *dest, cons
                                         arena, &q.descriptor);
 
         if (!s)
-                s = channel_call(fd, MESSAGE_im_attest, &q, p, arena, deadline_in(60000));
+                s = channel_call(fd, CALL(im_attest, &q, p), arena, deadline_in(60000));
         close(disk.file);
         return s;
 }
@@ -297,7 +297,7 @@ static struct trust trust_now(void)
         struct im_trust_rep p;
         struct trust t;
 
-        ck_assert_int_eq(call(MESSAGE_im_trust, &q, &p), ST_DONE);
+        ck_assert_int_eq(call(CALL(im_trust, &q, &p)), ST_DONE);
         ck_assert_int_eq(trust_read(p.trust, a, &t), ST_DONE);
         return t;
 }
@@ -343,7 +343,7 @@ START_TEST(test_not_set_up)
         struct im_status_rep p;
         struct im_attest_rep e;
 
-        ck_assert_int_eq(call(MESSAGE_im_status, &q, &p), ST_DONE);
+        ck_assert_int_eq(call(CALL(im_status, &q, &p)), ST_DONE);
         ck_assert_int_eq(unseal(), ST_NOT_SET_UP);
         ck_assert_str_eq(error_last()->remedy, "bulkhead host setup");
         ck_assert_int_eq(attest_on(door, a, "LOG", "", 0, &e), ST_NOT_SET_UP);
@@ -485,7 +485,7 @@ static enum status check_device(const char *device)
         struct im_device_req q = {.vm = vm, .device = device, .state = {&nic_state, 1}};
         struct im_device_rep p;
 
-        return call(MESSAGE_im_device, &q, &p);
+        return call(CALL(im_device, &q, &p));
 }
 
 #define ON_DMZ "/projection/measurement[@target='device:vif0']/node/value='dmz0'"
@@ -644,7 +644,7 @@ static const char *fact(const char *name)
         static struct im_status_rep p;
         struct im_status_req q = {};
 
-        ck_assert_int_eq(call(MESSAGE_im_status, &q, &p), ST_DONE);
+        ck_assert_int_eq(call(CALL(im_status, &q, &p)), ST_DONE);
         for (size_t i = 0; i < p.facts.count; i++)
                 if (!strcmp(p.facts.items[i].name, name))
                         return p.facts.items[i].value;

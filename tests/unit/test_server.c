@@ -90,7 +90,7 @@ static enum status answer_vm_stop(struct request *r, const void *q, void *p)
 
         (void)r;
         (void)p;
-        server_tell(MESSAGE_vm_changed, &e);
+        server_tell(TELL(vm_changed, &e));
         return ST_DONE;
 }
 
@@ -165,7 +165,7 @@ static enum status start_vm(int fd, const char *name)
         struct vm_start_req q = {name};
         struct vm_start_rep p;
 
-        return channel_call(fd, MESSAGE_vm_start, &q, &p, a, deadline_in(5000));
+        return channel_call(fd, CALL(vm_start, &q, &p), a, deadline_in(5000));
 }
 
 static void still_answers(void)
@@ -226,7 +226,7 @@ START_TEST(rights_are_checked)
         stop_server();
         start_server(VERIFIER | 0x80);
         fd = greeted();
-        ck_assert_int_eq(channel_call(fd, MESSAGE_status, &(struct status_req){}, &status, a,
+        ck_assert_int_eq(channel_call(fd, CALL(status, &(struct status_req){}, &status), a,
                                       deadline_in(5000)),
                          ST_DONE);
         ck_assert_int_eq(start_vm(fd, "web01"), ST_DENIED);
@@ -384,9 +384,8 @@ START_TEST(descriptors_travel_and_none_is_left)
         ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
         before = descriptors_of(server);
         for (int i = 0; i < 10; i++)
-                ck_assert_int_eq(
-                        channel_call(fd, MESSAGE_host_approve, &q, &p, a, deadline_in(5000)),
-                        ST_DONE);
+                ck_assert_int_eq(channel_call(fd, CALL(host_approve, &q, &p), a, deadline_in(5000)),
+                                 ST_DONE);
         ck_assert_uint_eq(descriptors_of(server), before);
         /* descriptors beside a message that has no place for them */
         for (int i = 0; i < 10; i++)
@@ -524,12 +523,11 @@ START_TEST(events_reach_those_who_watch)
         struct frame f = {0};
         int watcher = greeted(), other = greeted();
 
-        ck_assert_int_eq(channel_call(watcher, MESSAGE_watch, &(struct watch_req){}, &nothing, a,
+        ck_assert_int_eq(channel_call(watcher, CALL(watch, &(struct watch_req){}, &nothing), a,
                                       deadline_in(5000)),
                          ST_DONE);
-        ck_assert_int_eq(
-                channel_call(other, MESSAGE_vm_stop, &stop, &stopped, a, deadline_in(5000)),
-                ST_DONE);
+        ck_assert_int_eq(channel_call(other, CALL(vm_stop, &stop, &stopped), a, deadline_in(5000)),
+                         ST_DONE);
         ck_assert_int_eq(channel_receive_frame(watcher, 1000, a, &f, deadline_in(5000)), ST_DONE);
         ck_assert_int_eq(f.number, MESSAGE_vm_changed);
         ck_assert_int_eq(message_decode(&shape_vm_changed_event, f.body, NULL, 0, a, &e), ST_DONE);

@@ -392,22 +392,23 @@ static bool gives_descriptors(uint16_t number)
                number == MESSAGE_svdm_key_pipe;
 }
 
-static enum status ask(uint16_t number, const void *request, void *reply, struct arena *a)
+static enum status ask(struct call call, struct arena *a)
 {
         bool fails = ++world.asked == world.fail_at ||
-                     (number == world.away && world.asked >= world.fail_at);
-        bool done = !fails || (world.lose_answer && !gives_descriptors(number));
+                     (call.number == world.away && world.asked >= world.fail_at);
+        bool done = !fails || (world.lose_answer && !gives_descriptors(call.number));
         enum status s = ST_DONE;
 
-        strncat(world.order, message_info(number)->name, 40);
+        strncat(world.order, message_info(call.number)->name, 40);
         strcat(world.order, " ");
-        if (done && number >= 300)
-                s = carry_out_worker(number, request, reply);
-        else if (done && number >= 200)
-                carry_out_svdm(number, request, reply, a);
+        if (done && call.number >= 300)
+                s = carry_out_worker(call.number, call.request, call.reply);
+        else if (done && call.number >= 200)
+                carry_out_svdm(call.number, call.request, call.reply, a);
         else if (done)
-                carry_out_im(number, request, reply);
-        return fails ? FAIL(ST_TPM, .subject = "played", .found = message_info(number)->name) : s;
+                carry_out_im(call.number, call.request, call.reply);
+        return fails ? FAIL(ST_TPM, .subject = "played", .found = message_info(call.number)->name)
+                     : s;
 }
 
 enum status peer_connect(enum peer peer, int patience_ms, int *fd_out)
@@ -418,35 +419,32 @@ enum status peer_connect(enum peer peer, int patience_ms, int *fd_out)
         return ST_DONE;
 }
 
-enum status peer_ask(int fd, enum message_number number, const void *request, void *reply,
-                     struct arena *a, int deadline_ms)
+enum status peer_ask(int fd, struct call call, struct arena *a, int deadline_ms)
 {
         (void)deadline_ms;
         ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
-        return ask((uint16_t)number, request, reply, a);
+        return ask(call, a);
 }
 
-enum status peer_call(enum peer peer, enum message_number number, const void *request, void *reply,
-                      struct arena *a, int deadline_ms)
+enum status peer_call(enum peer peer, struct call call, struct arena *a, int deadline_ms)
 {
         (void)peer;
         (void)deadline_ms;
-        return ask((uint16_t)number, request, reply, a);
+        return ask(call, a);
 }
 
-enum status worker_call(struct worker *w, int deadline_ms, uint16_t number, const void *request,
-                        void *reply, struct arena *a)
+enum status worker_call(struct worker *w, int deadline_ms, struct call call, struct arena *a)
 {
         (void)w;
         (void)deadline_ms;
-        return ask(number, request, reply, a);
+        return ask(call, a);
 }
 
-enum status worker_ask(struct worker *w, int deadline_ms, uint16_t number, const void *request,
-                       void *reply, struct arena *a, struct job **job_out)
+enum status worker_ask(struct worker *w, int deadline_ms, struct call call, struct arena *a,
+                       struct job **job_out)
 {
         *job_out = NULL;
-        return worker_call(w, deadline_ms, number, request, reply, a);
+        return worker_call(w, deadline_ms, call, a);
 }
 
 enum status job_end(struct job *j)

@@ -108,25 +108,30 @@ static int connect_svdm(void)
         return fd;
 }
 
-static void *call_any(int fd, uint16_t number, const void *request, enum status *s_out)
+static enum status ask(int fd, struct call call)
 {
-        void *reply = arena_get(a, shape_size(message_info(number)->reply));
-
         error_clear();
-        *s_out = channel_call(fd, number, request, reply, a, deadline_in(20000));
-        return reply;
+        return channel_call(fd, call, a, deadline_in(20000));
 }
 
-/* CALL(fd, svdm_open, expected status, request fields...) gives the reply. */
-#define CALL(fd, name, want, ...)                                                                  \
+/* TRY(fd, svdm_open, &status, request fields...) gives the reply. */
+#define TRY(fd, name, s_out, ...)                                                                  \
         ({                                                                                         \
                 const struct name##_req q_ = {__VA_ARGS__};                                        \
+                struct name##_rep *p_ = arena_get(a, sizeof *p_);                                  \
+                *(s_out) = ask(fd, CALL(name, &q_, p_));                                           \
+                p_;                                                                                \
+        })
+
+/* The same with the status that is expected. */
+#define ASK(fd, name, want, ...)                                                                   \
+        ({                                                                                         \
                 enum status s_;                                                                    \
-                struct name##_rep *p_ = call_any(fd, MESSAGE_##name, &q_, &s_);                    \
+                struct name##_rep *reply_ = TRY(fd, name, &s_, __VA_ARGS__);                       \
                 ck_assert_msg(s_ == (want), #name ": status %d: %s; %s; %s; %s", s_,               \
                               error_last()->subject, error_last()->expected, error_last()->found,  \
                               error_last()->remedy);                                               \
-                p_;                                                                                \
+                reply_;                                                                            \
         })
 
 static struct svdm_open_rep *open_disks(int fd, const struct uuid *u, enum status expected,
@@ -139,7 +144,7 @@ static struct svdm_open_rep *open_disks(int fd, const struct uuid *u, enum statu
                                          .path = arena_text(a, in_place(names[i])),
                                          .writable = true,
                                          .kind = "crypt"};
-        return CALL(fd, svdm_open, expected, .vm = *u, .disks = {disks, count});
+        return ASK(fd, svdm_open, expected, .vm = *u, .disks = {disks, count});
 }
 
 #define OPEN(fd, u, expected, ...)                                                                 \
@@ -170,13 +175,13 @@ static void seal_to_stage(int fd, const char *disk, bool format, uint64_t genera
         struct svdm_prepare_rep *p;
 
         OPEN(fd, &vm, ST_DONE, disk);
-        p = CALL(fd, svdm_prepare, ST_DONE, .format = format, .authority = -1);
+        p = ASK(fd, svdm_prepare, ST_DONE, .format = format, .authority = -1);
         ck_assert_int_eq(p->disks.count, 1);
         ck_assert(p->disks.items[0].encrypted);
         ck_assert_int_ge(p->disks.items[0].header, 0);
         /* not read(2)'s 33rd byte: read_secret() wants the end */
         read_secret(p->secret, secret);
-        CALL(fd, svdm_stage, ST_DONE, .generation = generation);
+        ASK(fd, svdm_stage, ST_DONE, .generation = generation);
 }
 
 static void seal_by_format(const char *disk, char secret[32])
@@ -184,17 +189,17 @@ static void seal_by_format(const char *disk, char secret[32])
         int fd = connect_svdm();
 
         seal_to_stage(fd, disk, true, 1, secret);
-        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
         close(fd);
 }
 
 static struct svdm_unlock_rep *unlock(int fd, const char *secret, enum status expected)
 {
-        struct svdm_key_pipe_rep *p = CALL(fd, svdm_key_pipe, ST_DONE, );
+        struct svdm_key_pipe_rep *p = ASK(fd, svdm_key_pipe, ST_DONE, );
 
         ck_assert_int_eq(write(p->secret, secret, 32), 32);
         close(p->secret);
-        return CALL(fd, svdm_unlock, expected, );
+        return ASK(fd, svdm_unlock, expected, );
 }
 
 static void make_image(const char *name, int mib)
@@ -254,8 +259,8 @@ START_TEST(formats_unlocks_keeps_releases)
         ck_assert_int_eq(p->devices.count, 1);
         ck_assert_str_eq(p->devices.items[0].path, arena_print(a, "sim:%s", in_place("disk")));
         ck_assert_str_eq(p->devices.items[0].device, "xvda");
-        CALL(fd, svdm_check, ST_DONE, );
-        CALL(fd, svdm_keep, ST_DONE, );
+        ASK(fd, svdm_check, ST_DONE, );
+        ASK(fd, svdm_keep, ST_DONE, );
         close(fd);
 
         /* it runs: nobody else may have the disk, even after svdm was killed */
@@ -263,8 +268,8 @@ START_TEST(formats_unlocks_keeps_releases)
         start_svdm();
         fd = connect_svdm();
         OPEN(fd, &other_vm, ST_BUSY, "disk");
-        CALL(fd, svdm_release, ST_DONE, .vm = vm);
-        CALL(fd, svdm_release, ST_DONE, .vm = vm);
+        ASK(fd, svdm_release, ST_DONE, .vm = vm);
+        ASK(fd, svdm_release, ST_DONE, .vm = vm);
         OPEN(fd, &other_vm, ST_DONE, "disk");
         close(fd);
 }
@@ -276,10 +281,10 @@ static void seal_two(char secret[32])
         int fd = connect_svdm();
 
         OPEN(fd, &vm, ST_DONE, "one", "two");
-        p = CALL(fd, svdm_prepare, ST_DONE, .format = true, .authority = -1);
+        p = ASK(fd, svdm_prepare, ST_DONE, .format = true, .authority = -1);
         read_secret(p->secret, secret);
-        CALL(fd, svdm_stage, ST_DONE, .generation = 1);
-        CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        ASK(fd, svdm_stage, ST_DONE, .generation = 1);
+        ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
         close(fd);
 }
 
@@ -289,7 +294,7 @@ static void look(int fd, enum status expected)
         struct disk disks[] = {{"xvda", arena_text(a, in_place("one")), true, "crypt"},
                                {"xvdb", arena_text(a, in_place("two")), true, "crypt"}};
         struct svdm_look_rep *p =
-                CALL(fd, svdm_look, expected, .vm = vm, .disks = {disks, 2}, .device = "xvdb");
+                ASK(fd, svdm_look, expected, .vm = vm, .disks = {disks, 2}, .device = "xvdb");
 
         ck_assert_uint_eq(p->disks.count, expected ? 0 : 2);
         for (size_t i = 0; i < p->disks.count; i++)
@@ -310,7 +315,7 @@ START_TEST(a_disk_goes_and_comes)
         look(fd, ST_WRONG_STATE); /* it does not run */
         OPEN(fd, &vm, ST_DONE, "one", "two");
         unlock(fd, secret, ST_DONE);
-        CALL(fd, svdm_keep, ST_DONE, );
+        ASK(fd, svdm_keep, ST_DONE, );
         close(fd);
 
         fd = connect_svdm();
@@ -318,9 +323,9 @@ START_TEST(a_disk_goes_and_comes)
         close(fd);
         fd = connect_svdm();
         OPEN(fd, &other_vm, ST_BUSY, "two");
-        CALL(fd, svdm_unmap, ST_DONE, .vm = vm, .device = "xvdb");
-        CALL(fd, svdm_unmap, ST_DONE, .vm = vm, .device = "xvdb");
-        CALL(fd, svdm_unmap, ST_INVALID, .vm = vm, .device = "");
+        ASK(fd, svdm_unmap, ST_DONE, .vm = vm, .device = "xvdb");
+        ASK(fd, svdm_unmap, ST_DONE, .vm = vm, .device = "xvdb");
+        ASK(fd, svdm_unmap, ST_INVALID, .vm = vm, .device = "");
         stop_svdm(SIGKILL);
         start_svdm();
         close(fd);
@@ -338,22 +343,22 @@ START_TEST(a_disk_goes_and_comes)
         fd = connect_svdm();
         look(fd, ST_DONE);
         unlock(fd, secret, ST_DONE);
-        CALL(fd, svdm_check, ST_DONE, );
-        CALL(fd, svdm_keep, ST_DONE, );
-        CALL(fd, svdm_keep, ST_WRONG_STATE, );
+        ASK(fd, svdm_check, ST_DONE, );
+        ASK(fd, svdm_keep, ST_DONE, );
+        ASK(fd, svdm_keep, ST_WRONG_STATE, );
         close(fd);
         fd = connect_svdm(); /* that operation is over */
-        CALL(fd, svdm_unmap, ST_DONE, .vm = vm, .device = "xvdb");
+        ASK(fd, svdm_unmap, ST_DONE, .vm = vm, .device = "xvdb");
         look(fd, ST_DONE);
         unlock(fd, secret, ST_DONE);
-        CALL(fd, svdm_keep, ST_DONE, );
+        ASK(fd, svdm_keep, ST_DONE, );
         close(fd);
         stop_svdm(SIGKILL);
         start_svdm();
         fd = connect_svdm();
         OPEN(fd, &other_vm, ST_BUSY, "one");
         OPEN(fd, &other_vm, ST_BUSY, "two");
-        CALL(fd, svdm_release, ST_DONE, .vm = vm);
+        ASK(fd, svdm_release, ST_DONE, .vm = vm);
         OPEN(fd, &other_vm, ST_DONE, "two");
         close(fd);
 }
@@ -367,12 +372,12 @@ START_TEST(formats_with_a_passphrase_for_recovery)
 
         make_image("disk", 32);
         OPEN(fd, &vm, ST_DONE, "disk");
-        p = CALL(fd, svdm_prepare, ST_DONE, .format = true, .authority_kind = 1,
-                 .authority = passphrase);
+        p = ASK(fd, svdm_prepare, ST_DONE, .format = true, .authority_kind = 1,
+                .authority = passphrase);
         close(passphrase);
         read_secret(p->secret, secret);
-        CALL(fd, svdm_stage, ST_DONE, .generation = 1);
-        CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        ASK(fd, svdm_stage, ST_DONE, .generation = 1);
+        ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
         close(fd);
         ck_assert_int_eq(opens_with_derived_key("disk", secret), 0);
         ck_assert_int_eq(run("printf 'some day' | " OPENS_IT "--key-file=- %s", in_place("disk")),
@@ -409,24 +414,24 @@ START_TEST(adopts_and_replaces_its_own_slot_only)
 
         make_luks("disk", "correct horse");
         OPEN(fd, &vm, ST_DONE, "disk");
-        p = CALL(fd, svdm_prepare, ST_DONE, .authority_kind = 1, .authority = authority);
+        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = 1, .authority = authority);
         close(authority);
         read_secret(p->secret, first);
-        CALL(fd, svdm_stage, ST_DONE, .generation = 1);
+        ASK(fd, svdm_stage, ST_DONE, .generation = 1);
         ck_assert_int_ne(opens_with_derived_key("disk", first), 0); /* not yet */
-        CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
         close(fd);
         ck_assert_int_eq(opens_with_derived_key("disk", first), 0);
 
         fd = connect_svdm(); /* again, by the present secret */
         authority = pipe_with(first, 32);
         OPEN(fd, &vm, ST_DONE, "disk"); /* at once: it waits for the first one's end */
-        p = CALL(fd, svdm_prepare, ST_DONE, .authority_kind = 2, .authority = authority);
+        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = 2, .authority = authority);
         close(authority);
         read_secret(p->secret, second);
-        CALL(fd, svdm_stage, ST_DONE, .generation = 2);
-        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 2)->written, 1);
-        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 2)->written, 0);
+        ASK(fd, svdm_stage, ST_DONE, .generation = 2);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 2)->written, 1);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 2)->written, 0);
         close(fd);
         ck_assert_int_eq(opens_with_derived_key("disk", second), 0);
         ck_assert_int_ne(opens_with_derived_key("disk", first), 0);
@@ -506,12 +511,12 @@ START_TEST(refuses_bad_seals)
 
         ck_assert_int_eq(run("cd %s && %s && sha256sum disk > sum", place, bad->make), 0);
         OPEN(fd, &vm, ST_DONE, "disk");
-        CALL(fd, svdm_prepare, bad->expected, .format = bad->format,
-             .authority_kind = (uint8_t)bad->authority_kind, .authority = authority);
+        ASK(fd, svdm_prepare, bad->expected, .format = bad->format,
+            .authority_kind = (uint8_t)bad->authority_kind, .authority = authority);
         close(authority);
         ck_assert_msg(strstr(error_last()->remedy, bad->remedy), "remedy: %s",
                       error_last()->remedy);
-        CALL(fd, svdm_stage, ST_WRONG_STATE, .generation = 1);
+        ASK(fd, svdm_stage, ST_WRONG_STATE, .generation = 1);
         ck_assert_int_eq(run("cd %s && sha256sum --quiet -c sum", place), 0);
         close(fd);
 }
@@ -533,12 +538,12 @@ START_TEST(check_sees_changes)
 
         make_image("disk", 32);
         OPEN(fd, &vm, ST_DONE, "disk");
-        CALL(fd, svdm_check, ST_DONE, );
+        ASK(fd, svdm_check, ST_DONE, );
         ck_assert_int_eq(run("cd %s && %s", place, changes[_i]), 0);
         {
                 enum status s;
 
-                call_any(fd, MESSAGE_svdm_check, &(struct svdm_check_req){}, &s);
+                TRY(fd, svdm_check, &s, );
                 ck_assert_msg(s == ST_CHANGED || s == ST_REFUSED || s == ST_NOT_FOUND, "%d", s);
         }
         close(fd);
@@ -557,7 +562,7 @@ static struct svdm_open_rep *open_with_kernel(int fd, const struct uuid *u, enum
                                 .writable = true,
                                 .kind = "crypt"}};
 
-        return CALL(fd, svdm_open, expected, .vm = *u, .disks = {disks, 3});
+        return ASK(fd, svdm_open, expected, .vm = *u, .disks = {disks, 3});
 }
 
 static void check_copy(const struct open_disk *d, const char *text)
@@ -596,8 +601,8 @@ START_TEST(boot_files_are_copies_that_many_share)
         p = unlock(fd, secret, ST_DONE);
         ck_assert_int_eq(p->devices.count, 1);
         ck_assert_str_eq(p->devices.items[0].device, "xvda");
-        CALL(fd, svdm_check, ST_DONE, );
-        CALL(fd, svdm_keep, ST_DONE, );
+        ASK(fd, svdm_check, ST_DONE, );
+        ASK(fd, svdm_keep, ST_DONE, );
         close(fd);
         close(other);
 }
@@ -640,8 +645,8 @@ START_TEST(uncommitted_seal_leaves_disk_alone)
         close(fd);
         start_svdm();
         fd = connect_svdm();
-        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 4)->written, 0);
-        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 5)->written, 0);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 4)->written, 0);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 5)->written, 0);
         close(fd);
         ck_assert_int_eq(run("cd %s && sha256sum --quiet -c sum && test -z \"$(ls svdm | grep -v "
                              "lock)\"",
@@ -661,7 +666,7 @@ START_TEST(committed_seal_is_completed_after_kill)
         close(fd);
         start_svdm();
         fd = connect_svdm();
-        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 5)->written, 1);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 5)->written, 1);
         close(fd);
         ck_assert_int_eq(opens_with_derived_key("disk", secret), 0);
 }
@@ -674,8 +679,8 @@ START_TEST(others_cannot_drop_a_seal_under_way)
 
         make_image("disk", 32);
         seal_to_stage(fd, "disk", true, 1, secret);
-        CALL(other, svdm_settle, ST_BUSY, .vm = vm, .generation = 0);
-        ck_assert_int_eq(CALL(other, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
+        ASK(other, svdm_settle, ST_BUSY, .vm = vm, .generation = 0);
+        ck_assert_int_eq(ASK(other, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
         close(fd);
         close(other);
 }
@@ -705,15 +710,15 @@ START_TEST(settle_refuses_a_stranger)
 
         make_luks("disk", "x");
         OPEN(fd, &vm, ST_DONE, "disk");
-        p = CALL(fd, svdm_prepare, ST_DONE, .authority_kind = 1, .authority = authority);
+        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = 1, .authority = authority);
         close(p->secret);
         close(authority);
-        CALL(fd, svdm_stage, ST_DONE, .generation = 1);
+        ASK(fd, svdm_stage, ST_DONE, .generation = 1);
         ck_assert_int_eq(run("cd %s && cp --sparse=always disk kept && %s", place, m->command), 0);
-        CALL(fd, svdm_settle, m->expected, .vm = vm, .generation = 1);
+        ASK(fd, svdm_settle, m->expected, .vm = vm, .generation = 1);
         /* put back, it is completed */
         ck_assert_int_eq(run("cd %s && rm -f disk && cp --sparse=always kept disk", place), 0);
-        ck_assert_int_eq(CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
         close(fd);
 }
 END_TEST
@@ -723,17 +728,17 @@ START_TEST(order_is_kept)
         char secret[32] = {0};
         int fd = connect_svdm();
 
-        CALL(fd, svdm_prepare, ST_WRONG_STATE, .authority = -1);
-        CALL(fd, svdm_stage, ST_WRONG_STATE, .generation = 1);
-        CALL(fd, svdm_key_pipe, ST_WRONG_STATE, );
-        CALL(fd, svdm_unlock, ST_WRONG_STATE, );
-        CALL(fd, svdm_check, ST_WRONG_STATE, );
-        CALL(fd, svdm_keep, ST_WRONG_STATE, );
+        ASK(fd, svdm_prepare, ST_WRONG_STATE, .authority = -1);
+        ASK(fd, svdm_stage, ST_WRONG_STATE, .generation = 1);
+        ASK(fd, svdm_key_pipe, ST_WRONG_STATE, );
+        ASK(fd, svdm_unlock, ST_WRONG_STATE, );
+        ASK(fd, svdm_check, ST_WRONG_STATE, );
+        ASK(fd, svdm_keep, ST_WRONG_STATE, );
         make_image("disk", 32);
         OPEN(fd, &vm, ST_DONE, "disk");
         OPEN(fd, &vm, ST_WRONG_STATE, "disk");
-        CALL(fd, svdm_unlock, ST_WRONG_STATE, );
-        CALL(fd, svdm_keep, ST_WRONG_STATE, );
+        ASK(fd, svdm_unlock, ST_WRONG_STATE, );
+        ASK(fd, svdm_keep, ST_WRONG_STATE, );
         unlock(fd, secret, ST_REFUSED); /* a plain disk is not started */
         close(fd);
 }
@@ -747,7 +752,7 @@ START_TEST(targets_and_status)
         struct stat info;
 
         make_luks("disk", "x");
-        t = CALL(fd, svdm_open_target, ST_DONE, .path = in_place("disk"));
+        t = ASK(fd, svdm_open_target, ST_DONE, .path = in_place("disk"));
         ck_assert(t->disk.encrypted);
         ck_assert_int_eq(fcntl(t->disk.file, F_GETFL) & O_ACCMODE, O_RDONLY);
         ck_assert_int_eq(fcntl(t->disk.header, F_GETFL) & O_ACCMODE, O_RDONLY);
@@ -757,10 +762,10 @@ START_TEST(targets_and_status)
         ck_assert_int_eq(info.st_size, 16 << 20);
         close(t->disk.file);
         close(t->disk.header);
-        CALL(fd, svdm_open_target, ST_REFUSED, .path = "/proc/version");
-        CALL(fd, svdm_open_target, ST_REFUSED, .path = "/dev/zero");
-        CALL(fd, svdm_open_target, ST_INVALID, .path = "disk");
-        st = CALL(fd, svdm_status, ST_DONE, );
+        ASK(fd, svdm_open_target, ST_REFUSED, .path = "/proc/version");
+        ASK(fd, svdm_open_target, ST_REFUSED, .path = "/dev/zero");
+        ASK(fd, svdm_open_target, ST_INVALID, .path = "disk");
+        st = ASK(fd, svdm_status, ST_DONE, );
         ck_assert_msg(strstr(st->facts.items[0].value, "simulated"), "%s",
                       st->facts.items[0].value);
         close(fd);
@@ -792,7 +797,7 @@ START_TEST(a_dead_job_hurts_its_operation_only)
         make_image("other", 32);
         OPEN(fd, &vm, ST_DONE, "disk");
         ck_assert_int_eq(kill(child_of(child_of(daemon_pid)), SIGKILL), 0);
-        call_any(fd, MESSAGE_svdm_check, &(struct svdm_check_req){}, &s);
+        TRY(fd, svdm_check, &s, );
         ck_assert_int_eq(s, ST_WORKER);
         OPEN(other, &other_vm, ST_DONE, "other");
         close(fd);
@@ -826,19 +831,17 @@ static void seal_until_killed(int fd, struct known *known)
         struct svdm_prepare_rep *p;
         enum status s;
 
-        call_any(fd, MESSAGE_svdm_open, &(struct svdm_open_req){.vm = vm, .disks = {&d, 1}}, &s);
+        TRY(fd, svdm_open, &s, .vm = vm, .disks = {&d, 1});
         if (s)
                 return;
-        p = call_any(fd, MESSAGE_svdm_prepare,
-                     &(struct svdm_prepare_req){.authority_kind = 1, .authority = authority}, &s);
+        p = TRY(fd, svdm_prepare, &s, .authority_kind = 1, .authority = authority);
         if (s)
                 return;
         read_secret(p->secret, known->secret);
-        call_any(fd, MESSAGE_svdm_stage, &(struct svdm_stage_req){.generation = 1}, &s);
+        TRY(fd, svdm_stage, &s, .generation = 1);
         known->staged = !s;
         if (!s)
-                call_any(fd, MESSAGE_svdm_settle,
-                         &(struct svdm_settle_req){.vm = vm, .generation = 1}, &s);
+                TRY(fd, svdm_settle, &s, .vm = vm, .generation = 1);
 }
 
 enum { KILLS = 16, KILL_STEP_US = 12000 };
@@ -863,7 +866,7 @@ START_TEST(killed_at_any_time)
         close(fd);
         start_svdm();
         fd = connect_svdm();
-        CALL(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
         close(fd);
         if (known.staged)
                 ck_assert_int_eq(opens_with_derived_key("disk", known.secret), 0);

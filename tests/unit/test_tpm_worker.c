@@ -19,11 +19,11 @@ static struct worker *w;
 static struct job *job;
 static struct arena *a;
 
-static enum status ask(uint16_t number, const void *req, void *rep)
+static enum status ask(struct call call)
 {
-        return job_call(job, number, req, rep, a);
+        return job_call(job, call, a);
 }
-#define ASK_TPM(name, req, rep) ask(MESSAGE_##name, (req), (rep))
+#define ASK_TPM(name, req, rep) ask(CALL(name, req, rep))
 
 static void power_on(void)
 {

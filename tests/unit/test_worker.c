@@ -33,7 +33,7 @@ static enum status ask(const char *what, int deadline_ms)
 {
         struct judge_req q = {{(const uint8_t *)what, strlen(what)}, {0}};
         struct judge_rep p = {0};
-        enum status s = worker_call(w, deadline_ms, MESSAGE_judge, &q, &p, a);
+        enum status s = worker_call(w, deadline_ms, CALL(judge, &q, &p), a);
 
         if (!s)
                 ck_assert(p.answer);
@@ -96,8 +96,8 @@ START_TEST(an_answer_of_a_process_that_then_dies_is_none)
 
         setenv("BULKHEAD_DIE_AT_END", "1", 1);
         ck_assert_int_eq(worker_start(fixture, NULL, NULL, NULL, &dying), ST_DONE);
-        ck_assert_int_eq(worker_call(dying, 5000, MESSAGE_judge, &q, &p, a), ST_WORKER);
-        ck_assert_int_eq(worker_ask(dying, 5000, MESSAGE_judge, &q, &p, a, &j), ST_DONE);
+        ck_assert_int_eq(worker_call(dying, 5000, CALL(judge, &q, &p), a), ST_WORKER);
+        ck_assert_int_eq(worker_ask(dying, 5000, CALL(judge, &q, &p), a, &j), ST_DONE);
         ck_assert_int_eq(job_end(j), ST_WORKER);
         worker_stop(dying);
 }
@@ -137,7 +137,7 @@ static enum status measure_with(const char *plugin)
         ck_assert_int_ge(q.plugin, 0);
         snprintf(path, sizeof path, "%s/measure_worker", build);
         ck_assert_int_eq(worker_start(path, NULL, NULL, NULL, &measure), ST_DONE);
-        s = worker_call(measure, 5000, MESSAGE_measure, &q, &p, a);
+        s = worker_call(measure, 5000, CALL(measure, &q, &p), a);
         worker_stop(measure);
         close(q.plugin);
         return s;

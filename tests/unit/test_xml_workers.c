@@ -54,7 +54,7 @@ static enum status judge(const char *stylesheet, struct judge_rep *said)
         struct judge_req q = {.stylesheet = bytes_of(stylesheet),
                               .projection = bytes_of(attack_projection)};
 
-        return worker_call(policy, DEADLINE, MESSAGE_judge, &q, said, arena);
+        return worker_call(policy, DEADLINE, CALL(judge, &q, said), arena);
 }
 
 START_TEST(predicates_are_judged)
@@ -111,25 +111,22 @@ START_TEST(descriptors_are_read)
         struct xml_descriptor_rep p;
         struct digest digest = digest_of(HASH_SHA256, text, sizeof text - 1); /* canonical */
 
-        ck_assert_int_eq(worker_call(xml, DEADLINE, MESSAGE_xml_descriptor, &q, &p, arena),
-                         ST_DONE);
+        ck_assert_int_eq(worker_call(xml, DEADLINE, CALL(xml_descriptor, &q, &p), arena), ST_DONE);
         ck_assert(digest_equal(&p.descriptor.digest, &digest));
         ck_assert_uint_eq(p.descriptor.targets.items[0].pcr, 23);
         q.text = bytes_of("<sealing-desc/>");
-        ck_assert_int_eq(worker_call(xml, DEADLINE, MESSAGE_xml_descriptor, &q, &p, arena),
+        ck_assert_int_eq(worker_call(xml, DEADLINE, CALL(xml_descriptor, &q, &p), arena),
                          ST_INVALID);
         ck_assert_str_eq(error_last()->subject, "descriptor, line 1");
         q.text = bytes_of("<!DOCTYPE a>");
-        ck_assert_int_eq(worker_call(xml, DEADLINE, MESSAGE_xml_descriptor, &q, &p, arena),
+        ck_assert_int_eq(worker_call(xml, DEADLINE, CALL(xml_descriptor, &q, &p), arena),
                          ST_INVALID);
         q.text = bytes_of(text);
         q.alg = HASH_SHA384;
-        ck_assert_int_eq(worker_call(xml, DEADLINE, MESSAGE_xml_descriptor, &q, &p, arena),
-                         ST_DONE);
+        ck_assert_int_eq(worker_call(xml, DEADLINE, CALL(xml_descriptor, &q, &p), arena), ST_DONE);
         ck_assert_int_eq(p.descriptor.digest.alg, HASH_SHA384);
         q.alg = 4; /* SHA-1 */
-        ck_assert_int_ne(worker_call(xml, DEADLINE, MESSAGE_xml_descriptor, &q, &p, arena),
-                         ST_DONE);
+        ck_assert_int_ne(worker_call(xml, DEADLINE, CALL(xml_descriptor, &q, &p), arena), ST_DONE);
 }
 END_TEST
 
