@@ -13,6 +13,7 @@
 #include "integrity-mgr/log_file.h"
 #include "lib/io.h"
 #include "lib/report.h"
+#include "lib/state_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD = 16, MAGIC = 0x424c4631, SUM = LOG_SUM, FRAME_HEAD = 20 + SUM };
+#define FORMAT "bulkhead-log-"
+enum { VERSION = 1, HEAD = 16, MAGIC = 0x424c4631, SUM = LOG_SUM, FRAME_HEAD = 20 + SUM };
 
 struct frame_head {
         uint32_t body, count;
@@ -60,9 +62,20 @@ static bool read_all(struct log_file *f, uint8_t *p, size_t len, uint64_t at)
 
 static void head_bytes(enum hash_alg alg, uint8_t head[HEAD])
 {
-        memcpy(head, "bulkhead-log-1", HEAD - 2);
+        memcpy(head, FORMAT, strlen(FORMAT));
+        head[strlen(FORMAT)] = '0' + VERSION;
         head[HEAD - 2] = (uint8_t)((unsigned)alg >> 8);
         head[HEAD - 1] = (uint8_t)alg;
+}
+
+static enum status refuse_head(const uint8_t there[HEAD])
+{
+        const size_t at = strlen(FORMAT);
+        const int version = there[at] - '0';
+
+        if (!memcmp(there, FORMAT, at) && version > VERSION && version <= 9)
+                return state_newer("log", VERSION, (uint32_t)version);
+        return damaged(0, "another head: another format or another algorithm");
 }
 
 static enum status open_head(struct log_file *f)
@@ -80,7 +93,7 @@ static enum status open_head(struct log_file *f)
         } else if (!read_all(f, there, HEAD, 0)) {
                 return log_file_failed("reading it", errno);
         } else if (memcmp(there, head, HEAD)) {
-                return damaged(0, "another head: another format or another algorithm");
+                return refuse_head(there);
         }
         return ST_DONE;
 }

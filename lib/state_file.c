@@ -126,7 +126,7 @@ enum status state_damaged(const char *name, const char *expected, const char *fo
                     .remedy = "restore the state folder from a backup; see bulkhead(8), RECOVERY");
 }
 
-static enum status newer(const char *name, uint32_t known, uint32_t found)
+enum status state_newer(const char *name, uint32_t known, uint32_t found)
 {
         return FAIL(ST_UNSUPPORTED, .subject = FMT("state file %s", name),
                     .expected = FMT("version %" PRIu32 " or older", known),
@@ -175,7 +175,7 @@ enum status state_parse(const char *name, struct bytes file, const struct state_
         if (strncmp(found_kind, kind->name, KIND_SIZE))
                 return another_kind(name, kind, found_kind);
         if (version > kind->version)
-                return newer(name, kind->version, version);
+                return state_newer(name, kind->version, version);
         *out = (struct state_content){name, version, {r.at, r.left}};
         return ST_DONE;
 }

@@ -68,5 +68,7 @@ bool state_peek(int dir, const char *name, char kind[static STATE_KIND_SIZE],
                 uint32_t *version_out);
 /* The refusal of a file that is not as its owner wrote it. */
 enum status state_damaged(const char *name, const char *expected, const char *found);
+/* The refusal of one that a newer Bulkhead wrote, also in a format of its own. */
+enum status state_newer(const char *name, uint32_t known, uint32_t found);
 
 #endif

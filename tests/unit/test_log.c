@@ -289,6 +289,40 @@ START_TEST(test_another_algorithm)
 }
 END_TEST
 
+/* tests/data/state/README.md says how it was made. */
+START_TEST(test_log_of_version_1)
+{
+        int data = open("tests/data/state", O_RDONLY | O_DIRECTORY);
+        struct log_place place;
+        unsigned char *bytes, *after;
+        size_t len, len_after;
+
+        ck_assert_int_ge(data, 0);
+        log_close(l);
+        bytes = folder_read(data, "log-1", &len);
+        close(data);
+        folder_write(dir, "log", bytes, len);
+        ck_assert_int_eq(log_open(dir, HASH_SHA256, &l), ST_DONE);
+        ck_assert_int_eq(log_head(l, &place), ST_DONE);
+        ck_assert_uint_eq(place.length,
+                          19); /* four requests with three measurements each, seven events */
+        count = place.length;
+        append_synced(1);
+        ck_assert_int_eq(reopen(), ST_DONE);
+        log_close(l);
+        bytes[strlen("bulkhead-log-")] = '2';
+        folder_write(dir, "log", bytes, len);
+        ck_assert_int_eq(log_open(dir, HASH_SHA256, &l), ST_UNSUPPORTED);
+        ck_assert_str_eq(error_last()->expected, "version 1 or older");
+        after = folder_read(dir, "log", &len_after);
+        ck_assert_uint_eq(len, len_after);
+        ck_assert_mem_eq(bytes, after, len);
+        free(bytes);
+        free(after);
+        l = NULL;
+}
+END_TEST
+
 /* At each call that fails once: the append fails, or its sync does, and the next one succeeds. */
 static const enum fault kinds[] = {FAULT_EIO, FAULT_ENOSPC};
 
@@ -404,6 +438,7 @@ int main(void)
         tcase_add_test(t, test_damage);
         tcase_add_test(t, test_chain);
         tcase_add_test(t, test_another_algorithm);
+        tcase_add_test(t, test_log_of_version_1);
         tcase_add_loop_test(t, test_fails_once, 0, 2);
         tcase_add_test(t, test_full_disk);
         tcase_add_test(t, test_many_at_once);
