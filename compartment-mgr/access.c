@@ -13,41 +13,48 @@ void access_setup(uid_t starter, gid_t admin_group, gid_t verifier_group)
         verifier_gid = verifier_group;
 }
 
-static bool in_group(const struct principal *p, gid_t group, const gid_t *groups, size_t count)
-{
-        if (group == (gid_t)-1)
-                return false;
-        if (p->gid == group)
-                return true;
-        for (size_t i = 0; i < count; i++)
-                if (groups[i] == group)
-                        return true;
-        return false;
-}
-
-unsigned access_roles(const struct principal *p, const gid_t *groups, size_t groups_count)
+unsigned access_roles(const struct local_peer *peer)
 {
         unsigned roles = STRANGER;
 
-        if (p->uid == 0 || p->uid == admin_uid || in_group(p, admin_gid, groups, groups_count))
+        if (peer->uid == 0 || peer->uid == admin_uid || local_peer_in_group(peer, admin_gid))
                 roles |= ADMIN;
-        if (in_group(p, verifier_gid, groups, groups_count))
+        if (local_peer_in_group(peer, verifier_gid))
                 roles |= VERIFIER;
         return roles;
 }
 
-bool access_sees_vm(const struct principal *p, uint32_t owner_uid)
+bool access_admit(int fd, struct caller *caller_out)
 {
-        if (p->roles & ADMIN)
-                return true;
-        return (p->roles & VERIFIER) && owner_uid != NO_UID && owner_uid == p->uid;
+        struct local_peer peer;
+
+        if (!local_socket_peer(fd, &peer))
+                return false;
+        local_peer_name(&peer, caller_out);
+        caller_out->roles = access_roles(&peer);
+        caller_out->may_pass_fds = caller_out->roles & ADMIN;
+        return true;
 }
 
-enum status access_reply(const struct principal *p, enum status s)
+bool access_owns_vm(const struct caller *c, uint32_t owner_uid)
+{
+        uid_t uid;
+
+        return principal_uid(&c->principal, &uid) && owner_uid == uid;
+}
+
+bool access_sees_vm(const struct caller *c, uint32_t owner_uid)
+{
+        if (c->roles & ADMIN)
+                return true;
+        return (c->roles & VERIFIER) && access_owns_vm(c, owner_uid);
+}
+
+enum status access_reply(const struct caller *c, enum status s)
 {
         const struct error *e = error_last();
 
-        if (s && !(p->roles & ADMIN) && e->expected[0])
+        if (s && !(c->roles & ADMIN) && e->expected[0])
                 return FAIL(e->status, .subject = e->subject, .found = e->found,
                             .remedy = e->remedy);
         return s;

@@ -7,7 +7,7 @@
 #ifndef BULKHEAD_COMPARTMENT_MGR_ACCESS_H
 #define BULKHEAD_COMPARTMENT_MGR_ACCESS_H
 
-#include "lib/server.h"
+#include "lib/local_socket.h"
 
 #define NO_UID 0xffffffffu /* an owner who is no local user */
 
@@ -16,11 +16,15 @@ enum { STRANGER = 0x80 }; /* may ask what ANYONE may, and nothing else */
 /* Before any request. starter: the daemon's user before it dropped; (gid_t)-1: no such group. */
 void access_setup(uid_t starter, gid_t admin_group, gid_t verifier_group);
 /* uid 0 and the starter are ADMIN, as are the members of the admin group. Never 0. */
-unsigned access_roles(const struct principal *p, const gid_t *groups, size_t groups_count);
+unsigned access_roles(const struct local_peer *peer);
+/* The door's: a local user, with its roles. An admin alone may hand over descriptors. */
+bool access_admit(int fd, struct caller *caller_out);
 
-bool access_sees_vm(const struct principal *p, uint32_t owner_uid);
+bool access_sees_vm(const struct caller *c, uint32_t owner_uid);
+/* Whatever its roles. */
+bool access_owns_vm(const struct caller *c, uint32_t owner_uid);
 
 /* On the way out: what was expected is taken out of the kept error for everybody but admins. */
-enum status access_reply(const struct principal *p, enum status s);
+enum status access_reply(const struct caller *c, enum status s);
 
 #endif

@@ -34,14 +34,14 @@ enum status attest_request(struct request *r, const struct attest_req *q, struct
         struct descriptor d;
         struct job *xml;
         int svdm = -1;
-        const struct facts_scope scope = {.asker = r->principal};
+        const struct facts_scope scope = {.asker = r->caller};
         const struct targets_from from = {&scope, operation_open_path, &svdm};
         enum status s;
 
         s = operation_ask_descriptor(q->descriptor, 1, r->arena, &d, &xml);
         if (s)
                 goto out;
-        s = targets_permit(r->principal, d.targets.items, d.targets.count);
+        s = targets_permit(r->caller, d.targets.items, d.targets.count);
         if (s)
                 goto out;
         s = peer_connect(PEER_SVDM, PEER_PATIENCE, &svdm);

@@ -268,16 +268,16 @@ static void put_vm(struct json_object *list, const struct vm_summary *vm)
         json_object_array_add(list, o);
 }
 
-static enum status write_vms(struct arena *a, const char *argument, const struct principal *p,
+static enum status write_vms(struct arena *a, const char *argument, const struct caller *asker,
                              int *fd_out)
 {
         struct domain_hypervisor_rep h = {};
         struct vm_summary *vms;
         struct json_object *json, *list;
         size_t count;
-        enum status s = live_list(a, p, &vms, &count);
+        enum status s = live_list(a, asker, &vms, &count);
 
-        if (!s && !p)
+        if (!s && !asker)
                 s = facts_hypervisor(a, &h);
         if (s)
                 return s;
@@ -285,7 +285,7 @@ static enum status write_vms(struct arena *a, const char *argument, const struct
         json = json_object_new_object();
         list = json_object_new_array();
         put_text(json, "facts", "vms");
-        if (!p)
+        if (!asker)
                 put_text(json, "free-memory", live_fact(&h, "free-memory"));
         put_text(json, "kind", hypervisor_kind);
         put_text(json, "scope", argument);
@@ -300,7 +300,7 @@ static enum status write_vms(struct arena *a, const char *argument, const struct
 enum status facts_of_vms(const struct facts_scope *scope, const struct target *t, struct arena *a,
                          struct open_disk *out)
 {
-        struct principal own = {};
+        struct caller own = {};
 
         if (!strcmp(t->argument, "all"))
                 return write_vms(a, "all", NULL, &out->file);
@@ -308,7 +308,6 @@ enum status facts_of_vms(const struct facts_scope *scope, const struct target *t
                 return FAIL(ST_INVALID, .subject = t->name,
                             .expected = "vms:all, or in an attestation vms:own",
                             .found = t->argument);
-        own = *scope->asker;
-        own.roles = 0;
+        own.principal = scope->asker->principal;
         return write_vms(a, "own", &own, &out->file);
 }

@@ -18,10 +18,10 @@ struct facts_vm {
         size_t boot_count;
 };
 
-/* For whom facts are gathered: an operation on a VM (own), or a principal's attestation (asker). */
+/* For whom facts are gathered: an operation on a VM (own), or a caller's attestation (asker). */
 struct facts_scope {
         const struct facts_vm *own;
-        const struct principal *asker;
+        const struct caller *asker;
 };
 
 /* kind: of the hypervisor, "xen" or "sim". */

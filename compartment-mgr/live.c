@@ -153,11 +153,11 @@ static void add_foreign(const struct domain_list_rep *domains, struct vm_summary
         }
 }
 
-static bool sees(const struct principal *p, uint32_t owner_uid)
+static bool sees(const struct caller *c, uint32_t owner_uid)
 {
-        if (!p)
+        if (!c)
                 return true;
-        return p->roles ? access_sees_vm(p, owner_uid) : owner_uid != NO_UID && owner_uid == p->uid;
+        return c->roles ? access_sees_vm(c, owner_uid) : access_owns_vm(c, owner_uid);
 }
 
 /* The table at an instant at which nothing changed between it and the hypervisor's list, so that
@@ -179,7 +179,7 @@ static enum status read_both(struct arena *a, struct domain_list_rep *domains,
         return s;
 }
 
-enum status live_list(struct arena *a, const struct principal *p, struct vm_summary **vms_out,
+enum status live_list(struct arena *a, const struct caller *c, struct vm_summary **vms_out,
                       size_t *count_out)
 {
         struct domain_list_rep domains = {};
@@ -192,7 +192,7 @@ enum status live_list(struct arena *a, const struct principal *p, struct vm_summ
                 domains.domains.count = 0;
         to = arena_get_many(a, count + domains.domains.count, sizeof *to);
         for (size_t i = 0; i < count; i++) {
-                if (!sees(p, definitions[i].owner_uid))
+                if (!sees(c, definitions[i].owner_uid))
                         continue;
                 to[n] = vms[i];
                 if (!s)
@@ -201,7 +201,7 @@ enum status live_list(struct arena *a, const struct principal *p, struct vm_summ
                         to[n].state = "unknown";
                 n++;
         }
-        if (!p || (p->roles & ADMIN))
+        if (!c || (c->roles & ADMIN))
                 add_foreign(&domains, to, &n);
         *vms_out = to;
         *count_out = n;

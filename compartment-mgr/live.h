@@ -20,9 +20,9 @@ bool live_is_saved(const struct domain_state *d);
 struct compartment;
 bool live_is_estranged(const struct domain_list_rep *domains, const struct compartment *c);
 
-/* What principal p may see, foreign VMs for admins only; p without roles: the VMs of its user; p
- * NULL: all. If the hypervisor does not answer, what should run is "unknown". */
-enum status live_list(struct arena *a, const struct principal *p, struct vm_summary **vms_out,
+/* What a caller may see, foreign VMs for admins only; without roles: the VMs that it owns; NULL:
+ * all. If the hypervisor does not answer, what should run is "unknown". */
+enum status live_list(struct arena *a, const struct caller *c, struct vm_summary **vms_out,
                       size_t *count_out);
 /* The same of one summary from the table. */
 void live_join(struct arena *a, struct vm_summary *vm);

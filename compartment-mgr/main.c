@@ -127,21 +127,29 @@ static void hold_signals(void)
         signal(SIGPIPE, SIG_IGN);
 }
 
-static int serve(int listener)
+static struct server *open_server(int fd)
 {
-        const struct server_options server = {
+        const struct server_listener door = {
+                .fd = fd,
                 .handlers = requests_handlers,
                 .handlers_count = requests_handlers_count,
-                .roles = access_roles,
-                .requests_most = REQUESTS_MOST,
-                .connections_most = CONNECTIONS_MOST,
                 .frame_most = FRAME_MOST,
-                .listener = listener,
+                .admit = access_admit,
         };
+        struct server *server =
+                server_new(&(struct server_options){REQUESTS_MOST, CONNECTIONS_MOST});
+
+        server_add_listener(server, &door);
+        return server;
+}
+
+/* The server is not freed: threads that follow VMs may still tell of them. */
+static int serve(struct server *server)
+{
         int watch[WORKERS], r;
 
         workers_hangups(watch);
-        r = server_run(&server, watch, WORKERS);
+        r = server_run(server, watch, WORKERS);
         events_stop();
         workers_stop();
         return r;
@@ -151,6 +159,7 @@ int main(int argc, char **argv)
 {
         static const struct sandbox sandbox = {.profile = SANDBOX_DAEMON, .files = FILES};
         char path[CONFIG_PATH], sim[CONFIG_PATH];
+        struct server *server;
         int vms, state, listener;
 
         process_harden();
@@ -160,7 +169,7 @@ int main(int argc, char **argv)
         parse_options(argc, argv);
         access_setup(getuid(), group_of(options.admin_group), group_of(options.verifier_group));
         vms = open_state(sim, &state);
-        if (server_listen(config_path(path, config.run, SOCKET_CM), 0666, &listener)) {
+        if (local_socket_listen(config_path(path, config.run, SOCKET_CM), 0666, &listener)) {
                 report_error("opening the door");
                 return 3;
         }
@@ -169,10 +178,12 @@ int main(int argc, char **argv)
         networks_open(strcmp(options.hypervisor, "sim"));
         hold_signals();
         sandbox_enter(&sandbox);
+        server = open_server(listener);
+        requests_open(server);
         if (compartments_open(vms, !strcmp(options.hypervisor, "sim"), requests_vm_changed)) {
                 report_error("reading the VMs' definitions");
                 return 3;
         }
         recover_host(state);
-        return serve(listener);
+        return serve(server);
 }

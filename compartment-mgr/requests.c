@@ -20,7 +20,7 @@
                                      struct name##_rep *);                                         \
         static enum status call_##name(struct request *r, const void *q, void *p)                  \
         {                                                                                          \
-                return access_reply(r->principal, on_##name(r, q, p));                             \
+                return access_reply(r->caller, on_##name(r, q, p));                                \
         }
 #include "bulkhead/messages.def"
 
@@ -159,11 +159,18 @@ static const char *to_be_running(struct request *r, const struct compartment *c)
         }
 }
 
+static uid_t own_uid(const struct request *r)
+{
+        uid_t uid;
+
+        return principal_uid(&r->caller->principal, &uid) ? uid : NO_UID;
+}
+
 static const char *owner_name(struct request *r, const char *given)
 {
         if (*given)
                 return given;
-        return r->principal->uid ? arena_print(r->arena, "uid:%u", r->principal->uid) : "root";
+        return own_uid(r) ? arena_print(r->arena, "uid:%u", own_uid(r)) : "root";
 }
 
 static enum status on_vm_define(struct request *r, const struct vm_define_req *q,
@@ -180,7 +187,7 @@ static enum status on_vm_define(struct request *r, const struct vm_define_req *q
         d.uuid = c.uuid;
         d.name = c.name;
         d.owner = owner_name(r, q->owner);
-        d.owner_uid = *q->owner ? q->owner_uid : r->principal->uid;
+        d.owner_uid = *q->owner ? q->owner_uid : own_uid(r);
         d.config = c.json;
         d.disks.items = c.disks.items;
         d.disks.count = c.disks.count;
@@ -240,7 +247,7 @@ static enum status on_vm_undefine(struct request *r, const struct vm_undefine_re
 static enum status on_vm_list(struct request *r, const struct vm_list_req *q, struct vm_list_rep *p)
 {
         (void)q;
-        return live_list(r->arena, r->principal, &p->vms.items, &p->vms.count);
+        return live_list(r->arena, r->caller, &p->vms.items, &p->vms.count);
 }
 
 /* To others than admins it is as if it were not there. */
@@ -249,7 +256,7 @@ static enum status no_such_vm(struct request *r, const char *vm)
         struct uuid uuid = {};
 
         uuid_read(vm, &uuid);
-        if ((r->principal->roles & ADMIN) && live_refuse_foreign(r->arena, vm, &uuid))
+        if ((r->caller->roles & ADMIN) && live_refuse_foreign(r->arena, vm, &uuid))
                 return ST_REFUSED;
         return FAIL(ST_NOT_FOUND, .subject = FMT("VM %s", vm),
                     .remedy = "`bulkhead vm list` shows what is defined");
@@ -262,7 +269,7 @@ static enum status on_vm_show(struct request *r, const struct vm_show_req *q, st
         struct vm_definition d;
         enum status s = compartment_find(q->vm, r->arena, &d, &p->vm);
 
-        if (s || !access_sees_vm(r->principal, d.owner_uid))
+        if (s || !access_sees_vm(r->caller, d.owner_uid))
                 return no_such_vm(r, q->vm);
         live_join(r->arena, &p->vm);
         p->config = d.config;
@@ -436,10 +443,17 @@ static enum status on_watch(struct request *r, const struct watch_req *q, struct
         return ST_DONE;
 }
 
+static struct server *door;
+
+void requests_open(struct server *server)
+{
+        door = server;
+}
+
 void requests_vm_changed(const char *vm, const char *state, const char *why)
 {
         struct vm_changed_event e = {.vm = vm, .state = state, .why = why};
 
         report_info("VM %s: %s%s%s", vm, state, *why ? ": " : "", why);
-        server_tell(TELL(vm_changed, &e));
+        server_tell(door, TELL(vm_changed, &e));
 }

@@ -8,6 +8,8 @@
 extern const struct handler requests_handlers[];
 extern const size_t requests_handlers_count;
 
+/* Before compartments_open(): where those are who are told. */
+void requests_open(struct server *server);
 /* Tells those who watch; for compartments_open(). */
 void requests_vm_changed(const char *vm, const char *state, const char *why);
 

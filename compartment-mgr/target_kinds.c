@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of target kinds. targets.c alone reads it. */
 #include "compartment-mgr/target_kinds.h"
-#include "compartment-mgr/access.h"
 #include "compartment-mgr/compartment.h"
 
 #include <string.h>
@@ -10,12 +9,16 @@
 
 static bool of_vm_with_disk(const struct principal *p, const struct target *t)
 {
-        return p->uid != NO_UID && compartment_owns_path(t->argument, p->uid);
+        uid_t uid;
+
+        return principal_uid(p, &uid) && compartment_owns_path(t->argument, uid);
 }
 
 static bool of_vm_named(const struct principal *p, const struct target *t)
 {
-        return p->uid != NO_UID && compartment_owned_by(t->argument, p->uid);
+        uid_t uid;
+
+        return principal_uid(p, &uid) && compartment_owned_by(t->argument, uid);
 }
 
 static bool of_everybody(const struct principal *p, const struct target *t)
@@ -27,7 +30,9 @@ static bool of_everybody(const struct principal *p, const struct target *t)
 /* Of all VMs admins alone are told. */
 static bool of_own_vms(const struct principal *p, const struct target *t)
 {
-        return p->uid != NO_UID && !strcmp(t->argument, "own");
+        uid_t uid;
+
+        return principal_uid(p, &uid) && !strcmp(t->argument, "own");
 }
 
 /* --- the table --------------------------------------------------------------------------------*/

@@ -53,19 +53,20 @@ static enum status refuse_unknown(const struct target *t, struct arena *a)
 
 /* --- who may ask ----------------------------------------------------------------------------- */
 
-static bool may_ask(const struct principal *p, const struct target *t)
+static bool may_ask(const struct caller *c, const struct target *t)
 {
         const struct target_kind *kind = kind_of(t->plugin);
 
-        return (p->roles & ADMIN) || ((p->roles & VERIFIER) && kind->may && kind->may(p, t));
+        return (c->roles & ADMIN) ||
+               ((c->roles & VERIFIER) && kind->may && kind->may(&c->principal, t));
 }
 
-enum status targets_permit(const struct principal *p, const struct target *targets, size_t count)
+enum status targets_permit(const struct caller *c, const struct target *targets, size_t count)
 {
-        if (!(p->roles & (ADMIN | VERIFIER)))
+        if (!(c->roles & (ADMIN | VERIFIER)))
                 return FAIL(ST_DENIED, .subject = "attest");
         for (size_t i = 0; i < count; i++)
-                if (!may_ask(p, &targets[i]))
+                if (!may_ask(c, &targets[i]))
                         return FAIL(ST_DENIED, .subject = targets[i].name,
                                     .remedy = "ask for your own VMs and their disks only, or "
                                               "vms:own: `bulkhead vm list` shows them");

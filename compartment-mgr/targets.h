@@ -21,9 +21,9 @@ struct targets {
                 .count = 0                                                                         \
         }
 
-/* May this principal see this projection? An admin may; a verifier what the table allows of each
+/* May this caller see this projection? An admin may; a verifier what the table allows of each
  * target. Otherwise ST_DENIED for the whole. */
-enum status targets_permit(const struct principal *p, const struct target *targets, size_t count);
+enum status targets_permit(const struct caller *c, const struct target *targets, size_t count);
 
 /* Where what is not among the disks comes from: paths from open(with), facts of that scope. */
 struct targets_from {

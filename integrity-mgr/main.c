@@ -9,6 +9,7 @@
 #include "integrity-mgr/requests.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/config.h"
+#include "lib/local_socket.h"
 #include "lib/report.h"
 #include "lib/sandbox.h"
 #include "lib/state_kinds.h"
@@ -25,11 +26,16 @@ enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 128, OPTION_TCTI = 't' };
 
 static uid_t started_as, door_uid; /* who may ask: compartment-mgr's user */
 
-static unsigned roles(const struct principal *p, const gid_t *groups, size_t groups_count)
+static bool admit(int fd, struct caller *caller_out)
 {
-        (void)groups;
-        (void)groups_count;
-        return p->uid == door_uid ? DAEMON : 0;
+        struct local_peer peer;
+
+        if (!local_socket_peer(fd, &peer) || peer.uid != door_uid)
+                return false;
+        local_peer_name(&peer, caller_out);
+        caller_out->roles = DAEMON;
+        caller_out->may_pass_fds = true;
+        return true;
 }
 
 static struct worker *start(const char *name, const char *user, const char *group_too)
@@ -91,13 +97,11 @@ int main(int argc, char **argv)
                                          .doc = "integrity-mgr: measures, seals and attests."};
         char path[CONFIG_PATH];
         struct worker *measure, *policy, *tpm;
-        struct server_options door = {.handlers = requests_handlers,
-                                      .handlers_count = requests_handlers_count,
-                                      .roles = roles,
-                                      .mode = 0666,
-                                      .requests_most = REQUESTS_MOST,
-                                      .connections_most = CONNECTIONS_MOST,
-                                      .frame_most = MESSAGE_MOST};
+        struct server_listener door = {.handlers = requests_handlers,
+                                       .handlers_count = requests_handlers_count,
+                                       .frame_most = MESSAGE_MOST,
+                                       .admit = admit};
+        struct server *server;
         bool own_user;
         int state, r;
 
@@ -110,10 +114,9 @@ int main(int argc, char **argv)
         door_uid = started_as ? started_as : user(USER_CM)->pw_uid;
 
         state = open_state(started_as ? NULL : user(USER_IM));
-        door.path = config_path(path, config.run, SOCKET_IM);
-        if (server_listen(door.path, door.mode, &door.listener)) {
+        if (local_socket_listen(config_path(path, config.run, SOCKET_IM), 0666, &door.fd)) {
                 report_error("opening the door");
-                fatal("cannot listen on %s", door.path);
+                fatal("cannot listen on %s", path);
         }
         measure = start("measure_worker", USER_WORKER, NULL);
         policy = start("policy_worker", USER_WORKER, NULL);
@@ -128,13 +131,16 @@ int main(int argc, char **argv)
                 report_error("reading the state");
                 fatal("the state cannot be used");
         }
+        server = server_new(&(struct server_options){REQUESTS_MOST, CONNECTIONS_MOST});
+        server_add_listener(server, &door);
         r = server_run(
-                &door,
+                server,
                 (int[]){worker_hangup_fd(measure), worker_hangup_fd(policy), worker_hangup_fd(tpm)},
                 3);
         tpm_client_stop();
         worker_stop(measure);
         worker_stop(policy);
         worker_stop(tpm);
+        server_free(server);
         return r;
 }

@@ -27,12 +27,13 @@ static enum status call(const struct handler *h, const struct message_info *info
                         struct frame *f, void *reply)
 {
         void *request = arena_get(r->arena, shape_size(info->request));
+        char found[PRINCIPAL_TEXT_SIZE];
         enum status s;
 
-        if (info->who != ANYONE && !(info->who & r->principal->roles))
+        if (info->who != ANYONE && !(info->who & r->caller->roles))
                 return FAIL(ST_DENIED, .subject = FMT("request %s", info->name),
                             .expected = "a principal with the right to it",
-                            .found = FMT("uid %u", (unsigned)r->principal->uid),
+                            .found = principal_write(&r->caller->principal, found),
                             .remedy = who_may(info->who));
         s = message_decode(info->request, f->body, f->fds, f->fds_count, r->arena, request);
         if (s)

@@ -38,11 +38,12 @@ static size_t children_count;
 
 static _Noreturn void serve_job(const struct worker_duty *duty, int socket, bool single)
 {
-        static const struct principal parent = {.roles = PARENT};
+        static const struct caller parent = {
+                .principal = {PRINCIPAL_SELF, ""}, .roles = PARENT, .may_pass_fds = true};
         struct arena *a = arena_new();
         void *session = NULL;
         void (*session_end)(void *) = NULL;
-        struct request r = {a, &parent, &session, &session_end};
+        struct request r = {a, &parent, &session, &session_end, NULL};
         struct frame f = {0};
         enum status s;
 

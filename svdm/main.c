@@ -5,6 +5,7 @@
  * user of its own; it links no libcryptsetup, and what it can touch is its own state folder.
  */
 #include "lib/config.h"
+#include "lib/local_socket.h"
 #include "lib/report.h"
 #include "lib/sandbox.h"
 #include "lib/state_file.h"
@@ -63,10 +64,16 @@ static void read_options(int argc, char **argv)
                 fatal("--devices dm needs root: start as root, or use --devices sim");
 }
 
-static unsigned roles(const struct principal *p, const gid_t *groups, size_t count)
+static bool admit(int fd, struct caller *caller_out)
 {
-        (void)groups, (void)count;
-        return p->uid == cm_uid ? DAEMON : 0;
+        struct local_peer peer;
+
+        if (!local_socket_peer(fd, &peer) || peer.uid != cm_uid)
+                return false;
+        local_peer_name(&peer, caller_out);
+        caller_out->roles = DAEMON;
+        caller_out->may_pass_fds = true;
+        return true;
 }
 
 /* Whom we answer: compartment-mgr's user, or who we are where there are no users of our own. */
@@ -138,12 +145,9 @@ static void sweep(void)
 int main(int argc, char **argv)
 {
         static const struct sandbox sandbox = {.profile = SANDBOX_DAEMON, .files = FILES_MOST};
-        struct server_options o = {.mode = 0666,
-                                   .handlers = svdm_handlers,
-                                   .roles = roles,
-                                   .requests_most = REQUESTS_MOST,
-                                   .connections_most = CONNECTIONS_MOST,
-                                   .frame_most = FRAME_MOST};
+        struct server_listener door = {
+                .handlers = svdm_handlers, .frame_most = FRAME_MOST, .admit = admit};
+        struct server *server;
         char path[CONFIG_PATH];
         struct worker *w;
         int hangup, dir;
@@ -155,9 +159,8 @@ int main(int argc, char **argv)
         report_open("svdm");
         read_options(argc, argv);
         learn_users();
-        o.handlers_count = svdm_handlers_count;
-        o.path = config_path(path, config.run, SOCKET_SVDM);
-        if (server_listen(o.path, o.mode, &o.listener)) {
+        door.handlers_count = svdm_handlers_count;
+        if (local_socket_listen(config_path(path, config.run, SOCKET_SVDM), 0666, &door.fd)) {
                 report_error("opening the socket");
                 return 3;
         }
@@ -169,6 +172,8 @@ int main(int argc, char **argv)
         svdm = (struct svdm){.worker = w, .dir = dir, .backend = backend, .own_user = own_user};
         sweep();
         sandbox_enter(&sandbox);
-        report_info("serves %s; devices: %s", o.path, backend);
-        return server_run(&o, &hangup, 1);
+        server = server_new(&(struct server_options){REQUESTS_MOST, CONNECTIONS_MOST});
+        server_add_listener(server, &door);
+        report_info("serves %s; devices: %s", path, backend);
+        return server_run(server, &hangup, 1);
 }

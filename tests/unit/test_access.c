@@ -26,20 +26,23 @@ static const struct {
 
 START_TEST(roles)
 {
-        struct principal p = {.uid = peers[_i].uid, .gid = peers[_i].gid};
+        struct local_peer p = {.uid = peers[_i].uid,
+                               .gid = peers[_i].gid,
+                               .groups = {peers[_i].supplementary},
+                               .groups_count = 1};
 
         access_setup(STARTER, ADMINS, VERIFIERS);
-        ck_assert_uint_eq(access_roles(&p, &peers[_i].supplementary, 1), peers[_i].roles);
+        ck_assert_uint_eq(access_roles(&p), peers[_i].roles);
 }
 END_TEST
 
 START_TEST(no_groups_no_roles)
 {
-        struct principal p = {.uid = 1001, .gid = (gid_t)-1};
-        gid_t none = (gid_t)-1;
+        struct local_peer p = {
+                .uid = 1001, .gid = (gid_t)-1, .groups = {(gid_t)-1}, .groups_count = 1};
 
         access_setup(0, (gid_t)-1, (gid_t)-1);
-        ck_assert_uint_eq(access_roles(&p, &none, 1), STRANGER);
+        ck_assert_uint_eq(access_roles(&p), STRANGER);
         ck_assert_uint_eq(STRANGER & (ADMIN | VERIFIER | DAEMON | PARENT), 0);
         ck_assert_uint_ne(STRANGER & ANYONE, 0);
 }
@@ -62,7 +65,9 @@ static const struct {
 
 START_TEST(who_sees_a_vm)
 {
-        struct principal p = {.roles = seen[_i].roles, .uid = seen[_i].uid};
+        struct caller p = {.roles = seen[_i].roles};
+
+        p.principal = principal_of_uid(seen[_i].uid, p.name);
 
         ck_assert(access_sees_vm(&p, seen[_i].owner) == seen[_i].sees);
 }
@@ -70,7 +75,7 @@ END_TEST
 
 START_TEST(expected_is_for_admins)
 {
-        struct principal admin = {.roles = ADMIN}, verifier = {.roles = VERIFIER};
+        struct caller admin = {.roles = ADMIN}, verifier = {.roles = VERIFIER};
         enum status s = FAIL(ST_CHANGED, .subject = "disk:/own", .expected = "secret",
                              .found = "found", .remedy = "remedy");
 

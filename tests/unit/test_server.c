@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A door under attack: peers without rights, frames of every length, one byte at a time, floods,
- * stalls, readers that never read. After each of them the next honest request is answered.
+ * stalls, readers that never read. After each of them the next honest request is answered. Then:
+ * several listeners of one server, several servers of one process.
  */
 #include "lib/channel.h"
+#include "lib/local_socket.h"
 #include "lib/report.h"
-#include "lib/server.h"
 
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,11 +26,13 @@
 
 enum { CONNECTIONS = 40, FRAME_MOST = 100000 };
 
-static char path[64];
+static char path[64], second_path[80];
 static pid_t server;
 static struct arena *a;
 static unsigned roles_given;
+static bool fds_given;
 static pid_t tester; /* every other process is a stranger, unless 0 */
+static struct server *the_server, *the_second;
 
 /* --- the server under test, in a process of its own --- */
 
@@ -40,7 +44,7 @@ static enum status answer_status(struct request *r, const void *q, void *p)
         reply->facts.items = arena_get_many(r->arena, 1, sizeof *reply->facts.items);
         reply->facts.count = 1;
         reply->facts.items[0] =
-                (struct fact){"test", "peer", arena_print(r->arena, "%u", r->principal->uid), 0};
+                (struct fact){"test", "peer", arena_text(r->arena, r->caller->principal.name), 0};
         return ST_DONE;
 }
 
@@ -90,7 +94,7 @@ static enum status answer_vm_stop(struct request *r, const void *q, void *p)
 
         (void)r;
         (void)p;
-        server_tell(TELL(vm_changed, &e));
+        server_tell(the_server, TELL(vm_changed, &e));
         return ST_DONE;
 }
 
@@ -100,33 +104,148 @@ static const struct handler handlers[] = {
         {MESSAGE_watch, answer_watch},   {MESSAGE_vm_stop, answer_vm_stop},
 };
 
-static unsigned roles(const struct principal *p, const gid_t *groups, size_t count)
+static bool admit(int fd, struct caller *caller_out)
 {
-        (void)groups;
-        (void)count;
-        return tester && p->pid != tester ? 0x80 : roles_given;
+        struct local_peer peer;
+        bool stranger;
+
+        if (!local_socket_peer(fd, &peer))
+                return false;
+        stranger = tester && peer.pid != tester;
+        local_peer_name(&peer, caller_out);
+        caller_out->roles = stranger ? 0x80 : roles_given;
+        caller_out->may_pass_fds = fds_given && !stranger;
+        return true;
+}
+
+static const struct server_options options = {.requests_most = 4, .connections_most = CONNECTIONS};
+
+static struct server_listener first_listener(void)
+{
+        struct server_listener l = {.handlers = handlers,
+                                    .handlers_count = sizeof handlers / sizeof *handlers,
+                                    .frame_most = FRAME_MOST,
+                                    .admit = admit};
+
+        ck_assert_int_eq(local_socket_listen(path, 0600, &l.fd), ST_DONE);
+        return l;
+}
+
+static void few_descriptors(void)
+{
+        struct rlimit few = {64, 64};
+
+        setrlimit(RLIMIT_NOFILE, &few);
+}
+
+static void start_server_as_given(unsigned give)
+{
+        struct server_listener l = first_listener();
+
+        roles_given = give;
+        server = fork();
+        if (server == 0) {
+                int r;
+
+                few_descriptors();
+                the_server = server_new(&options);
+                server_add_listener(the_server, &l);
+                r = server_run(the_server, NULL, 0);
+                server_free(the_server);
+                _exit(r);
+        }
+        close(l.fd);
 }
 
 static void start_server(unsigned give)
 {
-        struct server_options o = {.path = path,
-                                   .handlers = handlers,
-                                   .handlers_count = sizeof handlers / sizeof *handlers,
-                                   .roles = roles,
-                                   .requests_most = 4,
-                                   .connections_most = CONNECTIONS,
-                                   .frame_most = FRAME_MOST};
+        fds_given = give & ADMIN;
+        start_server_as_given(give);
+}
 
-        roles_given = give;
-        ck_assert_int_eq(server_listen(path, 0600, &o.listener), ST_DONE);
+/* --- a second listener, by which other requests are answered, to a principal of another kind ---
+ */
+
+static enum status tell_name(struct request *r, const void *q, void *p)
+{
+        struct vm_show_rep *reply = p;
+
+        (void)q;
+        reply->vm = (struct vm_summary){
+                .name = "x", .owner = "x", .state = "x", .last_refusal = r->caller->principal.name};
+        return ST_DONE;
+}
+
+static const struct handler second_handlers[] = {{MESSAGE_vm_show, tell_name}};
+
+static bool admit_certificate(int fd, struct caller *caller_out)
+{
+        (void)fd;
+        caller_out->principal = (struct principal){PRINCIPAL_CERTIFICATE, "auditor"};
+        caller_out->roles = VERIFIER;
+        return true;
+}
+
+static struct server_listener second_listener(void)
+{
+        struct server_listener l = {.handlers = second_handlers,
+                                    .handlers_count = 1,
+                                    .frame_most = FRAME_MOST,
+                                    .admit = admit_certificate};
+
+        snprintf(second_path, sizeof second_path, "%s-2", path);
+        ck_assert_int_eq(local_socket_listen(second_path, 0600, &l.fd), ST_DONE);
+        return l;
+}
+
+static void start_two_listeners(void)
+{
+        struct server_listener l = first_listener(), m = second_listener();
+
         server = fork();
         if (server == 0) {
-                struct rlimit few = {64, 64};
-
-                setrlimit(RLIMIT_NOFILE, &few);
-                _exit(server_run(&o, NULL, 0));
+                the_server = server_new(&options);
+                server_add_listener(the_server, &l);
+                server_add_listener(the_server, &m);
+                _exit(server_run(the_server, NULL, 0));
         }
-        close(o.listener);
+        close(l.fd);
+        close(m.fd);
+}
+
+static void *run_second(void *nothing)
+{
+        (void)nothing;
+        return (void *)(intptr_t)server_run(the_second, NULL, 0);
+}
+
+static void start_two_servers(void)
+{
+        static const struct server_options one = {.requests_most = 1, .connections_most = 4};
+        struct server_listener l = first_listener(), m = second_listener();
+
+        server = fork();
+        if (server == 0) {
+                pthread_t thread;
+                void *ended;
+                int r;
+
+                m.handlers = handlers;
+                m.handlers_count = sizeof handlers / sizeof *handlers;
+                m.admit = admit;
+                the_server = server_new(&one);
+                the_second = server_new(&one);
+                server_add_listener(the_server, &l);
+                server_add_listener(the_second, &m);
+                pthread_create(&thread, NULL, run_second, NULL);
+                r = server_run(the_server, NULL, 0);
+                pthread_join(thread, &ended);
+                server_free(the_server);
+                server_free(the_second);
+                _exit(r + (int)(intptr_t)ended);
+        }
+        close(l.fd);
+        close(m.fd);
 }
 
 static void stop_server(void)
@@ -152,12 +271,17 @@ static int raw(void)
         return fd;
 }
 
-static int greeted(void)
+static int greeted_at(const char *where)
 {
         int fd;
 
-        ck_assert_int_eq(channel_connect(path, deadline_in(5000), &fd), ST_DONE);
+        ck_assert_int_eq(channel_connect(where, deadline_in(5000), &fd), ST_DONE);
         return fd;
+}
+
+static int greeted(void)
+{
+        return greeted_at(path);
 }
 
 static enum status start_vm(int fd, const char *name)
@@ -166,6 +290,14 @@ static enum status start_vm(int fd, const char *name)
         struct vm_start_rep p;
 
         return channel_call(fd, CALL(vm_start, &q, &p), a, deadline_in(5000));
+}
+
+static enum status approve_with(int fd, int passphrase)
+{
+        struct host_approve_req q = {.passphrase = passphrase};
+        struct host_approve_rep p;
+
+        return channel_call(fd, CALL(host_approve, &q, &p), a, deadline_in(5000));
 }
 
 static void still_answers(void)
@@ -537,6 +669,100 @@ START_TEST(events_reach_those_who_watch)
 }
 END_TEST
 
+/* A privileged rank alone is no leave to pass descriptors. */
+START_TEST(descriptors_need_the_listeners_leave)
+{
+        int one = open("/dev/null", O_RDONLY), fd;
+        enum status s;
+
+        stop_server();
+        tester = getpid();
+        start_server(ADMIN | 0x80);
+        fd = greeted();
+        ck_assert_int_eq(approve_with(fd, one), ST_DONE);
+        close(fd);
+        stop_server();
+        fds_given = false;
+        start_server_as_given(ADMIN | 0x80);
+        fd = greeted();
+        s = approve_with(fd, one);
+        ck_assert_msg(s == ST_DENIED || s == ST_UNREACHABLE, "it said %d", s);
+        close(fd);
+        close(one);
+        still_answers();
+}
+END_TEST
+
+START_TEST(two_listeners_answer_two_tables)
+{
+        struct vm_show_req show = {.vm = "x"};
+        struct vm_show_rep shown;
+        int fd;
+
+        stop_server();
+        start_two_listeners();
+        fd = greeted_at(second_path);
+        ck_assert_int_eq(channel_call(fd, CALL(vm_show, &show, &shown), a, deadline_in(5000)),
+                         ST_DONE);
+        ck_assert_str_eq(shown.vm.last_refusal, "auditor");
+        ck_assert_int_eq(start_vm(fd, "web01"), ST_PROTOCOL); /* the first one's alone */
+        close(fd);
+        fd = greeted();
+        ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
+        ck_assert_int_eq(channel_call(fd, CALL(vm_show, &show, &shown), a, deadline_in(5000)),
+                         ST_PROTOCOL);
+        close(fd);
+        unlink(second_path);
+}
+END_TEST
+
+/* One thread and four connections each: what one has in use is not the other's. */
+START_TEST(two_servers_share_nothing)
+{
+        struct vm_start_req slow = {"slow"};
+        struct watch_rep nothing;
+        struct vm_stop_req stop = {.vm = "web01"};
+        struct vm_stop_rep stopped;
+        struct frame f = {0};
+        int fds[4], watchers[2], fd;
+
+        stop_server();
+        start_two_servers();
+        for (int i = 0; i < 2; i++) {
+                watchers[i] = greeted_at(i ? second_path : path);
+                ck_assert_int_eq(channel_call(watchers[i],
+                                              CALL(watch, &(struct watch_req){}, &nothing), a,
+                                              deadline_in(5000)),
+                                 ST_DONE);
+        }
+        for (int i = 0; i < 3; i++) {
+                fds[i] = greeted();
+                ck_assert_int_eq(channel_send(fds[i], MESSAGE_vm_start, &shape_vm_start_req, &slow,
+                                              deadline_in(1000)),
+                                 ST_DONE);
+        }
+        fd = greeted_at(second_path);
+        ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
+        for (int i = 0; i < 3; i++) {
+                ck_assert_int_eq(channel_receive_frame(fds[i], 1000, a, &f, deadline_in(5000)),
+                                 ST_DONE);
+                close(fds[i]);
+        }
+        /* the event is the first one's, whichever was asked */
+        ck_assert_int_eq(channel_call(fd, CALL(vm_stop, &stop, &stopped), a, deadline_in(5000)),
+                         ST_DONE);
+        ck_assert_int_eq(channel_receive_frame(watchers[0], 1000, a, &f, deadline_in(5000)),
+                         ST_DONE);
+        ck_assert_int_eq(f.number, MESSAGE_vm_changed);
+        ck_assert_int_eq(channel_receive_frame(watchers[1], 1000, a, &f, deadline_in(300)),
+                         ST_TIMEOUT);
+        close(watchers[0]);
+        close(watchers[1]);
+        close(fd);
+        unlink(second_path);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("server");
@@ -561,6 +787,9 @@ int main(void)
         tcase_add_loop_test(t, strangers_hold_up_nobody_else, 0,
                             sizeof strangers / sizeof *strangers);
         tcase_add_test(t, events_reach_those_who_watch);
+        tcase_add_test(t, descriptors_need_the_listeners_leave);
+        tcase_add_test(t, two_listeners_answer_two_tables);
+        tcase_add_test(t, two_servers_share_nothing);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

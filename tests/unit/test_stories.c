@@ -1321,17 +1321,18 @@ END_TEST
 
 /* --- the list ------------------------------------------------------------------------------- */
 
-static struct vm_summary *listed(const struct principal *p, size_t *count)
+static struct vm_summary *listed(const struct caller *c, size_t *count)
 {
         struct vm_summary *vms;
 
-        ck_assert_int_eq(live_list(a, p, &vms, count), ST_DONE);
+        ck_assert_int_eq(live_list(a, c, &vms, count), ST_DONE);
         return vms;
 }
 
 START_TEST(the_list_is_what_the_hypervisor_says)
 {
-        struct principal admin = {.roles = ADMIN}, verifier = {.roles = VERIFIER, .uid = 1001};
+        struct caller admin = {.roles = ADMIN},
+                      verifier = {.roles = VERIFIER, .principal = {PRINCIPAL_USER, "1001"}};
         struct vm_summary *vms;
         size_t count;
 
@@ -1356,7 +1357,7 @@ START_TEST(the_list_is_what_the_hypervisor_says)
         ck_assert(!vms[0].foreign && vms[1].foreign);
         ck_assert_str_eq(vms[0].state, "unknown"); /* is it ours, and lost its mark? */
         ck_assert_str_eq(vms[1].owner, "foreign");
-        verifier.uid = 0; /* who owns db1 */
+        verifier.principal.name = "0"; /* the owner of db1 */
         listed(&verifier, &count);
         ck_assert_uint_eq(count, 1);
 }
@@ -1397,8 +1398,8 @@ END_TEST
 
 START_TEST(an_attestation_needs_the_xml_workers_good_end)
 {
-        struct principal admin = {.roles = ADMIN};
-        struct request r = {.arena = a, .principal = &admin};
+        struct caller admin = {.roles = ADMIN};
+        struct request r = {.arena = a, .caller = &admin};
         struct attest_req q = {.descriptor = {(const uint8_t *)"x", 1}};
         struct attest_rep p = {0};
 

@@ -79,10 +79,11 @@ static const struct {
 
 START_TEST(denied_whole)
 {
-        struct principal p = {.roles = asked[_i].roles, .uid = asked[_i].uid};
+        struct caller p = {.roles = asked[_i].roles};
         struct target targets[] = {target("disk", "/own"),
                                    target(asked[_i].plugin, asked[_i].argument)};
 
+        p.principal = principal_of_uid(asked[_i].uid, p.name);
         ck_assert_int_eq(targets_permit(&p, targets, 2), asked[_i].status);
         targets[0] = targets[1];
         targets[1] = target("disk", "/own");
@@ -92,7 +93,7 @@ END_TEST
 
 START_TEST(nothing_asked)
 {
-        struct principal stranger = {.roles = STRANGER}, verifier = {.roles = VERIFIER};
+        struct caller stranger = {.roles = STRANGER}, verifier = {.roles = VERIFIER};
 
         ck_assert_int_eq(targets_permit(&stranger, NULL, 0), ST_DENIED);
         ck_assert_int_eq(targets_permit(&verifier, NULL, 0), ST_DONE);

@@ -68,7 +68,7 @@ static const struct targets_from from = {.open = opens, .with = &opener_file};
 
 static bool of_lower_uids(const struct principal *p, const struct target *t)
 {
-        return p->uid < 1000 && !strcmp(t->argument, "web01");
+        return strlen(p->name) < 4 && !strcmp(t->argument, "web01");
 }
 
 static enum status facts_of_vtpm(const struct facts_scope *scope, const struct target *t,
@@ -178,13 +178,13 @@ END_TEST
 
 START_TEST(a_new_kind_is_permitted_as_its_line_says)
 {
-        struct principal p = {.roles = VERIFIER, .uid = 7};
+        struct caller p = {.roles = VERIFIER, .principal = {PRINCIPAL_USER, "7"}};
         struct target t = {.name = "vtpm:web01", .plugin = "vtpm", .argument = "web01"};
 
         ck_assert_int_eq(targets_permit(&p, &t, 1), ST_DONE);
-        p.uid = 1001;
+        p.principal.name = "1001";
         ck_assert_int_eq(targets_permit(&p, &t, 1), ST_DENIED);
-        p = (struct principal){.roles = VERIFIER, .uid = 7};
+        p.principal.name = "7";
         t.plugin = "disk";
         ck_assert_int_eq(targets_permit(&p, &t, 1), ST_DENIED);
         p.roles = ADMIN;

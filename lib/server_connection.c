@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lets connections in, each with its caller and its rank, and closes them. */
+#include "lib/server_parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
+enum { STACK_SIZE = 256 << 10 };
+
+bool server_start_thread(void *(*run)(void *), void *with)
+{
+        pthread_attr_t attributes;
+        pthread_t thread;
+        int r;
+
+        pthread_attr_init(&attributes);
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        pthread_attr_setstacksize(&attributes, STACK_SIZE);
+        r = pthread_create(&thread, &attributes, run, with);
+        pthread_attr_destroy(&attributes);
+        return !r;
+}
+
+static void *close_apart(void *fd)
+{
+        close((int)(intptr_t)fd);
+        return NULL;
+}
+
+/* A stranger may have sent descriptors that nobody has read: closing the last one of a socket that
+ * lingers waits as long as its maker liked (socket(7), SO_LINGER). The server's loop does not. */
+static void let_go(int fd, enum rank rank)
+{
+        if (rank == RANK_MASTER || !server_start_thread(close_apart, (void *)(intptr_t)fd))
+                close(fd);
+}
+
+void server_take_rights(int fd, int whether)
+{
+        setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &whether, sizeof whether);
+}
+
+void server_forget(struct connection *c)
+{
+        struct server *s = c->server;
+
+        if (c->session_end)
+                c->session_end(c->session);
+        pthread_mutex_lock(&s->lock);
+        c->next->previous = c->previous;
+        c->previous->next = c->next;
+        s->count[c->rank]--;
+        pthread_mutex_unlock(&s->lock);
+        epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+        let_go(c->fd, c->rank);
+        frame_reader_clear(&c->reader);
+        arena_free(c->arena);
+        pthread_mutex_destroy(&c->sending);
+        free(c);
+}
+
+void server_wait_for_more(struct connection *c, int how)
+{
+        struct epoll_event e = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.ptr = c};
+
+        if (epoll_ctl(c->server->epoll, how, c->fd, &e) < 0)
+                server_forget(c);
+}
+
+/* The connection of that rank or below that has been idle longest, for a flood must not keep
+ * others out. */
+static void make_room(struct server *s, enum rank rank)
+{
+        struct connection *c, *oldest = NULL;
+
+        for (c = s->connections.next; c != &s->connections; c = c->next)
+                if (c->rank <= rank && (c->phase == PHASE_HELLO || c->phase == PHASE_READING) &&
+                    !c->session && (!oldest || c->since <= oldest->since))
+                        oldest = c;
+        if (oldest)
+                server_forget(oldest);
+}
+
+static struct connection *new_connection(struct listener *l, int fd)
+{
+        struct connection *c = memory_new(1, sizeof *c);
+
+        c->source = SOURCE_CONNECTION;
+        c->server = l->server;
+        c->listener = &l->o;
+        c->fd = fd;
+        return c;
+}
+
+/* False: turned away. */
+static bool admit(struct connection *c)
+{
+        struct server *s = c->server;
+        size_t most = s->o.connections_most;
+        bool known = c->listener->admit(c->fd, &c->caller) && c->caller.roles &&
+                     principal_is_valid(&c->caller.principal);
+
+        c->rank = known ? server_rank_of(c->caller.roles) : RANK_STRANGER;
+        if (known && !server_has_share(s->count, c->rank, most))
+                make_room(s, c->rank);
+        return known && server_has_share(s->count, c->rank, most);
+}
+
+static void let_in(struct connection *c)
+{
+        struct server *s = c->server;
+
+        server_take_rights(c->fd, c->caller.may_pass_fds);
+        c->since = deadline_in(0);
+        c->arena = arena_new();
+        pthread_mutex_init(&c->sending, NULL);
+        pthread_mutex_lock(&s->lock);
+        c->next = s->connections.next;
+        c->previous = &s->connections;
+        c->next->previous = c->previous->next = c;
+        s->count[c->rank]++;
+        pthread_mutex_unlock(&s->lock);
+        server_wait_for_more(c, EPOLL_CTL_ADD);
+}
+
+void server_accept(struct listener *l)
+{
+        int fd;
+
+        while ((fd = accept4(l->o.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+                struct connection *c = new_connection(l, fd);
+
+                if (admit(c)) {
+                        let_in(c);
+                        continue;
+                }
+                let_go(fd, c->rank);
+                free(c);
+        }
+        if (errno == EMFILE || errno == ENFILE)
+                make_room(l->server, RANK_MASTER);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runs each request in a thread of its own, and takes its connection back afterwards. */
+#include "lib/dispatch.h"
+#include "lib/server_parts.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static void hand_back(struct connection *c)
+{
+        struct server *s = c->server;
+        uint64_t one = 1;
+
+        pthread_mutex_lock(&s->lock);
+        c->next_queued = s->handed_back;
+        s->handed_back = c;
+        pthread_mutex_unlock(&s->lock);
+        while (write(s->back, &one, sizeof one) < 0 && errno == EINTR)
+                ;
+}
+
+static void *serve(void *connection)
+{
+        struct connection *c = connection;
+        const struct server_listener *l = c->listener;
+        struct request r = {c->arena, &c->caller, &c->session, &c->session_end, c};
+        enum status s;
+
+        pthread_mutex_lock(&c->sending);
+        s = dispatch(l->handlers, l->handlers_count, &r, &c->reader.frame, c->fd);
+        pthread_mutex_unlock(&c->sending);
+        c->broken = s != ST_DONE;
+        arena_empty(c->arena);
+        hand_back(c);
+        return NULL;
+}
+
+static void start_queued(struct server *s)
+{
+        struct connection **at = &s->queue, *c, *next;
+
+        while ((c = *at)) {
+                if (!server_has_share(s->running, c->rank, s->o.requests_most)) {
+                        at = &c->next_queued;
+                        continue;
+                }
+                next = c->next_queued;
+                c->phase = PHASE_RUNNING;
+                if (!server_start_thread(serve, c)) {
+                        c->phase = PHASE_QUEUED;
+                        break; /* no thread now: the next one handed back tries again */
+                }
+                *at = next; /* c is its thread's, which may have handed it back by now */
+                if (!next)
+                        s->queue_end = at;
+                s->running[c->rank]++;
+        }
+}
+
+void server_queue(struct connection *c)
+{
+        struct server *s = c->server;
+
+        c->phase = PHASE_QUEUED;
+        c->next_queued = NULL;
+        *s->queue_end = c;
+        s->queue_end = &c->next_queued;
+        start_queued(s);
+}
+
+void server_take_back(struct server *s)
+{
+        struct connection *c, *next;
+        uint64_t n;
+
+        if (read(s->back, &n, sizeof n) < 0)
+                return;
+        pthread_mutex_lock(&s->lock);
+        c = s->handed_back;
+        s->handed_back = NULL;
+        pthread_mutex_unlock(&s->lock);
+        for (; c; c = next) {
+                next = c->next_queued;
+                s->running[c->rank]--;
+                frame_reader_clear(&c->reader);
+                c->phase = PHASE_READING;
+                c->since = deadline_in(0);
+                if (c->broken)
+                        server_forget(c);
+                else
+                        server_wait_for_more(c, EPOLL_CTL_MOD);
+        }
+        start_queued(s);
+}
+
+size_t server_running(const struct server *s)
+{
+        return s->running[RANK_STRANGER] + s->running[RANK_VERIFIER] + s->running[RANK_MASTER];
+}
