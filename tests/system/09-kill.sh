@@ -46,7 +46,11 @@ for kind in "${kinds[@]}"; do
                         stopped) ;;
                         *) fail "$kind killed during $what after $delay: state $(state_of killed)" ;;
                         esac
-                        until output=$(bulkhead vm start killed 2>&1) || [[ $output != *'is under way'* ]]; do sleep 1; done
+                        for ((i = 0; i < 150; i++)); do
+                                output=$(bulkhead vm start killed 2>&1) && break
+                                [[ $output == *'is under way'* || $output == *'remedy    repeat'* ]] || break
+                                sleep 0.2
+                        done
                         [[ $output == *running* ]] && output=$(bulkhead vm stop killed 2>&1) ||
                                 fail "$kind killed during $what after $delay: $output"
                         # Bounded restarts: five in ten seconds.
