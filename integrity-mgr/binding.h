@@ -15,19 +15,20 @@
 #define BULKHEAD_INTEGRITY_MGR_BINDING_H
 
 #include "lib/message.h"
+#include "proof/measurement.h"
 
 struct binding {
         enum hash_alg alg;
         struct uuid vm;
         const struct descriptor *descriptor; /* predicates resolved; its digest is re-made */
-        const struct plugin_seen *plugins;   /* one a target; so the measurements */
-        const struct measurement *measurements;
+        const struct plugin_seen *plugins;   /* one a target; so the measurements' forms */
+        const struct measurement_form *forms;
         const struct disk_seen *disks;
         size_t disks_count;
         struct digest config;
 };
 
-enum status binding_digest(const struct binding *b, struct digest *digest_out);
+struct digest binding_digest(const struct binding *b);
 /* The PCR that a descriptor's targets name, 16 where all say LOG; ST_INVALID for two of them. */
 enum status binding_pcr(const struct descriptor *d, uint32_t *pcr_out);
 

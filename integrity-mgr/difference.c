@@ -4,7 +4,6 @@
  * Comes from seal.c.
  */
 #include "integrity-mgr/difference.h"
-#include "lib/document.h"
 
 #include <string.h>
 
@@ -128,23 +127,23 @@ static enum status compare_nodes(const struct measurement *sealed, const struct 
         return s;
 }
 
-enum status difference_check(const struct measurement *sealed, const struct measurement *found,
+enum status difference_check(const struct measurement *sealed, const struct found *found, size_t i,
                              const char *remedy)
 {
+        const struct digest *now = &found->forms[i].digest;
         char was[DIGEST_HEX], is[DIGEST_HEX];
-        struct digest a, b;
-        enum status s = measurement_digest(sealed, HASH_SHA256, &a);
+        struct digest before;
+        enum status s = measurement_digest(sealed, now->alg, &before);
 
-        if (!s)
-                s = measurement_digest(found, HASH_SHA256, &b);
-        if (s || digest_equal(&a, &b))
+        if (s || digest_equal(&before, now))
                 return s;
-        s = compare_digests(sealed, found, remedy);
+        s = compare_digests(sealed, &found->measurements[i], remedy);
         if (!s)
-                s = compare_nodes(sealed, found, remedy);
+                s = compare_nodes(sealed, &found->measurements[i], remedy);
         if (s)
                 return s;
-        digest_hex(&a, was); /* the order of nodes, or the plug-in's version */
-        digest_hex(&b, is);
-        return changed(sealed, "", FMT("sha256:%s", was), FMT("sha256:%s", is), remedy);
+        digest_hex(&before, was); /* the order of nodes, or the plug-in's version */
+        digest_hex(now, is);
+        return changed(sealed, "", FMT("%s:%s", hash_name(now->alg), was),
+                       FMT("%s:%s", hash_name(now->alg), is), remedy);
 }

@@ -3,11 +3,12 @@
 #ifndef BULKHEAD_INTEGRITY_MGR_DIFFERENCE_H
 #define BULKHEAD_INTEGRITY_MGR_DIFFERENCE_H
 
-#include "lib/message.h"
+#include "integrity-mgr/measure.h"
 
-/* ST_DONE if both say the same. Otherwise ST_CHANGED: the target, what differs first (a node's
- * value, a node added or removed) with both texts, and the remedy. */
-enum status difference_check(const struct measurement *sealed, const struct measurement *found,
+/* ST_DONE if sealed and the measurement `i` of found say the same. Otherwise ST_CHANGED: the
+ * target, what differs first (a node's value, a node added or removed) with both texts, and the
+ * remedy. */
+enum status difference_check(const struct measurement *sealed, const struct found *found, size_t i,
                              const char *remedy);
 
 #endif

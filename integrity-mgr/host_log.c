@@ -42,20 +42,6 @@ enum status host_log_get(struct log **log_out)
         return s;
 }
 
-static enum status write_node(struct arena *a, const struct measurement *m, struct bytes *node_out)
-{
-        struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
-        struct document d = document_begin(&text);
-        enum status s;
-
-        document_measurement(&d, m);
-        s = document_end(&d);
-        if (!s)
-                *node_out = (struct bytes){arena_copy(a, text.data, text.len), text.len};
-        buffer_clear(&text);
-        return s;
-}
-
 enum status host_log_found(struct arena *a, const struct found *found,
                            struct log_entry **entries_out, struct log_place *place_out)
 {
@@ -64,8 +50,8 @@ enum status host_log_found(struct arena *a, const struct found *found,
         enum status s = host_log_get(&log);
 
         *entries_out = entries;
-        for (size_t i = 0; i < found->count && !s; i++)
-                s = write_node(a, &found->measurements[i], &entries[i].node);
+        for (size_t i = 0; i < found->count; i++)
+                entries[i].node = found->forms[i].canonical;
         return s ? s : log_append(log, entries, found->count, place_out);
 }
 

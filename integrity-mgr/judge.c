@@ -5,7 +5,6 @@
  */
 #include "integrity-mgr/judge.h"
 #include "lib/config.h"
-#include "lib/document.h"
 #include "lib/worker.h"
 
 #include <errno.h>
@@ -103,14 +102,25 @@ enum status judge_resolve(struct arena *a, struct descriptor *d)
         return s;
 }
 
-static enum status write_projection(const struct measurement *measurements, size_t count,
-                                    struct buffer *out)
+static enum status write_found(const struct measurement_form *found, size_t count,
+                               struct buffer *out)
 {
         struct document d = document_begin(out);
 
         document_open(&d, "projection");
         for (size_t i = 0; i < count; i++)
-                document_measurement(&d, &measurements[i]);
+                document_raw(&d, found[i].canonical);
+        document_close(&d);
+        return document_end(&d);
+}
+
+static enum status write_state(const struct measurement *state, size_t count, struct buffer *out)
+{
+        struct document d = document_begin(out);
+
+        document_open(&d, "projection");
+        for (size_t i = 0; i < count; i++)
+                measurement_write(&d, &state[i]);
         document_close(&d);
         return document_end(&d);
 }
@@ -159,14 +169,14 @@ static enum status judge_one(struct arena *a, const struct predicate *predicate,
 }
 
 enum status judge_all(struct arena *a, const struct descriptor *d,
-                      const struct measurement *measurements, size_t count)
+                      const struct measurement_form *found, size_t count)
 {
         struct buffer projection = BUFFER_INIT(EVIDENCE_MOST);
         enum status s = ST_DONE;
 
         if (!d->predicates.count)
                 return ST_DONE;
-        s = write_projection(measurements, count, &projection);
+        s = write_found(found, count, &projection);
         for (size_t i = 0; i < d->predicates.count && !s; i++) {
                 const struct predicate *p = &d->predicates.items[i];
                 const char *who = *p->name ? arena_print(a, "predicate %s", p->name)
@@ -194,7 +204,7 @@ enum status judge_device(struct arena *a, const struct descriptor *d, const char
                          const struct measurement *state, size_t count)
 {
         struct buffer projection = BUFFER_INIT(EVIDENCE_MOST);
-        enum status s = write_projection(state, count, &projection);
+        enum status s = write_state(state, count, &projection);
 
         for (size_t i = 0; i < d->checks.count && !s; i++) {
                 const struct device_check *c = &d->checks.items[i];

@@ -3,7 +3,7 @@
 #ifndef BULKHEAD_INTEGRITY_MGR_JUDGE_H
 #define BULKHEAD_INTEGRITY_MGR_JUDGE_H
 
-#include "lib/message.h"
+#include "proof/measurement.h"
 
 struct worker;
 
@@ -15,7 +15,7 @@ enum status judge_resolve(struct arena *a, struct descriptor *d);
 /* ST_DONE if every predicate answers <true/>; ST_PREDICATE with the first reasons if one says
  * <false>, otherwise why it could not be judged. */
 enum status judge_all(struct arena *a, const struct descriptor *d,
-                      const struct measurement *measurements, size_t count);
+                      const struct measurement_form *found, size_t count);
 /* The same for the checks that are for that device, or for every one; state is the current one. */
 enum status judge_device(struct arena *a, const struct descriptor *d, const char *device,
                          const struct measurement *state, size_t count);

@@ -143,7 +143,9 @@ static enum status copy(struct arena *a, const struct measurement *from, struct 
         return s;
 }
 
-static enum status gather(struct arena *a, struct duty *duties, struct found *found)
+/* Everything that comes later hashes, logs and sends these very bytes. */
+static enum status gather(struct arena *a, struct duty *duties, enum hash_alg alg,
+                          struct found *found)
 {
         for (size_t i = 0; i < found->count; i++) {
                 enum status s = duties[i].s;
@@ -152,6 +154,8 @@ static enum status gather(struct arena *a, struct duty *duties, struct found *fo
                         error_keep(&duties[i].error);
                 else if (duties[i].arena != a)
                         s = copy(a, &found->measurements[i], &found->measurements[i]);
+                if (!s)
+                        s = measurement_form(&found->measurements[i], alg, a, &found->forms[i]);
                 if (s)
                         return s;
         }
@@ -173,6 +177,7 @@ enum status measure_all(struct arena *a, const struct target *targets, size_t co
                             .expected = FMT("%zu", count), .found = FMT("%zu", open_count));
         found_out->measurements = arena_get_many(a, count + 1, sizeof *found_out->measurements);
         found_out->plugins = arena_get_many(a, count + 1, sizeof *found_out->plugins);
+        found_out->forms = arena_get_many(a, count + 1, sizeof *found_out->forms);
         for (size_t i = 0; i < count; i++) {
                 asked[i] = targets[i];
                 if (!asked[i].alg)
@@ -186,7 +191,7 @@ enum status measure_all(struct arena *a, const struct target *targets, size_t co
         }
         if (count)
                 measure_queue(&q);
-        s = gather(a, duties, found_out);
+        s = gather(a, duties, alg, found_out);
         for (size_t i = 0; i < count; i++)
                 if (duties[i].arena != a)
                         arena_free(duties[i].arena);

@@ -7,6 +7,7 @@
 #define BULKHEAD_INTEGRITY_MGR_MEASURE_H
 
 #include "lib/message.h"
+#include "proof/measurement.h"
 
 struct worker;
 
@@ -15,11 +16,12 @@ void measure_start(struct worker *measure_worker);
 struct found {
         struct measurement *measurements; /* one a target, in order */
         struct plugin_seen *plugins;      /* the same */
+        struct measurement_form *forms;   /* the same; digests in measure_all()'s algorithm */
         size_t count;
 };
 
-/* open: the targets' descriptors, as many and in the same order; they stay the caller's. The first
- * target (in order) that could not be measured fails the whole. */
+/* alg: the host's. open: the targets' descriptors, as many and in the same order; they stay the
+ * caller's. The first target (in order) that could not be measured fails the whole. */
 enum status measure_all(struct arena *a, const struct target *targets, size_t count,
                         const struct open_disk *open, size_t open_count, enum hash_alg alg,
                         struct found *found_out);

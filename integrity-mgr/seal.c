@@ -138,21 +138,21 @@ static enum status bind(struct present *p)
 
         if (s)
                 return s;
-        return binding_digest(&(struct binding){.alg = host->keys.alg,
-                                                .vm = p->vm,
-                                                .descriptor = &p->descriptor,
-                                                .plugins = p->found.plugins,
-                                                .measurements = p->found.measurements,
-                                                .disks = p->disks,
-                                                .disks_count = p->disks_count,
-                                                .config = p->config},
-                              &p->binding);
+        p->binding = binding_digest(&(struct binding){.alg = host->keys.alg,
+                                                      .vm = p->vm,
+                                                      .descriptor = &p->descriptor,
+                                                      .plugins = p->found.plugins,
+                                                      .forms = p->found.forms,
+                                                      .disks = p->disks,
+                                                      .disks_count = p->disks_count,
+                                                      .config = p->config});
+        return ST_DONE;
 }
 
 /* Measured, judged, bound: everything but the TPM. */
 static enum status judge_and_bind(struct arena *a, struct present *p)
 {
-        enum status s = judge_all(a, &p->descriptor, p->found.measurements, p->found.count);
+        enum status s = judge_all(a, &p->descriptor, p->found.forms, p->found.count);
 
         return s ? s : bind(p);
 }
@@ -252,8 +252,7 @@ static enum status compare_config(const struct seal_record *r, const struct pres
                 return ST_DONE;
         for (size_t i = 0; i < p->found.count && i < r->measurements.count && !s; i++)
                 if (!strcmp(p->descriptor.targets.items[i].plugin, "vm"))
-                        s = difference_check(&r->measurements.items[i], &p->found.measurements[i],
-                                             remedy_again);
+                        s = difference_check(&r->measurements.items[i], &p->found, i, remedy_again);
         return s ? s : differs("the VM's configuration", &r->config, &p->config, remedy_again);
 }
 
@@ -289,8 +288,7 @@ static enum status compare_measurements(const struct seal_record *r, const struc
 
         for (size_t i = 0; i < p->found.count && !s; i++)
                 if (!targets[i].judged && !(after_run && guest_writes(p, &targets[i])))
-                        s = difference_check(&r->measurements.items[i], &p->found.measurements[i],
-                                             remedy_again);
+                        s = difference_check(&r->measurements.items[i], &p->found, i, remedy_again);
         return s;
 }
 

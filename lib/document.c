@@ -151,26 +151,6 @@ void document_hex(struct document *d, const uint8_t *bytes, size_t len)
         }
 }
 
-void document_base64(struct document *d, struct bytes bytes)
-{
-        static const char letters[] =
-                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-        assert(d->depth);
-        end_tag(d);
-        for (size_t i = 0; i < bytes.len; i += 3) {
-                size_t n = bytes.len - i < 3 ? bytes.len - i : 3;
-                uint32_t v = (uint32_t)bytes.data[i] << 16;
-                char four[4];
-
-                v |= n > 1 ? (uint32_t)bytes.data[i + 1] << 8 : 0;
-                v |= n > 2 ? bytes.data[i + 2] : 0;
-                for (size_t k = 0; k < 4; k++)
-                        four[k] = k <= n ? letters[v >> (18 - 6 * k) & 63] : '=';
-                buffer_add(d->out, four, 4);
-        }
-}
-
 void document_raw(struct document *d, struct bytes canonical)
 {
         end_tag(d);
@@ -198,69 +178,4 @@ enum status document_end(struct document *d)
                             .expected = FMT("at most %zu bytes", d->out->cap));
         }
         return ST_DONE;
-}
-
-static void open_node(struct document *d, const struct node *n)
-{
-        document_open(d, "node");
-        document_attribute(d, "id", n->id);
-        document_attribute(d, "type", n->type);
-        for (size_t i = 0; i < n->values.count; i++) {
-                document_open(d, "value");
-                document_attribute(d, "name", n->values.items[i].name);
-                document_text(d, n->values.items[i].text);
-                document_close(d);
-        }
-}
-
-/* Nodes stand in document order: a node's parent is one of the nodes that are still open. A list
- * from elsewhere that has another order has no one form, and is bad. */
-static void add_nodes(struct document *d, const struct measurement *m)
-{
-        uint32_t open[DOCUMENT_DEPTH];
-        unsigned depth = 0;
-
-        for (size_t i = 0; i < m->nodes.count && !d->bad; i++) {
-                uint32_t parent = m->nodes.items[i].parent;
-
-                while (depth && open[depth - 1] != parent) {
-                        document_close(d);
-                        depth--;
-                }
-                /* One level is left for the values. */
-                if ((parent && !depth) || d->depth >= DOCUMENT_DEPTH - 1) {
-                        d->bad = true;
-                        break;
-                }
-                open_node(d, m->nodes.items + i);
-                open[depth++] = (uint32_t)i + 1;
-        }
-        while (depth--)
-                document_close(d);
-}
-
-void document_measurement(struct document *d, const struct measurement *m)
-{
-        document_open(d, "measurement");
-        document_attribute(d, "plugin", m->plugin);
-        document_attribute(d, "target", m->target);
-        document_attribute_u64(d, "version", m->version);
-        add_nodes(d, m);
-        document_close(d);
-}
-
-enum status measurement_digest(const struct measurement *m, enum hash_alg alg,
-                               struct digest *digest_out)
-{
-        struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
-        struct document d = document_begin(&text);
-        enum status s;
-
-        *digest_out = (struct digest){HASH_NONE, {0}};
-        document_measurement(&d, m);
-        s = document_end(&d);
-        if (!s)
-                *digest_out = digest_of(alg, text.data, text.len);
-        buffer_clear(&text);
-        return s;
 }

@@ -33,18 +33,10 @@ void document_attribute(struct document *d, const char *name, const char *value)
 void document_attribute_u64(struct document *d, const char *name, uint64_t value);
 void document_text(struct document *d, const char *text);
 void document_hex(struct document *d, const uint8_t *bytes, size_t len);
-void document_base64(struct document *d, struct bytes bytes); /* RFC 4648, one line */
 /* Canonical XML made elsewhere, put in as it is. */
 void document_raw(struct document *d, struct bytes canonical);
 void document_close(struct document *d);
 /* ST_DONE, or ST_INVALID if bad; ST_TOO_LARGE if out is full. Everything must be closed. */
 enum status document_end(struct document *d);
-
-/* <measurement plugin= target= version=><node id= type=><value name=>text</value>...</node>...
- * The one form of a measurement: what is hashed, extended, judged and sent. */
-void document_measurement(struct document *d, const struct measurement *m);
-/* The digest of that form. */
-enum status measurement_digest(const struct measurement *m, enum hash_alg alg,
-                               struct digest *digest_out);
 
 #endif

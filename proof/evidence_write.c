@@ -47,7 +47,7 @@ enum status evidence_result(const struct log_place *place, const struct found *f
         hex_attribute(&d, "root", place->root.bytes, hash_size(place->root.alg));
         document_close(&d);
         for (size_t i = 0; i < found->count; i++)
-                document_measurement(&d, &found->measurements[i]);
+                document_raw(&d, found->forms[i].canonical);
         document_close(&d);
         return document_end(&d);
 }

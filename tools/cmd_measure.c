@@ -13,7 +13,7 @@
 #include "bulkhead/measure_plugin.h"
 #include "lib/channel.h"
 #include "lib/config.h"
-#include "lib/document.h"
+#include "proof/measurement.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,7 +203,7 @@ static enum status print_xml(const struct measurement *found, size_t count)
         if (count > 1)
                 document_open(&d, "projection");
         for (size_t i = 0; i < count; i++)
-                document_measurement(&d, &found[i]);
+                measurement_write(&d, &found[i]);
         if (count > 1)
                 document_close(&d);
         s = document_end(&d);

@@ -3,7 +3,7 @@
 #include "tools/output.h"
 #include "tools/commands.h"
 
-#include "lib/document.h"
+#include "proof/measurement.h"
 
 #include <errno.h>
 #include <stdarg.h>

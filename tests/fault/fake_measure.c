@@ -30,9 +30,14 @@ enum status measure_all(struct arena *a, const struct target *targets, size_t co
                         const struct open_disk *open, size_t open_count, enum hash_alg alg,
                         struct found *found_out)
 {
-        (void)a, (void)targets, (void)open, (void)open_count, (void)alg;
-        *found_out = (struct found){fake_found, fake_plugins, count};
-        return ST_DONE;
+        static struct measurement_form forms[2];
+        enum status s = ST_DONE;
+
+        (void)targets, (void)open, (void)open_count;
+        *found_out = (struct found){fake_found, fake_plugins, forms, count};
+        for (size_t i = 0; i < count && !s; i++)
+                s = measurement_form(&fake_found[i], alg, a, &forms[i]);
+        return s;
 }
 
 enum status judge_resolve(struct arena *a, struct descriptor *d)
@@ -55,9 +60,9 @@ enum status judge_device(struct arena *a, const struct descriptor *d, const char
 }
 
 enum status judge_all(struct arena *a, const struct descriptor *d,
-                      const struct measurement *measurements, size_t count)
+                      const struct measurement_form *found, size_t count)
 {
-        (void)a, (void)measurements, (void)count;
+        (void)a, (void)found, (void)count;
         return d->predicates.count && fake_verdict
                        ? FAIL(fake_verdict, .subject = "the fake predicate")
                        : ST_DONE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Helpers of the plug-in tests. */
 #include "tests/unit/plugin_test.h"
-#include "lib/document.h"
+#include "proof/measurement.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -79,7 +79,7 @@ void test_measurement_form(const struct measurement *m)
         FILE *f;
 
         snprintf(path, sizeof path, "%s", test_path("measurement"));
-        document_measurement(&d, m);
+        measurement_write(&d, m);
         ck_assert_int_eq(document_end(&d), ST_DONE);
         f = fopen(path, "w");
         ck_assert_uint_eq(fwrite(text.data, 1, text.len, f), text.len);

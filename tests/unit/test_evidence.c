@@ -22,9 +22,11 @@ static uint8_t bytes[256];
 static struct value value = {"digest", "<&\">"};
 static struct node node = {0, "disk:/\"a\"<>&", "disk", {&value, 1}};
 static struct measurement measurement = {"disk:/\"a\"<>&", "disk", 1, {&node, 1}};
-static struct found found = {&measurement, NULL, 1};
+static struct measurement_form form;
+static struct found found = {&measurement, NULL, &form, 1};
 static struct pcr_value pcrs[] = {{.pcr = 4}, {.pcr = 16}};
 static struct tpm_attest_rep quote;
+static struct arena *arena;
 static struct merkle_path leaf_path, opening, consistency;
 static struct log_entry entry;
 
@@ -115,6 +117,7 @@ static struct evidence whole(void)
 {
         for (size_t i = 0; i < sizeof bytes; i++)
                 bytes[i] = (uint8_t)i;
+        ck_assert_int_eq(measurement_form(&measurement, HASH_SHA256, arena, &form), ST_DONE);
         pcrs[0].value = filled(0x04);
         pcrs[1].value = filled(0x16);
         quote = (struct tpm_attest_rep){
@@ -300,6 +303,7 @@ int main(void)
         SRunner *runner;
         int failed;
 
+        arena = arena_new();
         tcase_add_test(t, test_expected);
         tcase_add_test(t, test_canonical);
         tcase_add_test(t, test_too_large);
@@ -311,5 +315,6 @@ int main(void)
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
         srunner_free(runner);
+        arena_free(arena);
         return failed != 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The luks plug-in, against cryptsetup's own reading of the same header, and against damage. */
 #include "bulkhead/measure_plugin.h"
-#include "lib/document.h"
+#include "proof/measurement.h"
 #include "tests/unit/luks_image.h"
 #include "tests/unit/plugin_test.h"
 

@@ -11,7 +11,7 @@
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
 #include "lib/config.h"
-#include "lib/document.h"
+#include "proof/measurement.h"
 #include "lib/state_file.h"
 
 #include <check.h>
@@ -115,7 +115,7 @@ static void keep_state(const struct im_device_req *q)
         ck_assert_mem_eq(&q->vm, &vm_uuid, sizeof vm_uuid);
         document_open(&d, "projection");
         for (size_t i = 0; i < q->state.count; i++)
-                document_measurement(&d, &q->state.items[i]);
+                measurement_write(&d, &q->state.items[i]);
         document_close(&d);
         ck_assert_int_eq(document_end(&d), ST_DONE);
         memcpy(world.state, text.data, text.len);
