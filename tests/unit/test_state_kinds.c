@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define FOLDER "tests/data/state"
 #define UUID_TEXT "0f0e0d0c-0b0a-4908-8706-050403020100"
 #define BOOT "84560d38-1ee1-4fd5-8821-2376daf717fc"
 
@@ -236,7 +237,7 @@ static void *room(const struct state_kind *kind)
 
 static int data_folder(void)
 {
-        int fd = open("tests/data/state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int fd = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         ck_assert_int_ge(fd, 0);
         return fd;
@@ -250,7 +251,7 @@ static struct bytes file_of(int i, uint32_t version)
         unsigned char *bytes;
         size_t len;
 
-        ck_assert_msg(!fstatat(data, name, &st, 0), "there is no tests/data/state/%s", name);
+        ck_assert_msg(!fstatat(data, name, &st, 0), "there is no " FOLDER "/%s: --write", name);
         bytes = folder_read(data, name, &len);
         close(data);
         return (struct bytes){bytes, len};
@@ -430,7 +431,7 @@ END_TEST
 
 static int write_missing(void)
 {
-        int data = data_folder();
+        int data = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         enum status s = ST_DONE;
         struct stat st;
 
