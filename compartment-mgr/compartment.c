@@ -161,7 +161,7 @@ enum status compartments_open(int dir, bool simulated,
 {
         struct arena *a = arena_new();
         const char **names;
-        size_t count;
+        size_t count = 0;
         enum status s;
 
         table.dir = dir;
