@@ -21,6 +21,7 @@ endif
 
 L_SSL := -lcrypto
 L_SEC := -lseccomp
+L_HASH := -lIPSec_MB
 L_JSON := -ljson-c
 L_XML := -lxml2
 L_XSLT := -lxslt -lxml2
@@ -71,7 +72,8 @@ ROOMS_integrity-mgr := integrity-mgr measure proof lib
 LIBS_integrity-mgr := $(L_SSL) $(L_SEC)
 MAIN_measure_worker := measure/measure_worker
 ROOMS_measure_worker := measure lib
-LIBS_measure_worker := $(L_SSL) $(L_SEC)
+# What plug-ins link with, too, is loaded once, by the warm parent, which itself calls nothing of it.
+LIBS_measure_worker := $(L_SSL) $(L_SEC) -Wl,--push-state,--no-as-needed $(L_HASH) -Wl,--pop-state
 MAIN_policy_worker := policy/policy_worker
 ROOMS_policy_worker := policy xml lib
 LIBS_policy_worker := $(L_SSL) $(L_SEC) $(L_XSLT)
@@ -90,8 +92,8 @@ LIBS_device_worker := $(L_CRYPT) $(L_DM) $(L_SSL) $(L_SEC)
 
 # --- plug-ins: shared objects that link to nothing of ours -------------------------------------
 PLUGINS := disk luks vm hypervisor vms
-OBJS_disk.so := plugins/disk plugins/disk_verity
-LIBS_disk.so := $(L_SSL) -lpthread
+OBJS_disk.so := plugins/disk plugins/disk_verity plugins/disk_hash
+LIBS_disk.so := $(L_SSL) $(L_HASH) -lpthread
 OBJS_luks.so := plugins/luks plugins/luks_header
 LIBS_luks.so := $(L_SSL) $(L_JSON)
 $(foreach p,vm hypervisor vms,$(eval OBJS_$(p).so := plugins/$(p) plugins/facts))
@@ -104,18 +106,22 @@ BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 HOSTILE_PLUGINS := $(patsubst tests/data/plugins/%.c,%,$(wildcard tests/data/plugins/*.c))
 TEST_ROOMS := tests/unit tests/fault
 MAINS += $(TESTS:%=tests/unit/%) tests/unit/worker_fixture
-L_ANY := -Wl,--as-needed $(L_XLU) $(L_XL) $(L_TPM) $(L_CRYPT) $(L_DM) $(L_XSLT) $(L_JSON) $(L_SEC) $(L_SSL)
+L_ANY := -Wl,--as-needed $(L_XLU) $(L_XL) $(L_TPM) $(L_CRYPT) $(L_DM) $(L_XSLT) $(L_JSON) $(L_SEC) $(L_HASH) $(L_SSL)
 L_CHECK := -Wl,--as-needed -lcheck -lsubunit -lm -lrt -lpthread
 # Faults at the Nth call (tests/fault/fault.h), and neighbours that the test plays.
 WRAP = $(foreach c,$(1),-Wl,--wrap=$(c))
 FAULTS := $(call WRAP,write pwrite fsync fdatasync ftruncate renameat unlinkat openat)
 $(foreach t,log generations evidence seal_record state_record,$(eval WRAP_test_$(t) := $(FAULTS)))
 WRAP_test_memory_file := $(call WRAP,usleep)
+WRAP_test_disk := $(call WRAP,disk_hash_best disk_hash_blocks)
+WRAP_test_disk_hash := $(call WRAP,alloc_mb_mgr init_mb_mgr_sse init_mb_mgr_avx2 init_mb_mgr_avx512 EVP_MD_CTX_new)
 WRAP_test_domain_xen_config := $(call WRAP,stat)
 WRAP_test_events := $(call WRAP,sleep)
 WRAP_test_journal := $(call WRAP,write fsync renameat unlinkat)
 
 OBJS_test_disk := $(OBJS_disk.so)
+OBJS_test_disk_hash := plugins/disk_hash
+OBJS_bench_disk := plugins/disk_hash
 OBJS_test_luks := $(OBJS_luks.so)
 OBJS_test_evidence := tests/fault/fake_tpm tests/fault/fake_measure
 OBJS_test_seal_record := tests/fault/fake_tpm tests/fault/fake_measure
@@ -141,8 +147,9 @@ $(B)/test_xl_config: | $(B)/config_worker
 $(B)/test_worker: | $(B)/measure_worker $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so)
 $(B)/test_measure_run: | $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so) $(PLUGINS:%=$(B)/plugins/%.so)
 $(B)/test_facts: | $(PLUGINS:%=$(B)/plugins/%.so)
+$(B)/test_disk_hash: | $(B)/measure_worker $(B)/plugins/disk.so
 $(B)/bench_disk: | $(B)/plugins/disk.so
-NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_facts.o unit/test_xl_config.o bench/bench_disk.o)
+NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_facts.o unit/test_xl_config.o unit/test_disk_hash.o bench/bench_disk.o)
 $(NEED_BUILD_DIR): ALL_CFLAGS += -DBUILD_DIR='"$(B)"'
 # Tests cross the windows of a hash tree at 4 units, not at 8 GiB.
 $(B)/obj/plugins/disk_verity.o: ALL_CFLAGS += -DWINDOW=4
@@ -155,7 +162,8 @@ $(B)/obj/lib/config.o: ALL_CFLAGS += -DBULKHEAD_PREFIX='"$(PREFIX)"'
 all: $(PROGRAMS:%=$(B)/%) $(PLUGINS:%=$(B)/plugins/%.so)
 
 packages:
-	@$(CC) --version >/dev/null 2>&1 && pkg-config --exists $(PKGS) 2>/dev/null || \
+	@echo '#include <intel-ipsec-mb.h>' | $(CC) -E -o /dev/null - 2>/dev/null && \
+	        pkg-config --exists $(PKGS) 2>/dev/null || \
 	        { echo 'make: packages are missing that building needs: sudo scripts/setup installs them' >&2; exit 1; }
 
 $(B)/obj/%.o: %.c | packages

@@ -8,7 +8,7 @@
  * ioctl(BLKGETSIZE64); needs memory and threads (mmap, munmap, mprotect, madvise, clone, futex,
  * and what glibc does when a thread starts: rseq, set_robust_list, rt_sigprocmask). It opens
  * nothing; OpenSSL's default provider must be loaded before opening is forbidden. Memory is
- * constant: one buffer a thread and the hash tree's open path.
+ * constant: one buffer and one set of hash lanes a thread, and the hash tree's open path.
  */
 #include "plugins/disk.h"
 

@@ -7,6 +7,7 @@
  * memory does not depend on the disk's size.
  */
 #include "plugins/disk.h"
+#include "plugins/disk_hash.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -19,12 +20,15 @@
 enum {
         LEVELS = 8, /* of at least 64 digests each: far more than 64 TiB */
         CORES_MOST = 64,
-        PIECE = 64 << 10 /* read at once */
+        PIECE = 64 << 10, /* read at once */
+        BLOCKS_A_PIECE = PIECE / DISK_BLOCK
 };
 
 /* What all threads share. slot: room of a digest in a hash block, a power of two. */
 struct verity {
         struct source *source;
+        const EVP_MD *md;
+        enum disk_hash_way way;
         const uint8_t *salt;
         size_t salt_len, digest_len, slot, per_block;
         uint64_t blocks, units, next, window_end;
@@ -33,17 +37,21 @@ struct verity {
 
 struct worker {
         struct verity *verity;
-        EVP_MD_CTX *ctx;
+        struct disk_hash *hash; /* made by its own thread, for that takes a while */
         uint8_t *buffer;
         pthread_t thread;
         bool failed;
 };
 
-/* Restarting a context with no type costs least of the supported ways: no fetch, no copy. */
-static bool hash_block(const struct verity *v, EVP_MD_CTX *ctx, const uint8_t *block, uint8_t *out)
+static bool worker_ready(struct worker *w)
 {
-        return EVP_DigestInit_ex2(ctx, NULL, NULL) && EVP_DigestUpdate(ctx, v->salt, v->salt_len) &&
-               EVP_DigestUpdate(ctx, block, DISK_BLOCK) && EVP_DigestFinal_ex(ctx, out, NULL);
+        const struct verity *v = w->verity;
+
+        if (!w->buffer)
+                w->buffer = aligned_alloc(DISK_BLOCK, PIECE);
+        if (!w->hash)
+                w->hash = disk_hash_new(v->md, v->way, v->salt, v->salt_len);
+        return w->buffer && w->hash;
 }
 
 /* Read a piece, hash it while it is in the nearest caches, read the next. */
@@ -51,7 +59,7 @@ static bool hash_data(struct worker *w, uint64_t at, size_t len, uint8_t *out)
 {
         const struct verity *v = w->verity;
 
-        for (size_t done = 0; done < len; done += PIECE) {
+        for (size_t done = 0; done < len; done += PIECE, out += BLOCKS_A_PIECE * v->slot) {
                 size_t piece = len - done < PIECE ? len - done : PIECE;
                 int r = disk_read(v->source, w->buffer, piece, at + done);
 
@@ -59,9 +67,8 @@ static bool hash_data(struct worker *w, uint64_t at, size_t len, uint8_t *out)
                         __atomic_store_n(&v->source->error, r, __ATOMIC_RELAXED);
                         return false;
                 }
-                for (size_t i = 0; i < piece; i += DISK_BLOCK, out += v->slot)
-                        if (!hash_block(v, w->ctx, w->buffer + i, out))
-                                return false;
+                if (!disk_hash_blocks(w->hash, w->buffer, piece / DISK_BLOCK, out, v->slot))
+                        return false;
         }
         return true;
 }
@@ -77,7 +84,7 @@ static bool hash_unit(struct worker *w, uint64_t unit, uint8_t *out)
                 return false;
         if (v->blocks == 1) /* no tree: dm-verity's root is the block's own */
                 memcpy(out, block, v->digest_len);
-        else if (!hash_block(v, w->ctx, block, out))
+        else if (!disk_hash_blocks(w->hash, block, 1, out, v->slot))
                 return false;
         v->source->host->progress(__atomic_add_fetch(&v->source->done, len, __ATOMIC_RELAXED),
                                   v->source->size);
@@ -90,12 +97,11 @@ static void *hash_units(void *arg)
         struct verity *v = w->verity;
         uint64_t unit;
 
-        while ((unit = __atomic_fetch_add(&v->next, 1, __ATOMIC_RELAXED)) < v->window_end &&
+        w->failed = !worker_ready(w);
+        while (!w->failed &&
+               (unit = __atomic_fetch_add(&v->next, 1, __ATOMIC_RELAXED)) < v->window_end &&
                !__atomic_load_n(&v->source->error, __ATOMIC_RELAXED))
-                if (!hash_unit(w, unit, v->digests + unit % WINDOW * v->slot)) {
-                        w->failed = true;
-                        break;
-                }
+                w->failed = !hash_unit(w, unit, v->digests + unit % WINDOW * v->slot);
         return NULL;
 }
 
@@ -108,36 +114,37 @@ struct tree {
         } level[LEVELS];
 };
 
-static bool tree_add(const struct verity *v, EVP_MD_CTX *ctx, struct tree *t, int level,
+static bool tree_add(const struct verity *v, struct disk_hash *hash, struct tree *t, int level,
                      const uint8_t *digest);
 
-static bool tree_close(const struct verity *v, EVP_MD_CTX *ctx, struct tree *t, int level)
+static bool tree_close(const struct verity *v, struct disk_hash *hash, struct tree *t, int level)
 {
         uint8_t digest[EVP_MAX_MD_SIZE];
 
-        if (!hash_block(v, ctx, t->level[level].block, digest))
+        if (!disk_hash_blocks(hash, t->level[level].block, 1, digest, sizeof digest))
                 return false;
         memset(t->level[level].block, 0, DISK_BLOCK);
         t->level[level].used = 0;
-        return tree_add(v, ctx, t, level + 1, digest);
+        return tree_add(v, hash, t, level + 1, digest);
 }
 
-static bool tree_add(const struct verity *v, EVP_MD_CTX *ctx, struct tree *t, int level,
+static bool tree_add(const struct verity *v, struct disk_hash *hash, struct tree *t, int level,
                      const uint8_t *digest)
 {
         if (level >= LEVELS)
                 return false;
         memcpy(t->level[level].block + t->level[level].used++ * v->slot, digest, v->digest_len);
         t->level[level].total++;
-        return t->level[level].used < v->per_block || tree_close(v, ctx, t, level);
+        return t->level[level].used < v->per_block || tree_close(v, hash, t, level);
 }
 
-static bool tree_root(const struct verity *v, EVP_MD_CTX *ctx, struct tree *t, uint8_t *root_out)
+static bool tree_root(const struct verity *v, struct disk_hash *hash, struct tree *t,
+                      uint8_t *root_out)
 {
         int l;
 
         for (l = 0; t->level[l].total > 1; l++)
-                if (t->level[l].used && !tree_close(v, ctx, t, l))
+                if (t->level[l].used && !tree_close(v, hash, t, l))
                         return false;
         memcpy(root_out, t->level[l].block, v->digest_len);
         return true;
@@ -171,17 +178,17 @@ static bool run_windows(struct verity *v, struct worker *workers, unsigned count
                 if (!run_window(v, workers, count))
                         return false;
                 for (uint64_t unit = at; unit < v->window_end; unit++)
-                        if (!tree_add(v, workers[0].ctx, &tree, 0,
+                        if (!tree_add(v, workers[0].hash, &tree, 0,
                                       v->digests + unit % WINDOW * v->slot))
                                 return false;
         }
-        return tree_root(v, workers[0].ctx, &tree, root_out);
+        return tree_root(v, workers[0].hash, &tree, root_out);
 }
 
 int disk_verity(struct source *s, const EVP_MD *md, const uint8_t *salt, size_t salt_len,
                 uint32_t cores, uint8_t *root_out)
 {
-        struct verity v = {.source = s, .salt = salt, .salt_len = salt_len};
+        struct verity v = {.source = s, .md = md, .salt = salt, .salt_len = salt_len};
         struct worker workers[CORES_MOST] = {0};
         unsigned count = cores < 1 ? 1 : cores > CORES_MOST ? CORES_MOST : cores;
         bool good;
@@ -192,18 +199,13 @@ int disk_verity(struct source *s, const EVP_MD *md, const uint8_t *salt, size_t 
         v.per_block = DISK_BLOCK / v.slot;
         v.blocks = s->size / DISK_BLOCK;
         v.units = (v.blocks + v.per_block - 1) / v.per_block;
+        v.way = disk_hash_best(md, v.blocks / count);
         v.digests = malloc(WINDOW * v.slot);
-        good = v.digests;
-        for (unsigned i = 0; i < count; i++) {
+        for (unsigned i = 0; i < count; i++)
                 workers[i].verity = &v;
-                workers[i].buffer = aligned_alloc(DISK_BLOCK, PIECE);
-                workers[i].ctx = EVP_MD_CTX_new();
-                good = good && workers[i].buffer && workers[i].ctx &&
-                       EVP_DigestInit_ex2(workers[i].ctx, md, NULL);
-        }
-        good = good && run_windows(&v, workers, count, root_out);
+        good = v.digests && run_windows(&v, workers, count, root_out);
         for (unsigned i = 0; i < count; i++) {
-                EVP_MD_CTX_free(workers[i].ctx);
+                disk_hash_free(workers[i].hash);
                 free(workers[i].buffer);
         }
         free(v.digests);

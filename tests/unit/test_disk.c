@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The disk plug-in, against sha256sum, sha384sum and veritysetup. */
 #include "bulkhead/measure_plugin.h"
+#include "plugins/disk_hash.h"
 #include "tests/unit/plugin_test.h"
 
 #include <errno.h>
@@ -86,6 +87,28 @@ START_TEST(whole_is_sha256sum)
 }
 END_TEST
 
+/* --- dm-verity's tree, by every way to hash its blocks ---------------------------------------- */
+
+static int forced_way = -1, hashings_left = -1;
+
+enum disk_hash_way __real_disk_hash_best(const EVP_MD *md, uint64_t blocks);
+enum disk_hash_way __wrap_disk_hash_best(const EVP_MD *md, uint64_t blocks);
+enum disk_hash_way __wrap_disk_hash_best(const EVP_MD *md, uint64_t blocks)
+{
+        return forced_way < 0 ? __real_disk_hash_best(md, blocks) : (enum disk_hash_way)forced_way;
+}
+
+bool __real_disk_hash_blocks(struct disk_hash *h, const uint8_t *blocks, size_t count, uint8_t *out,
+                             size_t slot);
+bool __wrap_disk_hash_blocks(struct disk_hash *h, const uint8_t *blocks, size_t count, uint8_t *out,
+                             size_t slot);
+bool __wrap_disk_hash_blocks(struct disk_hash *h, const uint8_t *blocks, size_t count, uint8_t *out,
+                             size_t slot)
+{
+        return (hashings_left < 0 || hashings_left--) &&
+               __real_disk_hash_blocks(h, blocks, count, out, slot);
+}
+
 /* Blocks around the edges of a hash block (128 or 64), of two levels (128 * 128), of a window. */
 static const struct {
         size_t blocks;
@@ -126,18 +149,36 @@ START_TEST(verity_is_veritysetup)
                 t.salt.data = salt;
                 t.salt.len = (size_t)hex_read(trees[_i].salt, strlen(trees[_i].salt), salt, 64);
         }
-        ck_assert_int_eq(measure_path(&t, image, trees[_i].cores), ST_DONE);
         snprintf(expected, sizeof expected, "%s:%s", trees[_i].hash,
                  test_command("veritysetup format --hash %s --salt %s %s %s.tree |"
                               " sed -n 's/^Root hash:[ \t]*//p'; rm -f %s.tree",
                               trees[_i].hash, trees[_i].salt, image, image, image));
-        ck_assert_str_eq(test_value(&found, 0, "digest"), expected);
+        for (forced_way = 0; forced_way < DISK_HASH_WAYS; forced_way++) {
+                ck_assert_int_eq(measure_path(&t, image, trees[_i].cores), ST_DONE);
+                ck_assert_str_eq(test_value(&found, 0, "digest"), expected);
+        }
         ck_assert_str_eq(test_value(&found, 0, "method"), "verity");
         ck_assert_str_eq(test_value(&found, 0, "salt"), trees[_i].salt);
         ck_assert_str_eq(test_value(&found, 0, "hash-type"), "1");
         test_measurement_form(&found);
         ck_assert_str_eq(test_value(&found, 0, "data-block-size"), "4096");
         ck_assert_str_eq(test_value(&found, 0, "hash-block-size"), "4096");
+}
+END_TEST
+
+/* 513 blocks: 33 calls for data, 5 for hash blocks over it, 1 for the root. */
+START_TEST(failed_hashing_is_refused)
+{
+        struct target t = target_of("verity");
+
+        test_write_file(image, 513 * 4096, 1);
+        for (int n = 0; n < 39; n++) {
+                hashings_left = n;
+                check_refused(measure_path(&t, image, 1), strerror(ENOMEM));
+        }
+        hashings_left = 39;
+        ck_assert_int_eq(measure_path(&t, image, 1), ST_DONE);
+        ck_assert_int_eq(hashings_left, 0);
 }
 END_TEST
 
@@ -299,7 +340,7 @@ START_TEST(qemu_img_backing_file_is_refused)
         struct target t = target_of("");
 
         if (system("command -v qemu-img >/dev/null")) {
-                printf("SKIPPED: qemu_img_backing_file_is_refused: no qemu-img here\n");
+                printf("skipped: qemu_img_backing_file_is_refused: no qemu-img here\n");
                 return;
         }
         test_command("truncate -s 1M %s.base && qemu-img create -q -f qcow2 -F raw -b %s.base %s",
@@ -370,7 +411,7 @@ START_TEST(block_device)
         char device[64], from_file[128];
 
         if (geteuid() || access("/dev/loop-control", W_OK)) {
-                printf("SKIPPED: block_device: needs root and loop devices\n");
+                printf("skipped: block_device: needs root and loop devices\n");
                 return;
         }
         test_write_file(image, 3 << 20, 9);
@@ -420,6 +461,7 @@ int main(void)
         tcase_set_timeout(c, 120);
         tcase_add_loop_test(c, whole_is_sha256sum, 0, sizeof whole_sizes / sizeof *whole_sizes);
         tcase_add_loop_test(c, verity_is_veritysetup, 0, sizeof trees / sizeof *trees);
+        tcase_add_test(c, failed_hashing_is_refused);
         tcase_add_test(c, long_salt_and_verity_option);
         tcase_add_loop_test(c, header_lies_over_the_file, 0, 10);
         tcase_add_loop_test(c, other_kinds_are_refused, 0, 2);
