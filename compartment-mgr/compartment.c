@@ -35,7 +35,7 @@ static struct {
         int dir;
         bool simulated;
         void (*released)(void);
-        void (*changed)(const char *, const char *, const char *);
+        void (*changed)(const struct vm_definition *, const char *, const char *);
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1};
 
 const char *vm_state_word(enum vm_state state)
@@ -157,7 +157,8 @@ static void add_as_kept(const struct vm_definition *d, struct arena *a)
 }
 
 enum status compartments_open(int dir, bool simulated,
-                              void (*changed)(const char *, const char *, const char *))
+                              void (*changed)(const struct vm_definition *, const char *,
+                                              const char *))
 {
         struct arena *a = arena_new();
         const char **names;
@@ -371,7 +372,7 @@ void compartment_set_state(struct compartment *c, enum vm_state state, const cha
         table.changes += changes;
         pthread_mutex_unlock(&table.lock);
         if (changes && table.changed)
-                table.changed(c->definition.name, vm_state_word(state), why);
+                table.changed(&c->definition, vm_state_word(state), why);
 }
 
 enum status compartment_set_generation(struct compartment *c, uint64_t generation)

@@ -28,7 +28,8 @@ struct compartment;
 /* Reads all definitions in dir. A damaged one is logged and left out; ST_DAMAGED is not returned
  * for it. simulated: what summaries say. changed: is told each new state, outside of any lock. */
 enum status compartments_open(int dir, bool simulated,
-                              void (*changed)(const char *vm, const char *state, const char *why));
+                              void (*changed)(const struct vm_definition *vm, const char *state,
+                                              const char *why));
 size_t compartments_count(size_t *running_out);
 /* A number that another one follows whenever a VM's state changes. */
 uint64_t compartments_changes(void);

@@ -10,6 +10,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
+#include "lib/component.h"
 #include "lib/report.h"
 
 #include <stdio.h>
@@ -450,10 +451,14 @@ void requests_open(struct server *server)
         door = server;
 }
 
-void requests_vm_changed(const char *vm, const char *state, const char *why)
+void requests_vm_changed(const struct vm_definition *vm, const char *state, const char *why)
 {
-        struct vm_changed_event e = {.vm = vm, .state = state, .why = why};
+        char component[COMPONENT_VM];
+        struct vm_changed_event e = {.component = component_vm(&vm->uuid, component),
+                                     .vm = vm->name,
+                                     .state = state,
+                                     .why = why};
 
-        report_info("VM %s: %s%s%s", vm, state, *why ? ": " : "", why);
+        report_info("VM %s: %s%s%s", vm->name, state, *why ? ": " : "", why);
         server_tell(door, TELL(vm_changed, &e));
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes nodes for the log. Every story comes here; log.c keeps what is written. */
 #include "integrity-mgr/host_log.h"
+#include "lib/component.h"
 #include "lib/document.h"
 #include "lib/report.h"
 
 #include <pthread.h>
+
+enum { EVENT_MOST = COMPONENT_MOST + 1024 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct log *the_log; /* once open it stays */
@@ -55,29 +58,25 @@ enum status host_log_found(struct arena *a, const struct found *found,
         return s ? s : log_append(log, entries, found->count, place_out);
 }
 
-static enum status write_event(const char *kind, const struct uuid *vm, uint64_t generation,
+static enum status write_event(const char *kind, const char *component, uint64_t generation,
                                enum status outcome, struct buffer *out)
 {
         struct document d = document_begin(out);
-        char name[37];
 
         document_open(&d, "event");
+        document_attribute(&d, "component", component);
         if (generation)
                 document_attribute_u64(&d, "generation", generation);
         document_attribute(&d, "kind", kind);
         document_attribute(&d, "outcome", status_sentence(outcome));
-        if (vm) {
-                uuid_write(vm, name);
-                document_attribute(&d, "vm", name);
-        }
         document_close(&d);
         return document_end(&d);
 }
 
-enum status host_log_event(const char *kind, const struct uuid *vm, uint64_t generation,
+enum status host_log_event(const char *kind, const char *component, uint64_t generation,
                            enum status outcome)
 {
-        struct buffer text = BUFFER_INIT(1024);
+        struct buffer text = BUFFER_INIT(EVENT_MOST);
         struct log_entry entry = {0};
         struct error kept = *error_last();
         struct log_place place;
@@ -85,7 +84,7 @@ enum status host_log_event(const char *kind, const struct uuid *vm, uint64_t gen
         enum status s = host_log_get(&log);
 
         if (!s)
-                s = write_event(kind, vm, generation, outcome, &text);
+                s = write_event(kind, component, generation, outcome, &text);
         entry.node = buffer_bytes(&text);
         if (!s)
                 s = log_append(log, &entry, 1, &place);
@@ -97,4 +96,12 @@ enum status host_log_event(const char *kind, const struct uuid *vm, uint64_t gen
         if (outcome)
                 error_keep(&kept);
         return s;
+}
+
+enum status host_log_vm_event(const char *kind, const struct uuid *vm, uint64_t generation,
+                              enum status outcome)
+{
+        char component[COMPONENT_VM];
+
+        return host_log_event(kind, component_vm(vm, component), generation, outcome);
 }

@@ -2,7 +2,7 @@
 /*
  * What goes into the log tree: measurements, and events such as
  *
- *   <event generation="3" kind="seal" outcome="done" vm="UUID"></event>
+ *   <event component="host/vms/UUID" generation="3" kind="seal" outcome="done"></event>
  *
  * One log for the process, open once the host is set up (its algorithm is the host's).
  */
@@ -22,8 +22,12 @@ enum status host_log_get(struct log **log_out);
 enum status host_log_found(struct arena *a, const struct found *found,
                            struct log_entry **entries_out, struct log_place *place_out);
 /* Appends an event and waits until it is on disk. kind: "setup", "approve", "seal", "start",
- * "reseal", "device", "forget". vm: NULL where there is none. The error of the thread stays. */
-enum status host_log_event(const char *kind, const struct uuid *vm, uint64_t generation,
+ * "reseal", "device", "forget"... component: what it is about, as in lib/component.h. The error of
+ * the thread stays. */
+enum status host_log_event(const char *kind, const char *component, uint64_t generation,
                            enum status outcome);
+/* The same about a VM. */
+enum status host_log_vm_event(const char *kind, const struct uuid *vm, uint64_t generation,
+                              enum status outcome);
 
 #endif

@@ -32,7 +32,7 @@ enum status memory_image_set(const struct uuid *vm, int header)
         if (!s)
                 s = generations_set_memory(vm, &memory, &changed);
         if (s || changed) /* a guest that suspends itself over and over does not fill the log */
-                host_log_event(header < 0 ? "awake" : "hibernate", vm, 0, s);
+                host_log_vm_event(header < 0 ? "awake" : "hibernate", vm, 0, s);
         return s;
 }
 

@@ -13,6 +13,7 @@
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
+#include "lib/component.h"
 #include "lib/report.h"
 #include "lib/state_file.h"
 
@@ -80,7 +81,7 @@ enum status on_im_setup(struct request *r, const struct im_setup_req *q, struct 
         pthread_mutex_unlock(&one_at_a_time);
         if (s)
                 return s;
-        host_log_event("setup", NULL, 0, s);
+        host_log_event("setup", COMPONENT_HOST, 0, s);
         /* The AK opens in approved states only, so before the first approval there is no record. */
         s = trust_record(r->arena, &p->trust);
         return s == ST_NOT_APPROVED ? ST_DONE : s;
@@ -164,7 +165,7 @@ enum status on_im_approve(struct request *r, const struct im_approve_req *q,
         if (!s)
                 s = host_approve(&made.approval);
         if (h)
-                host_log_event("approve", NULL, 0, s);
+                host_log_event("approve", COMPONENT_HOST, 0, s);
         return s;
 }
 

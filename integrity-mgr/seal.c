@@ -13,6 +13,7 @@
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal_store.h"
 #include "integrity-mgr/tpm_client.h"
+#include "lib/component.h"
 #include "lib/report.h"
 
 #include <inttypes.h>
@@ -393,7 +394,7 @@ enum status seal_make(struct arena *a, const struct im_seal_req *req)
         if (s)
                 return s;
         s = seal_claimed(a, req);
-        host_log_event("seal", &req->vm, req->generation, s);
+        host_log_vm_event("seal", &req->vm, req->generation, s);
         release(&req->vm);
         return s;
 }
@@ -449,7 +450,7 @@ enum status seal_unseal(struct arena *a, const struct im_unseal_req *req)
         if (s)
                 return s;
         s = unseal_claimed(a, req, &r);
-        host_log_event("start", &req->vm, r.generation, s);
+        host_log_vm_event("start", &req->vm, r.generation, s);
         release(&req->vm);
         return s;
 }
@@ -466,6 +467,19 @@ static enum status device_claimed(struct arena *a, const struct im_device_req *r
         return judge_device(a, &r.descriptor, req->device, req->state.items, req->state.count);
 }
 
+static void log_refused_device(struct arena *a, const struct im_device_req *req,
+                               uint64_t generation, enum status outcome)
+{
+        struct error kept = *error_last();
+        char vm[COMPONENT_VM];
+        const char *device;
+
+        if (component_child(a, component_vm(&req->vm, vm), req->device, &device))
+                device = vm;
+        error_keep(&kept);
+        host_log_event("device", device, generation, outcome);
+}
+
 /* Only a refusal is logged: what is permitted leads to an unseal, or follows one. */
 enum status seal_device(struct arena *a, const struct im_device_req *req)
 {
@@ -476,7 +490,7 @@ enum status seal_device(struct arena *a, const struct im_device_req *req)
                 return s;
         s = device_claimed(a, req, &generation);
         if (s)
-                host_log_event("device", &req->vm, generation, s);
+                log_refused_device(a, req, generation, s);
         release(&req->vm);
         return s;
 }
@@ -521,7 +535,7 @@ enum status seal_renew(struct arena *a, const struct im_reseal_req *req)
         if (s)
                 return s;
         s = reseal_claimed(a, req);
-        host_log_event("reseal", &req->vm, req->generation, s);
+        host_log_vm_event("reseal", &req->vm, req->generation, s);
         release(&req->vm);
         return s;
 }
@@ -561,7 +575,7 @@ enum status seal_forget(const struct uuid *vm)
         if (s)
                 return s;
         s = seal_store_forget(vm);
-        host_log_event("forget", vm, 0, s);
+        host_log_vm_event("forget", vm, 0, s);
         release(vm);
         return s;
 }

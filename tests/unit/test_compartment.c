@@ -12,9 +12,9 @@ static char folder[512];
 static int dir = -1, events;
 static char last_event[256];
 
-static void changed(const char *vm, const char *state, const char *why)
+static void changed(const struct vm_definition *vm, const char *state, const char *why)
 {
-        snprintf(last_event, sizeof last_event, "%s %s %s", vm, state, why);
+        snprintf(last_event, sizeof last_event, "%s %s %s", vm->name, state, why);
         events++;
 }
 

@@ -486,6 +486,36 @@ START_TEST(test_a_changed_configuration_is_named)
 }
 END_TEST
 
+/* --- the log ---------------------------------------------------------------------------------- */
+
+static bool is_logged(const char *event)
+{
+        static char content[1 << 16];
+        int fd = openat(dir, "log", O_RDONLY);
+        ssize_t n = read(fd, content, sizeof content);
+
+        close(fd);
+        ck_assert_int_gt(n, 0);
+        return memmem(content, (size_t)n, event, strlen(event));
+}
+
+#define OF_VM(vm, part, of)                                                                        \
+        "<event component=\"host/vms/" vm "-0000-0000-0000-000000000000" part "\" " of
+
+START_TEST(test_events_name_their_component)
+{
+        struct im_device_req q = {.vm = other_vm, .device = "xvda"};
+
+        open_log();
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        ck_assert(is_logged(
+                OF_VM("01020300", "", "generation=\"1\" kind=\"seal\" outcome=\"done\">")));
+        ck_assert_int_eq(seal_device(a, &q), ST_NOT_FOUND);
+        ck_assert(is_logged(OF_VM("04000000", "/xvda", "kind=\"device\" outcome=")));
+        ck_assert_int_eq(error_last()->status, ST_NOT_FOUND);
+}
+END_TEST
+
 /* --- faults ------------------------------------------------------------------------------------
  */
 
@@ -594,6 +624,7 @@ int main(void)
         tcase_add_loop_test(t, test_a_kernel_that_nothing_measures_is_not_sealed, 0,
                             sizeof boot_coverings / sizeof *boot_coverings);
         tcase_add_test(t, test_a_changed_configuration_is_named);
+        tcase_add_test(t, test_events_name_their_component);
         suite_add_tcase(suite, t);
         t = tcase_create("faults");
         tcase_set_timeout(t, 120);

@@ -90,7 +90,8 @@ static enum status answer_watch(struct request *r, const void *q, void *p)
 
 static enum status answer_vm_stop(struct request *r, const void *q, void *p)
 {
-        struct vm_changed_event e = {((const struct vm_stop_req *)q)->vm, "stopped", ""};
+        struct vm_changed_event e = {"host/vms/1", ((const struct vm_stop_req *)q)->vm, "stopped",
+                                     ""};
 
         (void)r;
         (void)p;
