@@ -29,6 +29,7 @@ struct child {
         int exit_pipe; /* ours alone: a child cannot say how it ended */
         int64_t deadline;
         bool timed_out;
+        bool killed; /* nothing more is awaited but its end */
 };
 
 static struct child children[CHILDREN_MOST];
@@ -97,8 +98,9 @@ static _Noreturn void wait_for_job(const struct worker_duty *duty, int handoff)
 
 /* --- in the warm parent --- */
 
-static void kill_child(const struct child *c)
+static void kill_child(struct child *c)
 {
+        c->killed = true;
         kill(-c->pid, SIGKILL);
         kill(c->pid, SIGKILL);
 }
@@ -195,7 +197,7 @@ static void start_child(const struct worker_duty *duty, const struct job_message
         }
         children[children_count++] = (struct child){
                 pid, exit_pipe, deadline_in(m->deadline_ms < 0 ? NO_DEADLINE : m->deadline_ms),
-                false};
+                false, false};
 }
 
 /* False: the daemon is gone. */
@@ -277,7 +279,7 @@ static void wait_and_handle(const struct worker_duty *duty, int signals)
         struct signalfd_siginfo info;
 
         for (size_t i = 0; i < n; i++)
-                p[2 + i] = (struct pollfd){children[i].exit_pipe, 0, 0};
+                p[2 + i] = (struct pollfd){children[i].killed ? -1 : children[i].exit_pipe, 0, 0};
         if (poll(p, 2 + n, wait_time(duty)) < 0)
                 return;
         for (size_t i = 0; i < n; i++)

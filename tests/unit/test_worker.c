@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *fixture;
@@ -119,6 +121,59 @@ START_TEST(a_dropped_job_is_killed)
 }
 END_TEST
 
+/* The youngest child of a process. */
+static pid_t child_of(pid_t parent)
+{
+        char path[64];
+        int pid = 0;
+        FILE *f;
+
+        snprintf(path, sizeof path, "/proc/%d/task/%d/children", parent, parent);
+        f = fopen(path, "r");
+        ck_assert_ptr_nonnull(f);
+        while (fscanf(f, "%d", &pid) == 1)
+                ;
+        fclose(f);
+        return pid;
+}
+
+/* Processor time of a process, in clock ticks. */
+static long ticks_of(pid_t pid)
+{
+        long user, system;
+        char path[64];
+        FILE *f;
+
+        snprintf(path, sizeof path, "/proc/%d/stat", pid);
+        f = fopen(path, "r");
+        ck_assert_ptr_nonnull(f);
+        ck_assert_int_eq(fscanf(f, "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
+                                &user, &system),
+                         2);
+        fclose(f);
+        return user + system;
+}
+
+START_TEST(a_dropped_job_that_ends_late_costs_its_parent_nothing)
+{
+        pid_t parent = child_of(getpid()), child;
+        struct job *j;
+        long before;
+
+        ck_assert_int_eq(job_start(w, NO_DEADLINE, &j), ST_DONE);
+        while (!(child = child_of(parent)))
+                usleep(1000);
+        /* whoever traces it is told of its end first */
+        ck_assert_int_eq(ptrace(PTRACE_SEIZE, child, NULL, NULL), 0);
+        before = ticks_of(parent);
+        job_kill(j);
+        usleep(500 * 1000);
+        ck_assert_int_le(ticks_of(parent) - before, sysconf(_SC_CLK_TCK) / 20);
+        ck_assert_int_eq(waitpid(child, NULL, __WALL), child);
+        ck_assert_int_eq(ask("", 5000), ST_DONE);
+}
+END_TEST
+
 #ifndef __SANITIZE_ADDRESS__
 static enum status measure_with(const char *plugin)
 {
@@ -194,6 +249,7 @@ int main(int argc, char **argv)
                             sizeof deaths / sizeof *deaths);
         tcase_add_test(t, an_answer_of_a_process_that_then_dies_is_none);
         tcase_add_test(t, a_dropped_job_is_killed);
+        tcase_add_test(t, a_dropped_job_that_ends_late_costs_its_parent_nothing);
 #ifndef __SANITIZE_ADDRESS__
         tcase_add_test(t, a_plugin_has_no_more_rights_while_it_is_loaded);
 #endif
