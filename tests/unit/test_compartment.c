@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Definitions are durable, an operation on a VM is alone, and others are told which one it is. */
 #include "compartment-mgr/compartment.c" /* to start with an empty table again */
+#include "tests/fault/folder.h"
 
 #include <check.h>
 #include <fcntl.h>
@@ -395,6 +396,69 @@ START_TEST(a_damaged_definition_is_left_out)
 }
 END_TEST
 
+/* --- files of other versions (tests/data/state/README.md) --------------------------------------
+ */
+
+#define KEPT_VM "0f0e0d0c-0b0a-4908-8706-050403020100"
+
+static void copy_kept(const char *file, const char *name)
+{
+        int data = open("tests/data/state", O_RDONLY | O_DIRECTORY);
+        size_t len;
+        unsigned char *bytes = folder_read(data, file, &len);
+
+        folder_write(dir, name, bytes, len);
+        free(bytes);
+        close(data);
+}
+
+START_TEST(what_an_older_version_wrote_is_read)
+{
+        struct vm_definition d;
+        struct vm_summary v;
+        struct compartment *c;
+        char kind[STATE_KIND_SIZE];
+        uint32_t version;
+
+        copy_kept("vm-2", KEPT_VM);
+        copy_kept("vm_memory-1", "memory-" KEPT_VM);
+        open_again();
+        ck_assert_int_eq(compartment_find("web", a, &d, &v), ST_DONE);
+        ck_assert_str_eq(v.owner, "root");
+        ck_assert_str_eq(v.state, "hibernating");
+        ck_assert(v.autostart);
+        ck_assert_uint_eq(d.disks.count, 2);
+        ck_assert_int_eq(compartment_claim("web", "test", &c), ST_DONE);
+        ck_assert_str_eq(compartment_memory(c), "/srv/bulkhead/state/svdm/memory-" KEPT_VM ".img");
+        compartment_release(c);
+        ck_assert(state_peek(dir, KEPT_VM, kind, &version)); /* and written anew */
+        ck_assert_uint_eq(version, state_kind_vm.version);
+}
+END_TEST
+
+/* Nothing is opened: not even what could be read, for another file may belong to it. */
+START_TEST(a_newer_version_is_not_opened)
+{
+        struct state_kind newer = state_kind_vm_domain;
+        unsigned char *before, *after;
+        size_t len, len_after;
+
+        newer.version++;
+        copy_kept("vm-2", KEPT_VM);
+        ck_assert_int_eq(state_write(dir, "domain-" KEPT_VM, &newer, (struct bytes){NULL, 0}),
+                         ST_DONE);
+        before = folder_read(dir, KEPT_VM, &len);
+        ck_assert_int_eq(compartments_open(dir, true, changed), ST_UNSUPPORTED);
+        ck_assert_str_eq(error_last()->subject, "state file domain-" KEPT_VM);
+        ck_assert_uint_eq(table.count, 0);
+        after = folder_read(dir, KEPT_VM, &len_after);
+        ck_assert_uint_eq(len, len_after);
+        ck_assert_mem_eq(before, after, len);
+        free(before);
+        free(after);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("compartment");
@@ -418,6 +482,8 @@ int main(void)
         tcase_add_test(t, owners_have_vms);
         tcase_add_test(t, owners_have_paths);
         tcase_add_test(t, a_damaged_definition_is_left_out);
+        tcase_add_test(t, what_an_older_version_wrote_is_read);
+        tcase_add_test(t, a_newer_version_is_not_opened);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);

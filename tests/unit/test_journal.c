@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -321,6 +322,35 @@ START_TEST(sees_damage)
 }
 END_TEST
 
+#define KEPT_VM "0f0e0d0c-0b0a-4908-8706-050403020100"
+
+/* tests/data/state/README.md says how it was made. */
+START_TEST(reads_what_an_older_version_wrote)
+{
+        struct arena *a = arena_new();
+        struct bytes runs;
+        struct journal j;
+        struct uuid kept;
+        char data[PATH_MAX];
+        bool found;
+
+        ck_assert_ptr_nonnull(realpath("tests/data/state", data));
+        uuid_read(KEPT_VM, &kept);
+        ck_assert_int_eq(
+                run("cp '%s'/journal-1 state/journal-%s; cp '%s'/header-1 state/header-%s-0", data,
+                    KEPT_VM, data, KEPT_VM),
+                0);
+        ck_assert_int_eq(journal_load(dir, &kept, a, &found, &j), ST_DONE);
+        ck_assert(found);
+        ck_assert_uint_eq(j.generation, 7);
+        ck_assert_int_eq(journal_runs(dir, &j, 0, a, &runs), ST_DONE);
+        ck_assert_ptr_nonnull(memmem(runs.data, runs.len, "a new key slot", 14));
+        ck_assert_int_eq(journal_drop(dir, &kept), ST_DONE);
+        ck_assert_int_eq(files_left(), 0);
+        arena_free(a);
+}
+END_TEST
+
 /* Runs of another time under the same name are not this journal's. */
 START_TEST(sees_swapped_runs)
 {
@@ -347,6 +377,7 @@ int main(void)
         tcase_add_loop_test(c, dropping_survives_faults, 0, 2);
         tcase_add_loop_test(c, sees_damage, 0, sizeof names / sizeof *names);
         tcase_add_test(c, sees_swapped_runs);
+        tcase_add_test(c, reads_what_an_older_version_wrote);
         suite_add_tcase(s, c);
         return run_suite(s);
 }
