@@ -5,12 +5,10 @@
  * before it is told.
  */
 #include "integrity-mgr/attest.h"
-#include "proof/evidence_write.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/host_log.h"
 #include "integrity-mgr/tpm_client.h"
-#include "lib/document.h"
-#include "proof/commitment.h"
+#include "proof/evidence.h"
 
 #include <inttypes.h>
 #include <openssl/rand.h>
@@ -21,14 +19,12 @@ struct work {
         struct arena *arena;
         const struct im_attest_req *req;
         const struct host_state *host;
-        struct bytes challenge;
         struct found found;
         struct log *log;
         struct log_entry *entries;
         struct log_place place;
-        struct bytes result;
-        uint8_t random[COMMITMENT_RANDOM_LEN];
-        struct tpm_attest_rep quote;
+        struct evidence evidence; /* filled in on the way */
+        uint64_t tpm_time;
 };
 
 enum status attest_challenge(const struct im_attest_req *req, struct bytes *challenge_out)
@@ -101,19 +97,31 @@ static enum status check(struct work *w)
                 s = FAIL(ST_INVALID, .subject = "the descriptor", .expected = "<attestation-desc>",
                          .found = "a descriptor for sealing");
         if (!s)
-                s = attest_challenge(w->req, &w->challenge);
+                s = attest_challenge(w->req, &w->evidence.leaf.challenge);
         if (!s)
                 s = attest_aik(d->aik, w->host->keys.ak_name);
         return s ? s : check_log_seen(w);
 }
 
+/* What is known before the TPM is asked, and <result>. */
 static enum status write_result(struct work *w)
 {
         struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
-        enum status s = evidence_result(&w->place, &w->found, &text);
+        struct evidence *e = &w->evidence;
+        enum status s;
 
+        e->kind = EVIDENCE_HOST;
+        e->alg = w->host->keys.alg;
+        e->descriptor = w->req->descriptor.canonical;
+        e->log_length = w->place.length;
+        e->log_root = w->place.root;
+        e->found = arena_get_many(w->arena, w->found.count + 1, sizeof *e->found);
+        e->found_count = w->found.count;
+        for (size_t i = 0; i < w->found.count; i++)
+                e->found[i].canonical = w->found.forms[i].canonical;
+        s = evidence_result(e, &text);
         if (!s)
-                w->result = (struct bytes){arena_copy(w->arena, text.data, text.len), text.len};
+                e->result = (struct bytes){arena_copy(w->arena, text.data, text.len), text.len};
         buffer_clear(&text);
         return s;
 }
@@ -132,59 +140,82 @@ static void add_extends(struct work *w, struct tpm_attest_req *q)
         }
 }
 
+static enum status take_quote(struct work *w, const struct tpm_attest_rep *p)
+{
+        struct evidence *e = &w->evidence;
+
+        w->tpm_time = p->tpm_time;
+        e->ak = host_ak_public(&w->host->keys);
+        e->attest = p->quote;
+        e->signature = p->signature;
+        for (size_t i = 0; i < p->pcrs.count; i++) {
+                const struct pcr_value *v = &p->pcrs.items[i];
+
+                if (v->pcr >= PCR_COUNT)
+                        return FAIL(ST_WORKER, .subject = "the TPM worker",
+                                    .expected = "PCRs 0 to 23", .found = FMT("PCR %u", v->pcr));
+                e->pcrs |= 1u << v->pcr;
+                e->pcr[v->pcr] = v->value;
+        }
+        return ST_DONE;
+}
+
 /* The qualifying data is the root of a tree of one leaf, which is that leaf. */
 static enum status quote(struct work *w)
 {
         struct tpm_attest_req q = {.pcrs = w->req->descriptor.pcrs};
-        enum hash_alg alg = w->host->keys.alg;
-        struct bytes canonical = w->req->descriptor.canonical;
-        struct digest descriptor = digest_of(alg, canonical.data, canonical.len);
-        struct digest result = digest_of(alg, w->result.data, w->result.len);
+        struct tpm_attest_rep p = {};
+        struct evidence *e = &w->evidence;
+        struct digest descriptor = digest_of(e->alg, e->descriptor.data, e->descriptor.len);
+        struct digest result = digest_of(e->alg, e->result.data, e->result.len);
+        enum status s;
 
         add_extends(w, &q);
-        if (RAND_bytes(w->random, sizeof w->random) != 1)
+        if (RAND_bytes(e->leaf.random, sizeof e->leaf.random) != 1)
                 return FAIL(ST_INTERNAL, .subject = "random numbers");
-        q.qualifying = commitment_request(w->random, w->challenge, &descriptor, &result);
-        return tpm_client_call(CALL(tpm_attest, &q, &w->quote), w->arena);
+        e->leaf.count = 1;
+        q.qualifying = commitment_request(e->leaf.random, e->leaf.challenge, &descriptor, &result);
+        s = tpm_client_call(CALL(tpm_attest, &q, &p), w->arena);
+        return s ? s : take_quote(w, &p);
 }
 
-static enum status prove(struct work *w, struct merkle_path *openings,
-                         struct merkle_path *consistency)
+static struct path keep_path(struct arena *a, const struct merkle_path *path)
 {
+        return (struct path){arena_copy(a, path->nodes, path->count * sizeof *path->nodes),
+                             path->count};
+}
+
+static enum status prove(struct work *w)
+{
+        struct evidence *e = &w->evidence;
+        struct merkle_path path;
         enum status s = ST_DONE;
 
-        for (size_t i = 0; i < w->found.count && !s; i++)
-                s = log_inclusion(w->log, w->place.first + i, w->place.length, &openings[i]);
-        if (!s && w->req->log_seen)
-                s = log_consistency(w->log, w->req->log_seen, w->place.length, consistency);
+        for (size_t i = 0; i < w->found.count && !s; i++) {
+                struct opening *o = &e->found[i].opening;
+
+                o->index = w->place.first + i;
+                memcpy(o->random, w->entries[i].random, sizeof o->random);
+                s = log_inclusion(w->log, o->index, w->place.length, &path);
+                if (!s)
+                        o->path = keep_path(w->arena, &path);
+        }
+        e->consistency_from = w->req->log_seen;
+        if (s || !e->consistency_from)
+                return s;
+        s = log_consistency(w->log, e->consistency_from, w->place.length, &path);
+        if (!s)
+                e->consistency = keep_path(w->arena, &path);
         return s;
 }
 
 static enum status tell(struct work *w, struct bytes *evidence_out)
 {
-        struct merkle_path consistency = {0}, leaf_path = {0};
-        struct merkle_path *openings =
-                arena_get_many(w->arena, w->found.count + 1, sizeof *openings);
         struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
-        struct evidence e = {.alg = w->host->keys.alg,
-                             .descriptor = w->req->descriptor.canonical,
-                             .result = w->result,
-                             .challenge = w->challenge,
-                             .leaf_random = w->random,
-                             .leaf_count = 1,
-                             .leaf_path = &leaf_path,
-                             .quote = &w->quote,
-                             .ak_public = host_ak_public(&w->host->keys),
-                             .entries = w->entries,
-                             .openings = openings,
-                             .entries_count = w->found.count,
-                             .first = w->place.first,
-                             .consistency_from = w->req->log_seen,
-                             .consistency = &consistency};
-        enum status s = prove(w, openings, &consistency);
+        enum status s = prove(w);
 
         if (!s)
-                s = evidence_write(&e, &text);
+                s = evidence_write(&w->evidence, &text);
         if (!s)
                 *evidence_out = (struct bytes){arena_copy(w->arena, text.data, text.len), text.len};
         buffer_clear(&text);
@@ -214,6 +245,6 @@ enum status attest_make(struct arena *a, const struct im_attest_req *req,
                 s = log_sync(w.log, &w.place); /* nothing is told that could be unsaid */
         if (!s)
                 s = tell(&w, &rep_out->evidence);
-        rep_out->tpm_time = w.quote.tpm_time;
+        rep_out->tpm_time = w.tpm_time;
         return s;
 }

@@ -7,7 +7,7 @@
 #ifndef BULKHEAD_VERIFIER_CHECK_H
 #define BULKHEAD_VERIFIER_CHECK_H
 
-#include "proof/evidence_read.h"
+#include "proof/evidence.h"
 #include "verifier/verify.h"
 
 struct verifier {

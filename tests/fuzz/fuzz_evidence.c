@@ -4,7 +4,7 @@
  * check is reached; and the same bytes as a TPM's structures. Nothing is ever trusted: the seed's
  * challenge is not the one asked for.
  */
-#include "proof/evidence_read.h"
+#include "proof/evidence.h"
 #include "verifier/verify.h"
 #include "xml/descriptor.h"
 #include "xml/xml_limits.h"

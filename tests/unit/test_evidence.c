@@ -3,7 +3,7 @@
  * The evidence document as docs/evidence.md shows it, written out by hand here; xmllint says
  * whether it is canonical as written.
  */
-#include "proof/evidence_write.h"
+#include "proof/evidence.h"
 #include "integrity-mgr/attest.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/host_log.h"
@@ -23,12 +23,9 @@ static struct value value = {"digest", "<&\">"};
 static struct node node = {0, "disk:/\"a\"<>&", "disk", {&value, 1}};
 static struct measurement measurement = {"disk:/\"a\"<>&", "disk", 1, {&node, 1}};
 static struct measurement_form form;
-static struct found found = {&measurement, NULL, &form, 1};
-static struct pcr_value pcrs[] = {{.pcr = 4}, {.pcr = 16}};
-static struct tpm_attest_rep quote;
 static struct arena *arena;
-static struct merkle_path leaf_path, opening, consistency;
-static struct log_entry entry;
+static struct digest paths[4];
+static struct evidence_measurement found;
 
 static struct digest filled(uint8_t with)
 {
@@ -55,7 +52,8 @@ static const char evidence_expected
              "alg=\"sha256\"><ak>0001</ak><attest>000102</attest><signature>00010203</signature>"
              "<pcr index=\"4\">" HEX32("04") "</pcr><pcr index=\"16\">" HEX32(
                      "16") "</pcr>"
-                           "<leaf challenge=\"0001020304\" count=\"2\" index=\"1\" random=\"" HEX32(
+                           "<leaf challenge=\"000102030405060708090a0b0c0d0e0f10111213\" "
+                           "count=\"2\" index=\"1\" random=\"" HEX32(
                                    "ee") "\">"
                                          "<node>" HEX32(
                                                  "01") "</node></leaf></quote>"
@@ -100,14 +98,6 @@ static const char evidence_expected
                                                                                                  "e"
                                                                                                  ">";
 
-static const uint8_t *random_bytes(void)
-{
-        static uint8_t r[32];
-
-        memset(r, 0xee, sizeof r);
-        return r;
-}
-
 static struct bytes first(size_t n)
 {
         return (struct bytes){bytes, n};
@@ -115,43 +105,59 @@ static struct bytes first(size_t n)
 
 static struct evidence whole(void)
 {
-        for (size_t i = 0; i < sizeof bytes; i++)
-                bytes[i] = (uint8_t)i;
-        ck_assert_int_eq(measurement_form(&measurement, HASH_SHA256, arena, &form), ST_DONE);
-        pcrs[0].value = filled(0x04);
-        pcrs[1].value = filled(0x16);
-        quote = (struct tpm_attest_rep){
-                .quote = first(3), .signature = first(4), .pcrs = {pcrs, 2}};
-        leaf_path = (struct merkle_path){1, {filled(1)}};
-        opening = (struct merkle_path){2, {filled(2), filled(3)}};
-        consistency = (struct merkle_path){1, {filled(7)}};
-        memset(entry.random, 0xdd, sizeof entry.random);
-        return (struct evidence){
+        struct evidence e = {
+                .kind = EVIDENCE_HOST,
                 .alg = HASH_SHA256,
                 .descriptor = {(const uint8_t *)"<attestation-desc></attestation-desc>", 37},
                 .result = {(const uint8_t *)"<result></result>", 17},
-                .challenge = first(5),
-                .leaf_random = random_bytes(),
-                .leaf_index = 1,
-                .leaf_count = 2,
-                .leaf_path = &leaf_path,
-                .quote = &quote,
-                .ak_public = first(2),
-                .entries = &entry,
-                .openings = &opening,
-                .entries_count = 1,
-                .first = 11,
+                .log_length = 12,
+                .log_root = filled(0xaa),
+                .found = &found,
+                .found_count = 1,
+                .ak = first(2),
+                .attest = first(3),
+                .signature = first(4),
+                .pcrs = 1u << 4 | 1u << 16,
+                .leaf = {.challenge = first(20), .index = 1, .count = 2, .path = {&paths[0], 1}},
                 .consistency_from = 5,
-                .consistency = &consistency};
+                .consistency = {&paths[3], 1}};
+
+        for (size_t i = 0; i < sizeof bytes; i++)
+                bytes[i] = (uint8_t)i;
+        ck_assert_int_eq(measurement_form(&measurement, HASH_SHA256, arena, &form), ST_DONE);
+        e.pcr[4] = filled(0x04);
+        e.pcr[16] = filled(0x16);
+        paths[0] = filled(1);
+        paths[1] = filled(2);
+        paths[2] = filled(3);
+        paths[3] = filled(7);
+        memset(e.leaf.random, 0xee, sizeof e.leaf.random);
+        found = (struct evidence_measurement){.canonical = form.canonical,
+                                              .plugin = measurement.plugin,
+                                              .target = measurement.target,
+                                              .opening = {.index = 11, .path = {&paths[1], 2}}};
+        memset(found.opening.random, 0xdd, sizeof found.opening.random);
+        return e;
+}
+
+/* With the result that its leaf covers, not the short one of the tests above. */
+static struct evidence with_result(void)
+{
+        struct evidence e = whole();
+        struct buffer b = BUFFER_INIT(1 << 20);
+
+        ck_assert_int_eq(evidence_result(&e, &b), ST_DONE);
+        e.result = (struct bytes){arena_copy(arena, b.data, b.len), b.len};
+        buffer_clear(&b);
+        return e;
 }
 
 START_TEST(test_expected)
 {
         struct buffer b = BUFFER_INIT(1 << 20);
-        struct log_place place = {.length = 12, .root = filled(0xaa)};
         struct evidence e = whole();
 
-        ck_assert_int_eq(evidence_result(&place, &found, &b), ST_DONE);
+        ck_assert_int_eq(evidence_result(&e, &b), ST_DONE);
         ck_assert_str_eq((char *)b.data, result_expected);
         buffer_clear(&b);
         ck_assert_int_eq(evidence_write(&e, &b), ST_DONE);
@@ -167,16 +173,12 @@ END_TEST
 START_TEST(test_canonical)
 {
         struct buffer b = BUFFER_INIT(1 << 20);
-        struct log_place place = {.length = 12, .root = filled(0xaa)};
-        struct evidence e = whole();
+        struct evidence e = with_result();
         int dir = folder_new();
         char command[300], buffer[8192];
         size_t n;
         FILE *f;
 
-        ck_assert_int_eq(evidence_result(&place, &found, &b), ST_DONE);
-        e.result = (struct bytes){(uint8_t *)strdup((char *)b.data), b.len};
-        buffer_clear(&b);
         ck_assert_int_eq(evidence_write(&e, &b), ST_DONE);
         folder_write(dir, "e.xml", b.data, b.len);
         snprintf(command, sizeof command, "xmllint --exc-c14n /proc/%d/fd/%d/e.xml", getpid(), dir);
@@ -185,9 +187,102 @@ START_TEST(test_canonical)
         ck_assert_int_eq(pclose(f), 0);
         ck_assert_uint_eq(n, b.len);
         ck_assert_mem_eq(buffer, b.data, n);
-        free((void *)e.result.data);
         buffer_clear(&b);
         folder_remove(dir);
+}
+END_TEST
+
+/* --- read back ------------------------------------------------------------------------------- */
+
+static void same_bytes(struct bytes a, struct bytes b)
+{
+        ck_assert_uint_eq(a.len, b.len);
+        ck_assert_mem_eq(a.data, b.data, a.len);
+}
+
+static void same_digest(const struct digest *a, const struct digest *b)
+{
+        ck_assert(digest_equal(a, b));
+}
+
+static void same_path(const struct path *a, const struct path *b)
+{
+        ck_assert_uint_eq(a->count, b->count);
+        for (size_t i = 0; i < a->count; i++)
+                same_digest(&a->nodes[i], &b->nodes[i]);
+}
+
+static void same_measurement(const struct evidence_measurement *a,
+                             const struct evidence_measurement *b)
+{
+        same_bytes(a->canonical, b->canonical);
+        ck_assert_str_eq(a->plugin, b->plugin);
+        ck_assert_str_eq(a->target, b->target);
+        ck_assert_uint_eq(a->opening.index, b->opening.index);
+        ck_assert_mem_eq(a->opening.random, b->opening.random, sizeof a->opening.random);
+        same_path(&a->opening.path, &b->opening.path);
+}
+
+static void same_evidence(const struct evidence *a, const struct evidence *b)
+{
+        ck_assert_str_eq(a->kind, b->kind);
+        ck_assert_int_eq(a->alg, b->alg);
+        same_bytes(a->descriptor, b->descriptor);
+        same_bytes(a->result, b->result);
+        ck_assert_uint_eq(a->log_length, b->log_length);
+        same_digest(&a->log_root, &b->log_root);
+        ck_assert_uint_eq(a->found_count, b->found_count);
+        for (size_t i = 0; i < a->found_count; i++)
+                same_measurement(&a->found[i], &b->found[i]);
+        same_bytes(a->ak, b->ak);
+        same_bytes(a->attest, b->attest);
+        same_bytes(a->signature, b->signature);
+        ck_assert_uint_eq(a->pcrs, b->pcrs);
+        for (int i = 0; i < PCR_COUNT; i++)
+                if (a->pcrs >> i & 1)
+                        same_digest(&a->pcr[i], &b->pcr[i]);
+        same_bytes(a->leaf.challenge, b->leaf.challenge);
+        ck_assert_uint_eq(a->leaf.count, b->leaf.count);
+        ck_assert_uint_eq(a->leaf.index, b->leaf.index);
+        ck_assert_mem_eq(a->leaf.random, b->leaf.random, sizeof a->leaf.random);
+        same_path(&a->leaf.path, &b->leaf.path);
+        ck_assert_uint_eq(a->consistency_from, b->consistency_from);
+        same_path(&a->consistency, &b->consistency);
+}
+
+/* Each field that may be missing is once there and once not. */
+START_TEST(test_read_back)
+{
+        struct buffer b = BUFFER_INIT(1 << 20);
+        struct evidence e = with_result(), again;
+
+        if (_i & 1) {
+                e.consistency_from = 0;
+                e.consistency = (struct path){0};
+        }
+        if (_i & 2)
+                e.leaf.path = found.opening.path = (struct path){0};
+        if (_i & 4)
+                e.pcrs = 0;
+        if (_i & 8)
+                e.kind = "another";
+        ck_assert_int_eq(evidence_write(&e, &b), ST_DONE);
+        ck_assert_int_eq(evidence_read(buffer_bytes(&b), arena, &again), ST_DONE);
+        same_evidence(&e, &again);
+        ck_assert_str_eq(evidence_kind(buffer_bytes(&b), arena), e.kind);
+        buffer_clear(&b);
+}
+END_TEST
+
+/* Nor does the writer make what cannot be read. */
+START_TEST(test_challenge_too_long)
+{
+        struct buffer b = BUFFER_INIT(1 << 20);
+        struct evidence e = with_result();
+
+        e.leaf.challenge = first(CHALLENGE_MOST + 1);
+        ck_assert_int_eq(evidence_write(&e, &b), ST_INVALID);
+        buffer_clear(&b);
 }
 END_TEST
 
@@ -306,6 +401,8 @@ int main(void)
         arena = arena_new();
         tcase_add_test(t, test_expected);
         tcase_add_test(t, test_canonical);
+        tcase_add_loop_test(t, test_read_back, 0, 16);
+        tcase_add_test(t, test_challenge_too_long);
         tcase_add_test(t, test_too_large);
         tcase_add_test(t, test_durable);
         tcase_add_loop_test(t, test_challenge, 0, sizeof challenges / sizeof *challenges);

@@ -4,7 +4,7 @@
  * can be wrong with it turns exactly the checks red that are named in its row.
  */
 #include "tests/unit/evidence_make.h"
-#include "proof/evidence_read.h"
+#include "proof/evidence.h"
 #include "verifier/verify.h"
 #include "xml/descriptor.h"
 #include "xml/xml_limits.h"

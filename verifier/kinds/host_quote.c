@@ -13,6 +13,9 @@ void check_document(struct work *w, struct check *c)
         enum status s;
 
         s = evidence_read(w->in->evidence, w->arena, &w->evidence);
+        if (!s && strcmp(w->evidence.kind, EVIDENCE_HOST))
+                s = FAIL(ST_INVALID, .subject = "evidence", .expected = EVIDENCE_HOST,
+                         .found = w->evidence.kind);
         if (!s)
                 s = descriptor_read(w->evidence.descriptor, w->evidence.alg, w->arena, &w->wanted);
         if (s) {

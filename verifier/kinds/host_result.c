@@ -87,7 +87,7 @@ void check_destinations(struct work *w, struct check *c)
 static const char *closed_entry(const struct evidence *e)
 {
         for (size_t i = 0; i < e->found_count; i++) {
-                const struct found *f = &e->found[i];
+                const struct evidence_measurement *f = &e->found[i];
                 struct digest d = commitment_of(e->alg, f->opening.random, f->canonical);
 
                 d = commitment_leaf(&d);
@@ -156,7 +156,7 @@ void check_measurements(struct work *w, struct check *c)
         }
         for (size_t i = 0; i < wanted; i++) {
                 const struct target *t = &w->wanted.targets.items[i];
-                const struct found *f = &e->found[i];
+                const struct evidence_measurement *f = &e->found[i];
 
                 if (strcmp(t->name, f->target) || strcmp(t->plugin, f->plugin)) {
                         check_failed(

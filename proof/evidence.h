@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Evidence (docs/evidence.md): one struct, written by the one who attests and read by a verifier.
+ * Bytes only; needs no XML library, opens no file.
+ *
+ * The reader holds to the grammar by hand, strictly: every element and attribute in its place, no
+ * namespace outside the descriptor, and the document must be its own exclusive canonical form, so
+ * that the digest of a part is the digest of its bytes here and an outsider's
+ * `xmllint --exc-c14n` finds the same. It judges nothing but the shape. The descriptor is only cut
+ * out, and is not known to be XML until descriptor_read() gave back the same canonical form.
+ */
+#ifndef BULKHEAD_PROOF_EVIDENCE_H
+#define BULKHEAD_PROOF_EVIDENCE_H
+
+#include "lib/arena.h"
+#include "lib/buffer.h"
+#include "lib/digest.h"
+#include "lib/status.h"
+#include "proof/commitment.h"
+#include "proof/quote.h"
+
+enum {
+        EVIDENCE_MEASUREMENTS_MOST = 64,
+        EVIDENCE_PATH_MOST = 64,
+        BLOB_MOST = 4096, /* the TPM's structures */
+};
+
+/* Of a host, by the quote of its TPM. */
+#define EVIDENCE_HOST "host"
+
+struct path {
+        struct digest *nodes;
+        size_t count;
+};
+
+/* Where the commitment to a measurement lies in the log, and what opens it. */
+struct opening {
+        uint64_t index;
+        uint8_t random[COMMITMENT_RANDOM_LEN];
+        struct path path;
+};
+
+struct evidence_measurement {
+        struct bytes canonical;
+        const char *plugin, *target; /* as canonical has them; not written */
+        struct opening opening;
+};
+
+struct evidence {
+        const char *kind;
+        enum hash_alg alg;               /* of every digest below */
+        struct bytes descriptor, result; /* canonical */
+        uint64_t log_length;
+        struct digest log_root;
+        struct evidence_measurement *found; /* in the document's order */
+        size_t found_count;
+        struct bytes ak, attest, signature; /* TPMT_PUBLIC, TPMS_ATTEST, TPMT_SIGNATURE */
+        uint32_t pcrs;                      /* bit n: the value of PCR n is there */
+        struct digest pcr[PCR_COUNT];
+        struct {
+                struct bytes challenge; /* CHALLENGE_LEAST to CHALLENGE_MOST bytes */
+                uint64_t count, index;
+                uint8_t random[COMMITMENT_RANDOM_LEN];
+                struct path path;
+        } leaf;
+        uint64_t consistency_from; /* 0: there is no proof of consistency */
+        struct path consistency;
+};
+
+/* <result>, which the leaf covers: from log_length, log_root and the measurements found. */
+enum status evidence_result(const struct evidence *e, struct buffer *out);
+/* The document, with e->result as it is. ST_TOO_LARGE if out is full; ST_INVALID for what is no
+ * evidence that could be read again (a challenge too long, text that XML cannot carry). */
+enum status evidence_write(const struct evidence *e, struct buffer *out);
+
+/* The kind that a document says it is of, in the arena; NULL if it does not begin as evidence. */
+const char *evidence_kind(struct bytes text, struct arena *a);
+/* ST_INVALID or ST_TOO_LARGE, described. What *out points to lies in the arena and in `text`,
+ * which has to stay; after an error only kind is set, or NULL. */
+enum status evidence_read(struct bytes text, struct arena *a, struct evidence *out);
+
+#endif
