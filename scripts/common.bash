@@ -14,8 +14,10 @@ die() {
 # Is PID ($1) the program $2 of this checkout? A number alone may be somebody else's by now.
 is_ours() {
         local exe
-        exe=$(readlink "/proc/$1/exe" 2>/dev/null) || exe= # without root: processes that are not dumpable hide it
-        [[ ${exe% (deleted)} == */"$2" ]] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null | grep -qF -- "$2"
+        exe=$(readlink "/proc/$1/exe" 2>/dev/null) ||
+                exe= # without root: processes that are not dumpable hide it
+        [[ ${exe% (deleted)} == */"$2" ]] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null |
+                grep -qF -- "$2"
 }
 
 pid_of() {

@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A sealed start beside `xl create` of the same guest, on a real Dom0 with the bed's files: medians of
-# PAIRS (5) in which the two take turns, and their ratio; also with the time taken off that sha256sum
+# A sealed start beside `xl create` of the same guest, on a real Dom0 with the bed's files: medians
+# of
+# PAIRS (5) in which the two take turns, and their ratio; also with the time taken off that
+# sha256sum
 # needs for what a seal measures, kernel, ramdisk and image. In the bed:
 #   tests/xen/live run -t 900 "$(cat tests/bench/bench_start.sh)"
 set -euo pipefail
@@ -35,8 +37,10 @@ truncate -s 64M sealed.img
 guest_config bench "$work/root.img" "$work/sealed.img" >bench.cfg
 cat >seal.xml <<END
 <sealing-desc><sealing type="tpm-based" key="k"><measurement-desc type="tpm">
-<measureTarget name="vm:bench" dest="PCR16"/><measureTarget name="disk:$work/root.img" dest="PCR16"/>
-<measureTarget name="luks:$work/sealed.img" dest="PCR16"/></measurement-desc></sealing></sealing-desc>
+<measureTarget name="vm:bench" dest="PCR16"/>
+<measureTarget name="disk:$work/root.img" dest="PCR16"/>
+<measureTarget name="luks:$work/sealed.img" dest="PCR16"/>
+</measurement-desc></sealing></sealing-desc>
 END
 bulkhead vm define bench.cfg >/dev/null
 bulkhead vm seal bench seal.xml --format >/dev/null
@@ -51,7 +55,9 @@ for ((i = 0; i < ${PAIRS:-5}; i++)); do
         ms xl create plain.cfg >>plain
         xl destroy bench
         ms sha256sum /srv/bed/guest/vmlinux /srv/bed/guest/initrd root.img >>hashed
-        echo "pair $((i + 1)): sealed start $(tail -n 1 sealed) ms, xl create $(tail -n 1 plain) ms, sha256sum $(tail -n 1 hashed) ms"
+        echo \
+                "pair $((i + 1)): sealed start $(tail -n 1 sealed) ms, xl create $(tail -n 1 \
+                plain) ms, sha256sum $(tail -n 1 hashed) ms"
 done
 echo "$(median sealed) $(median plain) $(median hashed)" | awk '{
         printf "medians: sealed start %d ms, xl create %d ms: ratio %.2f\n", $1, $2, $1 / $2

@@ -12,7 +12,8 @@ expect 0 bulkhead vm seal life life-seal.xml --format
 says 'generation 1'
 cryptsetup isLuks --type luks2 life-data.img || fail 'the data disk is no LUKS2 disk'
 expect 0 bulkhead vm show life --json
-python3 -c 'import json,sys; d=json.loads(sys.argv[1]); assert len(d["disks"])==2 and d["generation"]==1 and d["config"], d' "$output" ||
+python3 -c 'import json,sys; d=json.loads(sys.argv[1])
+assert len(d["disks"])==2 and d["generation"]==1 and d["config"], d' "$output" ||
         fail 'vm show --json'
 expect 0 bulkhead vm start life
 says running

@@ -28,7 +28,8 @@ expect 0 bulkhead vm stop reseal
 # After a change the old seal gives no key, so nobody can seal to the new state without another one.
 vm changed
 echo -n secret-of-before >old
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 changed-data.img old
+cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
+        changed-data.img old
 expect 0 bulkhead vm seal changed changed-seal.xml --passphrase-file old
 head -c 1M /dev/urandom >changed-root.img
 expect 1 bulkhead vm start changed
@@ -42,8 +43,10 @@ expect 0 bulkhead vm stop changed
 vm fresh
 expect 0 bulkhead vm seal fresh fresh-seal.xml --format --passphrase-file old
 same "$(cryptsetup luksDump fresh-data.img | grep -c ': luks2$')" 2 'number of key slots'
-same "$(cryptsetup luksDump fresh-data.img | grep -c 'PBKDF: *argon2id')" 1 'slots that are guessed slowly'
-cryptsetup open --test-passphrase --key-file old fresh-data.img || fail 'the passphrase does not open it'
+same "$(cryptsetup luksDump fresh-data.img |
+        grep -c 'PBKDF: *argon2id')" 1 'slots that are guessed slowly'
+cryptsetup open --test-passphrase --key-file old fresh-data.img ||
+        fail 'the passphrase does not open it'
 expect 0 bulkhead vm start fresh
 expect 0 bulkhead vm stop fresh
 flip fresh-root.img 99

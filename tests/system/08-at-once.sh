@@ -12,13 +12,16 @@ for ((i = 0; i < n; i++)); do
         openssl rand -hex 32 >"$i.challenge"
 done
 for ((i = 0; i < n; i++)); do
-        bulkhead attest "$i.xml" -o "$i-evidence.xml" --challenge "$(cat "$i.challenge")" --trust "$trust" >"$i.out" 2>&1 &
+        bulkhead attest "$i.xml" -o "$i-evidence.xml" --challenge "$(cat "$i.challenge")" \
+                --trust "$trust" >"$i.out" 2>&1 &
 done
 wait
 for ((i = 0; i < n; i++)); do
         cat "$i.out"
-        expect 0 bulkhead verify "$i-evidence.xml" --trust "$trust" --challenge "$(cat "$i.challenge")"
-        grep -q "sha256:$(sha256sum "$i.img" | cut -d' ' -f1)" "$i-evidence.xml" || fail "the disk of request $i"
+        expect 0 bulkhead verify "$i-evidence.xml" --trust "$trust" \
+                --challenge "$(cat "$i.challenge")"
+        grep -q "sha256:$(sha256sum "$i.img" | cut -d' ' -f1)" "$i-evidence.xml" ||
+                fail "the disk of request $i"
 done
 # Somebody else's challenge is somebody else's evidence.
 expect 1 bulkhead verify 0-evidence.xml --trust "$trust" --challenge "$(cat 1.challenge)"

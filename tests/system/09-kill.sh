@@ -34,7 +34,8 @@ for kind in "${kinds[@]}"; do
                         seal) command=(bulkhead vm seal killed killed-seal.xml) ;;
                         *) command=(bulkhead vm "$what" killed) ;;
                         esac
-                        [[ $what == stop && $(state_of killed) != running ]] && bulkhead vm start killed >/dev/null 2>&1
+                        [[ $what == stop && $(state_of killed) != running ]] &&
+                                bulkhead vm start killed >/dev/null 2>&1
                         "${command[@]}" >/dev/null 2>&1 &
                         sleep "$delay"
                         # shellcheck disable=SC2046
@@ -44,11 +45,13 @@ for kind in "${kinds[@]}"; do
                         case $(state_of killed) in
                         running | stopping) bulkhead vm destroy killed >/dev/null 2>&1 ;;
                         stopped) ;;
-                        *) fail "$kind killed during $what after $delay: state $(state_of killed)" ;;
+                        *) fail "$kind killed during $what after $delay: state $(state_of killed)" \
+                                ;;
                         esac
                         for ((i = 0; i < 150; i++)); do
                                 output=$(bulkhead vm start killed 2>&1) && break
-                                [[ $output == *'is under way'* || $output == *'remedy    repeat'* ]] || break
+                                [[ $output == *'is under way'* ||
+                                        $output == *'remedy    repeat'* ]] || break
                                 sleep 0.2
                         done
                         [[ $output == *running* ]] && output=$(bulkhead vm stop killed 2>&1) ||

@@ -25,14 +25,16 @@ says mine
 says_not theirs
 expect 0 as "$verifier" "$cli" vm show mine
 expect 1 as "$verifier" "$cli" vm show theirs
-for c in "vm start mine" "vm stop mine" "vm destroy mine" "vm undefine mine" "vm seal mine mine-seal.xml" \
+for c in "vm start mine" "vm stop mine" "vm destroy mine" "vm undefine mine" \
+        "vm seal mine mine-seal.xml" \
         "vm define mine.cfg" "host approve --print x" "host setup --passphrase-file mine.cfg"; do
         # shellcheck disable=SC2086
         expect 1 as "$verifier" "$cli" $c
         says denied
 done
 challenge=$(openssl rand -hex 32)
-as "$verifier" "$cli" attest mine-attest.xml --challenge "$challenge" --trust "$trust" >evidence.xml || fail 'attest what is his'
+as "$verifier" "$cli" attest mine-attest.xml --challenge "$challenge" --trust "$trust" \
+        >evidence.xml || fail 'attest what is his'
 expect 0 as "$verifier" "$cli" verify evidence.xml --trust "$trust" --challenge "$challenge"
 expect 1 as "$verifier" "$cli" attest theirs-attest.xml
 says denied

@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# update="clean-stop": after an orderly stop the seal follows the disk; after a power cut it does not.
+# update="clean-stop": after an orderly stop the seal follows the disk; after a power cut it does
+# not.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/common.bash"
 
 vm clean
 # The guest's disk is measured whole; what it writes lies behind the header.
 at=$((20 << 20))
-sealing "vm:clean disk:$work/clean-root.img disk:$work/clean-data.img luks:$work/clean-data.img" 'update="clean-stop"' >clean-seal.xml
+disks="disk:$work/clean-root.img disk:$work/clean-data.img luks:$work/clean-data.img"
+sealing "vm:clean $disks" 'update="clean-stop"' >clean-seal.xml
 expect 0 bulkhead vm seal clean clean-seal.xml --format
 expect 0 bulkhead vm start clean
 flip clean-data.img $at

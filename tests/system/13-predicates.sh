@@ -6,7 +6,8 @@
 
 vm judged
 policy() { # DIGEST
-        sed -e "s|'disk:/[^']*'|'disk:$work/judged-root.img'|" -e "s|'sha256:[0-9a-f]*'|'sha256:$1'|" \
+        sed -e "s|'disk:/[^']*'|'disk:$work/judged-root.img'|" \
+                -e "s|'sha256:[0-9a-f]*'|'sha256:$1'|" \
                 "$top/xslt-policies/disk-digest.xsl"
 }
 policy "$(sha256sum judged-root.img | cut -d' ' -f1)" >good.xsl
@@ -16,8 +17,10 @@ echo '<a' >broken.xsl
 cp "$trust" mine.trust
 c=$(openssl rand -hex 32)
 expect 0 bulkhead attest judged-attest.xml -o first.xml --challenge "$c" --trust mine.trust
-expect 0 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy good.xsl --policy good.xsl
-expect 1 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy good.xsl --policy bad.xsl
+expect 0 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy good.xsl \
+        --policy good.xsl
+expect 1 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy good.xsl \
+        --policy bad.xsl
 says 'is not the known image'
 for p in evil broken; do
         expect 1 bulkhead verify first.xml --trust mine.trust --challenge "$c" --policy $p.xsl
@@ -26,16 +29,19 @@ for p in evil broken; do
 done
 expect 1 bulkhead verify first.xml --challenge "$c"
 # The very challenge, but carried to the host with another question.
-expect 0 bulkhead verify first.xml --trust mine.trust --challenge "$c" --descriptor judged-attest.xml
+expect 0 bulkhead verify first.xml --trust mine.trust --challenge "$c" \
+        --descriptor judged-attest.xml
 attesting LOG "disk:$work/judged-root.img" >sent.xml
 expect 1 bulkhead verify first.xml --trust mine.trust --challenge "$c" --descriptor sent.xml
 says 'another request'
 sed '1i <!-- asked by hand -->' judged-attest.xml >commented.xml
 expect 0 bulkhead attest commented.xml -o commented-evidence.xml --challenge "$c" --trust mine.trust
-expect 0 bulkhead verify commented-evidence.xml --trust mine.trust --challenge "$c" --descriptor commented.xml
+expect 0 bulkhead verify commented-evidence.xml --trust mine.trust --challenge "$c" \
+        --descriptor commented.xml
 expect 1 bulkhead verify first.xml --trust good.xsl
 says_not trusted
-same "$(bulkhead verify first.xml --trust mine.trust --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["trusted"])')" \
+same "$(bulkhead verify first.xml --trust mine.trust --json |
+        python3 -c 'import json,sys; print(json.load(sys.stdin)["trusted"])')" \
         True 'JSON'
 sed 's/sha256:[0-9a-e]/sha256:f/; t; s/sha256:f/sha256:0/' first.xml >forged.xml
 cmp -s first.xml forged.xml && fail 'it is not another one'
@@ -57,10 +63,13 @@ grep -q '<consistency ' third.xml || fail 'there is no proof that the log goes o
 for p in good bad; do
         {
                 echo '<sealing-desc><sealing type="tpm-based" key="k"><measurement-desc type="tpm">'
-                echo "<measureTarget name=\"disk:$work/judged-root.img\" dest=\"PCR16\" judged=\"yes\"/>"
+                printf '<measureTarget name="disk:%s" dest="PCR16" judged="yes"/>\n' \
+                        "$work/judged-root.img"
                 echo "<measureTarget name=\"luks:$work/judged-data.img\" dest=\"PCR16\"/>"
                 echo '<measureTarget name="vm:judged" dest="PCR16"/>'
-                echo "</measurement-desc><predicate>$(sed 1d $p.xsl)</predicate></sealing></sealing-desc>"
+                echo \
+                        "</measurement-desc><predicate>$(sed 1d \
+                        $p.xsl)</predicate></sealing></sealing-desc>"
         } >$p-seal.xml
 done
 expect 1 bulkhead vm seal judged bad-seal.xml --format

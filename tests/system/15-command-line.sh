@@ -11,13 +11,17 @@ expect 0 bulkhead attest attest.xml -o evidence.xml --trust "$trust" --challenge
 expect 0 bulkhead verify evidence.xml --trust "$trust" --challenge "$challenge" --json
 
 # usage
-for c in '' 'nothing' 'vm' 'vm start' 'vm start a b' 'vm seal a' 'measure' 'measure nocolon' 'measure --salt 00 disk:a' \
-        'measure --verity --salt 0g disk:a' 'attest' 'attest --challenge 00 attest.xml' 'verify' 'verify --challenge 00 evidence.xml' 'verify --remember evidence.xml' \
-        'host approve --pcr 24=00' 'host approve --print a --site-key b' 'status --what' 'host setup --site-key a --passphrase-file b'; do
+for c in '' 'nothing' 'vm' 'vm start' 'vm start a b' 'vm seal a' 'measure' 'measure nocolon' \
+        'measure --salt 00 disk:a' \
+        'measure --verity --salt 0g disk:a' 'attest' 'attest --challenge 00 attest.xml' 'verify' \
+        'verify --challenge 00 evidence.xml' 'verify --remember evidence.xml' \
+        'host approve --pcr 24=00' 'host approve --print a --site-key b' 'status --what' \
+        'host setup --site-key a --passphrase-file b'; do
         # shellcheck disable=SC2086
         expect 2 bulkhead $c
 done
-for c in '' status host 'host setup' 'host approve' vm 'vm define' 'vm undefine' 'vm list' 'vm show' 'vm seal' 'vm start' 'vm stop' \
+for c in '' status host 'host setup' 'host approve' vm 'vm define' 'vm undefine' 'vm list' \
+        'vm show' 'vm seal' 'vm start' 'vm stop' \
         'vm destroy' measure attest verify; do
         # shellcheck disable=SC2086
         expect 0 bulkhead $c --help
@@ -37,14 +41,17 @@ expect 3 bulkhead attest attest.xml -o /dev/full --trust "$trust"
 # what cannot be measured
 ln -s a.img link
 mkfifo fifo
-for t in disk:"$work/link" disk:"$work/fifo" disk:"$work" disk:/dev/null disk:"$work/none" luks:"$work/a.img" \
+for t in disk:"$work/link" disk:"$work/fifo" disk:"$work" disk:/dev/null disk:"$work/none" \
+        luks:"$work/a.img" \
         nosuch:"$work/a.img" ../../disk:"$work/a.img" disk:/proc/self/mem; do
         expect 1 bulkhead measure "$t"
 done
 # any user, no daemon
-if ((EUID == 0)) && setpriv --reuid nobody --regid nogroup --clear-groups test -x "$(command -v bulkhead)"; then
+if ((EUID == 0)) &&
+        setpriv --reuid nobody --regid nogroup --clear-groups test -x "$(command -v bulkhead)"; then
         cp a.img /tmp/bulkhead-test-$$.img && chmod 0644 /tmp/bulkhead-test-$$.img
-        expect 0 env BULKHEAD_RUN=/nonexistent setpriv --reuid nobody --regid nogroup --clear-groups \
+        expect 0 env BULKHEAD_RUN=/nonexistent setpriv --reuid nobody --regid nogroup \
+                --clear-groups \
                 "$(command -v bulkhead)" measure disk:/tmp/bulkhead-test-$$.img
         rm -f /tmp/bulkhead-test-$$.img
 fi

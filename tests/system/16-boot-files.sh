@@ -29,7 +29,8 @@ expect 0 bulkhead vm start boots
 expect 0 bulkhead vm stop boots
 
 # By its own path it is covered, too; the facts of another VM cover nothing.
-sealing "disk:$work/vmlinuz ${BULKHEAD_GUEST:+disk:$BULKHEAD_GUEST/initrd} disk:$work/boots-root.img luks:$work/boots-data.img" >path.xml
+boot="disk:$work/vmlinuz ${BULKHEAD_GUEST:+disk:$BULKHEAD_GUEST/initrd}"
+sealing "$boot disk:$work/boots-root.img luks:$work/boots-data.img" >path.xml
 expect 0 bulkhead vm seal boots path.xml
 echo another >vmlinuz
 expect 1 bulkhead vm start boots

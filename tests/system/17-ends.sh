@@ -3,13 +3,15 @@
 # Guests that shut down, reboot or crash, domains that others end, and VMs that others started.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/common.bash"
-[[ -d $(sim_folder) && $(bulkhead status) == *simulated* ]] || skip 'only simulated guests end on request'
+[[ -d $(sim_folder) && $(bulkhead status) == *simulated* ]] ||
+        skip 'only simulated guests end on request'
 
 vm ends
 sed -i '$a on_crash = "preserve"' ends.cfg
 forget ends
 expect 0 bulkhead vm define ends.cfg
-sealing "vm:ends disk:$work/ends-root.img disk:$work/ends-data.img luks:$work/ends-data.img" 'update="clean-stop"' >ends-seal.xml
+sealing "vm:ends disk:$work/ends-root.img disk:$work/ends-data.img luks:$work/ends-data.img" \
+        'update="clean-stop"' >ends-seal.xml
 expect 0 bulkhead vm seal ends ends-seal.xml --format
 
 # The guest shuts itself down: a clean stop, so the seal follows the disk.

@@ -12,7 +12,8 @@ export B
 expect 0 "$top/scripts/up" "$other"
 # shellcheck source=/dev/null
 . "$other/env"
-[[ $(bulkhead status) == *simulated* ]] || skip 'a boot is played, which a simulated hypervisor alone allows'
+[[ $(bulkhead status) == *simulated* ]] ||
+        skip 'a boot is played, which a simulated hypervisor alone allows'
 for n in first second third; do
         vm $n
         expect 0 bulkhead vm seal $n $n-seal.xml --format

@@ -8,8 +8,10 @@ kind=$(bulkhead status | grep -q simulated && echo sim || echo xen)
 vm facts
 attesting PCR16 vm:facts "hypervisor:$kind" vms:all vms:own >facts.xml
 expect 0 bulkhead attest facts.xml -o evidence.xml --trust "$trust"
-[[ $(cat evidence.xml) == *"sha256:$(sha256sum vmlinuz | cut -d' ' -f1)"* ]] || fail 'the kernel is not in the evidence'
-for t in '<value name="memory">128<' '<value name="kind">'$kind'<' 'type="vms-vm"' '<value name="free-memory">'; do
+[[ $(cat evidence.xml) == *"sha256:$(sha256sum vmlinuz | cut -d' ' -f1)"* ]] ||
+        fail 'the kernel is not in the evidence'
+for t in '<value name="memory">128<' '<value name="kind">'$kind'<' 'type="vms-vm"' \
+        '<value name="free-memory">'; do
         grep -q -- "$t" evidence.xml || fail "the evidence has no $t"
 done
 c=$(sed -n 's/^challenge *//p' <<<"$output")
@@ -25,7 +27,8 @@ says 'compartment-mgr'
 expect 1 bulkhead measure "vm:$work/facts.cfg"
 says 'compartment-mgr'
 # What is sealed to the hypervisor and to what all VMs do: the one stays, the other does not.
-sealing "vm:facts disk:$work/facts-root.img luks:$work/facts-data.img hypervisor:$kind" >facts-seal.xml
+sealing "vm:facts disk:$work/facts-root.img luks:$work/facts-data.img hypervisor:$kind" \
+        >facts-seal.xml
 expect 0 bulkhead vm seal facts facts-seal.xml --format
 expect 0 bulkhead vm start facts
 expect 0 bulkhead vm stop facts

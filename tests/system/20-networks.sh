@@ -5,7 +5,8 @@
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/common.bash"
 policy=${BULKHEAD_ETC:-/etc/bulkhead}/networks
-mkdir -p "${policy%/*}" 2>/dev/null && [[ -w ${policy%/*} ]] || skip 'the policy of networks lies in the measured root'
+mkdir -p "${policy%/*}" 2>/dev/null && [[ -w ${policy%/*} ]] ||
+        skip 'the policy of networks lies in the measured root'
 chmod 755 "${policy%/*}"
 [[ -e $policy ]] && cp "$policy" saved
 restore() { if [[ -e $work/saved ]]; then cp "$work/saved" "$policy"; else rm -f "$policy"; fi; }
@@ -41,7 +42,8 @@ vm alone --owner tenant
         for t in "vm:alone" "disk:$work/alone-root.img" "luks:$work/alone-data.img"; do
                 echo "<measureTarget name=\"$t\" dest=\"PCR16\"/>"
         done
-        echo '<measureTarget name="vms:all" dest="PCR16" judged="yes"/></measurement-desc><predicate>'
+        echo '<measureTarget name="vms:all" dest="PCR16" judged="yes"/></measurement-desc>'
+        echo '<predicate>'
         one_owner tenant
         echo '</predicate></sealing></sealing-desc>'
 } >alone-seal.xml

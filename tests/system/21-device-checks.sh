@@ -38,7 +38,9 @@ says vif7
 sealing_with '<deviceCheck device="vif0" ref="no-such"/>' >missing.xml
 expect 1 bulkhead vm seal guarded missing.xml --format
 says no-such
-sealing_with "<deviceCheck device=\"*\">$(predicate one-owner alice tenant)</deviceCheck><deviceCheck device=\"vif0\">$(predicate vm-runs alice tenant | sed "s/'firewall01'/'firewall'/")</deviceCheck>" >guarded-seal.xml
+firewall_runs=$(predicate vm-runs alice tenant | sed "s/'firewall01'/'firewall'/")
+sealing_with "<deviceCheck device=\"*\">$(predicate one-owner alice tenant)</deviceCheck>$(
+        )<deviceCheck device=\"vif0\">$firewall_runs</deviceCheck>" >guarded-seal.xml
 expect 0 bulkhead vm seal guarded guarded-seal.xml --format
 
 # The interface waits for the firewall; the disks do not.

@@ -111,7 +111,8 @@ same "$(attached a)" 'xvda xvdb vif0' 'so does a reboot'
 expect 0 bulkhead vm stop a
 
 # --- a seal that follows what was written cannot be judged while the VM writes ---
-sealing "vm:a disk:$work/a-root.img disk:$work/a-data.img luks:$work/a-data.img" 'update="clean-stop"' >a-clean.xml
+sealing "vm:a disk:$work/a-root.img disk:$work/a-data.img luks:$work/a-data.img" \
+        'update="clean-stop"' >a-clean.xml
 expect 0 bulkhead vm seal a a-clean.xml
 expect 0 bulkhead vm start a
 expect 0 bulkhead vm detach a xvdb

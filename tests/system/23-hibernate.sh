@@ -76,7 +76,8 @@ rm "$image"
 expect 1 bulkhead vm start sleeper
 says "$image"
 says 'bulkhead vm destroy NAME'
-head -c "$(stat -c %s image.second)" /dev/zero >"$image" # no LUKS2 at all: what was bound is kept, too
+head -c "$(stat -c %s image.second)" /dev/zero >"$image" \
+        # no LUKS2 at all: what was bound is kept, too
 chown --reference="$state/svdm" "$image"
 expect 1 bulkhead vm start sleeper
 says 'no LUKS2 header'
@@ -86,7 +87,8 @@ expect 0 bulkhead vm start sleeper
 expect 0 bulkhead vm stop sleeper
 
 # With update="clean-stop" what it writes cannot be judged while it runs.
-sealing "vm:sleeper disk:$work/sleeper-root.img disk:$work/sleeper-data.img luks:$work/sleeper-data.img" 'update="clean-stop"' >clean.xml
+disks="disk:$work/sleeper-root.img disk:$work/sleeper-data.img luks:$work/sleeper-data.img"
+sealing "vm:sleeper $disks" 'update="clean-stop"' >clean.xml
 expect 0 bulkhead vm seal sleeper clean.xml
 expect 0 bulkhead vm start sleeper
 expect 1 bulkhead vm hibernate sleeper

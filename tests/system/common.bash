@@ -12,7 +12,8 @@ rm -rf "$work"
 mkdir -p "$work"
 cd "$work" || exit 2
 trust=$BULKHEAD_RUN/trust
-# Where there is a hypervisor that boots something, BULKHEAD_GUEST is a folder with vmlinux and initrd
+# Where there is a hypervisor that boots something, BULKHEAD_GUEST is a folder with vmlinux and
+# initrd
 # of a guest. rounds MANY FEW: the second number on a machine that is slow (BULKHEAD_SLOW).
 rounds() { if [[ ${BULKHEAD_SLOW-} ]]; then echo "$2"; else echo "$1"; fi; }
 made=()
@@ -41,9 +42,12 @@ vm() {
         head -c 1M /dev/urandom >"$work/$name-root.img"
         rm -f "$work/$name-data.img"
         truncate -s 24M "$work/$name-data.img"
-        [[ -e $work/vmlinuz ]] || { cat "${BULKHEAD_GUEST:+$BULKHEAD_GUEST/vmlinux}" 2>/dev/null || echo kernel; } >"$work/vmlinuz"
+        [[ -e $work/vmlinuz ]] ||
+                { cat "${BULKHEAD_GUEST:+$BULKHEAD_GUEST/vmlinux}" 2>/dev/null ||
+                echo kernel; } >"$work/vmlinuz"
         config "$name" 128 >"$work/$name.cfg"
-        sealing "vm:$name disk:$work/$name-root.img luks:$work/$name-data.img" >"$work/$name-seal.xml"
+        sealing "vm:$name disk:$work/$name-root.img luks:$work/$name-data.img" \
+                >"$work/$name-seal.xml"
         attesting PCR16 "disk:$work/$name-root.img" >"$work/$name-attest.xml"
         made+=("$name")
         forget "$name"
@@ -51,7 +55,10 @@ vm() {
 }
 config() { # NAME MEMORY
         local guest=
-        [[ ${BULKHEAD_GUEST-} ]] && printf -v guest 'ramdisk = "%s/initrd"\nextra = "console=hvc0 loglevel=4 bed.name=%s"' "$BULKHEAD_GUEST" "$1"
+        [[ ${BULKHEAD_GUEST-} ]] &&
+                printf -v guest \
+                'ramdisk = "%s/initrd"\nextra = "console=hvc0 loglevel=4 bed.name=%s"' \
+                "$BULKHEAD_GUEST" "$1"
         cat <<END
 name = "$1"
 type = "pv"
@@ -65,7 +72,8 @@ END
 }
 sealing() { # TARGETS ATTRIBUTES
         local t
-        echo "<sealing-desc><sealing type=\"tpm-based\" key=\"k\" ${2-}><measurement-desc type=\"tpm\">"
+        echo "<sealing-desc><sealing type=\"tpm-based\" key=\"k\" ${2-}>"
+        echo '<measurement-desc type="tpm">'
         for t in $1; do echo "<measureTarget name=\"$t\" dest=\"PCR16\"/>"; done
         echo '</measurement-desc></sealing></sealing-desc>'
 }
@@ -85,12 +93,14 @@ flip() { # FILE OFFSET: one bit of that byte
         local byte
         byte=$(od -An -tu1 -j "$2" -N 1 "$1" | tr -d ' ')
         # shellcheck disable=SC2059
-        printf "\\x$(printf %02x $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+        printf "\\x$(printf %02x $((byte ^ 1)))" |
+                dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 answers() { # each daemon, within ten seconds, after a process was killed
         local i seen
         for ((i = 0; i < 100; i++)); do
-                seen=$(bulkhead status 2>/dev/null) && [[ $seen == *integrity-mgr*answers*svdm*answers* ]] && return 0
+                seen=$(bulkhead status 2>/dev/null) &&
+                        [[ $seen == *integrity-mgr*answers*svdm*answers* ]] && return 0
                 sleep 0.1
         done
         fail 'the daemons do not answer any more'
@@ -98,7 +108,8 @@ answers() { # each daemon, within ten seconds, after a process was killed
 # field VM NAME: of the outer object; a Python for it would take a second on an emulated machine.
 field() { bulkhead vm show "$1" --json | sed -nE 's/^  "'"$2"'":"?([^",]*)"?,?$/\1/p'; }
 state_of() { field "$1" state; }
-# As the guest of a simulated VM, or somebody beside Bulkhead, would act (compartment-mgr/domain/domain_sim.c).
+# As the guest of a simulated VM, or somebody beside Bulkhead, would act
+# (compartment-mgr/domain/domain_sim.c).
 sim_folder() { echo "$BULKHEAD_STATE/compartment-mgr/sim"; }
 guest_ends() { # NAME HOW
         echo "$2" >"$(sim_folder)/guest-$(field "$1" uuid)"

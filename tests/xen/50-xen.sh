@@ -10,7 +10,9 @@ expect 0 xl list
 [[ $(awk '$2 == 0 { print $1 }' <<<"$output") == Domain-0 ]] || fail 'no Domain-0 in the list'
 same "$(grep -vc '^Name' <<<"$output")" 1 'number of domains'
 expect 0 xl info
-says "$(printf 'xen_version            : %s.%s' "$(cat /sys/hypervisor/version/major)" "$(cat /sys/hypervisor/version/minor)")"
+says \
+        "$(printf 'xen_version            : %s.%s' "$(cat /sys/hypervisor/version/major)" "$(cat \
+        /sys/hypervisor/version/minor)")"
 expect 0 xenstore-read /local/domain/0/name
 says Domain-0
 # Nothing is simulated here, and `status` says so.

@@ -15,9 +15,11 @@ echo "$output" >events.yaml
 expect 0 tpm2_pcrread sha256:0,1,2,3,4,5,6,7
 echo "$output" >pcrs.yaml
 # tpm2_eventlog replays under "pcrs:", one number and one 0x value a line, as tpm2_pcrread prints.
-sed -n '/^pcrs:/,$p' events.yaml | sed -n '/sha256:/,$p' | grep -oE '[0-9]+ *: *0x[0-9a-fA-F]{64}' | tr -d ' ' |
+sed -n '/^pcrs:/,$p' events.yaml | sed -n '/sha256:/,$p' |
+        grep -oE '[0-9]+ *: *0x[0-9a-fA-F]{64}' | tr -d ' ' |
         tr '[:upper:]' '[:lower:]' | sort >replayed.txt
-grep -oE '[0-9]+ *: *0x[0-9a-fA-F]{64}' pcrs.yaml | tr -d ' ' | tr '[:upper:]' '[:lower:]' | sort >read.txt
+grep -oE '[0-9]+ *: *0x[0-9a-fA-F]{64}' pcrs.yaml | tr -d ' ' | tr '[:upper:]' '[:lower:]' |
+        sort >read.txt
 same "$(wc -l <read.txt)" 8 'PCRs read'
 for pcr in 0 1 2 3 4 5 6 7; do
         grep -qE "^$pcr:0x0{64}$" read.txt && fail "PCR $pcr was not extended"

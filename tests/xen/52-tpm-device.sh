@@ -21,8 +21,10 @@ for fd in "${fds[@]}"; do
         users+=("$pid")
         same "$(cat "/proc/$pid/comm")" tpm_worker "who has ${fd}"
         same "$(readlink "$fd")" /dev/tpmrm0 'the device that it has'
-        same "$(field "$pid" Uid | xargs -n 1 | sort -u)" "$(id -u bulkhead-im)" 'user of tpm_worker'
-        same "$(field "$pid" Groups | tr -d ' ')" "$(getent group tss | cut -d: -f3)" 'groups of tpm_worker'
+        same "$(field "$pid" Uid | xargs -n 1 |
+                sort -u)" "$(id -u bulkhead-im)" 'user of tpm_worker'
+        same "$(field "$pid" Groups | tr -d ' ')" "$(getent group tss |
+                cut -d: -f3)" 'groups of tpm_worker'
         same "$(field "$pid" CapEff)" 0000000000000000 'capabilities of tpm_worker'
         same "$(field "$pid" Seccomp)" 2 'system call filter of tpm_worker'
 done

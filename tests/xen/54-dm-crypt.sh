@@ -5,7 +5,8 @@
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 # after common.bash, whose own end it calls
-trap 'r=$?; umount "$work/mnt" 2>/dev/null; cryptsetup close bed-crypt 2>/dev/null; (exit $r); at_exit' EXIT
+trap 'r=$?; umount "$work/mnt" 2>/dev/null; cryptsetup close bed-crypt 2>/dev/null
+        (exit $r); at_exit' EXIT
 
 echo -n 'a passphrase of the admin' >old
 vm crypt
@@ -25,7 +26,8 @@ head -c 1M /dev/urandom >data
 expect 0 cp data mnt/data
 expect 0 umount mnt
 expect 0 cryptsetup close bed-crypt
-grep -qaF "$(head -c 16 data | tr -d '\0\n')" crypt-data.img && fail 'the data lies on the disk in the clear'
+grep -qaF "$(head -c 16 data | tr -d '\0\n')" crypt-data.img &&
+        fail 'the data lies on the disk in the clear'
 expect 0 bulkhead vm start crypt
 expect 0 bulkhead vm stop crypt
 expect 0 cryptsetup open --type luks2 --key-file old crypt-data.img bed-crypt

@@ -10,7 +10,8 @@ salt=00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff
 head -c 4M /dev/urandom >a.img
 expect 0 bulkhead measure --verity --salt "$salt" "disk:$work/a.img"
 root=$(grep -oE '[0-9a-f]{64}' <<<"$output" | grep -v "$salt" | sort -u)
-expect 0 veritysetup format --salt "$salt" --hash sha256 --data-block-size 4096 --hash-block-size 4096 a.img a.hash
+expect 0 veritysetup format --salt "$salt" --hash sha256 --data-block-size 4096 \
+        --hash-block-size 4096 a.img a.hash
 says "$(sed -n 's/^Root hash:[ \t]*//p' <<<"$output")"
 theirs=$(sed -n 's/^Root hash:[ \t]*//p' <<<"$output")
 grep -qx "$theirs" <<<"$root" || fail "the roots differ: '$root' and '$theirs'"

@@ -35,22 +35,24 @@ flip other.efi 2000000
 output=$(tcb --image other.efi)
 says 'WARNING: not that of other.efi'
 
-# --- the root --------------------------------------------------------------------------------------
+# --- the root ------------------------------------------------------------------------------------
 [[ $(dmsetup table bulkhead-root) == *" verity "* ]] || fail 'the root is not dm-verity'
 hash=$(dmsetup table bulkhead-root | grep -oE 'sha256 [0-9a-f]{64}' | cut -d' ' -f2)
 grep -qw "bulkhead.roothash=$hash" /proc/cmdline || fail 'the root hash is not on the command line'
 same "$(stat -Lc %Hr:%Lr /dev/mapper/bulkhead-root)" "$(stat -c %Hd:%Ld /)" "device of /"
 same "$(stat -fc %T /)" squashfs "file system of /"
-for f in /etc/default/bulkhead /usr/libexec/bulkhead/new /usr/lib/bulkhead/plugins/new.so /srv/new; do
+for f in /etc/default/bulkhead /usr/libexec/bulkhead/new /usr/lib/bulkhead/plugins/new.so \
+        /srv/new; do
         touch "$f" 2>/dev/null && fail "$f can be written"
 done
 expect 1 bash -c 'echo x >/dev/mapper/bulkhead-root'
 # What can be written on disk is the state and the logs, and neither runs anything.
 same "$(awk '$1 ~ "^/dev/vd" && $4 ~ "^rw" { print $2 }' /proc/mounts | sort | tr '\n' ' ')" \
         '/var/lib/bulkhead /var/log ' 'writable disks'
-same "$(awk '$1 ~ "^/dev/vd" && $4 ~ "^rw" && $4 !~ "nosuid,nodev,noexec"' /proc/mounts)" '' 'what could run there'
+same "$(awk '$1 ~ "^/dev/vd" && $4 ~ "^rw" && $4 !~ "nosuid,nodev,noexec"' /proc/mounts)" '' \
+        'what could run there'
 
-# --- its disk changed underneath -------------------------------------------------------------------
+# --- its disk changed underneath -----------------------------------------------------------------
 mark='bed: a file that'' nothing reads' # but for this script, which is on that disk too
 at=$(grep -abom1 "$mark" /dev/vda | cut -d: -f1)
 [[ $at ]] || fail "$unread is not found on the disk"

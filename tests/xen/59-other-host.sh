@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Something else was measured into PCR 4 since the host was approved: no sealed VM starts, a verifier
+# Something else was measured into PCR 4 since the host was approved: no sealed VM starts, a
+# verifier
 # does not trust the evidence. The last script: only a reboot brings the PCR back.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
@@ -17,7 +18,8 @@ says remedy
 same "$(state_of moved)" stopped 'state after a refusal'
 bulkhead attest moved-attest.xml -o evidence.xml --challenge "$challenge" >attest.log 2>&1
 cat attest.log
-[[ -s evidence.xml ]] && expect 1 bulkhead verify evidence.xml --trust "$trust" --challenge "$challenge"
+[[ -s evidence.xml ]] &&
+        expect 1 bulkhead verify evidence.xml --trust "$trust" --challenge "$challenge"
 # The owner of the site key can approve what the host is now.
 expect 0 bulkhead host approve --passphrase-file /root/site-passphrase
 expect 0 bulkhead vm start moved

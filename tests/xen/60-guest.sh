@@ -8,14 +8,16 @@
 . "$(dirname "$0")/guest.bash"
 loop=
 # shellcheck disable=SC2154
-trap 'r=$?; xl destroy plain 2>/dev/null; [[ ! $loop ]] || losetup -d "$loop"; (exit $r); at_exit' EXIT
+trap 'r=$?; xl destroy plain 2>/dev/null; [[ ! $loop ]] || losetup -d "$loop"; (exit $r); at_exit' \
+        EXIT
 
 mkdir files
 head -c 100000 /dev/urandom >files/data
 guest_disk root.img 16 files
 guest_disk data.img 32
 loop=$(losetup -f --show data.img)
-guest_config plain "$work/root.img" "$loop" 'bed.ip=10.66.0.2/24 bed.do=sum:/root/data,ping:10.66.0.1' "'bridge=xenbr0'" >plain.cfg
+guest_config plain "$work/root.img" "$loop" \
+        'bed.ip=10.66.0.2/24 bed.do=sum:/root/data,ping:10.66.0.1' "'bridge=xenbr0'" >plain.cfg
 cat plain.cfg
 guest_forget plain
 begun=$(date +%s%N)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What a VM is given: disks under dm-crypt and dm-integrity, images under dm-verity, from loop devices
+# What a VM is given: disks under dm-crypt and dm-integrity, images under dm-verity, from loop
+# devices
 # that go with them. What was measured is what is read, whatever happens to the files; all is gone
 # when the VM stops. dmsetup, losetup, cryptsetup and veritysetup are the judges.
 # shellcheck source=tests/system/common.bash
@@ -35,9 +36,11 @@ says ' integrity '
 says ' 32768 32 J '
 expect 0 cryptsetup status "$data"
 says 'aes-xts-plain64'
-(($(losetup --list --noheadings --output AUTOCLEAR,BACK-FILE | grep -cE "^ *1 .*($work/a-|/trees/)") == 3)) ||
+ours="^ *1 .*($work/a-|/trees/)"
+(($(losetup --list --noheadings --output AUTOCLEAR,BACK-FILE | grep -cE "$ours") == 3)) ||
         fail "loop devices: $(losetup --list)"
-same "$(losetup --list --noheadings --output RO,BACK-FILE | grep -E "($work/a-root|/trees/)" | awk '{print $1}' | sort -u)" 1 'read-only'
+same "$(losetup --list --noheadings --output RO,BACK-FILE | grep -E "($work/a-root|/trees/)" |
+        awk '{print $1}' | sort -u)" 1 'read-only'
 expect 0 bulkhead status
 says_not 'no integrity'
 
@@ -47,7 +50,8 @@ mkdir mnt
 expect 0 mount "/dev/mapper/$data" mnt
 head -c 300000 /dev/urandom >wrote
 cp wrote mnt/ && sync
-grep -qaF "$(head -c 16 wrote | tr -d '\0\n')" a-data.img && fail 'the data lies on the disk in the clear'
+grep -qaF "$(head -c 16 wrote | tr -d '\0\n')" a-data.img &&
+        fail 'the data lies on the disk in the clear'
 
 # --- busy: who has it is named, and afterwards all goes on ---
 bulkhead vm destroy a && fail 'a mounted disk was unmapped'
@@ -94,18 +98,21 @@ expect 0 bulkhead vm define b.cfg
 expect 0 bulkhead vm seal b b-seal.xml --format
 expect 0 bulkhead vm start a
 expect 0 bulkhead vm start b
-same "$(dmsetup table "$(dm_of b xvda)" | cut -d' ' -f12)" "$(dmsetup table "$root" | cut -d' ' -f12)" 'root hash'
+same "$(dmsetup table "$(dm_of b xvda)" | cut -d' ' -f12)" \
+        "$(dmsetup table "$root" | cut -d' ' -f12)" 'root hash'
 bulkhead vm stop a >/dev/null
 cmp a-root.img "/dev/mapper/$(dm_of b xvda)" || fail 'the other VM lost its image'
 bulkhead vm stop b >/dev/null
 nothing_left 'after both have stopped'
 ls /var/lib/bulkhead/svdm/trees >trees
-(($(grep -c '^[0-9a-f]\{64\}$' trees) <= $(grep -c '^of-' trees))) || fail "trees that nobody needs: $(cat trees)"
+(($(grep -c '^[0-9a-f]\{64\}$' trees) <= $(grep -c '^of-' trees))) ||
+        fail "trees that nobody needs: $(cat trees)"
 
 # --- a disk of the admin's without integrity stays so, and is named ---
 echo -n 'a passphrase' >old
 truncate -s 24M c-data.img
-cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --key-file old c-data.img
+cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
+        --key-file old c-data.img
 sed 's|b-data|c-data|; s/"b"/"c"/' b.cfg >c.cfg
 sed 's|b-data|c-data|; s|vm:b|vm:c|' b-seal.xml >c-seal.xml
 made+=(c)

@@ -31,7 +31,8 @@ asks() {
         local status=$1
         shift
         expect $((status ? 1 : 0)) $try "$@"
-        [[ $output == "$status" || $output =~ ^(.*$'\n')?$status\  ]] || fail "that is not status $status"
+        [[ $output == "$status" || $output =~ ^(.*$'\n')?$status\  ]] ||
+                fail "that is not status $status"
 }
 state() { $try list | awk -v id="$id" '$1 == id { print $4, $5, $6 }'; }
 domid() { xl domid domain; }
@@ -52,7 +53,8 @@ guest_disk data.img 32
 root=$(losetup -rf --show root.img) data=$(losetup -f --show data.img)
 loops=("$root" "$data")
 {
-        guest_config domain "$root" "$data" 'bed.ip=10.66.0.3/24 bed.do=sum:/root/data,ping:10.66.0.1' \
+        guest_config domain "$root" "$data" \
+                'bed.ip=10.66.0.3/24 bed.do=sum:/root/data,ping:10.66.0.1' \
                 "'bridge=xenbr0,mac=00:16:3e:61:61:61'"
         echo "uuid = \"$id\""
 } | sed 's/^memory.*/memory = 96\nmaxmem = 128\nmaxvcpus = 2/' >domain.cfg
@@ -62,17 +64,21 @@ number() { stat -c '%Hr:%Lr' "$1" | { IFS=: read -r a b; printf '%x:%x' "$a" "$b
 # --- what it is on ---
 expect 0 $try facts
 says 'name=xen'
-says "version=$(cat /sys/hypervisor/version/major).$(cat /sys/hypervisor/version/minor)$(cat /sys/hypervisor/version/extra)"
+says \
+        "version=$(cat /sys/hypervisor/version/major).$(cat /sys/hypervisor/version/minor)$(cat \
+        /sys/hypervisor/version/extra)"
 says "build-id=$(xl info | sed -n 's/^build_id *: //p')"
 says "command-line=$(xl info | sed -n 's/^xen_commandline *: //p')"
-[[ $(tail -n 2 <<<"$output" | tr '\n' ' ') =~ ^free-memory=[0-9]+\ total-memory=[0-9]+\ $ ]] || fail 'memory does not come last'
+[[ $(tail -n 2 <<<"$output" | tr '\n' ' ') =~ ^free-memory=[0-9]+\ total-memory=[0-9]+\ $ ]] ||
+        fail 'memory does not come last'
 
 # --- built paused ---
 asks 0 create domain.cfg
 first=$(domid)
 says "0 $first"
 same "$(state)" 'ours paused -' 'state'
-same "$(xl list domain | awk 'NR == 2 { print $3, $4, $5, $6 }')" '96 1 --p--- 0.0' 'memory, CPUs, state and time in xl list'
+same "$(xl list domain | awk 'NR == 2 { print $3, $4, $5, $6 }')" '96 1 --p--- 0.0' \
+        'memory, CPUs, state and time in xl list'
 back=/local/domain/0/backend
 for d in "xvda $root r" "xvdb $data w"; do
         read -r vdev node mode <<<"$d"
@@ -81,10 +87,12 @@ for d in "xvda $root r" "xvdb $data w"; do
         same "$(xenstore-read "$at/physical-device")" "$(number "$node")" "device of $vdev"
         same "$(xenstore-read "$at/mode")" "$mode" "access to $vdev"
 done
-same "$(xenstore-read "$back/vif/$first/0/bridge" "$back/vif/$first/0/mac")" $'xenbr0\n00:16:3e:61:61:61' 'the interface'
+same "$(xenstore-read "$back/vif/$first/0/bridge" "$back/vif/$first/0/mac")" \
+        $'xenbr0\n00:16:3e:61:61:61' 'the interface'
 [[ -e /sys/class/net/xenbr0/brif/vif$first.0 ]] || fail 'its interface is not on the bridge'
 # No guest may write that it is ours.
-same "$(xenstore-ls -fp /local/domain/0/bulkhead | sed 's/.*(\(.*\))/\1/' | sort -u)" n0 'who may write the marks'
+same "$(xenstore-ls -fp /local/domain/0/bulkhead | sed 's/.*(\(.*\))/\1/' |
+        sort -u)" n0 'who may write the marks'
 
 # --- compared: each difference by its name, and it stays paused ---
 difference() { # CHANGE SUBJECT...

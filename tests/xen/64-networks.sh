@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A guest is on the bridge that its definition and the host's policy name, and on no other: somebody
-# on each bridge is asked. Where it may not be, or a check of its interface says no, nothing is built.
+# on each bridge is asked. Where it may not be, or a check of its interface says no, nothing is
+# built.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 # shellcheck source=tests/xen/guest.bash
@@ -30,8 +31,10 @@ trap leave EXIT
 # Two bridges, with somebody on each, in one and the same network of addresses.
 side() { # NAME ADDRESS
         ip link add "bed$1" type bridge && ip link set "bed$1" up && ip netns add "$1" &&
-                ip link add "$1-a" type veth peer name "$1-b" && ip link set "$1-a" master "bed$1" up &&
-                ip link set "$1-b" netns "$1" && ip -n "$1" addr add "$2/24" dev "$1-b" && ip -n "$1" link set "$1-b" up
+                ip link add "$1-a" type veth peer name "$1-b" &&
+                ip link set "$1-a" master "bed$1" up &&
+                ip link set "$1-b" netns "$1" && ip -n "$1" addr add "$2/24" dev "$1-b" &&
+                ip -n "$1" link set "$1-b" up
 }
 modprobe veth
 side near 10.67.0.1 || fail 'no bridge bednear'
@@ -43,7 +46,9 @@ nothing_left() {
         same "$(state_of "$1")" stopped 'its state'
 }
 guest() { # NAME BRIDGE
-        guest_config "$1" '' '' "bed.ip=10.67.0.9/24 bed.do=ping:10.67.0.1,ping:10.67.0.1,ping:10.67.0.2,idle" "'mac=00:16:3e:10:00:01,bridge=$2'" >"$1.cfg"
+        guest_config "$1" '' '' \
+                "bed.ip=10.67.0.9/24 bed.do=ping:10.67.0.1,ping:10.67.0.1,ping:10.67.0.2,idle" \
+                "'mac=00:16:3e:10:00:01,bridge=$2'" >"$1.cfg"
         sealing "vm:$1" >"$1-seal.xml"
         made+=("$1")
         forget "$1"
@@ -74,8 +79,10 @@ expect 0 bulkhead vm start linked
 domid=$(xl domid linked)
 same "$(ports bednear)" "vif$domid.0" 'ports of its bridge'
 same "$(ports bedfar)" 'vif*' 'ports of the other bridge'
-same "$(xenstore-read "/local/domain/0/backend/vif/$domid/0/bridge")" bednear 'the bridge in the store'
-same "$(xenstore-read "/local/domain/0/backend/vif/$domid/0/mac")" 00:16:3e:10:00:01 'the MAC in the store'
+same "$(xenstore-read "/local/domain/0/backend/vif/$domid/0/bridge")" bednear \
+        'the bridge in the store'
+same "$(xenstore-read "/local/domain/0/backend/vif/$domid/0/mac")" 00:16:3e:10:00:01 \
+        'the MAC in the store'
 guest_says linked '10.67.0.1 answers'
 guest_says linked '10.67.0.2 is silent'
 expect 0 bulkhead vm stop linked --timeout 60
@@ -87,14 +94,16 @@ forget checked
 echo "vif = [ 'mac=00:16:3e:10:00:02,bridge=bednear' ]" >>checked.cfg
 expect 0 bulkhead vm define checked.cfg
 echo 'bednear vm:linked vm:checked' >"$policy"
-sed 's|</sealing></sealing-desc>|<deviceCheck device="vif0" ref="vm-runs"/>&|' checked-seal.xml >checks.xml
+sed 's|</sealing></sealing-desc>|<deviceCheck device="vif0" ref="vm-runs"/>&|' checked-seal.xml \
+        >checks.xml
 expect 0 bulkhead vm seal checked checks.xml --format
 before=$(dmsetup ls | sort; losetup --list --noheadings --output BACK-FILE | sort)
 expect 1 bulkhead vm start checked
 says 'device vif0, check vm-runs'
 says 'firewall01: is no VM of this host'
 nothing_left checked
-same "$(dmsetup ls | sort; losetup --list --noheadings --output BACK-FILE | sort)" "$before" 'mapped and loop devices'
+same "$(dmsetup ls | sort; losetup --list --noheadings --output BACK-FILE |
+        sort)" "$before" 'mapped and loop devices'
 
 # The state that a check is given is Xen's own: others' guests are seen.
 sed -n '/<xsl:stylesheet/,$p' "$top/xslt-policies/one-owner.xsl" | sed "s/'alice'/'root'/" >sheet

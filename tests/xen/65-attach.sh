@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A real guest is given a disk and an interface while it runs, and loses them: it says so itself, and
+# A real guest is given a disk and an interface while it runs, and loses them: it says so itself,
+# and
 # what is mapped comes and goes with them. A refusal leaves nothing.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
@@ -30,7 +31,8 @@ echo read-only >files/data
 guest_disk root.img 16 files
 truncate -s 64M data.img
 cp "$guest_files/vmlinux" kernel
-guest_config g "$work/root.img" "$work/data.img" bed.do=watch "'mac=00:16:3e:10:00:02,bridge=bednear'" |
+guest_config g "$work/root.img" "$work/data.img" bed.do=watch \
+        "'mac=00:16:3e:10:00:02,bridge=bednear'" |
         sed "s|^kernel = .*|kernel = \"$work/kernel\"|; s/^memory = .*/memory = 160/" >g.cfg
 sealing "vm:g disk:$work/root.img luks:$work/data.img" >g-seal.xml
 made+=(g)
@@ -51,7 +53,8 @@ print(*[d["device"] for d in vm["disks"] + vm["interfaces"] if d["attached"]])'
 }
 # As Xen, the kernel and Bulkhead have it.
 has() { # "DISKS INTERFACES" ATTACHED
-        same "$(xl block-list g | tail -n +2 | wc -l) $(xl network-list g | tail -n +2 | wc -l)" "$1" 'disks and interfaces in xl'
+        same "$(xl block-list g | tail -n +2 | wc -l) $(xl network-list g | tail -n +2 |
+                wc -l)" "$1" 'disks and interfaces in xl'
         same "$(attached)" "$2" 'devices in vm show'
 }
 mapped() { dmsetup ls | grep -o "^bulkhead-[^ 	]*" | sort | tr '\n' ' '; }
@@ -80,8 +83,10 @@ guest_says g 'has disks xvda xvdb, nics eth0'
 guest_says g 'reads boot 1'
 same "$(mapped)" "$all" 'mapped with xvdb'
 has '2 1' 'xvda xvdb vif0'
-number=$(xenstore-ls -f "/local/domain/0/backend/vbd/$(xl domid g)" | sed -n 's|.*/physical-device = "\(.*\)"|\1|p' | sort)
-same "$number" "$(for d in "$root" "$data"; do stat -Lc '%Hr %Lr' "/dev/mapper/$d" | { read -r a b; printf '%x:%x\n' "$a" "$b"; }; done | sort)" 'devices by number'
+number=$(xenstore-ls -f "/local/domain/0/backend/vbd/$(xl domid g)" |
+        sed -n 's|.*/physical-device = "\(.*\)"|\1|p' | sort)
+same "$number" "$(for d in "$root" "$data"; do stat -Lc '%Hr %Lr' "/dev/mapper/$d" |
+        { read -r a b; printf '%x:%x\n' "$a" "$b"; }; done | sort)" 'devices by number'
 
 # --- the image, and the interface ---
 guest_forget g

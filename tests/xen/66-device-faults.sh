@@ -73,11 +73,14 @@ starts
 
 # --- a loop device re-pointed under a running VM: reads fail, they do not change ---
 expect 0 bulkhead vm start a
-loop=$(losetup --list --noheadings --output NAME,BACK-FILE | awk -v f="$work/a-root.img" '$2 == f {print $1}')
+loop=$(losetup --list --noheadings --output NAME,BACK-FILE |
+        awk -v f="$work/a-root.img" '$2 == f {print $1}')
 head -c 1M /dev/urandom >evil.img
-python3 -c 'import fcntl,os,sys; fcntl.ioctl(os.open(sys.argv[1], 0), 0x4C06, os.open(sys.argv[2], 0))' "$loop" evil.img ||
+python3 -c 'import fcntl,os,sys
+fcntl.ioctl(os.open(sys.argv[1], 0), 0x4C06, os.open(sys.argv[2], 0))' "$loop" evil.img ||
         fail 'LOOP_CHANGE_FD'
-same "$(unreadable "/dev/mapper/$(dm_of a xvda)" | wc -w)" 256 'blocks of another file that are unreadable'
+same "$(unreadable "/dev/mapper/$(dm_of a xvda)" | wc -w)" 256 \
+        'blocks of another file that are unreadable'
 bulkhead vm stop a >/dev/null
 nothing_left 'after a re-pointed loop device'
 starts
@@ -120,11 +123,13 @@ for ((i = 0; i < kills; i++)); do
         nothing_left "after kill $i"
 done
 
-# --- left by a dead one, of a VM that nobody knows: svdm clears it up when it starts; of others not ---
+# --- left by a dead operation, of a VM that nobody knows: svdm clears it up when it starts; what is
+# of other VMs stays ---
 expect 0 bulkhead vm start a
 name=$(dm_of a xvda)
 expect 0 dmsetup create not-bulkhead --table '0 8 error'
-kill -9 "$(cat /run/bulkhead/supervise.pid)" "$(cat /run/bulkhead/svdm.pid)" "$(cat /run/bulkhead/compartment-mgr.pid)"
+kill -9 "$(cat /run/bulkhead/supervise.pid)" "$(cat /run/bulkhead/svdm.pid)" \
+        "$(cat /run/bulkhead/compartment-mgr.pid)"
 rm -f /var/lib/bulkhead/svdm/held-*
 expect 0 /srv/bed/dom0/daemons restart
 dmsetup ls | grep -q "$name" && fail 'what a dead svdm left is still mapped'
@@ -137,8 +142,9 @@ of_svdm() { # descriptors and resident KiB of svdm and its warm worker
         local svdm worker
         svdm=$(cat /run/bulkhead/svdm.pid)
         worker=$(pgrep -P "$svdm" device_worker)
-        echo "$(find "/proc/$svdm/fd" "/proc/$worker/fd" -type l | wc -l) $(awk '/^VmRSS/ {s += $2} END {print s}' \
-                "/proc/$svdm/status" "/proc/$worker/status")"
+        echo "$(find "/proc/$svdm/fd" "/proc/$worker/fd" -type l | wc -l)" \
+                "$(awk '/^VmRSS/ {s += $2} END {print s}' "/proc/$svdm/status" \
+                        "/proc/$worker/status")"
 }
 for ((i = 0; i < 3; i++)); do starts >/dev/null; done
 read -r fds kib < <(of_svdm)

@@ -18,7 +18,8 @@ mkdir files
 echo read-only >files/data
 guest_disk sleeper-root.img 16 files
 truncate -s 64M sleeper-data.img
-guest_config sleeper "$work/sleeper-root.img" "$work/sleeper-data.img" 'bed.do=keep:/disk/kept:before' >sleeper.cfg
+guest_config sleeper "$work/sleeper-root.img" "$work/sleeper-data.img" \
+        'bed.do=keep:/disk/kept:before' >sleeper.cfg
 sealing "vm:sleeper disk:$work/sleeper-root.img luks:$work/sleeper-data.img" >sleeper-seal.xml
 made+=(sleeper)
 forget sleeper
@@ -101,7 +102,8 @@ for daemon in $(rounds "compartment-mgr svdm integrity-mgr" compartment-mgr); do
         for ((i = 0; i < 300; i++)); do
                 state=$(state_of sleeper)
                 [[ $state == hibernating ]] && ! xl domid sleeper >/dev/null 2>&1 && break
-                [[ $state == running && $(xl list sleeper | awk 'NR == 2 { print $5 }') != *s* ]] && break
+                [[ $state == running &&
+                        $(xl list sleeper | awk 'NR == 2 { print $5 }') != *s* ]] && break
                 sleep 0.2
         done
         echo "$daemon was killed: $state"

@@ -54,9 +54,11 @@ warm() { # the daemons and what lives as long as they do: PIDs
 }
 processes() { warm | xargs -I{} cat /proc/{}/comm | sort | uniq -c | xargs; }
 descriptors() { for p in $(warm); do ls "/proc/$p/fd"; done | wc -l; }
-resident() { for p in $(warm); do awk '/^VmRSS/ { print $2 }' "/proc/$p/status"; done | awk '{ n += $1 } END { print n }'; }
+resident() { for p in $(warm); do awk '/^VmRSS/ { print $2 }' "/proc/$p/status"; done |
+        awk '{ n += $1 } END { print n }'; }
 handles() { # of the TPM: the resource manager shows to each only its own, so this one goes past it
-        tpm2_getcap -T device:/dev/tpm0 handles-transient handles-loaded-session handles-saved-session 2>&1 | grep -c 0x
+        tpm2_getcap -T device:/dev/tpm0 handles-transient handles-loaded-session \
+                handles-saved-session 2>&1 | grep -c 0x
 }
 
 no_traces 'before'

@@ -12,7 +12,8 @@ bytes=$((mebibytes << 20)) place=$((27 << 20))
 
 guest_disk root.img 16
 truncate -s 32M data.img
-guest_config reads "$work/root.img" "$work/data.img" "bed.do=blocks:/disk/big:$mebibytes,sum:/disk/boots" >reads.cfg
+guest_config reads "$work/root.img" "$work/data.img" \
+        "bed.do=blocks:/disk/big:$mebibytes,sum:/disk/boots" >reads.cfg
 sealing "vm:reads disk:$work/root.img luks:$work/data.img" >reads-seal.xml
 made+=(reads)
 forget reads

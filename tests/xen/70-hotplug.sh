@@ -61,7 +61,8 @@ script_is '[ "$1" = offline ] && sleep 98765'
 guest_forget hooked
 expect 0 bulkhead vm start hooked
 guest_says hooked 'alive 1'
-expect 0 bulkhead vm destroy hooked # libxl gives up on the script; the interface goes with its domain
+expect 0 bulkhead vm destroy hooked \
+        # libxl gives up on the script; the interface goes with its domain
 pkill -f 'sleep 98765'
 nothing 'after a stop with a script that hangs'
 
@@ -71,7 +72,8 @@ guest_forget hooked
 expect 0 bulkhead vm start hooked
 guest_says hooked 'alive 1'
 own=/local/domain/$(xl domid hooked)
-[[ $(xenstore-ls -p "$own/device/vbd/51712") == *"(n$(xl domid hooked)"* ]] || fail 'those keys are not the guest'"'"'s'
+[[ $(xenstore-ls -p "$own/device/vbd/51712") == *"(n$(xl domid hooked)"* ]] ||
+        fail 'those keys are not the guest'"'"'s'
 for key in backend backend-id state ring-ref; do
         xenstore-write "$own/device/vbd/51712/$key" /local/domain/0/backend/vbd/0/1
         xenstore-write "$own/device/vif/0/$key" 99999999999999999999

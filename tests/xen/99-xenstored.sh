@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The hypervisor's store is restarted under a running guest: while it is away nothing is claimed that
+# The hypervisor's store is restarted under a running guest: while it is away nothing is claimed
+# that
 # nobody knows, nothing is ended, nobody waits for ever; afterwards the guest is Bulkhead's again.
 # Last of all it is lost for good, from which only a reboot of the host leads back: no script can
 # come after this one.
@@ -10,7 +11,8 @@
 . "$(dirname "$0")/guest.bash"
 [[ $(bulkhead status) == *'kind '*xen* ]] || skip 'the daemons have a simulated hypervisor'
 xen=$(echo /usr/lib/xen-4.*/bin)
-pgrep -x oxenstored >/dev/null || fail 'oxenstored does not run, the only one that keeps what it holds'
+pgrep -x oxenstored >/dev/null ||
+        fail 'oxenstored does not run, the only one that keeps what it holds'
 trap - EXIT # what cannot be ended any more is not waited for
 
 # oxenstored leaves what it holds when it is told to end. The event channels of the old process are
@@ -30,9 +32,11 @@ store_begins() {
 nobody_knows() {
         SECONDS=0
         expect 0 bulkhead vm list
-        [[ $output =~ stays\ +unknown ]] || fail 'it claims to know what a guest does that it cannot see'
+        [[ $output =~ stays\ +unknown ]] ||
+                fail 'it claims to know what a guest does that it cannot see'
         bulkhead vm start stays && fail 'it starts beside itself'
-        bulkhead vm stop stays --timeout 5 && fail 'it claims to have stopped a guest that it cannot see'
+        bulkhead vm stop stays --timeout 5 &&
+                fail 'it claims to have stopped a guest that it cannot see'
         [[ $(bulkhead status) == *integrity-mgr*answers* ]] || fail 'the others do not answer'
         ((SECONDS < 60)) || fail "that took $SECONDS s" # one that waits takes 30
 }
@@ -83,7 +87,8 @@ nobody_knows
 store_begins
 comes_to running
 log=/var/log/bed/compartment-mgr.log
-for ((i = 0; i < 300; i++)); do grep -q 'the hypervisor answers again' $log && break; sleep 0.2; done
+for ((i = 0; i < 300; i++)); do grep -q 'the hypervisor answers again' $log &&
+        break; sleep 0.2; done
 grep -q 'the hypervisor answers again' $log || fail 'it does not hear the hypervisor again'
 sleep 3 # that look is over: now the watch alone tells
 xl destroy stays
@@ -104,7 +109,8 @@ echo '--- begun afresh: whose the domain is stands nowhere now'
 rm -f /run/xenstored/db
 "$xen/oxenstored" && "$xen/xen-init-dom0" || fail 'oxenstored does not start'
 for ((i = 0; i < 300; i++)); do
-        bulkhead vm undefine --forget-key stays >said 2>&1 && fail 'it forgets the key of a guest that runs'
+        bulkhead vm undefine --forget-key stays >said 2>&1 &&
+                fail 'it forgets the key of a guest that runs'
         grep -q busy said || break
         sleep 0.2
 done

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# The test bed, outside: a disk with Dom0's root, a TPM, and QEMU that boots Debian's Xen. Sourced by
+# The test bed, outside: a disk with Dom0's root, a TPM, and QEMU that boots Debian's Xen. Sourced
+# by
 # run, shell and live. Everything lies in $bed. Two ways to boot, by XEN_BOOT: "direct" (QEMU loads
 # hypervisor, kernel and initramfs; the root is a plain ext4), or "unified" (UEFI firmware loads the
-# one file of `bulkhead host image`; the root is under dm-verity, what is written lies on state.img).
+# one file of `bulkhead host image`; the root is under dm-verity, what is written lies on
+# state.img).
 # shellcheck shell=bash
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=$(cd "$here/../.." && pwd -P)
@@ -35,11 +37,13 @@ bed_end() {
 
 bed_needs() {
         local p missing=()
-        for p in mmdebstrap qemu-system-x86_64 swtpm mkfs.ext4 debugfs cpio xz mksquashfs veritysetup objcopy mkfs.vfat mcopy; do
+        for p in mmdebstrap qemu-system-x86_64 swtpm mkfs.ext4 debugfs cpio xz mksquashfs \
+                veritysetup objcopy mkfs.vfat mcopy; do
                 command -v "$p" >/dev/null || missing+=("$p")
         done
         [[ -f $firmware/OVMF_CODE_4M.fd ]] || missing+=(ovmf)
-        [[ $boot == direct || $boot == unified ]] || die "XEN_BOOT is direct or unified, not '$boot'"
+        [[ $boot == direct || $boot == unified ]] ||
+                die "XEN_BOOT is direct or unified, not '$boot'"
         ((${#missing[@]} == 0)) || die "missing: ${missing[*]}; run scripts/setup --xen"
         ((EUID == 0)) || die 'run this as root: Dom0 has files of several users'
         exec {lock}>"$bed/lock"
@@ -53,14 +57,16 @@ bed_root() { "$here/root" "$bed" && "$here/guest" "$bed"; }
 bed_install() { # TREE
         local tree=$1
         # B as it was given: by another path the same objects would be other targets
-        make -s -C "$top" B="${B:-build}" DESTDIR="$tree" PREFIX=/usr install >"$logs/install.log" 2>&1 || {
+        make -s -C "$top" B="${B:-build}" DESTDIR="$tree" PREFIX=/usr install >"$logs/install.log" \
+                2>&1 || {
                 tail "$logs/install.log"
                 return 1
         }
         mkdir -p "$tree/srv/bed/tests/xen" "$tree/srv/share" "$tree/etc/default"
         make -s -C "$top" B="${B:-build}" "${B:-build}/domain_try" || return
         cp "$build/domain_try" "$build/disk_hotplug" "$tree/srv/bed/"
-        yes 'bed: a file that nothing reads' | head -c 300000 >"$tree/srv/bed/unread" # for 56-measured-root
+        yes 'bed: a file that nothing reads' |
+                head -c 300000 >"$tree/srv/bed/unread" # for 56-measured-root
         cp -r "$here/dom0" "$tree/srv/bed/"
         cp -r "$top/tests/system" "$tree/srv/bed/tests/"
         cp "$here"/[0-9][0-9]-*.sh "$here/guest.bash" "$tree/srv/bed/tests/xen/"
@@ -89,7 +95,8 @@ bed_tree() { # MODE SCRIPT...
         bed_install "$tree" || return
         cp -r "$bed/guest" "$tree/srv/bed/" || return
         chroot "$tree" systemd-sysusers >"$logs/sysusers.log" 2>&1 || return
-        install -d -m 0711 "$tree/var/lib/bulkhead" # the rest of its folders are made there, at boot
+        install -d -m 0711 "$tree/var/lib/bulkhead" \
+                # the rest of its folders are made there, at boot
         printf 'bed_mode=%s\nbed_scripts="%s"\n' "$mode" "$*" >"$tree/etc/bed"
 }
 bed_disk_direct() { # TREE
@@ -98,8 +105,10 @@ bed_disk_direct() { # TREE
 }
 bed_image() { # TREE
         BULKHEAD_LIBEXEC=$1/usr/libexec/bulkhead BULKHEAD_SHARE=$1/usr/share/bulkhead \
-                "$build/bulkhead" host image --root "$1" --xen-options "$xen_words" --kernel-options "$kernel_words" \
-                --root-device /dev/vda --state-device LABEL=bulkhead-state "$bed/image" >"$logs/image.log" 2>&1 || {
+                "$build/bulkhead" host image --root "$1" --xen-options "$xen_words" \
+                --kernel-options "$kernel_words" \
+                --root-device /dev/vda --state-device LABEL=bulkhead-state "$bed/image" \
+                >"$logs/image.log" 2>&1 || {
                 tail "$logs/image.log"
                 return 1
         }

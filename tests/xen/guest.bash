@@ -36,7 +36,8 @@ guest_console() { echo "$guest_logs/guest-$1.log"; }
 guest_forget() { guest_mark[$1]=$(stat -c %s "$(guest_console "$1")" 2>/dev/null || echo 0); }
 
 # What it has said since.
-guest_said() { tail -c "+$((${guest_mark[$1]-0} + 1))" "$(guest_console "$1")" 2>/dev/null | tr -d '\r'; }
+guest_said() { tail -c "+$((${guest_mark[$1]-0} + 1))" "$(guest_console "$1")" 2>/dev/null |
+        tr -d '\r'; }
 
 # Fails, with the end of its console, if it does not say so in time.
 guest_says() { # NAME EXTENDED-REGEX [SECONDS]

@@ -14,7 +14,8 @@ restart_with() { # FILE: as the daemons' options, unless they are these already
 devices_dm() {
         cp "$options" "$work/options.before"
         sed "s/^SVDM_OPTIONS=.*/SVDM_OPTIONS='--devices dm'/" "$options" >"$work/options"
-        sed -i "s/^COMPARTMENT_MGR_OPTIONS=.*/COMPARTMENT_MGR_OPTIONS='--hypervisor sim'/" "$work/options"
+        sed -i "s/^COMPARTMENT_MGR_OPTIONS=.*/COMPARTMENT_MGR_OPTIONS='--hypervisor sim'/" \
+                "$work/options"
         restart_with "$work/options"
         trap 'r=$?; devices_before; (exit $r); at_exit' EXIT
 }
