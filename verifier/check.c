@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How a check ends, and how what it found is spelled. Comes here: every check. */
 #include "verifier/check.h"
+#include "proof/quote.h"
+#include "verifier/keep.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -76,12 +78,20 @@ const char *check_pcr_list(struct work *w, uint32_t pcrs)
         return arena_text(w->arena, text);
 }
 
-uint32_t check_pcrs_wanted(const struct descriptor *d)
+enum status check_key_of(struct work *w, struct bytes public_area, struct ak **ak_out)
 {
-        uint32_t pcrs = d->pcrs;
+        struct verifier *v = w->verifier;
+        enum status s;
 
-        for (size_t i = 0; i < d->targets.count; i++)
-                if (d->targets.items[i].pcr)
-                        pcrs |= 1u << d->targets.items[i].pcr;
-        return pcrs;
+        if (!v->ak || !check_same_bytes(v->public_area.data, v->public_area.len, public_area.data,
+                                        public_area.len)) {
+                ak_free(v->ak);
+                buffer_clear(&v->public_area);
+                s = ak_read(public_area, &v->ak);
+                if (s)
+                        return s;
+                buffer_add(&v->public_area, public_area.data, public_area.len);
+        }
+        *ak_out = v->ak;
+        return ST_DONE;
 }

@@ -1,22 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the checks of the table in verify.h over one evidence document, and concludes. Opens no
- * file, never exits.
+ * Finds the kind of an evidence document, runs the checks of that kind and then the predicates, and
+ * concludes. Opens no file, never exits.
  */
 #include "verifier/verify.h"
-#include "lib/document.h"
+#include "proof/evidence.h"
+#include "proof/quote.h"
 #include "verifier/check.h"
+#include "verifier/keep.h"
 #include "xml/xml_limits.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-struct verifier *verifier_new(void)
+struct verifier *verifier_new_of(const struct evidence_kind *const *kinds)
 {
         struct verifier *v = memory_new(1, sizeof *v);
 
         xml_limits_init();
+        v->kinds = kinds;
         v->public_area.cap = 4096;
         return v;
+}
+
+struct verifier *verifier_new(void)
+{
+        return verifier_new_of(evidence_kinds);
 }
 
 void verifier_free(struct verifier *v)
@@ -28,60 +37,113 @@ void verifier_free(struct verifier *v)
         free(v);
 }
 
-static const struct kind_check {
-        const char *name, *meaning;
-        void (*check)(struct work *, struct check *);
-} host_checks[] = {
-#define CHECK(id, meaning) [CHECK_ID_##id] = {#id, meaning, check_##id},
-        HOST_CHECKS(CHECK)
-#undef CHECK
-};
+/* --- which kind ------------------------------------------------------------------------------ */
 
-enum { HOST_CHECKS_COUNT = sizeof host_checks / sizeof *host_checks };
-
-static struct bytes make_projection(struct work *w)
+static const struct evidence_kind *find_kind(const struct verifier *v, const char *name)
 {
-        const struct evidence *e = &w->evidence;
-        struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
-        struct document d = document_begin(&text);
-        struct bytes out = {0};
+        for (size_t i = 0; name && v->kinds[i]; i++)
+                if (!strcmp(v->kinds[i]->name, name))
+                        return v->kinds[i];
+        return NULL;
+}
 
-        document_open(&d, "projection");
-        for (int i = 0; i < PCR_COUNT; i++) {
-                if (!(e->pcrs >> i & 1))
-                        continue;
-                document_open(&d, "pcr");
-                document_attribute(&d, "alg", hash_name(e->alg));
-                document_attribute_u64(&d, "index", (uint64_t)i);
-                document_hex(&d, e->pcr[i].bytes, hash_size(e->pcr[i].alg));
-                document_close(&d);
-        }
-        for (size_t i = 0; i < e->found_count; i++)
-                document_raw(&d, e->found[i].canonical);
-        document_close(&d);
-        if (!document_end(&d))
-                out = (struct bytes){arena_copy(w->arena, text.data, text.len), text.len};
+static const char *known_kinds(struct work *w)
+{
+        const struct evidence_kind *const *kinds = w->verifier->kinds;
+        const char *text = "";
+
+        for (size_t i = 0; kinds[i]; i++)
+                text = arena_print(w->arena, "%s%s%s", text, i ? ", " : "", kinds[i]->name);
+        return text;
+}
+
+static void check_kind(struct work *w, const char *name, struct check *c)
+{
+        if (name)
+                check_failed(c, "evidence of a kind that this verifier does not know",
+                             known_kinds(w), name);
+        else
+                check_failed(c, "it does not begin as evidence does", "<evidence kind=\"...\"", "");
+}
+
+/* --- predicates, of any kind ----------------------------------------------------------------- */
+
+static const char *reasons(struct work *w, const struct judge_rep *said)
+{
+        struct buffer text = BUFFER_INIT(2000);
+        const char *out;
+
+        for (size_t i = 0; i < said->reasons.count; i++)
+                buffer_print(&text, "%s%s: %s", i ? "; " : "", said->reasons.items[i].path,
+                             said->reasons.items[i].text);
+        out = arena_text(w->arena, text.len ? (const char *)text.data : "");
         buffer_clear(&text);
         return out;
 }
 
-static void run(struct work *w, enum check_id id, struct check *c)
+static void judge(struct work *w, const struct verify_policy *policy, struct bytes projection,
+                  struct check *c)
 {
-        const struct kind_check *k = &host_checks[id];
+        struct judge_rep said = {.answer = false};
+        enum status s;
 
-        *c = (struct check){id, CHECK_FAILED, k->name, k->meaning, CHECK_NOT_EVALUATED, "", ""};
-        if (w->readable || id == CHECK_ID_document)
-                k->check(w, c);
+        if (!policy) {
+                check_not_applicable(c, "no policy was given: what was measured is not judged");
+                return;
+        }
+        c->name = arena_print(w->arena, "predicate %s", policy->name);
+        if (!w->shape_held || !projection.len || !w->in->judge) {
+                check_failed(c,
+                             w->in->judge ? "not asked: its input has not the shape it may rely on"
+                                          : "there is nobody to judge",
+                             "", "");
+                return;
+        }
+        s = w->in->judge(w->in->judge_context, policy->stylesheet, projection, w->arena, &said);
+        if (s)
+                check_failed_as_told(w, c, s);
+        else if (!said.answer)
+                check_failed(c, "the predicate says no", "<true/>", reasons(w, &said));
+        else
+                check_passed(c, "");
+}
+
+/* --- running, and concluding ----------------------------------------------------------------- */
+
+static struct check begin_check(const char *name, const char *meaning)
+{
+        return (struct check){CHECK_FAILED, name, meaning, CHECK_NOT_EVALUATED, "", ""};
+}
+
+static void end_check(struct work *w, struct check *c)
+{
         c->name = check_printable(w, c->name);
         c->detail = check_printable(w, c->detail);
         c->expected = check_printable(w, c->expected);
         c->found = check_printable(w, c->found);
 }
 
-/* No check failed, and there are checks. */
+static void run(struct work *w, const struct evidence_check *k, bool first, struct check *c)
+{
+        *c = begin_check(k->name, k->meaning);
+        if (w->readable || first)
+                k->check(w, c);
+        end_check(w, c);
+}
+
+static void run_predicate(struct work *w, const struct verify_policy *policy,
+                          struct bytes projection, struct check *c)
+{
+        *c = begin_check("predicate", "the predicate answers <true/>");
+        if (w->readable)
+                judge(w, policy, projection, c);
+        end_check(w, c);
+}
+
+/* None failed, and there are checks. */
 static bool all_held(const struct check *checks, size_t count)
 {
-        bool held = count >= HOST_CHECKS_COUNT;
+        bool held = count > 0;
 
         for (size_t i = 0; i < count; i++)
                 held = held && (checks[i].result == CHECK_PASSED ||
@@ -89,41 +151,48 @@ static bool all_held(const struct check *checks, size_t count)
         return held;
 }
 
-static struct trust what_was_seen(const struct work *w)
+static void verify_kind(struct work *w, const struct evidence_kind *kind, struct verdict *out)
 {
-        struct trust seen = *w->in->trust;
+        const struct verify_input *in = w->in;
+        size_t judged = in->policies_count ? in->policies_count : 1, n = 0;
+        struct check *checks = arena_get_many(w->arena, kind->count + judged, sizeof *checks);
 
-        seen.reset_count = w->quote.reset_count;
-        seen.restart_count = w->quote.restart_count;
-        seen.clock = w->quote.clock;
-        seen.log_length = w->evidence.log_length;
-        seen.log_root = w->evidence.log_length ? w->evidence.log_root : (struct digest){0};
-        return seen;
+        w->own = arena_get(w->arena, kind->own_size);
+        for (; n < kind->count; n++)
+                run(w, &kind->checks[n], n == 0, &checks[n]);
+        if (w->readable)
+                out->projection = kind->projection(w);
+        for (size_t i = 0; i < judged; i++)
+                run_predicate(w, in->policies_count ? &in->policies[i] : NULL, out->projection,
+                              &checks[n++]);
+        out->checks = checks;
+        out->checks_count = n;
+        out->challenge = w->challenge;
+        out->trusted = w->readable && all_held(checks, n);
+        if (!out->trusted || !in->trust)
+                return;
+        out->seen = *in->trust;
+        kind->learn(w, &out->seen);
 }
 
 void verify(struct verifier *v, const struct verify_input *in, struct arena *a, struct verdict *out)
 {
-        size_t judged = in->policies_count ? in->policies_count : 1, n = 0;
-        struct check *checks = arena_get_many(a, HOST_CHECKS_COUNT + judged, sizeof *checks);
         struct work w = {.in = in, .arena = a, .verifier = v};
+        const char *name = evidence_kind(in->evidence, a);
+        const struct evidence_kind *kind = find_kind(v, name);
+        struct check *c;
 
-        *out = (struct verdict){0};
-        for (; n < CHECK_ID_predicate; n++)
-                run(&w, (enum check_id)n, &checks[n]);
-        if (w.readable)
-                w.projection = make_projection(&w);
-        for (size_t i = 0; i < judged; i++) {
-                w.policy = in->policies_count ? &in->policies[i] : NULL;
-                run(&w, CHECK_ID_predicate, &checks[n++]);
+        *out = (struct verdict){.kind = name ? check_printable(&w, name) : NULL};
+        if (kind) {
+                verify_kind(&w, kind, out);
+                return;
         }
-        out->kind = w.evidence.kind ? check_printable(&w, w.evidence.kind) : NULL;
-        out->checks = checks;
-        out->checks_count = n;
-        out->challenge = w.evidence.leaf.challenge;
-        out->projection = w.projection;
-        out->trusted = all_held(checks, n);
-        if (out->trusted)
-                out->seen = what_was_seen(&w);
+        c = arena_get(a, sizeof *c);
+        *c = begin_check("kind", "it is evidence of a kind that this verifier knows");
+        check_kind(&w, name, c);
+        end_check(&w, c);
+        out->checks = c;
+        out->checks_count = 1;
 }
 
 enum status trust_updated(const struct trust *trust, const struct verdict *verdict,

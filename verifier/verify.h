@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The verifier: evidence in, checks out. A library that opens no file, starts nothing, never
- * exits, and asks nobody but the judge it is given. A verdict begins untrusted, and is trusted
- * only after every check of the evidence's kind was made and none failed.
+ * exits, and asks nobody but the judge it is given. Which checks there are is the evidence's kind's
+ * matter (verifier/kinds/). A verdict begins untrusted, and is trusted only after every check of
+ * that kind was made and none failed.
  */
 #ifndef BULKHEAD_VERIFIER_VERIFY_H
 #define BULKHEAD_VERIFIER_VERIFY_H
@@ -12,41 +13,12 @@
 
 #include <stdbool.h>
 
-/*
- * CHECK(id, what passing it means). In the order of the report, which is the order in which what
- * comes later rests on what came before. All that can still be made are made after one failed.
- */
-#define HOST_CHECKS(CHECK)                                                                         \
-        CHECK(document, "the document has the shape that its kind demands")                        \
-        CHECK(key, "the attestation key cannot leave its TPM nor sign what others made")           \
-        CHECK(identity, "it is the attestation key of the trust record")                           \
-        CHECK(signature, "that key signed the attested bytes as they are")                         \
-        CHECK(quote, "they are a quote made by a TPM, and nothing else")                           \
-        CHECK(challenge, "it answers this challenge")                                              \
-        CHECK(request, "it answers this descriptor")                                               \
-        CHECK(pcrs, "exactly the PCRs asked for were quoted, with these values")                   \
-        CHECK(counters, "the TPM's counters and clock did not go back")                            \
-        CHECK(boot_log, "the boot log replays to the quoted PCRs")                                 \
-        CHECK(ima_log, "the IMA log replays to the quoted PCR")                                    \
-        CHECK(leaf, "request and result lie under the quote's qualifying data")                    \
-        CHECK(destinations, "the destination PCRs hold these measurements")                        \
-        CHECK(log, "the log holds these measurements, and still what was seen before")             \
-        CHECK(measurements, "one measurement for each target, in order, none besides")             \
-        CHECK(predicate, "the predicate answers <true/>")
-
-enum check_id {
-#define CHECK(id, meaning) CHECK_ID_##id,
-        HOST_CHECKS(CHECK)
-#undef CHECK
-};
-
 enum check_result { CHECK_FAILED = 0, CHECK_PASSED, CHECK_NOT_APPLICABLE };
 
 /* The detail of a failed check that was not come to: evidence that cannot be read. */
 #define CHECK_NOT_EVALUATED "not evaluated"
 
 struct check {
-        enum check_id id;
         enum check_result result;
         const char *name;    /* "signature"; of a predicate "predicate NAME" */
         const char *meaning; /* as in the table */
@@ -81,8 +53,10 @@ struct verify_input {
 
 struct verdict {
         bool trusted;
-        const char *kind;           /* NULL if the document did not say */
-        const struct check *checks; /* a predicate check for each policy, one if there is none */
+        const char *kind; /* NULL if the document did not say */
+        /* Those of the kind, then a predicate check for each policy, one if there is none; of a
+         * document of no known kind a single one, which failed. */
+        const struct check *checks;
         size_t checks_count;
         struct bytes challenge;  /* that the evidence carries; 0 bytes if it was not readable */
         struct bytes projection; /* what predicates saw; 0 bytes likewise */
@@ -92,7 +66,10 @@ struct verdict {
 /* Keeps what is worth keeping from one verification to the next: the last key, ready for use.
  * One thread at a time. */
 struct verifier;
-struct verifier *verifier_new(void);    /* calls xml_limits_init() */
+struct evidence_kind;
+struct verifier *verifier_new(void); /* calls xml_limits_init() */
+/* One that knows these kinds (verifier/kind.h), NULL at the end, and no others. */
+struct verifier *verifier_new_of(const struct evidence_kind *const *kinds);
 void verifier_free(struct verifier *v); /* NULL is fine */
 
 /* What *out points to lies in the arena or in the input. */

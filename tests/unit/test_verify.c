@@ -5,7 +5,7 @@
  */
 #include "tests/unit/evidence_make.h"
 #include "proof/evidence.h"
-#include "verifier/verify.h"
+#include "verifier/kinds/host.h"
 #include "xml/descriptor.h"
 #include "xml/xml_limits.h"
 
@@ -13,6 +13,19 @@
 #undef fail /* lib/status.h has one of its own */
 #include <stdlib.h>
 #include <string.h>
+
+/* Places in a report on a host: its kind's checks, then the predicate. */
+enum {
+#define CHECK(id, meaning) CHECK_ID_##id,
+        HOST_CHECKS(CHECK)
+#undef CHECK
+                CHECK_ID_predicate
+};
+static const char *const names[] = {
+#define CHECK(id, meaning) #id,
+        HOST_CHECKS(CHECK)
+#undef CHECK
+                "predicate"};
 
 #define RED(id) (1u << CHECK_ID_##id)
 
@@ -74,7 +87,7 @@ static unsigned red(const struct verdict *v)
 
         for (size_t i = 0; i < v->checks_count; i++)
                 if (v->checks[i].result == CHECK_FAILED)
-                        mask |= 1u << v->checks[i].id;
+                        mask |= 1u << (i < CHECK_ID_predicate ? i : CHECK_ID_predicate);
         return mask;
 }
 
@@ -111,10 +124,9 @@ START_TEST(good_is_trusted)
         ck_assert_str_eq(v.kind, "host");
         ck_assert_uint_eq(v.checks_count, CHECK_ID_predicate + 1);
         for (size_t i = 0; i < v.checks_count; i++) {
-                bool open = i == CHECK_ID_request || i == CHECK_ID_boot_log ||
-                            i == CHECK_ID_ima_log || i == CHECK_ID_predicate;
+                bool open = i == CHECK_ID_request || i == CHECK_ID_predicate;
 
-                ck_assert_uint_eq(v.checks[i].id, i);
+                ck_assert_str_eq(v.checks[i].name, names[i]);
                 ck_assert_int_eq(v.checks[i].result, open ? CHECK_NOT_APPLICABLE : CHECK_PASSED);
         }
         ck_assert(memmem(v.projection.data, v.projection.len, "<pcr alg=\"sha256\" index=\"16\">",
@@ -653,11 +665,10 @@ START_TEST(edited)
 }
 END_TEST
 
-/* Edits after which the document is none of its kind: nothing else is evaluated. */
+/* Edits after which the document is none of its kind, or of none: nothing else is evaluated. */
 static const struct {
         const char *from, *to;
 } misshapen[] = {
-        {"kind=\"host\"", "kind=\"guest\""},
         {"kind=\"host\" version=\"1\"", "kind=\"host\" version=\"2\""},
         {"<evidence ", "<evidence a=\"\" "},
         {"<evidence kind", "<evidence xmlns=\"urn:x\" kind"},
@@ -724,10 +735,16 @@ START_TEST(not_of_its_kind)
         struct plan p = plan_good(key);
         struct made m = plan_make(&p, arena);
         struct verify_input in = input_of(&m, &p);
+        struct verdict v;
 
         in.evidence = edit(m.text, misshapen[_i].from, misshapen[_i].to);
         policies(&in, 1, true);
-        expect(&in, (1u << (CHECK_ID_predicate + 1)) - 1, misshapen[_i].to);
+        verify(verifier, &in, arena, &v);
+        ck_assert_uint_eq(v.checks_count, v.kind ? CHECK_ID_predicate + 1 : 1);
+        for (size_t i = 0; i < v.checks_count; i++)
+                ck_assert_msg(v.checks[i].result == CHECK_FAILED, "%s: %s", misshapen[_i].to,
+                              v.checks[i].name);
+        ck_assert(!v.trusted);
         ck_assert_uint_eq(asked, 0);
 }
 END_TEST
@@ -852,6 +869,126 @@ START_TEST(no_control_characters)
 }
 END_TEST
 
+/* --- kinds ----------------------------------------------------------------------------------- */
+
+/* A second kind, which exists here alone: <evidence kind="note">good</evidence>. */
+static void note_document(struct work *w, struct check *c)
+{
+        size_t *len = w->own;
+        struct bytes text = w->in->evidence;
+
+        *len = text.len;
+        w->readable = w->shape_held = memmem(text.data, text.len, ">good<", 6);
+        w->challenge = (struct bytes){(const uint8_t *)"note", 4};
+        w->readable ? check_passed(c, "") : check_failed(c, "no good note", "good", "");
+}
+
+static void note_size(struct work *w, struct check *c)
+{
+        if (*(size_t *)w->own < 60)
+                check_passed(c, "short");
+        else
+                check_failed(c, "a long note", "", "");
+}
+
+static struct bytes note_projection(struct work *w)
+{
+        (void)w;
+        return (struct bytes){(const uint8_t *)"<projection>sha256:aa</projection>", 34};
+}
+
+static void note_learn(const struct work *w, struct trust *trust)
+{
+        trust->clock = *(size_t *)w->own;
+}
+
+static const struct evidence_check note_checks[] = {{"document", "it is a note", note_document},
+                                                    {"size", "it is short", note_size}};
+static const struct evidence_kind note = {"note",         note_checks,     2,
+                                          sizeof(size_t), note_projection, note_learn};
+
+static const struct {
+        const char *evidence, *detail; /* of the first check that failed; NULL: trusted */
+        const char *expected, *found;
+        size_t checks, asked;
+} notes[] = {
+        {"<evidence kind=\"note\">good</evidence>", NULL, "", "", 3, 1},
+        {"<evidence kind=\"note\">bad</evidence>", "no good note", "good", "", 3, 0},
+        {"<evidence kind=\"note\">good<!--                         --></evidence>", "a long note",
+         "", "", 3, 1},
+        {"<evidence kind=\"notes\">good</evidence>",
+         "evidence of a kind that this verifier does not know", "host, note", "notes", 1, 0},
+        {"<evidence kind=\"\">good</evidence>",
+         "evidence of a kind that this verifier does not know", "host, note", "", 1, 0},
+        {"<evidence>good</evidence>", "it does not begin as evidence does",
+         "<evidence kind=\"...\"", "", 1, 0},
+        {"", "it does not begin as evidence does", "<evidence kind=\"...\"", "", 1, 0},
+};
+
+static const struct check *first_failed(const struct verdict *v)
+{
+        for (size_t i = 0; i < v->checks_count; i++)
+                if (v->checks[i].result == CHECK_FAILED)
+                        return &v->checks[i];
+        return NULL;
+}
+
+START_TEST(second_kind)
+{
+        const struct evidence_kind *const kinds[] = {&evidence_kind_host, &note, NULL};
+        struct verifier *both = verifier_new_of(kinds);
+        struct trust trust = {.clock = 1, .enrolled = "no"};
+        struct verify_input in = {.trust = &trust, .judge = judge, .judge_context = &asked};
+        const struct check *failed;
+        struct verdict v;
+
+        policies(&in, 1, true);
+        asked = 0;
+        in.evidence =
+                (struct bytes){(const uint8_t *)notes[_i].evidence, strlen(notes[_i].evidence)};
+        verify(both, &in, arena, &v);
+        failed = first_failed(&v);
+        ck_assert_uint_eq(v.checks_count, notes[_i].checks);
+        ck_assert_uint_eq(asked, notes[_i].asked);
+        ck_assert_int_eq(v.trusted, !notes[_i].detail);
+        ck_assert_int_eq(!failed, !notes[_i].detail);
+        if (failed) {
+                ck_assert_str_eq(failed->detail, notes[_i].detail);
+                ck_assert_str_eq(failed->expected, notes[_i].expected);
+                ck_assert_str_eq(failed->found, notes[_i].found);
+        } else {
+                ck_assert_uint_eq(v.seen.clock, in.evidence.len);
+        }
+        verifier_free(both);
+}
+END_TEST
+
+/* The same without a trust record: what a kind does not ask for is not needed. */
+START_TEST(kinds_beside_each_other)
+{
+        const struct evidence_kind *const kinds[] = {&note, &evidence_kind_host, NULL};
+        struct verifier *both = verifier_new_of(kinds);
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+        struct verdict v;
+
+        verify(both, &in, arena, &v);
+        ck_assert(v.trusted);
+        in = (struct verify_input){
+                .evidence = {(const uint8_t *)notes[0].evidence, strlen(notes[0].evidence)}};
+        verify(both, &in, arena, &v);
+        ck_assert(v.trusted);
+        ck_assert_mem_eq(v.challenge.data, "note", 4);
+        verify(verifier, &in, arena, &v); /* which knows what there is */
+        ck_assert(!v.trusted);
+        ck_assert_str_eq(v.kind, "note");
+        ck_assert_str_eq(v.checks[0].expected, EVIDENCE_HOST);
+        ck_assert_str_eq(v.checks[0].found, "note");
+        verifier_free(both);
+}
+END_TEST
+
 #define COUNT(table) (int)(sizeof(table) / sizeof *(table))
 
 int main(void)
@@ -877,6 +1014,8 @@ int main(void)
         tcase_add_test(tc, remembering);
         tcase_add_test(tc, kept_key);
         tcase_add_test(tc, no_control_characters);
+        tcase_add_loop_test(tc, second_kind, 0, COUNT(notes));
+        tcase_add_test(tc, kinds_beside_each_other);
         suite_add_tcase(suite, tc);
         srunner_run_all(runner, CK_NORMAL);
         failures = srunner_ntests_failed(runner);

@@ -3,58 +3,38 @@
  * Evidence of kind "host", first half: is this document a quote, by that host's TPM, of what was
  * asked for, now? In the order of HOST_CHECKS, from document to counters.
  */
-#include "verifier/check.h"
+#include "verifier/kinds/host.h"
 #include "xml/descriptor.h"
 
 #include <string.h>
 
-void check_document(struct work *w, struct check *c)
+void host_document(struct work *w, struct check *c)
 {
+        struct host *h = w->own;
         enum status s;
 
-        s = evidence_read(w->in->evidence, w->arena, &w->evidence);
-        if (!s && strcmp(w->evidence.kind, EVIDENCE_HOST))
-                s = FAIL(ST_INVALID, .subject = "evidence", .expected = EVIDENCE_HOST,
-                         .found = w->evidence.kind);
+        s = evidence_read(w->in->evidence, w->arena, &h->evidence);
         if (!s)
-                s = descriptor_read(w->evidence.descriptor, w->evidence.alg, w->arena, &w->wanted);
+                s = descriptor_read(h->evidence.descriptor, h->evidence.alg, w->arena, &h->wanted);
         if (s) {
                 check_failed_as_told(w, c, s);
                 return;
         }
-        if (w->wanted.kind != 1 ||
-            !check_same_bytes(w->wanted.canonical.data, w->wanted.canonical.len,
-                              w->evidence.descriptor.data, w->evidence.descriptor.len)) {
+        if (h->wanted.kind != 1 ||
+            !check_same_bytes(h->wanted.canonical.data, h->wanted.canonical.len,
+                              h->evidence.descriptor.data, h->evidence.descriptor.len)) {
                 check_failed(c, "the descriptor is none of an attestation", "", "");
                 return;
         }
         w->readable = true;
+        w->challenge = h->evidence.leaf.challenge;
         check_passed(c, "");
 }
 
-/* The key of the evidence; parsing one costs as much as checking a signature, so it is kept. */
-static enum status ready_key(struct work *w)
+void host_key(struct work *w, struct check *c)
 {
-        struct verifier *v = w->verifier;
-        struct bytes area = w->evidence.ak;
-        enum status s;
-
-        if (!v->ak ||
-            !check_same_bytes(v->public_area.data, v->public_area.len, area.data, area.len)) {
-                ak_free(v->ak);
-                buffer_clear(&v->public_area);
-                s = ak_read(area, &v->ak);
-                if (s)
-                        return s;
-                buffer_add(&v->public_area, area.data, area.len);
-        }
-        w->ak = v->ak;
-        return ST_DONE;
-}
-
-void check_key(struct work *w, struct check *c)
-{
-        enum status s = ready_key(w);
+        struct host *h = w->own;
+        enum status s = check_key_of(w, h->evidence.ak, &h->ak);
 
         if (s)
                 check_failed_as_told(w, c, s);
@@ -62,32 +42,33 @@ void check_key(struct work *w, struct check *c)
                 check_passed(c, "");
 }
 
-void check_identity(struct work *w, struct check *c)
+void host_identity(struct work *w, struct check *c)
 {
+        struct host *h = w->own;
         const struct trust *t = w->in->trust;
         const char *name;
 
-        if (!w->ak) {
+        if (!h->ak) {
                 check_failed(c, "the key could not be read", "", "");
                 return;
         }
-        name = check_hex_of(w, ak_name(w->ak), AK_NAME_LEN);
-        if (w->wanted.aik.len > AK_NAME_LEN ||
-            memcmp(w->wanted.aik.data ? w->wanted.aik.data : (const uint8_t *)"", ak_name(w->ak),
-                   w->wanted.aik.len))
+        name = check_hex_of(w, ak_name(h->ak), AK_NAME_LEN);
+        if (h->wanted.aik.len > AK_NAME_LEN ||
+            memcmp(h->wanted.aik.data ? h->wanted.aik.data : (const uint8_t *)"", ak_name(h->ak),
+                   h->wanted.aik.len))
                 check_failed(c, "the descriptor asked for another key",
-                             check_hex_of(w, w->wanted.aik.data, w->wanted.aik.len), name);
+                             check_hex_of(w, h->wanted.aik.data, h->wanted.aik.len), name);
         else if (!t)
                 check_failed(c, "no trust record was given, so anybody may have made this key", "",
                              name);
-        else if (!check_same_bytes(t->ak_public.data, t->ak_public.len, w->evidence.ak.data,
-                                   w->evidence.ak.len) ||
-                 !check_same_bytes(t->ak_name.data, t->ak_name.len, ak_name(w->ak), AK_NAME_LEN))
+        else if (!check_same_bytes(t->ak_public.data, t->ak_public.len, h->evidence.ak.data,
+                                   h->evidence.ak.len) ||
+                 !check_same_bytes(t->ak_name.data, t->ak_name.len, ak_name(h->ak), AK_NAME_LEN))
                 check_failed(c, "the key of another host",
                              check_hex_of(w, t->ak_name.data, t->ak_name.len), name);
-        else if (t->alg != w->evidence.alg)
+        else if (t->alg != h->evidence.alg)
                 check_failed(c, "another hash algorithm than this host's", hash_name(t->alg),
-                             hash_name(w->evidence.alg));
+                             hash_name(h->evidence.alg));
         else
                 check_passed(
                         c,
@@ -97,36 +78,39 @@ void check_identity(struct work *w, struct check *c)
                                   "a TPM is this host's word");
 }
 
-void check_signature(struct work *w, struct check *c)
+void host_signature(struct work *w, struct check *c)
 {
+        struct host *h = w->own;
         enum status s;
 
-        if (!w->ak) {
+        if (!h->ak) {
                 check_failed(c, "the key could not be read", "", "");
                 return;
         }
-        s = ak_signed(w->ak, w->evidence.attest, w->evidence.signature);
+        s = ak_signed(h->ak, h->evidence.attest, h->evidence.signature);
         if (s)
                 check_failed_as_told(w, c, s);
         else
                 check_passed(c, "");
 }
 
-void check_quote(struct work *w, struct check *c)
+void host_quote(struct work *w, struct check *c)
 {
-        enum status s = quote_read(w->evidence.attest, &w->quote);
+        struct host *h = w->own;
+        enum status s = quote_read(h->evidence.attest, &h->quote);
 
         if (s) {
                 check_failed_as_told(w, c, s);
                 return;
         }
-        w->quote_read = true;
+        h->quote_read = true;
         check_passed(c, "");
 }
 
-void check_challenge(struct work *w, struct check *c)
+void host_challenge(struct work *w, struct check *c)
 {
-        struct bytes asked = w->wanted.challenge, answered = w->evidence.leaf.challenge;
+        struct host *h = w->own;
+        struct bytes asked = h->wanted.challenge, answered = h->evidence.leaf.challenge;
         const struct bytes *given = w->in->challenge;
         const char *found = check_hex_of(w, answered.data, answered.len);
 
@@ -145,8 +129,9 @@ void check_challenge(struct work *w, struct check *c)
 }
 
 /* Whoever stands between can put a question of his own to the host, with this very challenge. */
-void check_request(struct work *w, struct check *c)
+void host_request(struct work *w, struct check *c)
 {
+        struct host *h = w->own;
         struct descriptor sent;
         enum status s;
 
@@ -155,16 +140,26 @@ void check_request(struct work *w, struct check *c)
                                         "asked for is the evidence's own word");
                 return;
         }
-        s = descriptor_read(*w->in->request, w->evidence.alg, w->arena, &sent);
+        s = descriptor_read(*w->in->request, h->evidence.alg, w->arena, &sent);
         if (s)
                 check_failed_as_told(w, c, s);
         else if (!check_same_bytes(sent.canonical.data, sent.canonical.len,
-                                   w->evidence.descriptor.data, w->evidence.descriptor.len))
+                                   h->evidence.descriptor.data, h->evidence.descriptor.len))
                 check_failed(c, "the answer to another request",
                              check_hex_of_digest(w, &sent.digest),
-                             check_hex_of_digest(w, &w->wanted.digest));
+                             check_hex_of_digest(w, &h->wanted.digest));
         else
                 check_passed(c, "");
+}
+
+uint32_t host_pcrs_wanted(const struct descriptor *d)
+{
+        uint32_t pcrs = d->pcrs;
+
+        for (size_t i = 0; i < d->targets.count; i++)
+                if (d->targets.items[i].pcr)
+                        pcrs |= 1u << d->targets.items[i].pcr;
+        return pcrs;
 }
 
 static struct digest pcr_digest(const struct evidence *e)
@@ -177,25 +172,26 @@ static struct digest pcr_digest(const struct evidence *e)
         return hash_end(h);
 }
 
-void check_pcrs(struct work *w, struct check *c)
+void host_pcrs(struct work *w, struct check *c)
 {
-        uint32_t wanted = check_pcrs_wanted(&w->wanted);
-        struct digest found = pcr_digest(&w->evidence);
+        struct host *h = w->own;
+        uint32_t wanted = host_pcrs_wanted(&h->wanted);
+        struct digest found = pcr_digest(&h->evidence);
 
-        if (!w->quote_read)
+        if (!h->quote_read)
                 check_failed(c, "there is no quote to compare with", "", "");
-        else if (w->quote.bank != w->evidence.alg)
-                check_failed(c, "another bank was quoted", hash_name(w->evidence.alg),
-                             hash_name(w->quote.bank));
-        else if (w->quote.pcrs != wanted)
+        else if (h->quote.bank != h->evidence.alg)
+                check_failed(c, "another bank was quoted", hash_name(h->evidence.alg),
+                             hash_name(h->quote.bank));
+        else if (h->quote.pcrs != wanted)
                 check_failed(c, "not the PCRs that were asked for", check_pcr_list(w, wanted),
-                             check_pcr_list(w, w->quote.pcrs));
-        else if (w->evidence.pcrs != wanted)
+                             check_pcr_list(w, h->quote.pcrs));
+        else if (h->evidence.pcrs != wanted)
                 check_failed(c, "not the values of the PCRs that were quoted",
-                             check_pcr_list(w, wanted), check_pcr_list(w, w->evidence.pcrs));
-        else if (!digest_equal(&w->quote.pcr_digest, &found))
+                             check_pcr_list(w, wanted), check_pcr_list(w, h->evidence.pcrs));
+        else if (!digest_equal(&h->quote.pcr_digest, &found))
                 check_failed(c, "other values than those quoted",
-                             check_hex_of_digest(w, &w->quote.pcr_digest),
+                             check_hex_of_digest(w, &h->quote.pcr_digest),
                              check_hex_of_digest(w, &found));
         else
                 check_passed(c, check_pcr_list(w, wanted));
@@ -209,13 +205,14 @@ static bool clock_went_back(const struct trust *t, const struct quote *q)
         return q->clock < t->clock && (same_start || q->safe);
 }
 
-void check_counters(struct work *w, struct check *c)
+void host_counters(struct work *w, struct check *c)
 {
+        struct host *h = w->own;
         const struct trust *t = w->in->trust;
-        const struct quote *q = &w->quote;
+        const struct quote *q = &h->quote;
         const char *expected, *found;
 
-        if (!w->quote_read || !t) {
+        if (!h->quote_read || !t) {
                 check_failed(c,
                              t ? "there is no quote to compare with"
                                : "no trust record was given to compare with",

@@ -1,31 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence of kind "host", second half: are request, measurements and log what the quote binds,
- * and do the predicates hold? In the order of HOST_CHECKS, from the boot log to predicates.
+ * Evidence of kind "host", second half: are request, measurements and log what the quote binds?
+ * In the order of HOST_CHECKS, from the leaf to the measurements.
  */
-#include "verifier/check.h"
+#include "verifier/kinds/host.h"
 #include "proof/merkle.h"
 
 #include <string.h>
 
-void check_boot_log(struct work *w, struct check *c)
+void host_leaf(struct work *w, struct check *c)
 {
-        (void)w;
-        check_not_applicable(c, "the evidence has no boot log");
-}
-
-void check_ima_log(struct work *w, struct check *c)
-{
-        (void)w;
-        check_not_applicable(c, "the evidence has no IMA log");
-}
-
-void check_leaf(struct work *w, struct check *c)
-{
-        const struct evidence *e = &w->evidence;
+        struct host *h = w->own;
+        const struct evidence *e = &h->evidence;
         struct digest request, result, leaf, root;
 
-        if (!w->quote_read) {
+        if (!h->quote_read) {
                 check_failed(c, "there is no quote to compare with", "", "");
                 return;
         }
@@ -39,10 +28,10 @@ void check_leaf(struct work *w, struct check *c)
                                          (unsigned long long)e->leaf.index,
                                          (unsigned long long)e->leaf.count),
                              arena_print(w->arena, "%zu nodes", e->leaf.path.count));
-        else if (!check_same_bytes(root.bytes, hash_size(root.alg), w->quote.qualifying,
-                                   w->quote.qualifying_len))
+        else if (!check_same_bytes(root.bytes, hash_size(root.alg), h->quote.qualifying,
+                                   h->quote.qualifying_len))
                 check_failed(c, "request or result is not what was quoted",
-                             check_hex_of(w, w->quote.qualifying, w->quote.qualifying_len),
+                             check_hex_of(w, h->quote.qualifying, h->quote.qualifying_len),
                              check_hex_of_digest(w, &root));
         else
                 check_passed(c, "");
@@ -50,11 +39,12 @@ void check_leaf(struct work *w, struct check *c)
 
 static struct digest destination(const struct work *w, uint32_t pcr)
 {
-        const struct evidence *e = &w->evidence;
+        struct host *h = w->own;
+        const struct evidence *e = &h->evidence;
         struct digest value = {.alg = e->alg}, d;
 
-        for (size_t i = 0; i < w->wanted.targets.count && i < e->found_count; i++) {
-                if (w->wanted.targets.items[i].pcr != pcr)
+        for (size_t i = 0; i < h->wanted.targets.count && i < e->found_count; i++) {
+                if (h->wanted.targets.items[i].pcr != pcr)
                         continue;
                 d = digest_of(e->alg, e->found[i].canonical.data, e->found[i].canonical.len);
                 value = digest_extend(&value, &d);
@@ -62,9 +52,10 @@ static struct digest destination(const struct work *w, uint32_t pcr)
         return value;
 }
 
-void check_destinations(struct work *w, struct check *c)
+void host_destinations(struct work *w, struct check *c)
 {
-        uint32_t pcrs = check_pcrs_wanted(&(struct descriptor){.targets = w->wanted.targets});
+        struct host *h = w->own;
+        uint32_t pcrs = host_pcrs_wanted(&(struct descriptor){.targets = h->wanted.targets});
 
         if (!pcrs) {
                 check_not_applicable(c, "every target is bound by the log alone");
@@ -73,11 +64,11 @@ void check_destinations(struct work *w, struct check *c)
         for (uint32_t i = 0; i < PCR_COUNT; i++) {
                 struct digest value = destination(w, i);
 
-                if (!(pcrs >> i & 1) || digest_equal(&value, &w->evidence.pcr[i]))
+                if (!(pcrs >> i & 1) || digest_equal(&value, &h->evidence.pcr[i]))
                         continue;
                 check_failed(c, arena_print(w->arena, "PCR %u does not hold these measurements", i),
                              check_hex_of_digest(w, &value),
-                             check_hex_of_digest(w, &w->evidence.pcr[i]));
+                             check_hex_of_digest(w, &h->evidence.pcr[i]));
                 return;
         }
         check_passed(c, check_pcr_list(w, pcrs));
@@ -99,9 +90,10 @@ static const char *closed_entry(const struct evidence *e)
         return NULL;
 }
 
-void check_log(struct work *w, struct check *c)
+void host_log(struct work *w, struct check *c)
 {
-        const struct evidence *e = &w->evidence;
+        struct host *h = w->own;
+        const struct evidence *e = &h->evidence;
         const struct trust *t = w->in->trust;
         const char *closed = closed_entry(e);
         uint64_t from = t ? t->log_length : 0;
@@ -143,10 +135,11 @@ static bool named_before(const struct evidence *e, size_t i)
         return false;
 }
 
-void check_measurements(struct work *w, struct check *c)
+void host_measurements(struct work *w, struct check *c)
 {
-        const struct evidence *e = &w->evidence;
-        size_t wanted = w->wanted.targets.count;
+        struct host *h = w->own;
+        const struct evidence *e = &h->evidence;
+        size_t wanted = h->wanted.targets.count;
 
         if (e->found_count != wanted || !wanted) {
                 check_failed(c, "not one measurement for each target",
@@ -155,7 +148,7 @@ void check_measurements(struct work *w, struct check *c)
                 return;
         }
         for (size_t i = 0; i < wanted; i++) {
-                const struct target *t = &w->wanted.targets.items[i];
+                const struct target *t = &h->wanted.targets.items[i];
                 const struct evidence_measurement *f = &e->found[i];
 
                 if (strcmp(t->name, f->target) || strcmp(t->plugin, f->plugin)) {
@@ -172,44 +165,4 @@ void check_measurements(struct work *w, struct check *c)
         }
         w->shape_held = true;
         check_passed(c, "");
-}
-
-static const char *reasons(struct work *w, const struct judge_rep *said)
-{
-        struct buffer text = BUFFER_INIT(2000);
-        const char *out;
-
-        for (size_t i = 0; i < said->reasons.count; i++)
-                buffer_print(&text, "%s%s: %s", i ? "; " : "", said->reasons.items[i].path,
-                             said->reasons.items[i].text);
-        out = arena_text(w->arena, text.len ? (const char *)text.data : "");
-        buffer_clear(&text);
-        return out;
-}
-
-void check_predicate(struct work *w, struct check *c)
-{
-        struct judge_rep said = {.answer = false};
-        enum status s;
-
-        if (!w->policy) {
-                check_not_applicable(c, "no policy was given: what was measured is not judged");
-                return;
-        }
-        c->name = arena_print(w->arena, "predicate %s", w->policy->name);
-        if (!w->shape_held || !w->projection.len || !w->in->judge) {
-                check_failed(c,
-                             w->in->judge ? "not asked: its input has not the shape it may rely on"
-                                          : "there is nobody to judge",
-                             "", "");
-                return;
-        }
-        s = w->in->judge(w->in->judge_context, w->policy->stylesheet, w->projection, w->arena,
-                         &said);
-        if (s)
-                check_failed_as_told(w, c, s);
-        else if (!said.answer)
-                check_failed(c, "the predicate says no", "<true/>", reasons(w, &said));
-        else
-                check_passed(c, "");
 }
