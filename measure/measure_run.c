@@ -15,6 +15,7 @@
 #include <linux/openat2.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -123,6 +124,9 @@ enum status measure_load(int plugin, const char *name,
                         return FAIL(ST_PLUGIN, .subject = FMT("plug-in %s", name),
                                     .expected = "a shared object with bulkhead_measure_plugin",
                                     .found = dlerror(), .remedy = "install it again");
+                /* One heap for all threads: to shrink another one, glibc asks a file of /proc
+                 * whether it may, and no file may be opened later. */
+                mallopt(M_ARENA_MAX, 1);
                 /* Providers and algorithms are fetched now: later no file may be opened. */
                 digest_of(HASH_SHA256, "", 0);
                 digest_of(HASH_SHA384, "", 0);
