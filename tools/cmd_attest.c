@@ -3,13 +3,12 @@
  * bulkhead attest: has the host attest what a descriptor asks for, and writes the evidence. What is
  * in the evidence is nobody's business here: `bulkhead verify` judges it.
  */
-#include "tools/apart.h"
 #include "tools/commands.h"
 #include "tools/door.h"
 #include "tools/file.h"
 #include "tools/output.h"
 
-#include "lib/channel.h"
+#include "lib/apart.h"
 #include "lib/config.h"
 #include "proof/commitment.h"
 #include "proof/trust.h"
@@ -89,11 +88,10 @@ static enum status load_grammars(void *input)
         return descriptor_init(config_path(path, config.share, "descriptors"));
 }
 
-/* The descriptor's own challenge (u32 length, bytes) and the log length that is remembered. */
-static enum status read_files(void *input, struct buffer *out)
+static enum status read_files(void *input, struct arena *a, void *answer_out)
 {
+        struct attest_files *out = answer_out;
         struct files *files = input;
-        struct arena *a = arena_new();
         struct descriptor descriptor = {0};
         struct trust trust = {0};
         enum status s;
@@ -101,10 +99,8 @@ static enum status read_files(void *input, struct buffer *out)
         s = descriptor_read(files->descriptor, HASH_SHA256, a, &descriptor);
         if (!s && files->trust.len)
                 s = trust_read(files->trust, a, &trust);
-        buffer_u32(out, (uint32_t)descriptor.challenge.len);
-        buffer_add(out, descriptor.challenge.data, descriptor.challenge.len);
-        buffer_u64(out, trust.log_length);
-        arena_free(a);
+        out->challenge = descriptor.challenge;
+        out->log_seen = trust.log_length;
         return s;
 }
 
@@ -113,29 +109,23 @@ static enum status understand(const struct arguments *arguments, struct arena *a
 {
         static const struct sandbox sandbox = {
                 .profile = SANDBOX_COMPUTE, .memory = 512 << 20, .cpu_seconds = 10};
-        static const struct apart how = {&sandbox, 20000, load_grammars, read_files};
-        struct buffer answer = BUFFER_INIT(4096);
+        static const struct apart how = {&sandbox, 20000, &shape_attest_files, load_grammars,
+                                         read_files};
+        struct attest_files said;
         struct files files = {0};
-        struct reader r;
         enum status s;
 
         s = file_read(arguments->descriptor, DOCUMENT_MOST, a, &files.descriptor);
         if (!s && arguments->trust)
                 s = file_read(arguments->trust, TRUST_MOST, a, &files.trust);
         if (!s)
-                s = apart_run(&how, &files, &answer);
+                s = apart_run(&how, &files, a, &said);
         if (s)
-                goto out;
-        r = reader_of((struct bytes){arena_copy(a, answer.data, answer.len), answer.len});
-        own_out->len = read_u32(&r);
-        own_out->data = read_bytes(&r, own_out->len);
+                return s;
+        *own_out = said.challenge;
         request->descriptor = files.descriptor;
-        request->log_seen = read_u64(&r);
-        if (!reader_done(&r))
-                s = FAIL(ST_WORKER, .subject = arguments->descriptor);
-out:
-        buffer_clear(&answer);
-        return s;
+        request->log_seen = said.log_seen;
+        return ST_DONE;
 }
 
 /* --- the request --------------------------------------------------------------------------- */

@@ -4,13 +4,13 @@
  * descriptor and no other right. No daemon, no TPM, no root. What is printed is what a daemon
  * would extend and what a predicate would read.
  */
-#include "tools/apart.h"
 #include "tools/commands.h"
 #include "tools/output.h"
 #include "tools/progress.h"
 
 #include "measure/measure_run.h"
 #include "bulkhead/measure_plugin.h"
+#include "lib/apart.h"
 #include "lib/channel.h"
 #include "lib/config.h"
 #include "proof/measurement.h"
@@ -136,21 +136,13 @@ static enum status load(void *input)
         return s;
 }
 
-static enum status run(void *input, struct buffer *out)
+static enum status run(void *input, struct arena *a, void *answer_out)
 {
         struct job *job = input;
-        struct arena *a = arena_new();
-        struct measure_rep reply;
-        size_t none = 0;
-        int fds[MESSAGE_FDS_MOST];
-        enum status s;
+        struct measure_rep *out = answer_out;
 
-        s = measure_call(a, job->loaded, &job->target, job->file, -1, job->cores, progress_show,
-                         &reply.measurement);
-        if (!s)
-                s = message_encode(&shape_measure_rep, &reply, out, fds, &none);
-        arena_free(a);
-        return s;
+        return measure_call(a, job->loaded, &job->target, job->file, -1, job->cores, progress_show,
+                            &out->measurement);
 }
 
 static enum status measure_one(const char *name, const struct arguments *arguments, struct arena *a,
@@ -158,8 +150,7 @@ static enum status measure_one(const char *name, const struct arguments *argumen
 {
         static const struct sandbox sandbox = {.profile = SANDBOX_THREADS,
                                                .memory = MEASURE_MEMORY};
-        static const struct apart how = {&sandbox, NO_DEADLINE, load, run};
-        struct buffer answer = BUFFER_INIT(MESSAGE_MOST);
+        static const struct apart how = {&sandbox, NO_DEADLINE, &shape_measure_rep, load, run};
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         struct job job = {.plugin = -1, .file = -1, .cores = cores > 0 ? (uint32_t)cores : 1};
         struct measure_rep reply;
@@ -174,13 +165,8 @@ static enum status measure_one(const char *name, const struct arguments *argumen
         if (s)
                 goto out;
         progress_begin(output_clean(name));
-        s = apart_run(&how, &job, &answer);
+        s = apart_run(&how, &job, a, &reply);
         progress_end();
-        if (s)
-                goto out;
-        s = message_decode(&shape_measure_rep,
-                           (struct bytes){arena_copy(a, answer.data, answer.len), answer.len}, NULL,
-                           0, a, &reply);
         if (!s)
                 *out = reply.measurement;
 out:
@@ -188,7 +174,6 @@ out:
                 close(job.plugin);
         if (job.file >= 0)
                 close(job.file);
-        buffer_clear(&answer);
         return s;
 }
 

@@ -11,7 +11,7 @@
 /* Evidence is an attacker's, and what is told of it reaches terminals and logs. */
 const char *check_printable(struct work *w, const char *text)
 {
-        size_t size = strlen(text) + 1;
+        size_t len = strlen(text), size = (len < TEXT_MOST ? len : TEXT_MOST) + 1;
         char *copy = arena_get(w->arena, size);
 
         utf8_printable(copy, size, text);

@@ -18,15 +18,18 @@ enum check_result { CHECK_FAILED = 0, CHECK_PASSED, CHECK_NOT_APPLICABLE };
 /* The detail of a failed check that was not come to: evidence that cannot be read. */
 #define CHECK_NOT_EVALUATED "not evaluated"
 
-struct check {
-        enum check_result result;
-        const char *name;    /* "signature"; of a predicate "predicate NAME" */
-        const char *meaning; /* as in the table */
-        /* Never NULL. detail: what to tell in any case, perhaps ""; may say what a pass or a "not
-         * applicable" leaves open. expected, found: of a failed check, perhaps "". All are free of
-         * control characters but may hold what the evidence says: not markup. */
-        const char *detail, *expected, *found;
-};
+/*
+ * struct check (messages.def): result is one of check_result, and no text is NULL.
+ *
+ *   name      "signature"; of a predicate "predicate NAME"
+ *   meaning   what passing it means
+ *   detail    what to tell in any case, perhaps ""; may say what a pass or a "not applicable"
+ *             leaves open
+ *   expected, found   of a failed check, perhaps ""
+ *
+ * All are free of control characters, and cut to what a message can carry, but may hold what the
+ * evidence says: not markup.
+ */
 
 struct verify_policy {
         const char *name;
@@ -56,7 +59,7 @@ struct verdict {
         const char *kind; /* NULL if the document did not say */
         /* Those of the kind, then a predicate check for each policy, one if there is none; of a
          * document of no known kind a single one, which failed. */
-        const struct check *checks;
+        struct check *checks;
         size_t checks_count;
         struct bytes challenge;  /* that the evidence carries; 0 bytes if it was not readable */
         struct bytes projection; /* what predicates saw; 0 bytes likewise */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line's own rooms: work done apart, files replaced whole, passphrases by pipe. */
-#include "tools/apart.h"
+/* The command line's own room: files replaced whole, passphrases by pipe. */
 #include "tools/file.h"
 #include "tools/passphrase.h"
 
@@ -15,122 +14,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* --- apart --------------------------------------------------------------------------------- */
-
-static enum status fine(void *input, struct buffer *out)
-{
-        buffer_text(out, input);
-        return ST_DONE;
-}
-
-static enum status refuses(void *input, struct buffer *out)
-{
-        (void)input;
-        buffer_text(out, "half a result");
-        return FAIL(ST_CHANGED, .subject = "s", .expected = "e", .found = "f", .remedy = "r");
-}
-
-static enum status refuses_silently(void *input, struct buffer *out)
-{
-        (void)input, (void)out;
-        return ST_UNSUPPORTED;
-}
-
-static enum status opens_a_file(void *input, struct buffer *out)
-{
-        (void)input;
-        buffer_u8(out, open("/etc/passwd", O_RDONLY) >= 0);
-        return ST_DONE;
-}
-
-static enum status makes_a_socket(void *input, struct buffer *out)
-{
-        (void)input, (void)out;
-        channel_pair((int[2]){0});
-        return ST_DONE;
-}
-
-static enum status exits_early(void *input, struct buffer *out)
-{
-        (void)input, (void)out;
-        _exit(0);
-}
-
-static enum status crashes(void *input, struct buffer *out)
-{
-        buffer_text(out, "trusted");
-        (void)input;
-        abort();
-}
-
-static enum status never_ends(void *input, struct buffer *out)
-{
-        volatile char *forever = input;
-
-        (void)out;
-        while (*forever)
-                ;
-        return ST_DONE;
-}
-
-static enum status says_too_much(void *input, struct buffer *out)
-{
-        (void)input;
-        for (int i = 0; i < 1000; i++)
-                buffer_text(out, "0123456789");
-        return ST_DONE;
-}
-
-static const struct {
-        const char *name;
-        enum status (*work)(void *, struct buffer *);
-        enum status expected;
-        const char *result;
-        bool needs_filter; /* which a sanitizer cannot live in */
-} rows[] = {
-        {"fine", fine, ST_DONE, "input", false},
-        {"refuses", refuses, ST_CHANGED, NULL, false},
-        {"refuses silently", refuses_silently, ST_UNSUPPORTED, NULL, false},
-        {"opens a file", opens_a_file, ST_WORKER, NULL, true},
-        {"makes a socket", makes_a_socket, ST_WORKER, NULL, true},
-        {"exits early", exits_early, ST_WORKER, NULL, false},
-        {"crashes", crashes, ST_WORKER, NULL, false},
-        {"never ends", never_ends, ST_TIMEOUT, NULL, false},
-        {"says too much", says_too_much, ST_TOO_LARGE, NULL, false},
-};
-
-START_TEST(test_apart)
-{
-        static const struct sandbox sandbox = {.profile = SANDBOX_COMPUTE, .cpu_seconds = 20};
-        struct apart how = {&sandbox, rows[_i].expected == ST_TIMEOUT ? 200 : 20000, NULL,
-                            rows[_i].work};
-        struct buffer out = BUFFER_INIT(1000);
-        char input[] = "input";
-        enum status s;
-
-#ifdef __SANITIZE_ADDRESS__
-        if (rows[_i].needs_filter) {
-                printf("skipped: %s (no system call filter under a sanitizer)\n", rows[_i].name);
-                return;
-        }
-#endif
-        error_clear();
-        s = apart_run(&how, input, &out);
-        ck_assert_msg(s == rows[_i].expected, "%s: %d", rows[_i].name, s);
-        if (rows[_i].result)
-                ck_assert_str_eq((const char *)out.data, rows[_i].result);
-        else
-                ck_assert_uint_eq(out.len, 0);
-        if (s == ST_CHANGED) {
-                ck_assert_str_eq(error_last()->subject, "s");
-                ck_assert_str_eq(error_last()->expected, "e");
-                ck_assert_str_eq(error_last()->found, "f");
-                ck_assert_str_eq(error_last()->remedy, "r");
-        }
-        buffer_clear(&out);
-}
-END_TEST
 
 /* --- files --------------------------------------------------------------------------------- */
 
@@ -293,7 +176,6 @@ int main(void)
 
         if (!mkdtemp(folder))
                 return 1;
-        tcase_add_loop_test(t, test_apart, 0, sizeof rows / sizeof *rows);
         tcase_add_test(t, test_file);
         tcase_add_test(t, test_update);
         tcase_add_test(t, test_updates_at_once);

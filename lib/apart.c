@@ -2,13 +2,12 @@
 /*
  * The child sees the memory of its parent at the fork and the descriptors it was told of, and can
  * read, write and compute. On the pipe: the status (u8), the error's length (u32), the error, the
- * result.
+ * answer.
  */
-#include "tools/apart.h"
+#include "lib/apart.h"
 
 #include "lib/channel.h"
 #include "lib/digest.h"
-#include "lib/message.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +18,22 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static _Noreturn void child(int fd, const struct apart *how, void *input, size_t most)
+static enum status answer(const struct apart *how, void *input, struct buffer *out)
 {
-        struct buffer result = BUFFER_INIT(most), head = BUFFER_INIT(1 << 16),
+        struct arena *a = arena_new();
+        void *answer = arena_get(a, shape_size(how->answer));
+        size_t no_fds = 0;
+        enum status s = how->work(input, a, answer);
+
+        if (!s)
+                s = message_encode(how->answer, answer, out, NULL, &no_fds);
+        arena_free(a);
+        return s;
+}
+
+static _Noreturn void child(int fd, const struct apart *how, void *input)
+{
+        struct buffer result = BUFFER_INIT(MESSAGE_MOST), head = BUFFER_INIT(1 << 16),
                       error = BUFFER_INIT(1 << 16);
         enum status s;
 
@@ -29,7 +41,7 @@ static _Noreturn void child(int fd, const struct apart *how, void *input, size_t
         s = how->prepare ? how->prepare(input) : ST_DONE;
         sandbox_enter(how->sandbox);
         if (!s)
-                s = how->work(input, &result);
+                s = answer(how, input, &result);
         if (!s && result.full)
                 s = FAIL(ST_TOO_LARGE, .subject = "the result");
         error_encode(error_last(), &error);
@@ -61,7 +73,8 @@ static enum status collect(int fd, int64_t deadline, struct buffer *all)
         }
 }
 
-static enum status unpack(const struct buffer *all, struct buffer *out)
+static enum status unpack(const struct apart *how, const struct buffer *all, struct arena *a,
+                          void *answer_out)
 {
         struct reader r = reader_of(buffer_bytes(all));
         enum status s = (enum status)read_u8(&r);
@@ -69,25 +82,28 @@ static enum status unpack(const struct buffer *all, struct buffer *out)
         const uint8_t *error = read_bytes(&r, len);
         struct error e;
 
-        if (r.bad || !status_known(s) || all->full)
-                return FAIL(ST_WORKER, .subject = "a process without rights",
-                            .found = "half an answer");
-        if (s) {
+        if (!r.bad && status_known(s) && s) {
                 if (!error_decode((struct bytes){error, len}, &e) && e.status == s)
                         error_keep(&e);
                 return s;
         }
-        buffer_add(out, r.at, r.left);
+        if (r.bad || s || all->full ||
+            message_decode(how->answer, (struct bytes){r.at, r.left}, NULL, 0, a, answer_out)) {
+                memset(answer_out, 0, shape_size(how->answer));
+                return FAIL(ST_WORKER, .subject = "a process without rights",
+                            .found = "half an answer");
+        }
         return ST_DONE;
 }
 
-enum status apart_run(const struct apart *how, void *input, struct buffer *out)
+enum status apart_run(const struct apart *how, void *input, struct arena *a, void *answer_out)
 {
-        struct buffer all = BUFFER_INIT(out->cap + (1 << 17));
+        struct buffer all = BUFFER_INIT(MESSAGE_MOST + (1 << 17));
         enum status s;
         int fds[2], ended = 0;
         pid_t pid;
 
+        memset(answer_out, 0, shape_size(how->answer));
         digest_of(HASH_SHA256, "", 0); /* OpenSSL reads its configuration while it still can */
         if (pipe2(fds, O_CLOEXEC))
                 return FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
@@ -95,7 +111,7 @@ enum status apart_run(const struct apart *how, void *input, struct buffer *out)
         if (pid == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
                 close(fds[0]);
-                child(fds[1], how, input, out->cap);
+                child(fds[1], how, input);
         }
         close(fds[1]);
         if (pid < 0) {
@@ -115,7 +131,7 @@ enum status apart_run(const struct apart *how, void *input, struct buffer *out)
                                                 strsignal(WTERMSIG(ended)))
                                           : FMT("ended with %d", WEXITSTATUS(ended)));
         if (!s)
-                s = unpack(&all, out);
+                s = unpack(how, &all, a, answer_out);
         buffer_clear(&all);
         return s;
 }
