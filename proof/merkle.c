@@ -15,28 +15,22 @@ enum { LEVELS = 64 };
 
 /* Level k holds the hashes of the complete subtrees of 2^k leaves, from the left. */
 struct level {
-        uint8_t *hashes;
-        uint64_t count, room;
-        struct digest last[2]; /* of a tree in a file: the newest two, which appending needs */
+        uint64_t count;
+        struct digest last[2]; /* the newest two, which appending needs */
 };
 
 struct merkle {
         enum hash_alg alg;
-        int fd; /* -1: the hashes are in memory */
+        int fd; /* where the hashes are */
         bool failed;
         struct level levels[LEVELS];
 };
-
-struct merkle *merkle_new(enum hash_alg alg)
-{
-        return merkle_new_in(alg, -1);
-}
 
 struct merkle *merkle_new_in(enum hash_alg alg, int fd)
 {
         struct merkle *t = memory_new(1, sizeof *t);
 
-        assert(hash_size(alg));
+        assert(hash_size(alg) && fd >= 0);
         t->alg = alg;
         t->fd = fd;
         return t;
@@ -49,10 +43,6 @@ bool merkle_failed(const struct merkle *t)
 
 void merkle_free(struct merkle *t)
 {
-        if (!t)
-                return;
-        for (int i = 0; i < LEVELS; i++)
-                free(t->levels[i].hashes);
         free(t);
 }
 
@@ -88,9 +78,7 @@ static struct digest hash_at(const struct merkle *t, int level, uint64_t at)
         struct digest d = {.alg = t->alg};
 
         assert(at < t->levels[level].count);
-        if (t->fd < 0)
-                memcpy(d.bytes, t->levels[level].hashes + at * size, size);
-        else if (at + 2 >= t->levels[level].count)
+        if (at + 2 >= t->levels[level].count)
                 d = t->levels[level].last[at % 2];
         else if (pread(t->fd, d.bytes, size, place(t, level, at)) != (ssize_t)size)
                 ((struct merkle *)t)->failed = true;
@@ -100,17 +88,8 @@ static struct digest hash_at(const struct merkle *t, int level, uint64_t at)
 static void add_hash(struct merkle *t, int level, const struct digest *d)
 {
         struct level *l = &t->levels[level];
-        size_t size = hash_size(t->alg);
 
-        if (t->fd >= 0) {
-                l->last[l->count++ % 2] = *d;
-                return;
-        }
-        if (l->count == l->room) {
-                l->room = l->room ? 2 * l->room : 8;
-                l->hashes = memory_grow(l->hashes, l->room, size);
-        }
-        memcpy(l->hashes + l->count++ * size, d->bytes, size);
+        l->last[l->count++ % 2] = *d;
 }
 
 /* What one leaf made stands together in the file, from the leaf at the bottom up to level `top`. */
@@ -138,8 +117,7 @@ void merkle_append(struct merkle *t, const struct digest *leaf)
                 d = merkle_node(&left, &d);
                 add_hash(t, k + 1, &d);
         }
-        if (t->fd >= 0)
-                write_hashes(t, k);
+        write_hashes(t, k);
 }
 
 /* The greatest power of two below n, for n > 1. */

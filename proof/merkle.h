@@ -19,7 +19,6 @@ struct merkle_path {
 };
 
 struct merkle;
-struct merkle *merkle_new(enum hash_alg alg);
 /* The hashes lie in that file, 64 bytes a leaf, the caller's and empty; memory stays constant. If
  * reading or writing it ever fails, merkle_failed() stays true and no result is to be used. */
 struct merkle *merkle_new_in(enum hash_alg alg, int fd);

@@ -27,14 +27,6 @@ enum status descriptor_init(const char *grammar_dir)
         return s ? s : grammar_load(grammar_dir, "sealing-desc.rng", &grammars[DESCRIPTOR_SEALING]);
 }
 
-void descriptor_clear(void)
-{
-        for (size_t i = 0; i < sizeof grammars / sizeof *grammars; i++) {
-                grammar_free(grammars[i]);
-                grammars[i] = NULL;
-        }
-}
-
 /* --- one element at a time ------------------------------------------------------------------- */
 
 static bool is(const xmlNode *node, const char *name)

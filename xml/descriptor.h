@@ -19,7 +19,6 @@ enum { DESCRIPTOR_ATTESTATION = 1, DESCRIPTOR_SEALING = 2 };
 
 /* Loads the grammars from that folder; before any sandbox. */
 enum status descriptor_init(const char *grammar_dir);
-void descriptor_clear(void);
 
 /* alg: for the digest. All that *out points to lies in the arena. Beside the grammar it insists
  * on: no target named twice; judged="yes" only in a seal with predicates; in a

@@ -8,6 +8,8 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static const uint8_t good_challenge[PLAN_CHALLENGE_LEN] = "challenge-of-20-byte";
 
@@ -184,9 +186,10 @@ static uint64_t in_log(const struct plan *p, uint64_t i)
         return p->log_reversed ? p->measurements_count - 1 - i : i;
 }
 
-static struct merkle *make_log(const struct plan *p)
+/* fd: an empty file, for its hashes. */
+static struct merkle *make_log(const struct plan *p, int fd)
 {
-        struct merkle *log = merkle_new(p->alg);
+        struct merkle *log = merkle_new_in(p->alg, fd);
 
         for (uint64_t i = 0; i < p->log_before + p->measurements_count; i++) {
                 const char *node = i < p->log_before
@@ -301,7 +304,8 @@ static void add_quote(struct document *d, const struct plan *p, const struct mad
 static struct digest make_leaves(const struct plan *p, struct bytes result,
                                  const uint8_t random[static 32], struct merkle_path *path)
 {
-        struct merkle *batch = merkle_new(p->alg);
+        int fd = memfd_create("batch", MFD_CLOEXEC);
+        struct merkle *batch = merkle_new_in(p->alg, fd);
         struct digest descriptor = digest_of(p->alg, p->descriptor, strlen(p->descriptor));
         struct digest found = digest_of(p->alg, result.data, result.len), root;
 
@@ -314,6 +318,7 @@ static struct digest make_leaves(const struct plan *p, struct bytes result,
         root = merkle_root(batch, p->batch);
         merkle_inclusion(batch, p->place, p->batch, path);
         merkle_free(batch);
+        close(fd);
         return root;
 }
 
@@ -341,7 +346,8 @@ static struct trust make_trust(const struct plan *p, const struct made *m, const
 
 struct made plan_make(const struct plan *p, struct arena *a)
 {
-        struct merkle *log = make_log(p);
+        int fd = memfd_create("log", MFD_CLOEXEC);
+        struct merkle *log = make_log(p, fd);
         struct bytes result = make_result(p, log, a);
         struct buffer b = BUFFER_INIT(EVIDENCE_MOST);
         struct document d = document_begin(&b);
@@ -364,5 +370,6 @@ struct made plan_make(const struct plan *p, struct arena *a)
         document_close(&d);
         m.text = kept(&b, a);
         merkle_free(log);
+        close(fd);
         return m;
 }

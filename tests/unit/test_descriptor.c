@@ -548,6 +548,5 @@ int main(int argc, char **argv)
         failed = srunner_ntests_failed(runner);
         srunner_free(runner);
         arena_free(arena);
-        descriptor_clear();
         return failed != 0;
 }

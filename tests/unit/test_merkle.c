@@ -9,6 +9,7 @@
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static const char *const leaves[8] = {
         "",
@@ -51,7 +52,7 @@ static struct digest leaf_of(const char *hex)
 
 static struct merkle *tree_of(size_t count)
 {
-        struct merkle *t = merkle_new(HASH_SHA256);
+        struct merkle *t = merkle_new_in(HASH_SHA256, memfd_create("tree", MFD_CLOEXEC));
 
         for (size_t i = 0; i < count; i++) {
                 struct digest d = i < 8 ? leaf_of(leaves[i]) : digest_of(HASH_SHA256, &i, sizeof i);

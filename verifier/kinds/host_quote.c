@@ -20,7 +20,7 @@ void host_document(struct work *w, struct check *c)
                 check_failed_as_told(w, c, s);
                 return;
         }
-        if (h->wanted.kind != 1 ||
+        if (h->wanted.kind != DESCRIPTOR_ATTESTATION ||
             !check_same_bytes(h->wanted.canonical.data, h->wanted.canonical.len,
                               h->evidence.descriptor.data, h->evidence.descriptor.len)) {
                 check_failed(c, "the descriptor is none of an attestation", "", "");
