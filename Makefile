@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Bulkhead. `make help` lists the targets. A room is a folder and an archive; a program names its rooms.
 
+MAKEFLAGS += --no-builtin-rules
+
 VERSION := 0.1.0
 B ?= build
 PREFIX ?= /usr
@@ -32,7 +34,7 @@ L_XL := -lxenlight -lxenstore
 L_XLU := -lxlutil
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
-ROOMS := lib xml tpm measure policy proof verifier verifier/kinds integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds tools
+ROOMS := lib xml tpm measure policy proof verifier verifier/kinds integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds plugins/facts tools
 # What has a main() of its own, or takes the place of another library's function: in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/config/config_worker compartment-mgr/config/without_libxl \
         compartment-mgr/domain/domain_worker compartment-mgr/domain/disk_hotplug integrity-mgr/main \
@@ -50,7 +52,7 @@ ROOMS_bulkhead := tools verifier verifier/kinds proof policy measure xml lib
 LIBS_bulkhead := $(L_SSL) $(L_JSON) $(L_SEC) $(L_XSLT)
 
 MAIN_compartment-mgr := compartment-mgr/main
-ROOMS_compartment-mgr := compartment-mgr lib
+ROOMS_compartment-mgr := compartment-mgr plugins/facts lib
 LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
 MAIN_xml_worker := xml/xml_worker
 ROOMS_xml_worker := xml lib
@@ -96,7 +98,7 @@ OBJS_disk.so := plugins/disk plugins/disk_verity plugins/disk_hash
 LIBS_disk.so := $(L_SSL) $(L_HASH) -lpthread
 OBJS_luks.so := plugins/luks plugins/luks_header
 LIBS_luks.so := $(L_SSL) $(L_JSON)
-$(foreach p,vm hypervisor vms,$(eval OBJS_$(p).so := plugins/$(p) plugins/facts))
+$(foreach p,vm hypervisor vms,$(eval OBJS_$(p).so := plugins/$(p) plugins/facts/facts plugins/facts/facts_nodes))
 $(foreach p,vm hypervisor vms,$(eval LIBS_$(p).so := $(L_JSON)))
 
 # --- tests: all rooms and what the tests themselves share; OBJS_name what is more than that ------
@@ -146,10 +148,10 @@ $(B)/test_integrity_mgr: | $(addprefix $(B)/,integrity-mgr measure_worker policy
 $(B)/test_xl_config: | $(B)/config_worker
 $(B)/test_worker: | $(B)/measure_worker $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so)
 $(B)/test_measure_run: | $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so) $(PLUGINS:%=$(B)/plugins/%.so)
-$(B)/test_facts: | $(PLUGINS:%=$(B)/plugins/%.so)
+$(B)/test_facts $(B)/test_stories: | $(PLUGINS:%=$(B)/plugins/%.so)
 $(B)/test_disk_hash: | $(B)/measure_worker $(B)/plugins/disk.so
 $(B)/bench_disk: | $(B)/plugins/disk.so
-NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_facts.o unit/test_xl_config.o unit/test_disk_hash.o bench/bench_disk.o)
+NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_facts.o unit/test_stories.o unit/test_xl_config.o unit/test_disk_hash.o bench/bench_disk.o)
 $(NEED_BUILD_DIR): ALL_CFLAGS += -DBUILD_DIR='"$(B)"'
 # Tests cross the windows of a hash tree at 4 units, not at 8 GiB.
 $(B)/obj/plugins/disk_verity.o: ALL_CFLAGS += -DWINDOW=4

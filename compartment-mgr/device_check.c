@@ -5,43 +5,18 @@
  * for the verdict. Which check is for which device integrity-mgr takes from its own record.
  */
 #include "compartment-mgr/device_check.h"
-#include "compartment-mgr/live.h"
+#include "compartment-mgr/current_state.h"
 #include "compartment-mgr/peers.h"
 
-#include <inttypes.h>
 #include <string.h>
 
-enum { OF_HYPERVISOR, OF_VMS, OF_DEVICE, STATE_PARTS, VMS_MOST = 4095, VALUES_MOST = 66 };
+enum { OF_HYPERVISOR, OF_VMS, OF_DEVICE, STATE_PARTS, VALUES_MOST = 8 };
 
-/* --- one measurement at a time, in the form in which its plug-in would tell it --------------- */
-
-static struct node *add_node(struct measurement *m, struct arena *a, const char *id,
-                             const char *type, uint32_t parent)
-{
-        struct node *n = &m->nodes.items[m->nodes.count++];
-
-        *n = (struct node){.parent = parent, .id = id, .type = type};
-        n->values.items = arena_get_many(a, VALUES_MOST, sizeof *n->values.items);
-        return n;
-}
-
-static struct measurement begin(struct arena *a, const char *plugin, const char *target,
-                                size_t nodes)
-{
-        struct measurement m = {.target = target, .plugin = plugin, .version = 1};
-
-        m.nodes.items = arena_get_many(a, nodes, sizeof *m.nodes.items);
-        return m;
-}
+/* --- the device in question ------------------------------------------------------------------ */
 
 static void add(struct node *n, const char *name, const char *text)
 {
         n->values.items[n->values.count++] = (struct value){name, text};
-}
-
-static const char *number(struct arena *a, uint64_t n)
-{
-        return arena_print(a, "%" PRIu64, n);
 }
 
 static const char *yes_or_no(bool b)
@@ -57,63 +32,18 @@ static const char *uuid_text(struct arena *a, const struct uuid *uuid)
         return arena_text(a, text);
 }
 
-static struct measurement of_hypervisor(struct arena *a, const struct domain_hypervisor_rep *h)
-{
-        const char *target = arena_print(a, "hypervisor:%s", facts_kind());
-        struct measurement m = begin(a, "hypervisor", target, 1);
-        struct node *n = add_node(&m, a, target, "hypervisor", 0);
-
-        add(n, "kind", facts_kind());
-        for (size_t i = 0; i < h->facts.count; i++)
-                if (!facts_changes_by_itself(h->facts.items[i].name))
-                        add(n, h->facts.items[i].name, h->facts.items[i].text);
-        return m;
-}
-
-static void add_vm(struct measurement *m, struct arena *a, const struct vm_summary *vm)
-{
-        const char *uuid = uuid_text(a, &vm->uuid);
-        struct node *n = add_node(m, a, arena_print(a, "%s#%s", m->target, uuid),
-                                  vm->foreign ? "vms-foreign" : "vms-vm", 1);
-
-        add(n, "foreign", yes_or_no(vm->foreign));
-        add(n, "generation", number(a, vm->generation));
-        add(n, "memory", number(a, vm->memory));
-        add(n, "name", vm->name);
-        add(n, "owner", vm->owner);
-        add(n, "state", vm->state);
-}
-
-static enum status of_vms(struct arena *a, const struct domain_hypervisor_rep *h,
-                          struct measurement *m)
-{
-        struct vm_summary *vms;
-        struct node *all;
-        size_t count;
-        enum status s = live_list(a, NULL, &vms, &count);
-
-        if (s)
-                return s;
-        if (count > VMS_MOST)
-                return FAIL(ST_TOO_LARGE, .subject = "the current state",
-                            .expected = "at most 4,095 VMs", .found = FMT("%zu", count));
-        *m = begin(a, "vms", "vms:all", count + 1);
-        all = add_node(m, a, m->target, "vms", 0);
-        add(all, "hypervisor", facts_kind());
-        add(all, "free-memory", live_fact(h, "free-memory"));
-        for (size_t i = 0; i < count; i++)
-                add_vm(m, a, &vms[i]);
-        return ST_DONE;
-}
-
 static struct node *begin_device(const struct operation *o, const char *device, const char *kind,
                                  struct measurement *m)
 {
         struct arena *a = o->arena;
         struct node *n;
 
-        *m = begin(a, "device", arena_print(a, "device:%s", device), 1);
-        n = add_node(m, a, m->target, "device", 0);
+        *m = (struct measurement){
+                .target = arena_print(a, "device:%s", device), .plugin = "device", .version = 1};
+        m->nodes.items = n = arena_get(a, sizeof *n);
+        m->nodes.count = 1;
+        *n = (struct node){.id = m->target, .type = "device"};
+        n->values.items = arena_get_many(a, VALUES_MOST, sizeof *n->values.items);
         add(n, "kind", kind);
         add(n, "name", device);
         add(n, "vm", o->vm->name);
@@ -166,14 +96,10 @@ static enum status ask(struct operation *o, const char *device, struct measureme
         struct measurement state[STATE_PARTS] = {[OF_DEVICE] = of_device};
         struct im_device_req q = {.vm = o->vm->uuid, .device = device};
         struct im_device_rep p;
-        struct domain_hypervisor_rep h;
-        enum status s = facts_hypervisor(o->arena, &h);
+        enum status s = current_state(o->arena, &state[OF_HYPERVISOR], &state[OF_VMS]);
 
-        if (!s)
-                s = of_vms(o->arena, &h, &state[OF_VMS]);
         if (s)
                 return s;
-        state[OF_HYPERVISOR] = of_hypervisor(o->arena, &h);
         q.state.items = state;
         q.state.count = STATE_PARTS;
         return peer_call(PEER_IM, CALL(im_device, &q, &p), o->arena, PEER_LONG);

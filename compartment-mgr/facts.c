@@ -208,38 +208,40 @@ enum status facts_hypervisor(struct arena *a, struct domain_hypervisor_rep *p)
         return worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_hypervisor, &q, p), a);
 }
 
-bool facts_changes_by_itself(const char *name)
+static bool changes_by_itself(const char *name)
 {
         return !strcmp(name, "free-memory") || !strcmp(name, "total-memory");
+}
+
+struct json_object *facts_hypervisor_json(const struct domain_hypervisor_rep *h)
+{
+        struct json_object *json = json_object_new_object(), *values = json_object_new_array();
+
+        put_text(json, "facts", "hypervisor");
+        put_text(json, "kind", hypervisor_kind);
+        json_object_object_add(json, "values", values);
+        put_number(json, "version", 1);
+        for (size_t i = 0; i < h->facts.count; i++) {
+                struct json_object *o;
+
+                if (changes_by_itself(h->facts.items[i].name))
+                        continue;
+                o = json_object_new_object();
+                put_text(o, "name", h->facts.items[i].name);
+                put_text(o, "text", h->facts.items[i].text);
+                json_object_array_add(values, o);
+        }
+        return json;
 }
 
 enum status facts_of_hypervisor(const struct facts_scope *scope, const struct target *t,
                                 struct arena *a, struct open_disk *out)
 {
         struct domain_hypervisor_rep p;
-        struct json_object *json, *values;
         enum status s = facts_hypervisor(a, &p);
 
         (void)scope, (void)t;
-        if (s)
-                return s;
-        json = json_object_new_object();
-        values = json_object_new_array();
-        put_text(json, "facts", "hypervisor");
-        put_text(json, "kind", hypervisor_kind);
-        json_object_object_add(json, "values", values);
-        put_number(json, "version", 1);
-        for (size_t i = 0; i < p.facts.count; i++) {
-                struct json_object *o;
-
-                if (facts_changes_by_itself(p.facts.items[i].name))
-                        continue;
-                o = json_object_new_object();
-                put_text(o, "name", p.facts.items[i].name);
-                put_text(o, "text", p.facts.items[i].text);
-                json_object_array_add(values, o);
-        }
-        return seal_file(json, &out->file);
+        return s ? s : seal_file(facts_hypervisor_json(&p), &out->file);
 }
 
 /* --- vms ------------------------------------------------------------------------------------- */
@@ -268,32 +270,55 @@ static void put_vm(struct json_object *list, const struct vm_summary *vm)
         json_object_array_add(list, o);
 }
 
-static enum status write_vms(struct arena *a, const char *argument, const struct caller *asker,
-                             int *fd_out)
+/* h: of all VMs alone, NULL of one owner's. */
+static struct json_object *make_vms(const char *argument, const struct domain_hypervisor_rep *h,
+                                    struct vm_summary *vms, size_t count)
 {
-        struct domain_hypervisor_rep h = {};
-        struct vm_summary *vms;
-        struct json_object *json, *list;
-        size_t count;
-        enum status s = live_list(a, asker, &vms, &count);
+        struct json_object *json = json_object_new_object(), *list = json_object_new_array();
 
-        if (!s && !asker)
-                s = facts_hypervisor(a, &h);
-        if (s)
-                return s;
         qsort(vms, count, sizeof *vms, by_uuid);
-        json = json_object_new_object();
-        list = json_object_new_array();
         put_text(json, "facts", "vms");
-        if (!asker)
-                put_text(json, "free-memory", live_fact(&h, "free-memory"));
+        if (h)
+                put_text(json, "free-memory", live_fact(h, "free-memory"));
         put_text(json, "kind", hypervisor_kind);
         put_text(json, "scope", argument);
         put_number(json, "version", 1);
         json_object_object_add(json, "vms", list);
         for (size_t i = 0; i < count; i++)
                 put_vm(list, &vms[i]);
-        return seal_file(json, fd_out);
+        return json;
+}
+
+enum status facts_all_vms_json(struct arena *a, const struct domain_hypervisor_rep *h,
+                               struct json_object **json_out)
+{
+        struct vm_summary *vms;
+        size_t count;
+        enum status s = live_list(a, NULL, &vms, &count);
+
+        if (!s)
+                *json_out = make_vms("all", h, vms, count);
+        return s;
+}
+
+static enum status write_all_vms(struct arena *a, int *fd_out)
+{
+        struct domain_hypervisor_rep h;
+        struct json_object *json;
+        enum status s = facts_hypervisor(a, &h);
+
+        if (!s)
+                s = facts_all_vms_json(a, &h, &json);
+        return s ? s : seal_file(json, fd_out);
+}
+
+static enum status write_own_vms(struct arena *a, const struct caller *asker, int *fd_out)
+{
+        struct vm_summary *vms;
+        size_t count;
+        enum status s = live_list(a, asker, &vms, &count);
+
+        return s ? s : seal_file(make_vms("own", NULL, vms, count), fd_out);
 }
 
 /* Of all VMs admins alone are told, as target_kinds.c has it. */
@@ -303,11 +328,11 @@ enum status facts_of_vms(const struct facts_scope *scope, const struct target *t
         struct caller own = {};
 
         if (!strcmp(t->argument, "all"))
-                return write_vms(a, "all", NULL, &out->file);
+                return write_all_vms(a, &out->file);
         if (strcmp(t->argument, "own") || !scope->asker)
                 return FAIL(ST_INVALID, .subject = t->name,
                             .expected = "vms:all, or in an attestation vms:own",
                             .found = t->argument);
         own.principal = scope->asker->principal;
-        return write_vms(a, "own", &own, &out->file);
+        return write_own_vms(a, &own, &out->file);
 }

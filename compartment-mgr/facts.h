@@ -27,9 +27,13 @@ struct facts_scope {
 /* kind: of the hypervisor, "xen" or "sim". */
 void facts_setup(const char *kind);
 const char *facts_kind(void);
-/* What the hypervisor says of itself, and of it what is other each time. */
+/* What the hypervisor says of itself. */
 enum status facts_hypervisor(struct arena *a, struct domain_hypervisor_rep *facts_out);
-bool facts_changes_by_itself(const char *name);
+/* The facts themselves, as canonical JSON; the caller's to put. */
+struct json_object;
+struct json_object *facts_hypervisor_json(const struct domain_hypervisor_rep *h);
+enum status facts_all_vms_json(struct arena *a, const struct domain_hypervisor_rep *h,
+                               struct json_object **json_out);
 
 /* The facts of that target as canonical JSON in a sealed memory file, which becomes the caller's:
  * in disk_out->file, everything else of *disk_out being set before. Of a VM uuid becomes its own;

@@ -6,7 +6,7 @@
  * Nothing in the configuration is left out by not being known: each text, number and yes or no is
  * a value, each entry of a list a node, and anything else is refused.
  */
-#include "plugins/facts.h"
+#include "plugins/facts/facts.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,13 +4,16 @@
  * is left behind when the Nth request fails, for every N. Nothing may be: no domain, no device, no
  * open descriptor; and the first failure is what is told.
  */
+#include "compartment-mgr/current_state.h"
 #include "compartment-mgr/device_check.h"
+#include "compartment-mgr/facts.h"
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
 #include "lib/config.h"
+#include "measure/measure_run.h"
 #include "proof/measurement.h"
 #include "lib/state_file.h"
 
@@ -852,6 +855,45 @@ START_TEST(the_current_state)
 }
 END_TEST
 
+static void same_as_plugin(const char *plugin, const char *argument, facts_gatherer *gather,
+                           const struct measurement *state)
+{
+        struct target t = {.name = arena_print(a, "%s:%s", plugin, argument),
+                           .plugin = plugin,
+                           .argument = argument,
+                           .method = ""};
+        struct open_disk facts = {.file = -1};
+        struct measurement told;
+        struct digest of_plugin, of_state;
+        int so;
+
+        ck_assert_int_eq(gather(&(struct facts_scope){0}, &t, a, &facts), ST_DONE);
+        ck_assert_int_eq(measure_open_plugin(BUILD_DIR "/plugins", plugin, &so), ST_DONE);
+        ck_assert_int_eq(measure_run(a, so, &t, facts.file, -1, 1, NULL, &told), ST_DONE);
+        ck_assert_int_eq(measurement_digest(&told, HASH_SHA256, &of_plugin), ST_DONE);
+        ck_assert_int_eq(measurement_digest(state, HASH_SHA256, &of_state), ST_DONE);
+        ck_assert(digest_equal(&of_plugin, &of_state));
+        close(so);
+        close(facts.file);
+}
+
+/* A predicate sees the same nodes in a seal, in evidence and here. */
+START_TEST(the_current_state_is_what_plug_ins_tell)
+{
+        struct measurement hypervisor, vms;
+
+        seal_with_check("xvda");
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
+        ck_assert_int_eq(current_state(a, &hypervisor, &vms), ST_DONE);
+        ck_assert_uint_eq(hypervisor.nodes.count, 1);
+        ck_assert_uint_eq(vms.nodes.count, 2);
+        if (_i) /* a process has one plug-in */
+                same_as_plugin("vms", "all", facts_of_vms, &vms);
+        else
+                same_as_plugin("hypervisor", facts_kind(), facts_of_hypervisor, &hypervisor);
+}
+END_TEST
+
 /* What attaching a device to a running VM asks. */
 START_TEST(one_device_is_checked)
 {
@@ -1443,6 +1485,7 @@ int main(void)
                             sizeof checks / sizeof *checks);
         tcase_add_test(t, a_start_that_a_check_refuses_leaves_nothing);
         tcase_add_test(t, the_current_state);
+        tcase_add_loop_test(t, the_current_state_is_what_plug_ins_tell, 0, 2);
         tcase_add_test(t, one_device_is_checked);
         tcase_add_test(t, sealing_again_is_checked_as_a_start_is);
         tcase_add_test(t, a_check_is_for_a_device_that_there_is);

@@ -3,7 +3,7 @@
  * Reads facts. The plug-ins vm, hypervisor and vms come here, in a measure worker; touched is the
  * one descriptor that they are given, by pread64 and fstat.
  */
-#include "plugins/facts.h"
+#include "plugins/facts/facts.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
  * JSON in a sealed memory file (docs/plugins.md). Whoever wrote it is not believed further than
  * that: size, form, keys and types are checked here, and what is not expected is refused.
  */
-#ifndef BULKHEAD_PLUGINS_FACTS_H
-#define BULKHEAD_PLUGINS_FACTS_H
+#ifndef BULKHEAD_PLUGINS_FACTS_FACTS_H
+#define BULKHEAD_PLUGINS_FACTS_FACTS_H
 
 #include "bulkhead/measure_plugin.h"
 
