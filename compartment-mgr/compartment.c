@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VMS_MOST = 4096, RESTART_LEAST = 20 * 1000 /* ms */ };
+enum { RESTART_LEAST = 20 * 1000 /* ms */ };
 
 struct compartment {
         struct arena *arena;         /* of the definition */
@@ -227,7 +227,8 @@ static enum status define_locked(const struct vm_definition *d, struct arena *a,
                             .remedy =
                                     FMT("bulkhead vm undefine %s", find(d->name) ? d->name : uuid));
         if (table.count >= VMS_MOST)
-                return FAIL(ST_TOO_LARGE, .subject = "VMs", .expected = "at most 4,096");
+                return FAIL(ST_TOO_LARGE, .subject = "VMs",
+                            .expected = FMT("at most %d", VMS_MOST));
         s = write_definition(d);
         if (s)
                 return s;

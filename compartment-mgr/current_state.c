@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { NODES_MOST = 4096, VALUES_MOST = 66, DEPTH_MOST = 2 };
+enum { VALUES_MOST = 2 + PART_FACTS_MOST, DEPTH_MOST = 2 };
 
 /* --- a host for that writer, which calls it without a context -------------------------------- */
 

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-enum { OF_HYPERVISOR, OF_VMS, OF_DEVICE, STATE_PARTS, VALUES_MOST = 8 };
+enum { OF_HYPERVISOR, OF_VMS, OF_DEVICE, VALUES_MOST = 8 };
 
 /* --- the device in question ------------------------------------------------------------------ */
 

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FACTS_MOST = 256, STATUS_DEADLINE = 10 * 1000 };
+enum { STATUS_DEADLINE = 10 * 1000 };
 
 static bool users_are_own;
 static const char *hypervisor_name;
@@ -157,9 +157,9 @@ static void add_tcb(struct facts *f, struct arena *a)
 
 void state_facts(struct arena *a, struct facts *facts_out)
 {
-        facts_out->items = arena_get_many(a, FACTS_MOST, sizeof *facts_out->items);
+        facts_out->items = arena_get_many(a, STATUS_FACTS_MOST, sizeof *facts_out->items);
         facts_out->count = 0;
-        facts_out->room = FACTS_MOST;
+        facts_out->room = STATUS_FACTS_MOST;
         add_own(a, facts_out);
         add_hypervisor(a, facts_out);
         add_peer(facts_out, a, PEER_IM, "integrity-mgr");

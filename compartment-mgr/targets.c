@@ -100,7 +100,8 @@ enum status targets_open(struct targets *t, const struct descriptor *d,
 
         targets_clear(t);
         if (d->targets.count > TARGETS_MOST)
-                return FAIL(ST_TOO_LARGE, .subject = "targets", .expected = "at most 64");
+                return FAIL(ST_TOO_LARGE, .subject = "targets",
+                            .expected = FMT("at most %d", TARGETS_MOST));
         for (size_t i = 0; i < d->targets.count && !s; i++)
                 s = open_one(&d->targets.items[i], disks, disks_count, from, a,
                              &t->items[t->count++]);

@@ -10,8 +10,6 @@
 #include "compartment-mgr/open_disks.h"
 #include "compartment-mgr/target_kinds.h"
 
-enum { TARGETS_MOST = 64 };
-
 struct targets {
         struct open_disk items[TARGETS_MOST]; /* descriptors are its own */
         size_t count;

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENTRIES_MOST = 4096 };
-
 static const char file[] = "generations";
 
 static const char anew[] = "restore integrity-mgr's newest state folder from a backup; or move it "
@@ -261,9 +259,9 @@ enum status generations_commit(const struct seal_entry *entry)
                          .expected = FMT("generation %" PRIu64, present + 1),
                          .found = FMT("generation %" PRIu64, entry->generation),
                          .remedy = "it was sealed meanwhile: repeat");
-        else if (next.entries.count == ENTRIES_MOST)
+        else if (next.entries.count == VMS_MOST)
                 s = FAIL(ST_TOO_LARGE, .subject = "the table of seals",
-                         .expected = FMT("at most %d VMs", ENTRIES_MOST),
+                         .expected = FMT("at most %d VMs", VMS_MOST),
                          .remedy = "bulkhead vm undefine what is not needed");
         if (s)
                 goto out;

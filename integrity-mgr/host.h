@@ -9,8 +9,6 @@
 
 #include "lib/message.h"
 
-enum { APPROVALS_MOST = 64 };
-
 /* Reads it if it is there, and tells tpm_client. */
 enum status host_open(int dir);
 /* NULL before set-up. What it points to stays as it is until the process ends. */

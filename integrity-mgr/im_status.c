@@ -9,8 +9,6 @@
 
 #include <inttypes.h>
 
-enum { FACTS_MOST = 128 };
-
 struct list {
         struct arena *arena;
         struct im_status_rep *rep;
@@ -19,7 +17,7 @@ struct list {
 static void add(struct list *l, const char *area, const char *name, const char *value,
                 uint8_t level)
 {
-        if (l->rep->facts.count < FACTS_MOST)
+        if (l->rep->facts.count < IM_FACTS_MOST)
                 l->rep->facts.items[l->rep->facts.count++] =
                         (struct fact){.area = area, .name = name, .value = value, .level = level};
 }
@@ -61,7 +59,7 @@ static const char *pcr_list(struct arena *a, uint32_t mask)
 {
         const char *text = "";
 
-        for (unsigned i = 0; i < 24; i++)
+        for (unsigned i = 0; i < PCR_COUNT; i++)
                 if (mask >> i & 1)
                         text = arena_print(a, "%s%s%u", text, *text ? ", " : "", i);
         return text;
@@ -144,7 +142,7 @@ void im_status(struct arena *a, bool own_user, struct im_status_rep *rep_out)
         struct list l = {a, rep_out};
         const struct host_state *h = host_get();
 
-        rep_out->facts.items = arena_get_many(a, FACTS_MOST, sizeof *rep_out->facts.items);
+        rep_out->facts.items = arena_get_many(a, IM_FACTS_MOST, sizeof *rep_out->facts.items);
         add(&l, "tcb", "integrity-mgr",
             own_user ? "runs as the user " USER_IM
                      : "shares the user of whoever started it: not apart from the other daemons",

@@ -39,6 +39,10 @@ struct shape {
         const struct field *(*fields)(void); /* ends with KIND_END */
 };
 
+/* im_unseal carries the most descriptors: two a disk, two a target, and two more. */
+_Static_assert(2 * DISKS_AND_BOOT_MOST + 2 * TARGETS_MOST + 2 <= MESSAGE_FDS_MOST,
+               "a frame has no place for the descriptors of a seal");
+
 /* What LIST(type, name, most) is, whatever its type. */
 struct list {
         void *items;

@@ -13,7 +13,7 @@
  *   UUID              struct uuid, 16 bytes
  *   FD                int, one byte that says whether a descriptor travels beside the frame; -1
  *                     or 0 for none (0 to 2 never travel), always -1 when decoded
- *   STRUCT LIST       a RECORD; a count (u32, at most the stated one) and that many RECORDs
+ *   STRUCT LIST       a RECORD; a count (u32, at most that BOUND) and that many RECORDs
  *
  * Decoded pointers lie in the arena given. A decoder insists that nothing is left over.
  */
@@ -36,6 +36,12 @@ enum {
         EVIDENCE_MOST = 16 << 20,
         MESSAGE_MOST = 20 << 20, /* a frame's body */
         MESSAGE_FDS_MOST = 200   /* below SCM_MAX_FD (253) */
+};
+
+/* Of what a message or a record may hold, how many at most. */
+enum {
+#define BOUND(name, number, what) name = (number),
+#include "bulkhead/messages.def"
 };
 
 struct uuid {

@@ -5,6 +5,11 @@
 
 #define WITHOUT_OLDER_RECORDS
 
+enum {
+#define BOUND(name, number, what) name = (number),
+#include "bulkhead/messages.def"
+};
+
 #define ROW(server, number, name, who, request, reply)                                             \
         printf("| %d | `%s` | %s | %s | %s | %s |\n", number, #name, server, #who, #request,       \
                #reply);
@@ -35,6 +40,11 @@ int main(void)
         puts("| part | fields |");
         puts("|---|---|");
 #define RECORD(name, fields) printf("| `%s` | %s |\n", #name, #fields);
+#include "bulkhead/messages.def"
+        puts("");
+        puts("| bound | number | of |");
+        puts("|---|---|---|");
+#define BOUND(name, number, what) printf("| `%s` | %d | %s |\n", #name, name, what);
 #include "bulkhead/messages.def"
         return 0;
 }

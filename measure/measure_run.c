@@ -212,7 +212,7 @@ static int node_begin(const char *id, const char *type)
 
         if (run.broken || !id || !type)
                 return broke("a node needs an id and a type");
-        if (run.depth == MEASURE_DEPTH || run.count == MEASURE_NODES)
+        if (run.depth == MEASURE_DEPTH || run.count == NODES_MOST)
                 return broke("at most 4096 nodes, 32 deep");
         if (!*id || !is_text(id) || !is_word(type))
                 return broke("an id is text without control characters, a type a word");
@@ -238,7 +238,7 @@ static int value(const char *name, const char *text)
         n = run.nodes + run.open[run.depth - 1];
         if (run.open[run.depth - 1] + 1 != run.count)
                 return broke("a node's values come before the nodes in it");
-        if (n->values.count == MEASURE_VALUES)
+        if (n->values.count == NODE_VALUES_MOST)
                 return broke("at most 1024 values a node");
         if (!is_word(name) || !is_text(text))
                 return broke("a name is a word, a value text without control characters");

@@ -21,8 +21,6 @@
 struct bulkhead_measure_plugin;
 
 enum {
-        MEASURE_NODES = 4096,
-        MEASURE_VALUES = 1024,        /* a node */
         MEASURE_DEPTH = 32,           /* of nodes in nodes */
         MEASURE_CHARACTERS = 4 << 20, /* all ids, types, names and texts together */
 };

@@ -21,13 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-        REASONS_MOST = 64,
-        STEPS_MOST = 1000000,
-        DEPTH_MOST = 1000,
-        VARIABLES_MOST = 10000,
-        OUTPUT_MOST = 64 << 10
-};
+enum { STEPS_MOST = 1000000, DEPTH_MOST = 1000, VARIABLES_MOST = 10000, OUTPUT_MOST = 64 << 10 };
 
 #define REMEDY "xsltproc PREDICATE PROJECTION shows what it says; see docs/policies.md"
 

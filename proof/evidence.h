@@ -20,7 +20,6 @@
 #include "proof/quote.h"
 
 enum {
-        EVIDENCE_MEASUREMENTS_MOST = 64,
         EVIDENCE_PATH_MOST = 64,
         BLOB_MOST = 4096, /* the TPM's structures */
 };

@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NODES_MOST = 4096, VALUES_MOST = 1024 };
-
 struct walk {
         struct arena *arena;
         struct evidence *e;
@@ -257,7 +255,7 @@ static void node(struct walk *w, size_t *nodes)
         while (element_comes(w, "value")) {
                 open_element(w, "value");
                 attribute(w, "name");
-                if (strlen(text_content(w, "value")) > TEXT_MOST || ++values > VALUES_MOST)
+                if (strlen(text_content(w, "value")) > TEXT_MOST || ++values > NODE_VALUES_MOST)
                         wrong(w, "value");
         }
         while (element_comes(w, "node"))
@@ -296,7 +294,7 @@ static void result(struct walk *w)
         e->log_root = digest(w, "root", attribute(w, "root"));
         no_content(w, "log");
         while (element_comes(w, "measurement")) {
-                if (e->found_count == EVIDENCE_MEASUREMENTS_MOST)
+                if (e->found_count == TARGETS_MOST)
                         wrong(w, "measurement");
                 e->found = grown(w, e->found, e->found_count, sizeof *e->found);
                 measurement(w, &e->found[e->found_count++]);

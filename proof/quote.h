@@ -10,9 +10,9 @@
 #ifndef BULKHEAD_PROOF_QUOTE_H
 #define BULKHEAD_PROOF_QUOTE_H
 
-#include "lib/digest.h"
+#include "lib/message.h"
 
-enum { PCR_COUNT = 24, AK_NAME_LEN = 2 + 32, QUALIFYING_MOST = 64 };
+enum { AK_NAME_LEN = 2 + 32, QUALIFYING_MOST = 64 };
 
 /* An attestation key, parsed once and used for many signatures. */
 struct ak;

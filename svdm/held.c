@@ -229,6 +229,8 @@ static void set_devices(struct claim *c, const struct block_device *devices, siz
         c->what.devices.count = count;
 }
 
+_Static_assert(DISKS_AND_MEMORY_MOST <= 64, "attachment.bare has a bit a device");
+
 enum status held_keep(struct claim *c, const struct block_device *devices, size_t count,
                       uint64_t bare)
 {

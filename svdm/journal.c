@@ -10,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { DISKS_MOST = 32, NAME_SIZE = 72 };
+enum { NAME_SIZE = 72 };
 
 static const char *journal_name(char name[NAME_SIZE], const struct uuid *vm)
 {

@@ -57,7 +57,7 @@ static enum status size_of(int fd, uint64_t *size_out)
 
 static enum status stage(const struct session *n, uint64_t generation)
 {
-        struct staged_disk disks[SESSION_DISKS_MOST];
+        struct staged_disk disks[OPEN_DISKS_MOST];
         size_t count = 0;
         enum status s = ST_DONE;
 

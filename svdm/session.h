@@ -9,8 +9,6 @@
 #include "lib/worker.h"
 #include "svdm/held.h"
 
-enum { SESSION_DISKS_MOST = 35 };
-
 struct session {
         struct arena *arena;
         struct job *job;
@@ -20,9 +18,9 @@ struct session {
         bool look; /* of a VM that runs: about `device` alone, "" for none */
         const char *device;
         size_t count, boot; /* boot: how many of them are boot files */
-        const char *paths[SESSION_DISKS_MOST];
+        const char *paths[OPEN_DISKS_MOST];
         /* Our own duplicates, or -1: the disk, its header as it is, its header as it will be. */
-        int files[SESSION_DISKS_MOST], old[SESSION_DISKS_MOST], new[SESSION_DISKS_MOST];
+        int files[OPEN_DISKS_MOST], old[OPEN_DISKS_MOST], new[OPEN_DISKS_MOST];
         bool prepared, kept;
         struct block_device *devices; /* mapped */
         size_t devices_count;

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { IMAGE_MOST = 1 << 30, PEM_MOST = 64 << 10, SIGNATURE_MOST = 4096, PCRS = 24 };
+enum { IMAGE_MOST = 1 << 30, PEM_MOST = 64 << 10, SIGNATURE_MOST = 4096 };
 
 /* --- keys in PEM files --------------------------------------------------------------------- */
 
@@ -201,7 +201,7 @@ int cmd_host_setup(int argc, char **argv)
 
 struct approve {
         const char *site_key, *passphrase_file, *print, *signature, *image;
-        struct pcr_value future[PCRS];
+        struct pcr_value future[PCR_COUNT];
         size_t future_count;
         bool json;
 };
@@ -229,7 +229,7 @@ static void parse_pcr(struct approve *approve, const char *value, struct argp_st
         unsigned long index = strtoul(value, &end, 10);
         long len;
 
-        if (end == value || *end != '=' || index >= PCRS || approve->future_count == PCRS)
+        if (end == value || *end != '=' || index >= PCR_COUNT || approve->future_count == PCR_COUNT)
                 argp_error(state, "'%s' is not INDEX=HEX", value);
         len = hex_read(end + 1, strlen(end + 1), p->value.bytes, sizeof p->value.bytes);
         if (len != 32 && len != 48)
@@ -332,7 +332,7 @@ static enum status add_image(struct approve *approve, struct arena *a)
                         return FAIL(ST_INVALID, .subject = "PCR 4",
                                     .found = "given by --pcr and by --image",
                                     .remedy = "leave one of them out");
-        if (approve->future_count == PCRS)
+        if (approve->future_count == PCR_COUNT)
                 return FAIL(ST_TOO_LARGE, .subject = "PCRs");
         p->pcr = 4;
         approve->future_count++;

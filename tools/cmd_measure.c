@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPTION_VERITY = 0x100, OPTION_SALT, TARGETS_MOST = 64, SALT_MOST = 256 };
+enum { OPTION_VERITY = 0x100, OPTION_SALT, SALT_MOST = 256 };
 enum { MEASURE_MEMORY = 512 << 20 };
 
 struct arguments {

@@ -100,9 +100,9 @@ static void keep_keys(struct tpm *t, const struct tpm_keys *keys)
 
 static enum status keep_approvals(struct tpm *t, const struct tpm_use_req *req)
 {
-        if (req->approvals.count > TPM_APPROVALS_MOST)
+        if (req->approvals.count > APPROVALS_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "approvals",
-                            .expected = FMT("at most %d", TPM_APPROVALS_MOST),
+                            .expected = FMT("at most %d", APPROVALS_MOST),
                             .found = FMT("%zu", req->approvals.count));
         t->approvals_count = req->approvals.count;
         for (size_t i = 0; i < req->approvals.count; i++) {

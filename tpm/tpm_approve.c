@@ -263,9 +263,9 @@ static enum status approve(struct tpm *t, struct arena *a, const void *req, void
 
 static void remember(struct tpm *t, const struct approval *approval)
 {
-        struct approval *to = &t->approvals[TPM_APPROVALS_MOST - 1];
+        struct approval *to = &t->approvals[APPROVALS_MOST - 1];
 
-        if (t->approvals_count < TPM_APPROVALS_MOST)
+        if (t->approvals_count < APPROVALS_MOST)
                 to = &t->approvals[t->approvals_count++];
         *to = *approval;
         to->pcrs.items = arena_copy(t->kept, approval->pcrs.items,

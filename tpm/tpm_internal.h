@@ -13,7 +13,7 @@
 
 #include <tss2/tss2_esys.h>
 
-enum { TPM_HELD_MOST = 4, TPM_APPROVALS_MOST = 64 };
+enum { TPM_HELD_MOST = 4 };
 
 struct tpm {
         const struct tcti_source *source;
@@ -34,7 +34,7 @@ struct tpm {
         struct tpm_keys keys;
         TPM2B_PUBLIC site;
         TPM2B_NAME site_name, epoch_name;
-        struct approval approvals[TPM_APPROVALS_MOST];
+        struct approval approvals[APPROVALS_MOST];
         size_t approvals_count;
 
         TPM2B_AUTH ak_auth; /* size 0: not unsealed yet */

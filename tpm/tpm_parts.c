@@ -145,7 +145,7 @@ static enum status read_some(struct tpm *t, uint32_t left, struct pcr_value *val
             got->pcrSelections[0].sizeofSelect == 3)
                 for (unsigned i = 0; i < 3; i++)
                         mask |= (uint32_t)got->pcrSelections[0].pcrSelect[i] << 8 * i;
-        for (uint32_t pcr = 0; pcr < 24 && !s; pcr++) {
+        for (uint32_t pcr = 0; pcr < PCR_COUNT && !s; pcr++) {
                 if (!(mask >> pcr & 1))
                         continue;
                 if (!(left >> pcr & 1) || given == found->count ||
@@ -169,7 +169,7 @@ static enum status read_some(struct tpm *t, uint32_t left, struct pcr_value *val
 enum status tpm_read_pcrs(struct tpm *t, struct arena *a, uint32_t mask, struct pcr_value **out,
                           size_t *count_out)
 {
-        struct pcr_value values[24];
+        struct pcr_value values[PCR_COUNT];
         uint32_t done = 0, left = mask;
         enum status s;
 
@@ -179,9 +179,9 @@ enum status tpm_read_pcrs(struct tpm *t, struct arena *a, uint32_t mask, struct 
                         return s;
                 left &= ~done;
         }
-        *out = arena_get_many(a, 24, sizeof(**out));
+        *out = arena_get_many(a, PCR_COUNT, sizeof(**out));
         *count_out = 0;
-        for (unsigned pcr = 0; pcr < 24; pcr++)
+        for (unsigned pcr = 0; pcr < PCR_COUNT; pcr++)
                 if (mask >> pcr & 1)
                         (*out)[(*count_out)++] = values[pcr];
         return ST_DONE;

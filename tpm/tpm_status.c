@@ -8,12 +8,10 @@
 #include <endian.h>
 #include <string.h>
 
-enum { FACTS_MOST = 16 };
-
 static void tell(struct arena *a, struct tpm_status_rep *rep, const char *name, const char *value,
                  uint8_t level)
 {
-        if (rep->facts.count < FACTS_MOST)
+        if (rep->facts.count < PART_FACTS_MOST)
                 rep->facts.items[rep->facts.count++] =
                         (struct fact){"tpm", arena_text(a, name), arena_text(a, value), level};
 }
@@ -50,7 +48,7 @@ static const char *mask_text(struct arena *a, uint32_t mask)
 {
         const char *text = "";
 
-        for (unsigned pcr = 0; pcr < 24; pcr++)
+        for (unsigned pcr = 0; pcr < PCR_COUNT; pcr++)
                 if (mask >> pcr & 1)
                         text = arena_print(a, "%s%s%u", text, text[0] ? "," : "", pcr);
         return text;
@@ -85,7 +83,7 @@ enum status tpm_status(struct tpm *t, struct arena *a, struct tpm_status_rep *re
         char hex[DIGEST_HEX];
         enum status s;
 
-        rep_out->facts.items = arena_get_many(a, FACTS_MOST, sizeof(struct fact));
+        rep_out->facts.items = arena_get_many(a, PART_FACTS_MOST, sizeof(struct fact));
         rep_out->facts.count = 0;
         tell(a, rep_out, "interface", t->conf[0] ? t->conf : "the first that is found", FACT_PLAIN);
         if (tpm_run(t, facts, a, NULL, rep_out)) {

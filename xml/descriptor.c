@@ -15,7 +15,7 @@
 
 #define REMEDY "compare it with descriptors/examples, see man bulkhead-descriptor"
 
-enum { TARGETS_MOST = 64, PREDICATES_MOST = 16, CHECKS_MOST = 16, PCRS = 24, HEX_MOST = 256 };
+enum { HEX_MOST = 256 };
 
 static struct grammar *grammars[3]; /* by kind */
 
@@ -116,11 +116,11 @@ static void read_pcrs(const xmlNode *node, struct arena *a, struct descriptor *o
         const char *text = attribute(node, "name", a);
 
         if (!strcmp(text, "ALLPCRS")) {
-                out->pcrs = (1u << PCRS) - 1;
+                out->pcrs = (1u << PCR_COUNT) - 1;
                 return;
         }
         for (const char *p = strstr(text, "PCR"); p; p = strstr(p + 1, "PCR"))
-                out->pcrs |= 1u << (atoi(p + strlen("PCR")) % PCRS);
+                out->pcrs |= 1u << (atoi(p + strlen("PCR")) % PCR_COUNT);
 }
 
 /* The canonical form that the element has as a document of its own. */
@@ -155,8 +155,8 @@ static enum status read_check(const xmlNode *node, struct arena *a, struct descr
         xmlNode *stylesheet = xmlFirstElementChild((xmlNode *)node);
         const char *device = attribute(node, "device", a);
 
-        if (out->checks.count == CHECKS_MOST)
-                return wrong(node, FMT("at most %d device checks", CHECKS_MOST), "one more");
+        if (out->checks.count == DEVICE_CHECKS_MOST)
+                return wrong(node, FMT("at most %d device checks", DEVICE_CHECKS_MOST), "one more");
         out->checks.count++;
         c->device = strcmp(device, "*") ? device : "";
         c->predicate.name = attribute(node, "ref", a);
@@ -203,7 +203,7 @@ static enum status read_request(const xmlNode *node, struct arena *a, struct des
         out->targets.items = arena_get_many(a, TARGETS_MOST + 1, sizeof *out->targets.items);
         out->predicates.items =
                 arena_get_many(a, PREDICATES_MOST + 1, sizeof *out->predicates.items);
-        out->checks.items = arena_get_many(a, CHECKS_MOST + 1, sizeof *out->checks.items);
+        out->checks.items = arena_get_many(a, DEVICE_CHECKS_MOST + 1, sizeof *out->checks.items);
         for (const xmlNode *n = node->children; n && !s; n = n->next) {
                 if (is(n, "measurement-desc"))
                         s = read_targets(n, a, out);

@@ -15,9 +15,7 @@
 
 enum {
         XL_CONFIG_MOST = 64 << 10, /* bytes of xl.cfg */
-        XL_CONFIG_DISKS = 32,
-        XL_CONFIG_VIFS = 16,
-        XL_CONFIG_RANDOM = 16 + 3 * XL_CONFIG_VIFS,
+        XL_CONFIG_RANDOM = 16 + 3 * NICS_MOST,
 };
 
 struct xl_config {

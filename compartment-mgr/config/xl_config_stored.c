@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MOST = 8, BOOT_FILES = 2 };
+enum { DEPTH_MOST = 8 };
 
 static enum status damaged(const char *expected, const char *found)
 {
@@ -117,12 +117,12 @@ static enum status add_boot_file(struct arena *a, struct json_object *json, cons
 static enum status read_disks(struct arena *a, struct json_object *json, struct vm_config *out)
 {
         struct json_object *array;
-        enum status s = array_in(json, "disks", XL_CONFIG_DISKS, &array);
+        enum status s = array_in(json, "disks", DISKS_MOST, &array);
         size_t count = s ? 0 : json_object_array_length(array);
 
         if (s)
                 return s;
-        out->disks.items = arena_get_many(a, count + BOOT_FILES, sizeof *out->disks.items);
+        out->disks.items = arena_get_many(a, count + BOOT_FILES_MOST, sizeof *out->disks.items);
         s = add_boot_file(a, json, "kernel", out);
         if (!s)
                 s = add_boot_file(a, json, "ramdisk", out);
@@ -135,7 +135,7 @@ static enum status read_disks(struct arena *a, struct json_object *json, struct 
 static enum status read_nics(struct arena *a, struct json_object *json, struct vm_config *out)
 {
         struct json_object *array;
-        enum status s = array_in(json, "vifs", XL_CONFIG_VIFS, &array);
+        enum status s = array_in(json, "vifs", NICS_MOST, &array);
 
         if (s)
                 return s;

@@ -82,7 +82,7 @@ enum status xl_disks_read(struct xl_values *c, struct json_object *json, struct 
         enum status s;
 
         json_object_object_add(json, "disks", array);
-        s = xl_values_list(c, "disk", XL_CONFIG_DISKS, &list, &count);
+        s = xl_values_list(c, "disk", DISKS_MOST, &list, &count);
         if (s)
                 return s;
         out->disks = arena_get_many(c->arena, (size_t)count, sizeof *out->disks);

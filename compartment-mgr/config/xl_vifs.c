@@ -87,7 +87,7 @@ enum status xl_vifs_read(struct xl_values *c, struct json_object *json)
         enum status s;
 
         json_object_object_add(json, "vifs", array);
-        s = xl_values_list(c, "vif", XL_CONFIG_VIFS, &list, &count);
+        s = xl_values_list(c, "vif", NICS_MOST, &list, &count);
         for (int i = 0; i < count && !s; i++)
                 s = read_vif(c, i, xlu_cfg_get_listitem(list, i), array);
         return s;

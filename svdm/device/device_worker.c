@@ -23,15 +23,13 @@
 #define DEVICE_MSG HANDLER_PROTOTYPE
 #include "bulkhead/messages.def"
 
-enum { DEVICES_MOST = 35 };
-
 static const struct device_backend *backend;
 
 /* The job's operation: one process, one operation. */
 static struct operation {
         struct arena *arena;
         struct uuid vm;
-        struct device devices[DEVICES_MOST];
+        struct device devices[OPEN_DISKS_MOST];
         size_t count;
         bool open, unlocked;
         int key_pipe; /* read end, or -1 */

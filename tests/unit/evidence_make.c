@@ -98,9 +98,9 @@ static struct bytes make_public(const struct plan *p, struct arena *a)
         return kept(&b, a);
 }
 
-static void make_pcrs(const struct plan *p, struct digest pcrs[static 24])
+static void make_pcrs(const struct plan *p, struct digest pcrs[static PCR_COUNT])
 {
-        for (int i = 0; i < 24; i++)
+        for (int i = 0; i < PCR_COUNT; i++)
                 pcrs[i] = digest_of(p->alg, "pcr", 3 + (i == 4)); /* PCR 4 is another one */
         pcrs[16] = (struct digest){.alg = p->alg};
         for (size_t i = 0; i < p->extended && i < p->measurements_count; i++) {
@@ -136,7 +136,7 @@ static struct bytes make_attest(const struct plan *p, const struct digest *root,
                 for (int k = 0; k < p->select_len; k++)
                         buffer_u8(&b, k < 4 ? (uint8_t)(p->quoted >> 8 * k) : 0);
         }
-        for (int i = 0; i < 24; i++)
+        for (int i = 0; i < PCR_COUNT; i++)
                 if (p->quoted >> i & 1)
                         hash_add(h, pcrs[i].bytes, hash_size(pcrs[i].alg));
         d = hash_end(h);
@@ -283,7 +283,7 @@ static void add_quote(struct document *d, const struct plan *p, const struct mad
         add_blob(d, "ak", m->ak);
         add_blob(d, "attest", m->attest);
         add_blob(d, "signature", m->signature);
-        for (int i = 0; i < 24; i++) {
+        for (int i = 0; i < PCR_COUNT; i++) {
                 if (!(p->shown >> i & 1))
                         continue;
                 document_open(d, "pcr");

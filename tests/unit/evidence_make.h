@@ -6,7 +6,7 @@
 #ifndef BULKHEAD_TESTS_EVIDENCE_MAKE_H
 #define BULKHEAD_TESTS_EVIDENCE_MAKE_H
 
-#include "lib/arena.h"
+#include "lib/message.h"
 #include "lib/buffer.h"
 #include "proof/trust.h"
 
@@ -56,7 +56,7 @@ EVP_PKEY *plan_key(void);
 struct made {
         struct bytes text; /* in the arena */
         struct bytes ak, attest, signature;
-        struct digest pcrs[24];
+        struct digest pcrs[PCR_COUNT];
         struct trust trust; /* what was seen of this host after PLAN_LOG_SEEN log entries */
 };
 

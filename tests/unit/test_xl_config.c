@@ -210,11 +210,11 @@ START_TEST(limits)
                                         random_bytes, &c),
                          ST_INVALID);
         n = (size_t)sprintf(text, M "disk=[");
-        for (int i = 0; i < XL_CONFIG_DISKS; i++)
+        for (int i = 0; i < DISKS_MOST; i++)
                 n += (size_t)sprintf(text + n, "'/d%d,raw,xvd%d,w',", i, i);
         sprintf(text + n, "]\n");
         ck_assert_int_eq(read_text(text, &c), ST_DONE);
-        ck_assert_uint_eq(c.disks_count, XL_CONFIG_DISKS);
+        ck_assert_uint_eq(c.disks_count, DISKS_MOST);
         sprintf(text + n, "'/e,raw,xvde,w']\n");
         ck_assert_int_eq(read_text(text, &c), ST_TOO_LARGE);
 }
@@ -381,7 +381,7 @@ START_TEST(too_much_stored_is_refused)
         struct vm_config c;
         size_t n = (size_t)sprintf(text, "{\"disks\":[");
 
-        for (int i = 0; i <= XL_CONFIG_DISKS; i++) {
+        for (int i = 0; i <= DISKS_MOST; i++) {
                 sprintf(text + n, "%s", rest);
                 if (i)
                         ck_assert_int_eq(parse(text, &c), ST_DONE);
