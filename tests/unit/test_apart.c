@@ -124,7 +124,7 @@ START_TEST(test_apart)
         struct apart how = {&sandbox, rows[_i].expected == ST_TIMEOUT ? 200 : 20000,
                             &shape_memory_image, NULL, rows[_i].work};
         struct memory_image out = {.path = NULL};
-        struct arena *a = arena_new();
+        struct arena *a;
         char input[] = "input";
         enum status s;
 
@@ -134,6 +134,7 @@ START_TEST(test_apart)
                 return;
         }
 #endif
+        a = arena_new();
         error_clear();
         s = apart_run(&how, input, a, &out);
         ck_assert_msg(s == rows[_i].expected, "%s: %d", rows[_i].name, s);
