@@ -36,18 +36,11 @@ bool access_admit(int fd, struct caller *caller_out)
         return true;
 }
 
-bool access_owns_vm(const struct caller *c, uint32_t owner_uid)
-{
-        uid_t uid;
-
-        return principal_uid(&c->principal, &uid) && owner_uid == uid;
-}
-
-bool access_sees_vm(const struct caller *c, uint32_t owner_uid)
+bool access_sees_vm(const struct caller *c, const struct principal *owner)
 {
         if (c->roles & ADMIN)
                 return true;
-        return (c->roles & VERIFIER) && access_owns_vm(c, owner_uid);
+        return (c->roles & VERIFIER) && principal_is(&c->principal, owner);
 }
 
 enum status access_reply(const struct caller *c, enum status s)

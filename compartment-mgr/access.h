@@ -9,8 +9,6 @@
 
 #include "lib/local_socket.h"
 
-#define NO_UID 0xffffffffu /* an owner who is no local user */
-
 enum { STRANGER = 0x80 }; /* may ask what ANYONE may, and nothing else */
 
 /* Before any request. starter: the daemon's user before it dropped; (gid_t)-1: no such group. */
@@ -20,9 +18,7 @@ unsigned access_roles(const struct local_peer *peer);
 /* The door's: a local user, with its roles. An admin alone may hand over descriptors. */
 bool access_admit(int fd, struct caller *caller_out);
 
-bool access_sees_vm(const struct caller *c, uint32_t owner_uid);
-/* Whatever its roles. */
-bool access_owns_vm(const struct caller *c, uint32_t owner_uid);
+bool access_sees_vm(const struct caller *c, const struct principal *owner);
 
 /* On the way out: what was expected is taken out of the kept error for everybody but admins. */
 enum status access_reply(const struct caller *c, enum status s);

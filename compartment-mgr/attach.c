@@ -103,7 +103,7 @@ static enum status permit(struct operation *o, const struct wanted *w)
         nic = *w->nic;
         only.nics.items = &nic;
         only.nics.count = 1;
-        s = networks_permit(&only, o->vm->owner, o->arena);
+        s = networks_permit(&only, &o->vm->owner, o->arena);
         return s ? s : device_check_one(o, w->device);
 }
 

@@ -10,11 +10,14 @@
 
 #include <unistd.h>
 
-static enum status ask(const struct attest_req *q, const struct descriptor *d,
-                       const struct targets *t, struct arena *a, struct attest_rep *p)
+static enum status ask(const struct principal *asker, const struct attest_req *q,
+                       const struct descriptor *d, const struct targets *t, struct arena *a,
+                       struct attest_rep *p)
 {
-        struct im_attest_req ask = {
-                .descriptor = *d, .challenge = q->challenge, .log_seen = q->log_seen};
+        struct im_attest_req ask = {.asker = *asker,
+                                    .descriptor = *d,
+                                    .challenge = q->challenge,
+                                    .log_seen = q->log_seen};
         struct im_attest_rep answer;
         enum status s;
 
@@ -54,7 +57,7 @@ enum status attest_request(struct request *r, const struct attest_req *q, struct
         xml = NULL;
         if (s)
                 goto out;
-        s = ask(q, &d, &t, r->arena, p);
+        s = ask(&r->caller->principal, q, &d, &t, r->arena, p);
 out:
         job_kill(xml);
         targets_clear(&t);

@@ -53,7 +53,8 @@ static enum status remember(int state)
 
 static enum status host_is_ready(struct arena *a)
 {
-        struct im_trust_req q = {}; /* the AK opens in approved states alone */
+        /* the AK opens in approved states alone */
+        struct im_trust_req q = {.asker = principal_self};
         struct im_trust_rep p;
         int svdm = -1;
         enum status s = peer_connect(PEER_SVDM, PEER_PATIENCE, &svdm);
@@ -90,7 +91,7 @@ static int by_name(const void *a, const void *b)
 static void start_one(struct arena *a, const char *name)
 {
         struct compartment *c;
-        enum status s = compartment_claim(name, "autostart", &c);
+        enum status s = compartment_claim(name, "autostart", &principal_self, &c);
 
         if (!s && compartment_state(c) == compartment_at_rest(c))
                 s = start_vm(a, c);

@@ -21,10 +21,11 @@ struct compartment {
         struct arena *refusal_arena; /* of definition.last_refusal, once it was set here */
         struct vm_definition definition;
         enum vm_state state;
-        const char *operation; /* under way, or NULL */
-        char *memory;          /* the path of its image, or NULL */
-        bool restarted;        /* this run began by a restart, */
-        int64_t began;         /* at that time */
+        const char *operation;         /* under way, or NULL */
+        const struct principal *asker; /* of it */
+        char *memory;                  /* the path of its image, or NULL */
+        bool restarted;                /* this run began by a restart, */
+        int64_t began;                 /* at that time */
 };
 
 static struct {
@@ -54,7 +55,7 @@ static struct vm_definition copy_definition(struct arena *a, const struct vm_def
         struct vm_definition to = *d;
 
         to.name = arena_text(a, d->name);
-        to.owner = arena_text(a, d->owner);
+        to.owner = principal_copy(a, &d->owner);
         to.last_refusal = arena_text(a, d->last_refusal);
         to.config.data = arena_copy(a, d->config.data, d->config.len);
         to.disks.items = arena_get_many(a, d->disks.count, sizeof *to.disks.items);
@@ -90,7 +91,7 @@ static struct vm_summary summarise(const struct compartment *c, struct arena *a)
         return (struct vm_summary){
                 .uuid = c->definition.uuid,
                 .name = arena_text(a, c->definition.name),
-                .owner = arena_text(a, c->definition.owner),
+                .owner = principal_copy(a, &c->definition.owner),
                 .state = vm_state_word(c->state),
                 .generation = c->definition.generation,
                 .simulated = table.simulated,
@@ -280,7 +281,7 @@ enum status compartments_list(struct arena *a, struct vm_definition **definition
         return ST_DONE;
 }
 
-bool compartment_owns_path(const char *path, uint32_t owner_uid)
+bool compartment_owns_path(const char *path, const struct principal *owner)
 {
         bool owns = false;
 
@@ -288,28 +289,29 @@ bool compartment_owns_path(const char *path, uint32_t owner_uid)
         for (size_t i = 0; i < table.count; i++) {
                 const struct vm_definition *d = &table.vms[i]->definition;
 
-                for (size_t j = 0; d->owner_uid == owner_uid && j < d->disks.count; j++)
+                for (size_t j = 0; principal_is(&d->owner, owner) && j < d->disks.count; j++)
                         owns |= !strcmp(path, d->disks.items[j].path);
         }
         pthread_mutex_unlock(&table.lock);
         return owns;
 }
 
-bool compartment_owned_by(const char *vm, uint32_t owner_uid)
+bool compartment_owned_by(const char *vm, const struct principal *owner)
 {
         struct compartment *c;
         bool owned;
 
         pthread_mutex_lock(&table.lock);
         c = find(vm);
-        owned = c && c->definition.owner_uid == owner_uid;
+        owned = c && principal_is(&c->definition.owner, owner);
         pthread_mutex_unlock(&table.lock);
         return owned;
 }
 
 /* --- one operation at a time ------------------------------------------------------------- */
 
-enum status compartment_claim(const char *vm, const char *operation, struct compartment **c_out)
+enum status compartment_claim(const char *vm, const char *operation, const struct principal *asker,
+                              struct compartment **c_out)
 {
         struct compartment *c;
         const char *busy = NULL;
@@ -318,8 +320,10 @@ enum status compartment_claim(const char *vm, const char *operation, struct comp
         c = find(vm);
         if (c && c->operation)
                 busy = c->operation;
-        else if (c)
+        else if (c) {
                 c->operation = operation;
+                c->asker = asker;
+        }
         pthread_mutex_unlock(&table.lock);
         *c_out = NULL;
         if (!c)
@@ -338,9 +342,15 @@ void compartment_release(struct compartment *c)
                 return;
         pthread_mutex_lock(&table.lock);
         c->operation = NULL;
+        c->asker = NULL;
         pthread_mutex_unlock(&table.lock);
         if (table.released)
                 table.released();
+}
+
+const struct principal *compartment_asker(const struct compartment *c)
+{
+        return c->asker;
 }
 
 const struct vm_definition *compartment_definition(const struct compartment *c)

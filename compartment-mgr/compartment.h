@@ -8,7 +8,7 @@
 #ifndef BULKHEAD_COMPARTMENT_MGR_COMPARTMENT_H
 #define BULKHEAD_COMPARTMENT_MGR_COMPARTMENT_H
 
-#include "lib/message.h"
+#include "lib/principal.h"
 
 enum vm_state {
         VM_STOPPED,
@@ -45,16 +45,19 @@ enum status compartment_find(const char *vm, struct arena *a, struct vm_definiti
 enum status compartments_list(struct arena *a, struct vm_definition **definitions_out,
                               struct vm_summary **summaries_out, size_t *count_out);
 /* Whether a VM of that owner has a disk at that path. */
-bool compartment_owns_path(const char *path, uint32_t owner_uid);
+bool compartment_owns_path(const char *path, const struct principal *owner);
 /* Whether there is a VM of that name or UUID, of that owner. */
-bool compartment_owned_by(const char *vm, uint32_t owner_uid);
+bool compartment_owned_by(const char *vm, const struct principal *owner);
 
-/* For an operation, named so that others can be told. Ends with compartment_release(). */
-enum status compartment_claim(const char *vm, const char *operation, struct compartment **c_out);
+/* For an operation, named so that others can be told, and for whom: asker, principal_self where
+ * nobody asked, stays as it is until compartment_release() ends it. */
+enum status compartment_claim(const char *vm, const char *operation, const struct principal *asker,
+                              struct compartment **c_out);
 void compartment_release(struct compartment *c); /* NULL is fine */
 
 /* --- for the one who has claimed it --- */
 
+const struct principal *compartment_asker(const struct compartment *c);
 const struct vm_definition *compartment_definition(const struct compartment *c);
 enum vm_state compartment_state(const struct compartment *c);
 /* ST_WRONG_STATE with the remedy unless it is in that state. */

@@ -35,6 +35,7 @@ static const char *uuid_text(struct arena *a, const struct uuid *uuid)
 static struct node *begin_device(const struct operation *o, const char *device, const char *kind,
                                  struct measurement *m)
 {
+        char owner[PRINCIPAL_TEXT_SIZE];
         struct arena *a = o->arena;
         struct node *n;
 
@@ -48,7 +49,7 @@ static struct node *begin_device(const struct operation *o, const char *device, 
         add(n, "name", device);
         add(n, "vm", o->vm->name);
         add(n, "uuid", uuid_text(a, &o->vm->uuid));
-        add(n, "owner", o->vm->owner);
+        add(n, "owner", arena_text(a, principal_write(&o->vm->owner, owner)));
         return n;
 }
 
@@ -94,7 +95,8 @@ static bool is_wanted(const struct operation *o, const char *device)
 static enum status ask(struct operation *o, const char *device, struct measurement of_device)
 {
         struct measurement state[STATE_PARTS] = {[OF_DEVICE] = of_device};
-        struct im_device_req q = {.vm = o->vm->uuid, .device = device};
+        struct im_device_req q = {
+                .asker = *compartment_asker(o->compartment), .vm = o->vm->uuid, .device = device};
         struct im_device_rep p;
         enum status s = current_state(o->arena, &state[OF_HYPERVISOR], &state[OF_VMS]);
 

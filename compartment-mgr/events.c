@@ -104,7 +104,7 @@ static void *follow_one(void *uuid)
         pthread_mutex_lock(&events.lock);
         events.passed_by = true; /* before claiming, so that no release in between is missed */
         pthread_mutex_unlock(&events.lock);
-        if (!compartment_claim(vm, "following the end of its domain", &c)) {
+        if (!compartment_claim(vm, "following the end of its domain", &principal_self, &c)) {
                 failed_here = follow_claimed(a, c) != ST_DONE;
                 compartment_release(c);
                 note(failed_here);

@@ -257,14 +257,14 @@ static int by_uuid(const void *a, const void *b)
 static void put_vm(struct json_object *list, const struct vm_summary *vm)
 {
         struct json_object *o = json_object_new_object();
-        char uuid[37];
+        char uuid[37], owner[PRINCIPAL_TEXT_SIZE];
 
         uuid_write(&vm->uuid, uuid);
         json_object_object_add(o, "foreign", json_object_new_boolean(vm->foreign));
         put_number(o, "generation", vm->generation);
         put_number(o, "memory", vm->memory);
         put_text(o, "name", vm->name);
-        put_text(o, "owner", vm->owner);
+        put_text(o, "owner", live_owner(vm, owner));
         put_text(o, "state", vm->state);
         put_text(o, "uuid", uuid);
         json_object_array_add(list, o);

@@ -43,6 +43,11 @@ bool live_is_estranged(const struct domain_list_rep *domains, const struct compa
         return d && d->domid == compartment_domain(c);
 }
 
+const char *live_owner(const struct vm_summary *vm, char text[static PRINCIPAL_TEXT_SIZE])
+{
+        return vm->foreign ? strcpy(text, "foreign") : principal_write(&vm->owner, text);
+}
+
 const char *live_fact(const struct domain_hypervisor_rep *h, const char *name)
 {
         for (size_t i = 0; i < h->facts.count; i++)
@@ -144,7 +149,7 @@ static void add_foreign(const struct domain_list_rep *domains, struct vm_summary
                 if (!d->ours)
                         vms[(*count)++] = (struct vm_summary){.uuid = d->uuid,
                                                               .name = d->name,
-                                                              .owner = "foreign",
+                                                              .owner = principal_nobody,
                                                               .state = d->state,
                                                               .foreign = true,
                                                               .domid = d->domid,
@@ -153,11 +158,11 @@ static void add_foreign(const struct domain_list_rep *domains, struct vm_summary
         }
 }
 
-static bool sees(const struct caller *c, uint32_t owner_uid)
+static bool sees(const struct caller *c, const struct principal *owner)
 {
         if (!c)
                 return true;
-        return c->roles ? access_sees_vm(c, owner_uid) : access_owns_vm(c, owner_uid);
+        return c->roles ? access_sees_vm(c, owner) : principal_is(&c->principal, owner);
 }
 
 /* The table at an instant at which nothing changed between it and the hypervisor's list, so that
@@ -192,7 +197,7 @@ enum status live_list(struct arena *a, const struct caller *c, struct vm_summary
                 domains.domains.count = 0;
         to = arena_get_many(a, count + domains.domains.count, sizeof *to);
         for (size_t i = 0; i < count; i++) {
-                if (!sees(c, definitions[i].owner_uid))
+                if (!sees(c, &definitions[i].owner))
                         continue;
                 to[n] = vms[i];
                 if (!s)

@@ -36,6 +36,10 @@ void live_devices(struct arena *a, const struct vm_definition *vm,
  * has that name or UUID, else ST_DONE. */
 enum status live_refuse_foreign(struct arena *a, const char *name, const struct uuid *uuid);
 
+/* The owner as facts and predicates have it: a principal, or "foreign" of a VM of others. Returns
+ * text. */
+const char *live_owner(const struct vm_summary *vm, char text[static PRINCIPAL_TEXT_SIZE]);
+
 /* A fact of the hypervisor by name, "" if it says no such. */
 const char *live_fact(const struct domain_hypervisor_rep *h, const char *name);
 

@@ -9,7 +9,9 @@
 
 static enum status tell_im(struct arena *a, const struct compartment *c, int header)
 {
-        struct im_memory_req q = {.vm = compartment_definition(c)->uuid, .memory = header};
+        struct im_memory_req q = {.asker = *compartment_asker(c),
+                                  .vm = compartment_definition(c)->uuid,
+                                  .memory = header};
         struct im_memory_rep p;
 
         return peer_call(PEER_IM, CALL(im_memory, &q, &p), a, PEER_SHORT);

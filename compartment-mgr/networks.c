@@ -59,6 +59,16 @@ static bool is_name(struct word w, size_t most)
         return w.len && w.len <= most;
 }
 
+static bool is_principal(struct word w)
+{
+        char text[PRINCIPAL_TEXT_SIZE] = "";
+
+        if (w.len >= sizeof text)
+                return false;
+        memcpy(text, w.at, w.len);
+        return principal_is_text(text);
+}
+
 /* What follows prefix, or an empty word. */
 static struct word after(struct word w, const char *prefix)
 {
@@ -77,7 +87,8 @@ static enum status invalid(const char *path, unsigned number, struct word w, con
 }
 
 struct asking {
-        const char *path, *bridge, *vm, *owner;
+        const char *path, *bridge, *vm;
+        const char *owner; /* as text */
         bool permitted;
 };
 
@@ -95,19 +106,24 @@ static enum status read_line(struct asking *q, unsigned number, struct word line
         while ((who = next_word(&line)).len && *who.at != '#') {
                 struct word vm = after(who, "vm:"), owner = after(who, "owner:");
 
-                if (!word_is(who, "*") && !is_name(vm, WORD_MOST) && !is_name(owner, WORD_MOST))
-                        return invalid(q->path, number, who, "*, vm:NAME or owner:NAME");
+                if (!word_is(who, "*") && !is_name(vm, WORD_MOST) && !is_principal(owner))
+                        return invalid(q->path, number, who,
+                                       "*, vm:NAME, owner:uid:NUMBER or owner:tls:NAME");
                 any = true;
                 q->permitted |= ours && (word_is(who, "*") || word_is(vm, q->vm) ||
-                                         (*q->owner && word_is(owner, q->owner)));
+                                         word_is(owner, q->owner));
         }
         return any ? ST_DONE : invalid(q->path, number, bridge, "a bridge and who may join it");
 }
 
 enum status networks_judge(const char *path, struct bytes text, const struct nic *nic,
-                           const char *vm, const char *owner)
+                           const char *vm, const struct principal *owner)
 {
-        struct asking q = {.path = path, .bridge = nic->bridge, .vm = vm, .owner = owner};
+        char text_of_owner[PRINCIPAL_TEXT_SIZE];
+        struct asking q = {.path = path,
+                           .bridge = nic->bridge,
+                           .vm = vm,
+                           .owner = principal_write(owner, text_of_owner)};
         struct word rest = {(const char *)text.data, text.len};
         enum status s = ST_DONE;
 
@@ -171,7 +187,8 @@ static enum status is_bridge(const struct nic *nic)
                                   nic->bridge));
 }
 
-enum status networks_permit(const struct vm_config *c, const char *owner, struct arena *a)
+enum status networks_permit(const struct vm_config *c, const struct principal *owner,
+                            struct arena *a)
 {
         char path[CONFIG_PATH];
         struct bytes text;

@@ -4,16 +4,16 @@
  * that its definition names and this file permits; one that is not permitted keeps the VM from
  * starting. The stories of start and attach come here; bulkhead-networks(5) is the format.
  *
- *   # BRIDGE   who: * or owner:NAME or vm:NAME ...
+ *   # BRIDGE   which VMs: *, owner:PRINCIPAL or vm:NAME ...
  *   xenbr0     *
- *   dmz0       owner:alice vm:web01
+ *   dmz0       owner:uid:1000 vm:web01
  *
  * A bridge that has no line is permitted to nobody, and so is every bridge without the file.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_NETWORKS_H
 #define BULKHEAD_COMPARTMENT_MGR_NETWORKS_H
 
-#include "lib/message.h"
+#include "lib/principal.h"
 
 enum { NETWORKS_MOST = 256 << 10 /* bytes of the file */ };
 
@@ -23,10 +23,11 @@ void networks_open(bool real);
 /* Reads config.etc/networks anew, so that a change counts from the next start on. ST_DENIED names
  * the interface and the line that would permit it; ST_NOT_FOUND a bridge that is missing;
  * ST_INVALID a line that is none, whichever VM asks. */
-enum status networks_permit(const struct vm_config *c, const char *owner, struct arena *a);
+enum status networks_permit(const struct vm_config *c, const struct principal *owner,
+                            struct arena *a);
 
 /* The same over the file's bytes, path being what errors call it. For tests. */
 enum status networks_judge(const char *path, struct bytes text, const struct nic *nic,
-                           const char *vm, const char *owner);
+                           const char *vm, const struct principal *owner);
 
 #endif

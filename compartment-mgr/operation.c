@@ -233,7 +233,9 @@ struct digest operation_config(const struct operation *o)
 
 enum status operation_unseal(struct operation *o, int secret)
 {
-        struct im_unseal_req q = {.vm = o->vm->uuid, .config = operation_config(o)};
+        struct im_unseal_req q = {.asker = *compartment_asker(o->compartment),
+                                  .vm = o->vm->uuid,
+                                  .config = operation_config(o)};
         struct im_unseal_rep p;
 
         q.disks.items = o->open.disks.items;

@@ -196,7 +196,7 @@ static void claim_all(struct left *left)
                 char uuid[37];
 
                 uuid_write(&definitions[i].uuid, uuid);
-                if (!compartment_claim(uuid, "clearing up after a restart",
+                if (!compartment_claim(uuid, "clearing up after a restart", &principal_self,
                                        &left->vms[left->count]))
                         left->count++;
         }

@@ -47,7 +47,9 @@ static enum status on_status(struct request *r, const struct status_req *q, stru
 static enum status on_host_setup(struct request *r, const struct host_setup_req *q,
                                  struct host_setup_rep *p)
 {
-        struct im_setup_req ask = {.passphrase = q->passphrase, .site_public = q->site_public};
+        struct im_setup_req ask = {.asker = r->caller->principal,
+                                   .passphrase = q->passphrase,
+                                   .site_public = q->site_public};
         struct im_setup_rep answer;
         enum status s = peer_call(PEER_IM, CALL(im_setup, &ask, &answer), r->arena, PEER_SHORT);
 
@@ -59,7 +61,7 @@ static enum status on_host_setup(struct request *r, const struct host_setup_req 
 static enum status on_host_approval(struct request *r, const struct host_approval_req *q,
                                     struct host_approval_rep *p)
 {
-        struct im_approval_req ask = {};
+        struct im_approval_req ask = {.asker = r->caller->principal};
         struct im_approval_rep answer;
         enum status s;
 
@@ -78,8 +80,10 @@ static enum status on_host_approval(struct request *r, const struct host_approva
 static enum status on_host_approve(struct request *r, const struct host_approve_req *q,
                                    struct host_approve_rep *p)
 {
-        struct im_approve_req ask = {
-                .epoch = q->epoch, .passphrase = q->passphrase, .signature = q->signature};
+        struct im_approve_req ask = {.asker = r->caller->principal,
+                                     .epoch = q->epoch,
+                                     .passphrase = q->passphrase,
+                                     .signature = q->signature};
         struct im_approve_rep answer;
 
         (void)p;
@@ -90,7 +94,7 @@ static enum status on_host_approve(struct request *r, const struct host_approve_
 
 static enum status on_trust(struct request *r, const struct trust_req *q, struct trust_rep *p)
 {
-        struct im_trust_req ask = {};
+        struct im_trust_req ask = {.asker = r->caller->principal};
         struct im_trust_rep answer;
         enum status s = peer_call(PEER_IM, CALL(im_trust, &ask, &answer), r->arena, PEER_BRIEF);
 
@@ -111,7 +115,7 @@ static enum status on_attest(struct request *r, const struct attest_req *q, stru
 static enum status claim(struct request *r, const char *vm, const char *operation,
                          struct compartment **c_out)
 {
-        enum status s = compartment_claim(vm, operation, c_out);
+        enum status s = compartment_claim(vm, operation, &r->caller->principal, c_out);
         struct error why = *error_last();
         struct uuid uuid = {};
 
@@ -160,18 +164,17 @@ static const char *to_be_running(struct request *r, const struct compartment *c)
         }
 }
 
-static uid_t own_uid(const struct request *r)
+/* Whoever asks, unless another was named. The TCB itself owns no VM: nobody could have it attested,
+ * and it is what nobody asked for. */
+static enum status owner_of(const struct request *r, const struct vm_define_req *q,
+                            struct principal *owner_out)
 {
-        uid_t uid;
-
-        return principal_uid(&r->caller->principal, &uid) ? uid : NO_UID;
-}
-
-static const char *owner_name(struct request *r, const char *given)
-{
-        if (*given)
-                return given;
-        return own_uid(r) ? arena_print(r->arena, "uid:%u", own_uid(r)) : "root";
+        *owner_out = q->owner.kind == PRINCIPAL_NOBODY ? r->caller->principal : q->owner;
+        if (owner_out->kind != PRINCIPAL_SELF)
+                return principal_needed(owner_out, "the owner of a VM");
+        return FAIL(ST_INVALID, .subject = "the owner of a VM",
+                    .expected = "a principal that can ask for it", .found = "self",
+                    .remedy = "name one: --owner uid:NUMBER or tls:NAME");
 }
 
 static enum status on_vm_define(struct request *r, const struct vm_define_req *q,
@@ -180,15 +183,15 @@ static enum status on_vm_define(struct request *r, const struct vm_define_req *q
         struct config_read_req ask = {.xl_cfg = q->config};
         struct config_read_rep c;
         struct vm_definition d = {.last_refusal = ""};
-        enum status s =
-                worker_call(workers.config, CONFIG_DEADLINE, CALL(config_read, &ask, &c), r->arena);
+        enum status s = owner_of(r, q, &d.owner);
 
+        if (!s)
+                s = worker_call(workers.config, CONFIG_DEADLINE, CALL(config_read, &ask, &c),
+                                r->arena);
         if (s)
                 return s;
         d.uuid = c.uuid;
         d.name = c.name;
-        d.owner = owner_name(r, q->owner);
-        d.owner_uid = *q->owner ? q->owner_uid : own_uid(r);
         d.config = c.json;
         d.disks.items = c.disks.items;
         d.disks.count = c.disks.count;
@@ -212,7 +215,7 @@ static enum status forget_seal(struct request *r, const struct vm_definition *vm
 {
         struct im_sealed_req ask = {.vm = vm->uuid};
         struct im_sealed_rep sealed;
-        struct im_forget_req forget = {.vm = vm->uuid};
+        struct im_forget_req forget = {.asker = r->caller->principal, .vm = vm->uuid};
         struct im_forget_rep forgotten;
         enum status s = peer_call(PEER_IM, CALL(im_sealed, &ask, &sealed), r->arena, PEER_SHORT);
 
@@ -270,7 +273,7 @@ static enum status on_vm_show(struct request *r, const struct vm_show_req *q, st
         struct vm_definition d;
         enum status s = compartment_find(q->vm, r->arena, &d, &p->vm);
 
-        if (s || !access_sees_vm(r->caller, d.owner_uid))
+        if (s || !access_sees_vm(r->caller, &d.owner))
                 return no_such_vm(r, q->vm);
         live_join(r->arena, &p->vm);
         p->config = d.config;

@@ -79,7 +79,8 @@ static enum status stage(struct operation *o, uint64_t generation)
 static enum status commit(struct operation *o, const struct descriptor *d, uint64_t generation,
                           const struct svdm_prepare_rep *prepared)
 {
-        struct im_seal_req q = {.vm = o->vm->uuid,
+        struct im_seal_req q = {.asker = *compartment_asker(o->compartment),
+                                .vm = o->vm->uuid,
                                 .name = o->vm->name,
                                 .generation = generation,
                                 .descriptor = *d,

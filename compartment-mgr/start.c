@@ -142,7 +142,7 @@ enum status start_vm(struct arena *a, struct compartment *c)
         s = operation_read_config(&o);
         if (s)
                 goto out;
-        s = networks_permit(&o.config, o.vm->owner, a);
+        s = networks_permit(&o.config, &o.vm->owner, a);
         if (s)
                 goto out;
         s = device_check_disks(&o);

@@ -111,7 +111,7 @@ static enum status end_and_give_back(struct arena *a, struct compartment *c, uin
 static enum status reseal(struct arena *a, struct compartment *c)
 {
         struct operation o = OPERATION_NONE;
-        struct im_reseal_req q = {};
+        struct im_reseal_req q = {.asker = *compartment_asker(c)};
         struct im_reseal_rep p;
         enum status s = operation_begin(&o, a, c);
 

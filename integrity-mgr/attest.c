@@ -236,7 +236,8 @@ enum status attest_make(struct arena *a, const struct im_attest_req *req,
                         req->targets.count, w.host->keys.alg, &w.found);
         if (s)
                 return s;
-        s = host_log_found(a, &w.found, &w.entries, &w.place); /* on its way to the disk from now */
+        /* on its way to the disk from now */
+        s = host_log_found(a, &w.found, &req->asker, &w.entries, &w.place);
         if (!s)
                 s = write_result(&w);
         if (!s)

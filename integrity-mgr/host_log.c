@@ -3,6 +3,7 @@
 #include "integrity-mgr/host_log.h"
 #include "lib/component.h"
 #include "lib/document.h"
+#include "lib/principal.h"
 #include "lib/report.h"
 
 #include <pthread.h>
@@ -45,36 +46,56 @@ enum status host_log_get(struct log **log_out)
         return s;
 }
 
+/* As an event node. generation 0, outcome NULL: without that attribute. */
+static enum status write_event(const struct principal *by, const char *kind, const char *component,
+                               uint64_t generation, const char *outcome, struct buffer *out)
+{
+        struct document d = document_begin(out);
+        char who[PRINCIPAL_TEXT_SIZE];
+
+        document_open(&d, "event");
+        document_attribute(&d, "by", principal_write(by, who));
+        document_attribute(&d, "component", component);
+        if (generation)
+                document_attribute_u64(&d, "generation", generation);
+        document_attribute(&d, "kind", kind);
+        if (outcome)
+                document_attribute(&d, "outcome", outcome);
+        document_close(&d);
+        return document_end(&d);
+}
+
+static enum status write_attested(struct arena *a, const struct principal *by,
+                                  struct bytes *node_out)
+{
+        struct buffer text = BUFFER_INIT(EVENT_MOST);
+        enum status s = write_event(by, "attest", COMPONENT_HOST, 0, NULL, &text);
+
+        if (!s)
+                *node_out = (struct bytes){arena_copy(a, text.data, text.len), text.len};
+        buffer_clear(&text);
+        return s;
+}
+
 enum status host_log_found(struct arena *a, const struct found *found,
-                           struct log_entry **entries_out, struct log_place *place_out)
+                           const struct principal *attested_for, struct log_entry **entries_out,
+                           struct log_place *place_out)
 {
         struct log_entry *entries = arena_get_many(a, found->count + 1, sizeof *entries);
+        size_t count = found->count;
         struct log *log;
         enum status s = host_log_get(&log);
 
         *entries_out = entries;
         for (size_t i = 0; i < found->count; i++)
                 entries[i].node = found->forms[i].canonical;
-        return s ? s : log_append(log, entries, found->count, place_out);
+        if (!s && attested_for)
+                s = write_attested(a, attested_for, &entries[count++].node);
+        return s ? s : log_append(log, entries, count, place_out);
 }
 
-static enum status write_event(const char *kind, const char *component, uint64_t generation,
-                               enum status outcome, struct buffer *out)
-{
-        struct document d = document_begin(out);
-
-        document_open(&d, "event");
-        document_attribute(&d, "component", component);
-        if (generation)
-                document_attribute_u64(&d, "generation", generation);
-        document_attribute(&d, "kind", kind);
-        document_attribute(&d, "outcome", status_sentence(outcome));
-        document_close(&d);
-        return document_end(&d);
-}
-
-enum status host_log_event(const char *kind, const char *component, uint64_t generation,
-                           enum status outcome)
+enum status host_log_event(const struct principal *by, const char *kind, const char *component,
+                           uint64_t generation, enum status outcome)
 {
         struct buffer text = BUFFER_INIT(EVENT_MOST);
         struct log_entry entry = {0};
@@ -84,7 +105,7 @@ enum status host_log_event(const char *kind, const char *component, uint64_t gen
         enum status s = host_log_get(&log);
 
         if (!s)
-                s = write_event(kind, component, generation, outcome, &text);
+                s = write_event(by, kind, component, generation, status_sentence(outcome), &text);
         entry.node = buffer_bytes(&text);
         if (!s)
                 s = log_append(log, &entry, 1, &place);
@@ -98,10 +119,10 @@ enum status host_log_event(const char *kind, const char *component, uint64_t gen
         return s;
 }
 
-enum status host_log_vm_event(const char *kind, const struct uuid *vm, uint64_t generation,
-                              enum status outcome)
+enum status host_log_vm_event(const struct principal *by, const char *kind, const struct uuid *vm,
+                              uint64_t generation, enum status outcome)
 {
         char component[COMPONENT_VM];
 
-        return host_log_event(kind, component_vm(vm, component), generation, outcome);
+        return host_log_event(by, kind, component_vm(vm, component), generation, outcome);
 }

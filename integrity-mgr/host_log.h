@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes into the log tree: measurements, and events such as
+ * What goes into the log: measurements, and events such as
  *
- *   <event component="host/vms/UUID" generation="3" kind="seal" outcome="done"></event>
+ *   <event by="uid:0" component="host/vms/UUID" generation="3" kind="seal" outcome="done"></event>
  *
  * One log for the process, open once the host is set up (its algorithm is the host's).
  */
@@ -11,6 +11,7 @@
 
 #include "integrity-mgr/log.h"
 #include "integrity-mgr/measure.h"
+#include "lib/principal.h"
 
 /* ST_DONE if it is open already. */
 enum status host_log_open(int dir, enum hash_alg alg);
@@ -18,16 +19,18 @@ enum status host_log_open(int dir, enum hash_alg alg);
  */
 enum status host_log_get(struct log **log_out);
 
-/* Appends what was found; entries_out: one a measurement, in the arena. */
+/* Appends what was found; entries_out: one a measurement, in the arena. attested_for: in an event
+ * of kind "attest" after them, without an outcome, which nobody knows yet; NULL: no such event. */
 enum status host_log_found(struct arena *a, const struct found *found,
-                           struct log_entry **entries_out, struct log_place *place_out);
-/* Appends an event and waits until it is on disk. kind: "setup", "approve", "seal", "start",
- * "reseal", "device", "forget"... component: what it is about, as in lib/component.h. The error of
- * the thread stays. */
-enum status host_log_event(const char *kind, const char *component, uint64_t generation,
-                           enum status outcome);
+                           const struct principal *attested_for, struct log_entry **entries_out,
+                           struct log_place *place_out);
+/* Appends an event and waits until it is on disk. by: whoever asked for it. kind: "setup",
+ * "approve", "seal", "start", "reseal", "device", "forget", "hibernate", "awake". component: what
+ * it is about, as in lib/component.h. The error of the thread stays. */
+enum status host_log_event(const struct principal *by, const char *kind, const char *component,
+                           uint64_t generation, enum status outcome);
 /* The same about a VM. */
-enum status host_log_vm_event(const char *kind, const struct uuid *vm, uint64_t generation,
-                              enum status outcome);
+enum status host_log_vm_event(const struct principal *by, const char *kind, const struct uuid *vm,
+                              uint64_t generation, enum status outcome);
 
 #endif

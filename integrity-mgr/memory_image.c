@@ -21,7 +21,7 @@ static enum status digest_of_header(int header, struct digest *digest_out)
         return digest_of_file(HASH_SHA256, header, digest_out, NULL);
 }
 
-enum status memory_image_set(const struct uuid *vm, int header)
+enum status memory_image_set(const struct principal *by, const struct uuid *vm, int header)
 {
         struct digest memory = none;
         bool changed = false;
@@ -32,7 +32,7 @@ enum status memory_image_set(const struct uuid *vm, int header)
         if (!s)
                 s = generations_set_memory(vm, &memory, &changed);
         if (s || changed) /* a guest that suspends itself over and over does not fill the log */
-                host_log_vm_event(header < 0 ? "awake" : "hibernate", vm, 0, s);
+                host_log_vm_event(by, header < 0 ? "awake" : "hibernate", vm, 0, s);
         return s;
 }
 

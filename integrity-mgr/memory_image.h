@@ -9,8 +9,8 @@
 
 #include "lib/message.h"
 
-/* header: a memory file, or -1 for no image from here on. */
-enum status memory_image_set(const struct uuid *vm, int header);
+/* by: for whom, as logged. header: a memory file, or -1 for no image from here on. */
+enum status memory_image_set(const struct principal *by, const struct uuid *vm, int header);
 /* Before a VM is measured that is to wake. header: of its image: ST_CHANGED if it is not the one
  * that was set last. ST_DONE for -1: it starts afresh. */
 enum status memory_image_check(const struct uuid *vm, int header);

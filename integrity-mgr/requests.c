@@ -15,6 +15,7 @@
 #include "integrity-mgr/trust_record.h"
 #include "lib/component.h"
 #include "lib/report.h"
+#include "lib/principal.h"
 #include "lib/state_file.h"
 
 #include <pthread.h>
@@ -45,6 +46,13 @@ enum status requests_open(int dir, bool is_own_user)
         return s;
 }
 
+/* Of whatever measures, seals, quotes, approves, forgets or judges: nobody's request is answered.
+ */
+static enum status asked_by(const struct principal *asker)
+{
+        return principal_needed(asker, "the principal for whom is asked");
+}
+
 enum status on_im_status(struct request *r, const struct im_status_req *q, struct im_status_rep *p)
 {
         (void)q;
@@ -69,8 +77,10 @@ static enum status set_up(struct arena *a, const struct im_setup_req *q)
 enum status on_im_setup(struct request *r, const struct im_setup_req *q, struct im_setup_rep *p)
 {
         static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-        enum status s = ST_DONE;
+        enum status s = asked_by(&q->asker);
 
+        if (s)
+                return s;
         pthread_mutex_lock(&one_at_a_time);
         if (host_get())
                 s = FAIL(ST_EXISTS, .subject = "the set-up of this host",
@@ -81,7 +91,7 @@ enum status on_im_setup(struct request *r, const struct im_setup_req *q, struct 
         pthread_mutex_unlock(&one_at_a_time);
         if (s)
                 return s;
-        host_log_event("setup", COMPONENT_HOST, 0, s);
+        host_log_event(&q->asker, "setup", COMPONENT_HOST, 0, s);
         /* The AK opens in approved states only, so before the first approval there is no record. */
         s = trust_record(r->arena, &p->trust);
         return s == ST_NOT_APPROVED ? ST_DONE : s;
@@ -108,8 +118,10 @@ enum status on_im_approval(struct request *r, const struct im_approval_req *q,
         struct tpm_approval_req ask;
         struct tpm_approval_rep made;
         const struct host_state *h;
-        enum status s = host_needed(&h);
+        enum status s = asked_by(&q->asker);
 
+        if (!s)
+                s = host_needed(&h);
         if (!s)
                 s = tpm_client_call(CALL(tpm_static, &none, &now), r->arena);
         for (size_t i = 0; i < q->future.count && !s; i++)
@@ -154,10 +166,12 @@ enum status on_im_approve(struct request *r, const struct im_approve_req *q,
                                       .passphrase = q->passphrase,
                                       .signature = q->signature};
         struct tpm_approve_rep made;
-        const struct host_state *h;
-        enum status s = host_needed(&h);
+        const struct host_state *h = NULL;
+        enum status s = asked_by(&q->asker);
 
         (void)p;
+        if (!s)
+                s = host_needed(&h);
         if (!s)
                 s = tpm_client_call(CALL(tpm_approve, &ask, &made), r->arena);
         if (!s && !h->approvals.count)
@@ -165,31 +179,39 @@ enum status on_im_approve(struct request *r, const struct im_approve_req *q,
         if (!s)
                 s = host_approve(&made.approval);
         if (h)
-                host_log_event("approve", COMPONENT_HOST, 0, s);
+                host_log_event(&q->asker, "approve", COMPONENT_HOST, 0, s);
         return s;
 }
 
 enum status on_im_attest(struct request *r, const struct im_attest_req *q, struct im_attest_rep *p)
 {
-        return attest_make(r->arena, q, p);
+        enum status s = asked_by(&q->asker);
+
+        return s ? s : attest_make(r->arena, q, p);
 }
 
 enum status on_im_seal(struct request *r, const struct im_seal_req *q, struct im_seal_rep *p)
 {
+        enum status s = asked_by(&q->asker);
+
         (void)p;
-        return seal_make(r->arena, q);
+        return s ? s : seal_make(r->arena, q);
 }
 
 enum status on_im_unseal(struct request *r, const struct im_unseal_req *q, struct im_unseal_rep *p)
 {
+        enum status s = asked_by(&q->asker);
+
         (void)p;
-        return seal_unseal(r->arena, q);
+        return s ? s : seal_unseal(r->arena, q);
 }
 
 enum status on_im_reseal(struct request *r, const struct im_reseal_req *q, struct im_reseal_rep *p)
 {
+        enum status s = asked_by(&q->asker);
+
         (void)p;
-        return seal_renew(r->arena, q);
+        return s ? s : seal_renew(r->arena, q);
 }
 
 enum status on_im_sealed(struct request *r, const struct im_sealed_req *q, struct im_sealed_rep *p)
@@ -199,27 +221,33 @@ enum status on_im_sealed(struct request *r, const struct im_sealed_req *q, struc
 
 enum status on_im_forget(struct request *r, const struct im_forget_req *q, struct im_forget_rep *p)
 {
-        (void)r;
-        (void)p;
-        return seal_forget(&q->vm);
+        enum status s = asked_by(&q->asker);
+
+        (void)r, (void)p;
+        return s ? s : seal_forget(&q->asker, &q->vm);
 }
 
 enum status on_im_device(struct request *r, const struct im_device_req *q, struct im_device_rep *p)
 {
+        enum status s = asked_by(&q->asker);
+
         (void)p;
-        return seal_device(r->arena, q);
+        return s ? s : seal_device(r->arena, q);
 }
 
 enum status on_im_memory(struct request *r, const struct im_memory_req *q, struct im_memory_rep *p)
 {
+        enum status s = asked_by(&q->asker);
+
         (void)r, (void)p;
-        return memory_image_set(&q->vm, q->memory);
+        return s ? s : memory_image_set(&q->asker, &q->vm, q->memory);
 }
 
 enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct im_trust_rep *p)
 {
-        (void)q;
-        return trust_record(r->arena, &p->trust);
+        enum status s = asked_by(&q->asker);
+
+        return s ? s : trust_record(r->arena, &p->trust);
 }
 
 const struct handler requests_handlers[] = {

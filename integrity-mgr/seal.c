@@ -128,7 +128,7 @@ static enum status measure(struct arena *a, struct present *p, const struct open
                 s = measure_all(a, d->targets.items, d->targets.count, targets, count,
                                 host->keys.alg, &p->found);
         if (!s)
-                s = host_log_found(a, &p->found, &entries, &place);
+                s = host_log_found(a, &p->found, NULL, &entries, &place);
         return s ? s : log_sync(log, &place);
 }
 
@@ -394,7 +394,7 @@ enum status seal_make(struct arena *a, const struct im_seal_req *req)
         if (s)
                 return s;
         s = seal_claimed(a, req);
-        host_log_vm_event("seal", &req->vm, req->generation, s);
+        host_log_vm_event(&req->asker, "seal", &req->vm, req->generation, s);
         release(&req->vm);
         return s;
 }
@@ -450,7 +450,7 @@ enum status seal_unseal(struct arena *a, const struct im_unseal_req *req)
         if (s)
                 return s;
         s = unseal_claimed(a, req, &r);
-        host_log_vm_event("start", &req->vm, r.generation, s);
+        host_log_vm_event(&req->asker, "start", &req->vm, r.generation, s);
         release(&req->vm);
         return s;
 }
@@ -477,7 +477,7 @@ static void log_refused_device(struct arena *a, const struct im_device_req *req,
         if (component_child(a, component_vm(&req->vm, vm), req->device, &device))
                 device = vm;
         error_keep(&kept);
-        host_log_event("device", device, generation, outcome);
+        host_log_event(&req->asker, "device", device, generation, outcome);
 }
 
 /* Only a refusal is logged: what is permitted leads to an unseal, or follows one. */
@@ -535,7 +535,7 @@ enum status seal_renew(struct arena *a, const struct im_reseal_req *req)
         if (s)
                 return s;
         s = reseal_claimed(a, req);
-        host_log_vm_event("reseal", &req->vm, req->generation, s);
+        host_log_vm_event(&req->asker, "reseal", &req->vm, req->generation, s);
         release(&req->vm);
         return s;
 }
@@ -565,7 +565,7 @@ enum status seal_present(struct arena *a, const struct uuid *vm, struct im_seale
         return ST_DONE;
 }
 
-enum status seal_forget(const struct uuid *vm)
+enum status seal_forget(const struct principal *by, const struct uuid *vm)
 {
         enum status s;
 
@@ -575,7 +575,7 @@ enum status seal_forget(const struct uuid *vm)
         if (s)
                 return s;
         s = seal_store_forget(vm);
-        host_log_vm_event("forget", vm, 0, s);
+        host_log_vm_event(by, "forget", vm, 0, s);
         release(vm);
         return s;
 }

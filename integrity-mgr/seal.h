@@ -20,6 +20,7 @@ enum status seal_device(struct arena *a, const struct im_device_req *req);
 enum status seal_renew(struct arena *a, const struct im_reseal_req *req);
 /* The present seal; generation 0 and an empty descriptor if there is none. */
 enum status seal_present(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out);
-enum status seal_forget(const struct uuid *vm);
+/* by: for whom, as logged. */
+enum status seal_forget(const struct principal *by, const struct uuid *vm);
 
 #endif

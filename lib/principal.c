@@ -61,28 +61,46 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 bool principal_is_valid(const struct principal *p)
 {
+        if (!p->name)
+                return false;
         if (p->kind == PRINCIPAL_SELF)
                 return !*p->name;
         return p->kind < KINDS && kinds[p->kind].prefix && kinds[p->kind].is_name(p->name);
 }
 
-enum status principal_read(const char *text, struct arena *a, struct principal *out)
+/* The name is where it stands in text. */
+static bool read_text(const char *text, struct principal *out)
 {
         *out = principal_self;
         if (!strcmp(text, "self"))
-                return ST_DONE;
+                return true;
         for (uint8_t kind = PRINCIPAL_USER; kind < KINDS; kind++) {
                 size_t n = strlen(kinds[kind].prefix);
 
                 if (strncmp(text, kinds[kind].prefix, n) || !kinds[kind].is_name(text + n))
                         continue;
-                *out = (struct principal){kind, arena_text(a, text + n)};
-                return ST_DONE;
+                *out = (struct principal){kind, text + n};
+                return true;
         }
         *out = principal_nobody;
-        return FAIL(ST_INVALID, .subject = "a principal",
-                    .expected = "uid:NUMBER, tls:NAME, vm:UUID, host:HEX or self",
-                    .found = FMT("%.100s", text), .remedy = "see bulkhead(1), Principals");
+        return false;
+}
+
+bool principal_is_text(const char *text)
+{
+        struct principal p;
+
+        return read_text(text, &p);
+}
+
+enum status principal_read(const char *text, struct arena *a, struct principal *out)
+{
+        if (!read_text(text, out))
+                return FAIL(ST_INVALID, .subject = "a principal",
+                            .expected = "uid:NUMBER, tls:NAME, vm:UUID, host:HEX or self",
+                            .found = FMT("%.100s", text), .remedy = "see bulkhead(8), Principals");
+        *out = principal_copy(a, out);
+        return ST_DONE;
 }
 
 const char *principal_write(const struct principal *p, char text[static PRINCIPAL_TEXT_SIZE])
@@ -127,5 +145,5 @@ bool principal_uid(const struct principal *p, uid_t *uid_out)
 
 struct principal principal_copy(struct arena *a, const struct principal *p)
 {
-        return (struct principal){p->kind, arena_text(a, p->name)};
+        return (struct principal){p->kind, arena_text(a, p->name ? p->name : "")};
 }

@@ -37,6 +37,7 @@ extern const struct principal principal_nobody, principal_self;
 
 /* ST_INVALID with the grammar. The name lies in the arena. "nobody" cannot be read. */
 enum status principal_read(const char *text, struct arena *a, struct principal *out);
+bool principal_is_text(const char *text);
 /* "nobody" for one that is not set or not valid. Returns text. */
 const char *principal_write(const struct principal *p, char text[static PRINCIPAL_TEXT_SIZE]);
 

@@ -5,14 +5,38 @@
  * the kinds' names.
  */
 #include "lib/state_kinds.h"
+#include "lib/principal.h"
 #include "lib/state_record.h"
 
 #include <string.h>
 
 /* --- from version to version ----------------------------------------------------------------- */
 
+/* Its owner was a name, and a uid if a local user had that name. Whoever else was meant has no
+ * account on this host: that is a certificate's holder, as far as there is such a one. */
+static enum status lift_vm_2(const void *old, struct arena *a, void *next_out)
+{
+        const struct vm_definition_2 *o = old;
+        bool local = o->owner_uid != 0xffffffff;
+        const char *name = local ? arena_print(a, "%u", o->owner_uid) : o->owner;
+        struct vm_definition *next = next_out;
+
+        *next = (struct vm_definition){
+                .uuid = o->uuid,
+                .name = o->name,
+                .owner = {local ? PRINCIPAL_USER : PRINCIPAL_CERTIFICATE, name},
+                .generation = o->generation,
+                .autostart = o->autostart,
+                .config = o->config,
+                .disks = {o->disks.items, o->disks.count},
+                .last_refusal = o->last_refusal,
+        };
+        return principal_needed(&next->owner, "the owner of a VM");
+}
+
 /* Of each kind its older versions that are read, oldest first: {version, shape, lift}. */
-static const struct state_older older_vm[] = {}, older_vm_domain[] = {}, older_vm_memory[] = {},
+static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_vm_2}},
+                                older_vm_domain[] = {}, older_vm_memory[] = {},
                                 older_autostart[] = {}, older_sim_domain[] = {},
                                 older_sim_counter[] = {}, older_host[] = {},
                                 older_generations[] = {}, older_seal[] = {}, older_journal[] = {},

@@ -15,7 +15,7 @@
 #define STATE_KINDS(KIND)                                                                          \
         /* compartment-mgr: a VM; which domain runs it, in which boot; where its memory is; the    \
          * boot in which VMs were started with the host; the simulated hypervisor's */             \
-        KIND(vm, "vm", 2, &shape_vm_definition)                                                    \
+        KIND(vm, "vm", 3, &shape_vm_definition)                                                    \
         KIND(vm_domain, "vm-domain", 1, NULL)                                                      \
         KIND(vm_memory, "vm-memory", 1, &shape_memory_image)                                       \
         KIND(autostart, "autostart", 1, NULL)                                                      \

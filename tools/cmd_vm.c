@@ -7,9 +7,9 @@
 #include "tools/door.h"
 #include "tools/file.h"
 #include "tools/output.h"
+#include "tools/owner.h"
 #include "tools/passphrase.h"
 
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,18 +78,12 @@ static int finish(enum status s, const char *command, const struct arguments *ar
 /* --- define, undefine ---------------------------------------------------------------------- */
 
 static const struct argp_option define_options[] = {
-        {"owner", OPTION_OWNER, "NAME", 0,
-         "Who may have it attested beside admins (a local user; the default is who asks)", 1},
+        {"owner", OPTION_OWNER, "NAME|uid:N|tls:NAME", 0,
+         "The principal that may have it attested beside admins: an account of this host, by name "
+         "or number, or the holder of a certificate (the default is whoever asks)",
+         1},
         {0},
 };
-
-static void set_owner(const char *name, struct vm_define_req *request)
-{
-        struct passwd *user = name ? getpwnam(name) : getpwuid(getuid());
-
-        request->owner = name ? name : user ? user->pw_name : "root";
-        request->owner_uid = user ? user->pw_uid : 0xffffffff;
-}
 
 int cmd_vm_define(int argc, char **argv)
 {
@@ -112,8 +106,9 @@ int cmd_vm_define(int argc, char **argv)
         if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
                 return EXIT_USAGE;
         a = arena_new();
-        set_owner(arguments.owner, &request);
-        s = file_read(arguments.file, DOCUMENT_MOST, a, &request.config);
+        s = arguments.owner ? owner_read(arguments.owner, a, &request.owner) : ST_DONE;
+        if (!s)
+                s = file_read(arguments.file, DOCUMENT_MOST, a, &request.config);
         if (!s)
                 s = door_call(CALL(vm_define, &request, &reply), a);
         result = finish(s, "define", &arguments, &reply.vm);
@@ -159,18 +154,18 @@ int cmd_vm_undefine(int argc, char **argv)
 
 static void print_one(const struct vm_summary *vm)
 {
-        char uuid[37], domid[16] = "-", memory[32] = "-";
+        char uuid[37], domid[16] = "-", memory[32] = "-", owner[OWNER_TEXT_SIZE];
 
         uuid_write(&vm->uuid, uuid);
         if (vm->domid) {
                 snprintf(domid, sizeof domid, "%u", vm->domid);
                 snprintf(memory, sizeof memory, "%llu MiB", (unsigned long long)vm->memory >> 20);
         }
-        printf("%-16s %-10s %5s %8s %-7s %-10s %s\n", vm->name, vm->state, domid, memory,
+        printf("%-16s %-10s %5s %8s %-7s %-16s %s\n", vm->name, vm->state, domid, memory,
                vm->foreign      ? "-"
                : vm->generation ? "yes"
                                 : "no",
-               vm->owner, uuid);
+               owner_text(vm, owner), uuid);
 }
 
 static void print_list(const struct vm_list_rep *reply, bool json)
@@ -184,7 +179,7 @@ static void print_list(const struct vm_list_rep *reply, bool json)
                 output_json(list);
                 return;
         }
-        printf("%-16s %-10s %5s %8s %-7s %-10s %s\n", "NAME", "STATE", "DOMID", "MEMORY", "SEALED",
+        printf("%-16s %-10s %5s %8s %-7s %-16s %s\n", "NAME", "STATE", "DOMID", "MEMORY", "SEALED",
                "OWNER", "UUID");
         for (size_t i = 0; i < reply->vms.count; i++)
                 print_one(&reply->vms.items[i]);

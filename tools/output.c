@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text and JSON for people and scripts. Writes to standard output and standard error only. */
 #include "tools/output.h"
+#include "tools/owner.h"
 #include "tools/commands.h"
 
 #include "proof/measurement.h"
@@ -98,6 +99,18 @@ void output_json_text(struct json_object *object, const char *name, const char *
         json_object_object_add(object, name, json_object_new_string(text));
 }
 
+/* A script compares the principal; the account's name is for people. */
+static void json_owner(struct json_object *object, const struct vm_summary *vm)
+{
+        char text[PRINCIPAL_TEXT_SIZE];
+        struct arena *a = arena_new();
+
+        output_json_text(object, "owner",
+                         vm->foreign ? "foreign" : principal_write(&vm->owner, text));
+        output_json_text(object, "account", owner_account(&vm->owner, a));
+        arena_free(a);
+}
+
 struct json_object *output_json_vm(const struct vm_summary *vm)
 {
         struct json_object *o = json_object_new_object();
@@ -106,7 +119,7 @@ struct json_object *output_json_vm(const struct vm_summary *vm)
         uuid_write(&vm->uuid, uuid);
         output_json_text(o, "name", vm->name);
         output_json_text(o, "uuid", uuid);
-        output_json_text(o, "owner", vm->owner);
+        json_owner(o, vm);
         output_json_text(o, "state", vm->state);
         json_object_object_add(o, "generation", json_object_new_uint64(vm->generation));
         json_object_object_add(o, "simulated", json_object_new_boolean(vm->simulated));
@@ -157,6 +170,8 @@ struct json_object *output_json_measurement(const struct measurement *m, enum ha
 
 void output_vm(const struct vm_summary *vm, bool json)
 {
+        char owner[OWNER_TEXT_SIZE];
+
         if (json) {
                 output_json(output_json_vm(vm));
                 return;
@@ -166,7 +181,7 @@ void output_vm(const struct vm_summary *vm, bool json)
                 printf(", sealed (generation %llu)", (unsigned long long)vm->generation);
         else
                 printf(", not sealed");
-        printf(", owner %s%s%s\n", *vm->owner ? vm->owner : "-",
+        printf(", owner %s%s%s\n", owner_text(vm, owner),
                vm->autostart ? ", started with the host" : "",
                vm->simulated ? ", simulated hypervisor and devices" : "");
         if (*vm->last_refusal)

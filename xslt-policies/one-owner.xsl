@@ -4,7 +4,7 @@
      Bulkhead's back. For a seal with the target vms:all, judged="yes". Edit the owner, and keep the
      quotes. What is stopped does not count. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
-  <xsl:param name="owner" select="'alice'"/>
+  <xsl:param name="owner" select="'uid:1000'"/>
 
   <xsl:template match="/projection">
     <xsl:variable name="all" select="measurement[@target = 'vms:all']/node[@type = 'vms']"/>

@@ -5,7 +5,7 @@
      Edit the two values, and keep the quotes. -->
 <xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform">
   <xsl:param name="vm" select="'firewall01'"/>
-  <xsl:param name="owner" select="'alice'"/>
+  <xsl:param name="owner" select="'uid:1000'"/>
 
   <xsl:template match="/projection">
     <xsl:variable name="all" select="measurement[@target = 'vms:all']/node[@type = 'vms']"/>

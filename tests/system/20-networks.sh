@@ -34,9 +34,9 @@ expect 0 bulkhead vm stop networked
 
 # The state of the moment: nobody else's VM may run beside this one.
 one_owner() { # OWNER
-        sed -n '/<xsl:stylesheet/,$p' "$top/xslt-policies/one-owner.xsl" | sed "s/'alice'/'$1'/"
+        sed -n '/<xsl:stylesheet/,$p' "$top/xslt-policies/one-owner.xsl" | sed "s/'uid:1000'/'$1'/"
 }
-vm alone --owner tenant
+vm alone --owner tls:tenant
 {
         echo '<sealing-desc><sealing type="tpm-based" key="k"><measurement-desc type="tpm">'
         for t in "vm:alone" "disk:$work/alone-root.img" "luks:$work/alone-data.img"; do
@@ -44,7 +44,7 @@ vm alone --owner tenant
         done
         echo '<measureTarget name="vms:all" dest="PCR16" judged="yes"/></measurement-desc>'
         echo '<predicate>'
-        one_owner tenant
+        one_owner tls:tenant
         echo '</predicate></sealing></sealing-desc>'
 } >alone-seal.xml
 expect 0 bulkhead vm seal alone alone-seal.xml --format

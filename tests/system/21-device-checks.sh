@@ -17,7 +17,7 @@ leave() {
 }
 trap leave EXIT
 bridge=${BULKHEAD_GUEST_BRIDGE:-xenbr0}
-echo "$bridge owner:tenant" >"$policy"
+echo "$bridge owner:tls:tenant" >"$policy"
 
 predicate() { # NAME FROM TO: a ready-made one, a value of it changed
         sed -n '/<xsl:stylesheet/,$p' "$top/xslt-policies/$1.xsl" | sed "s/'$2'/'$3'/"
@@ -28,18 +28,18 @@ sealing_with() { # CHECKS
         printf '%s</sealing></sealing-desc>\n' "$1"
 }
 
-vm guarded --owner tenant
+vm guarded --owner tls:tenant
 forget guarded
 echo "vif = [ \"mac=00:16:3e:01:02:04,bridge=$bridge\" ]" >>guarded.cfg
-expect 0 bulkhead vm define guarded.cfg --owner tenant
+expect 0 bulkhead vm define guarded.cfg --owner tls:tenant
 sealing_with '<deviceCheck device="vif7" ref="vm-runs"/>' >missing.xml
 expect 1 bulkhead vm seal guarded missing.xml --format
 says vif7
 sealing_with '<deviceCheck device="vif0" ref="no-such"/>' >missing.xml
 expect 1 bulkhead vm seal guarded missing.xml --format
 says no-such
-firewall_runs=$(predicate vm-runs alice tenant | sed "s/'firewall01'/'firewall'/")
-sealing_with "<deviceCheck device=\"*\">$(predicate one-owner alice tenant)</deviceCheck>$(
+firewall_runs=$(predicate vm-runs uid:1000 tls:tenant | sed "s/'firewall01'/'firewall'/")
+sealing_with "<deviceCheck device=\"*\">$(predicate one-owner uid:1000 tls:tenant)</deviceCheck>$(
         )<deviceCheck device=\"vif0\">$firewall_runs</deviceCheck>" >guarded-seal.xml
 expect 0 bulkhead vm seal guarded guarded-seal.xml --format
 
@@ -48,7 +48,7 @@ expect 1 bulkhead vm start guarded
 says 'device vif0, check number 2'
 says 'firewall: is no VM of this host'
 same "$(state_of guarded)" stopped 'state after a refusal'
-vm firewall --owner tenant
+vm firewall --owner tls:tenant
 expect 0 bulkhead vm seal firewall firewall-seal.xml --format
 expect 1 bulkhead vm start guarded
 says 'firewall: does not run: stopped'
@@ -65,18 +65,18 @@ expect 0 bulkhead vm start firewall
 echo "$bridge vm:firewall" >"$policy"
 expect 1 bulkhead vm attach guarded vif0
 says "$bridge vm:guarded"
-echo "$bridge owner:tenant" >"$policy"
+echo "$bridge owner:tls:tenant" >"$policy"
 expect 0 bulkhead vm attach guarded vif0
 same "$(state_of guarded)" running 'state after a refused attach, and a permitted one'
 expect 0 bulkhead vm stop guarded
 
 # Somebody else's VM: no device of this one is opened, and no new seal leads past that.
-vm intruder --owner somebody
+vm intruder --owner tls:somebody
 expect 0 bulkhead vm seal intruder intruder-seal.xml --format
 expect 0 bulkhead vm start intruder
 expect 1 bulkhead vm start guarded
 says 'device xvda, check number 1'
-says 'intruder: runs here, and its owner is somebody'
+says 'intruder: runs here, and its owner is tls:somebody'
 expect 1 bulkhead vm seal guarded guarded-seal.xml
 says 'device xvda, check number 1'
 sealing_with '' >unchecked.xml

@@ -50,26 +50,26 @@ END_TEST
 
 static const struct {
         unsigned roles;
-        uid_t uid;
-        uint32_t owner;
+        struct principal asker, owner;
         bool sees;
 } seen[] = {
-        {ADMIN, 0, 1001, true},
-        {ADMIN, 0, NO_UID, true},
-        {VERIFIER, 1001, 1001, true},
-        {VERIFIER, 1001, 1002, false},
-        {VERIFIER, NO_UID, NO_UID, false},
-        {STRANGER, 1001, 1001, false},
-        {0, 1001, 1001, false},
+        {ADMIN, {PRINCIPAL_USER, "0"}, {PRINCIPAL_USER, "1001"}, true},
+        {ADMIN, {PRINCIPAL_USER, "0"}, {PRINCIPAL_CERTIFICATE, "tenant"}, true},
+        {VERIFIER, {PRINCIPAL_USER, "1001"}, {PRINCIPAL_USER, "1001"}, true},
+        {VERIFIER, {PRINCIPAL_USER, "1001"}, {PRINCIPAL_USER, "1002"}, false},
+        {VERIFIER, {PRINCIPAL_USER, "1001"}, {PRINCIPAL_CERTIFICATE, "1001"}, false},
+        {VERIFIER, {PRINCIPAL_CERTIFICATE, "tenant"}, {PRINCIPAL_CERTIFICATE, "tenant"}, true},
+        {VERIFIER, {PRINCIPAL_CERTIFICATE, "tenant"}, {PRINCIPAL_CERTIFICATE, "tenants"}, false},
+        {VERIFIER, {PRINCIPAL_NOBODY, ""}, {PRINCIPAL_NOBODY, ""}, false},
+        {STRANGER, {PRINCIPAL_USER, "1001"}, {PRINCIPAL_USER, "1001"}, false},
+        {0, {PRINCIPAL_USER, "1001"}, {PRINCIPAL_USER, "1001"}, false},
 };
 
 START_TEST(who_sees_a_vm)
 {
-        struct caller p = {.roles = seen[_i].roles};
+        struct caller c = {.roles = seen[_i].roles, .principal = seen[_i].asker};
 
-        p.principal = principal_of_uid(seen[_i].uid, p.name);
-
-        ck_assert(access_sees_vm(&p, seen[_i].owner) == seen[_i].sees);
+        ck_assert(access_sees_vm(&c, &seen[_i].owner) == seen[_i].sees);
 }
 END_TEST
 

@@ -3,6 +3,8 @@
 #include "compartment-mgr/compartment.c" /* to start with an empty table again */
 #include "tests/fault/folder.h"
 
+#include "lib/state_record.h"
+
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,13 +54,14 @@ static void end(void)
         arena_free(a);
 }
 
+static const struct principal alice = {PRINCIPAL_USER, "1001"}, bob = {PRINCIPAL_USER, "1002"};
+
 static enum status define(const char *name, struct vm_summary *summary_out)
 {
         static struct disk disk = {"xvda", "/dev/vg/x", true, "crypt"};
         struct vm_definition d = {.uuid = uuid_random(),
                                   .name = name,
-                                  .owner = "alice",
-                                  .owner_uid = 1001,
+                                  .owner = alice,
                                   .config = {(const uint8_t *)"{}", 2},
                                   .last_refusal = ""};
 
@@ -76,17 +79,17 @@ START_TEST(survives_a_restart)
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
         ck_assert_str_eq(v.state, "stopped");
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         ck_assert_int_eq(compartment_set_generation(c, 7), ST_DONE);
         compartment_release(c);
         open_again();
         uuid_write(&v.uuid, uuid);
         ck_assert_int_eq(compartment_find(uuid, a, &d, &again), ST_DONE);
         ck_assert_str_eq(again.name, "db1");
-        ck_assert_str_eq(again.owner, "alice");
+        ck_assert(principal_is(&again.owner, &alice));
         ck_assert_uint_eq(again.generation, 7);
         ck_assert(again.simulated);
-        ck_assert_uint_eq(d.owner_uid, 1001);
+        ck_assert(principal_is(&d.owner, &alice));
         ck_assert_uint_eq(d.disks.count, 1);
         ck_assert_str_eq(d.disks.items[0].path, "/dev/vg/x");
         ck_assert_mem_eq(d.config.data, "{}", 2);
@@ -95,7 +98,7 @@ END_TEST
 
 START_TEST(names_and_uuids_are_taken_once)
 {
-        struct vm_definition same = {.name = "other", .owner = "", .last_refusal = ""};
+        struct vm_definition same = {.name = "other", .owner = alice, .last_refusal = ""};
         struct vm_summary v;
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
@@ -112,13 +115,14 @@ START_TEST(an_operation_is_alone)
         struct vm_summary v;
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
-        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
-        ck_assert_int_eq(compartment_claim("db1", "stop", &other), ST_BUSY);
+        ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "stop", &principal_self, &other), ST_BUSY);
         ck_assert_ptr_null(other);
         ck_assert(strstr(error_last()->found, "start"));
-        ck_assert_int_eq(compartment_claim("nobody", "stop", &other), ST_NOT_FOUND);
+        ck_assert_int_eq(compartment_claim("nobody", "stop", &principal_self, &other),
+                         ST_NOT_FOUND);
         compartment_release(c);
-        ck_assert_int_eq(compartment_claim("db1", "stop", &other), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "stop", &principal_self, &other), ST_DONE);
         compartment_release(other);
 }
 END_TEST
@@ -133,7 +137,7 @@ static void *compete(void *unused)
         for (int i = 0; i < 200; i++) {
                 int now;
 
-                if (compartment_claim("db1", "test", &c))
+                if (compartment_claim("db1", "test", &principal_self, &c))
                         continue;
                 now = __atomic_add_fetch(&holders, 1, __ATOMIC_SEQ_CST);
                 if (now > __atomic_load_n(&most_holders, __ATOMIC_SEQ_CST))
@@ -167,7 +171,7 @@ START_TEST(states_are_told)
         size_t running;
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
-        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
         ck_assert_int_eq(compartment_must_be(c, VM_RUNNING, ""), ST_WRONG_STATE);
         compartment_set_state(c, VM_RUNNING, "why");
         compartment_set_state(c, VM_RUNNING, "again");
@@ -187,7 +191,7 @@ START_TEST(a_refusal_is_kept_without_what_was_expected)
         struct vm_summary v;
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
-        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
         compartment_set_refusal(
                 c, FAIL(ST_CHANGED, .subject = "disk:/x", .expected = "hidden", .found = "beef"));
         ck_assert_int_eq(error_last()->status, ST_CHANGED);
@@ -196,7 +200,7 @@ START_TEST(a_refusal_is_kept_without_what_was_expected)
         open_again();
         ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
         ck_assert_str_eq(v.last_refusal, "disk:/x: not what was sealed (found beef)");
-        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
         compartment_set_refusal(c, ST_DONE);
         compartment_release(c);
         open_again();
@@ -217,14 +221,14 @@ START_TEST(a_refusal_is_always_text)
         char much[400];
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
-        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
         for (size_t i = 0; i < 4; i++) {
                 compartment_set_refusal(c, FAIL(ST_CHANGED, .found = found[i]));
                 ck_assert_str_eq(error_last()->found, kept[i]);
                 open_again();
                 ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
                 ck_assert(strstr(v.last_refusal, kept[i]));
-                ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+                ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
         }
         for (size_t i = 0; i < sizeof much - 1; i++)
                 much[i] = i % 2 ? '\xa4' : '\xc3';
@@ -243,7 +247,7 @@ START_TEST(undefined_is_gone)
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
         ck_assert_int_eq(define("db2", &v), ST_DONE);
-        ck_assert_int_eq(compartment_claim("db1", "undefine", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "undefine", &principal_self, &c), ST_DONE);
         ck_assert_int_eq(compartment_undefine(c), ST_DONE);
         ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_NOT_FOUND);
         open_again();
@@ -260,12 +264,12 @@ START_TEST(remembers_its_domain_for_this_boot)
         const char *old = "00000000-0000-4000-8000-000000000000 7";
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         ck_assert_uint_eq(compartment_domain(c), 0);
         ck_assert_int_eq(compartment_set_domain(c, 0), ST_DONE);
         ck_assert_int_eq(compartment_set_domain(c, 7), ST_DONE);
         open_again();
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         ck_assert_uint_eq(compartment_domain(c), 7);
         ck_assert_int_eq(state_write(dir, beside(c, "domain", name), &state_kind_vm_domain,
                                      (struct bytes){(const uint8_t *)old, strlen(old)}),
@@ -284,13 +288,13 @@ START_TEST(remembers_its_memory)
         char name[64];
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         ck_assert_str_eq(compartment_memory(c), "");
         ck_assert_int_eq(compartment_at_rest(c), VM_STOPPED);
         ck_assert_int_eq(compartment_set_memory(c, "/image"), ST_DONE);
         ck_assert_int_eq(compartment_at_rest(c), VM_HIBERNATING);
         open_again();
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         ck_assert_int_eq(compartment_state(c), VM_HIBERNATING);
         ck_assert_str_eq(compartment_memory(c), "/image");
         /* Damaged, it starts afresh. */
@@ -298,12 +302,12 @@ START_TEST(remembers_its_memory)
                                      (struct bytes){(const uint8_t *)"x", 1}),
                          ST_DONE);
         open_again();
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         ck_assert_int_eq(compartment_state(c), VM_STOPPED);
         ck_assert_int_eq(compartment_set_memory(c, "/image"), ST_DONE);
         ck_assert_int_eq(compartment_set_memory(c, ""), ST_DONE);
         open_again();
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         ck_assert_int_eq(compartment_state(c), VM_STOPPED);
 }
 END_TEST
@@ -314,7 +318,7 @@ START_TEST(a_guest_restarts_too_fast)
         struct compartment *c;
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         compartment_began(c, false, 1000000);
         ck_assert(!compartment_restarts_too_fast(c, 1000001));
         compartment_began(c, true, 1000000);
@@ -339,7 +343,7 @@ START_TEST(changes_and_releases_are_told)
         compartments_on_release(released);
         ck_assert_int_eq(define("db1", &v), ST_DONE);
         ck_assert_uint_ne(compartments_changes(), before);
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         before = compartments_changes();
         compartment_set_state(c, VM_STOPPED, "");
         ck_assert_uint_eq(compartments_changes(), before);
@@ -359,10 +363,12 @@ START_TEST(owners_have_vms)
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
         uuid_write(&v.uuid, uuid);
-        ck_assert(compartment_owned_by("db1", 1001));
-        ck_assert(compartment_owned_by(uuid, 1001));
-        ck_assert(!compartment_owned_by("db1", 1002));
-        ck_assert(!compartment_owned_by("db2", 1001));
+        ck_assert(compartment_owned_by("db1", &alice));
+        ck_assert(compartment_owned_by(uuid, &alice));
+        ck_assert(!compartment_owned_by("db1", &bob));
+        ck_assert(!compartment_owned_by("db2", &alice));
+        ck_assert(!compartment_owned_by("db1", &(struct principal){PRINCIPAL_CERTIFICATE, "1001"}));
+        ck_assert(!compartment_owned_by("db1", &principal_nobody));
 }
 END_TEST
 
@@ -371,9 +377,58 @@ START_TEST(owners_have_paths)
         struct vm_summary v;
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
-        ck_assert(compartment_owns_path("/dev/vg/x", 1001));
-        ck_assert(!compartment_owns_path("/dev/vg/x", 1002));
-        ck_assert(!compartment_owns_path("/dev/vg/y", 1001));
+        ck_assert(compartment_owns_path("/dev/vg/x", &alice));
+        ck_assert(!compartment_owns_path("/dev/vg/x", &bob));
+        ck_assert(!compartment_owns_path("/dev/vg/y", &alice));
+}
+END_TEST
+
+/* What a version without principals kept. */
+static void keep_as_version_2(const char *name, const char *owner, uint32_t owner_uid)
+{
+        static const struct state_kind version_2 = {"vm", 2, &shape_vm_definition_2, NULL, 0};
+        const struct vm_definition_2 d = {.uuid = uuid_random(),
+                                          .name = name,
+                                          .owner = owner,
+                                          .owner_uid = owner_uid,
+                                          .config = {(const uint8_t *)"{}", 2},
+                                          .last_refusal = ""};
+        char uuid[37];
+
+        uuid_write(&d.uuid, uuid);
+        ck_assert_int_eq(state_write_record(dir, uuid, &version_2, &d), ST_DONE);
+}
+
+START_TEST(owners_of_version_2_are_principals)
+{
+        static const struct principal tenant = {PRINCIPAL_CERTIFICATE, "tenant"};
+        struct vm_definition d;
+        struct vm_summary v;
+
+        keep_as_version_2("db1", "alice", 1001);
+        keep_as_version_2("db2", "tenant", 0xffffffff);
+        for (int i = 0; i < 2; i++) { /* the second time as written anew */
+                open_again();
+                ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+                ck_assert(principal_is(&d.owner, &alice));
+                ck_assert_int_eq(compartment_find("db2", a, &d, &v), ST_DONE);
+                ck_assert(principal_is(&d.owner, &tenant));
+        }
+}
+END_TEST
+
+START_TEST(the_claim_knows_for_whom)
+{
+        struct compartment *c;
+        struct vm_summary v;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &bob, &c), ST_DONE);
+        ck_assert_ptr_eq(compartment_asker(c), &bob);
+        compartment_release(c);
+        ck_assert_int_eq(compartment_claim("db1", "follow", &principal_self, &c), ST_DONE);
+        ck_assert_ptr_eq(compartment_asker(c), &principal_self);
+        compartment_release(c);
 }
 END_TEST
 
@@ -424,11 +479,11 @@ START_TEST(what_an_older_version_wrote_is_read)
         copy_kept("vm_memory-1", "memory-" KEPT_VM);
         open_again();
         ck_assert_int_eq(compartment_find("web", a, &d, &v), ST_DONE);
-        ck_assert_str_eq(v.owner, "root");
+        ck_assert(principal_is(&v.owner, &(struct principal){PRINCIPAL_USER, "0"}));
         ck_assert_str_eq(v.state, "hibernating");
         ck_assert(v.autostart);
         ck_assert_uint_eq(d.disks.count, 2);
-        ck_assert_int_eq(compartment_claim("web", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("web", "test", &principal_self, &c), ST_DONE);
         ck_assert_str_eq(compartment_memory(c), "/srv/bulkhead/state/svdm/memory-" KEPT_VM ".img");
         compartment_release(c);
         ck_assert(state_peek(dir, KEPT_VM, kind, &version)); /* and written anew */
@@ -481,6 +536,8 @@ int main(void)
         tcase_add_test(t, changes_and_releases_are_told);
         tcase_add_test(t, owners_have_vms);
         tcase_add_test(t, owners_have_paths);
+        tcase_add_test(t, owners_of_version_2_are_principals);
+        tcase_add_test(t, the_claim_knows_for_whom);
         tcase_add_test(t, a_damaged_definition_is_left_out);
         tcase_add_test(t, what_an_older_version_wrote_is_read);
         tcase_add_test(t, a_newer_version_is_not_opened);

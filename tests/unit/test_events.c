@@ -171,7 +171,7 @@ static void begin(void)
         const char *base = getenv("TMPDIR");
         struct vm_definition d = {.uuid = uuid_random(),
                                   .name = "db1",
-                                  .owner = "root",
+                                  .owner = {PRINCIPAL_USER, "0"},
                                   .config = {(const uint8_t *)"{}", 2},
                                   .last_refusal = ""};
         struct compartment *c;
@@ -185,7 +185,7 @@ static void begin(void)
         ck_assert_int_eq(compartments_open(dir, true, NULL), ST_DONE);
         ck_assert_int_eq(compartment_define(&d, a, &v), ST_DONE);
         vm = d.uuid;
-        ck_assert_int_eq(compartment_claim("db1", "test", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         compartment_set_state(c, VM_RUNNING, "");
         compartment_release(c);
         world.there = true;
@@ -222,7 +222,7 @@ START_TEST(a_busy_vm_is_looked_at_again)
 {
         struct compartment *c;
 
-        ck_assert_int_eq(compartment_claim("db1", "busy", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "busy", &principal_self, &c), ST_DONE);
         set(&world.there, false);
         events_start();
         until(&world.waits, 1);
@@ -240,7 +240,7 @@ START_TEST(a_vm_between_two_states_is_looked_at_again)
 {
         struct compartment *c;
 
-        ck_assert_int_eq(compartment_claim("db1", "start", &c), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
         compartment_set_state(c, VM_STARTING, "");
         set(&world.there, false);
         events_start();
@@ -252,7 +252,7 @@ START_TEST(a_vm_between_two_states_is_looked_at_again)
         /* Until the look has noted it, releasing again is a start that lasted a little longer. */
         while (!now(&world.followed)) {
                 compartment_release(c);
-                if (compartment_claim("db1", "start", &c))
+                if (compartment_claim("db1", "start", &principal_self, &c))
                         until(&world.followed, 1);
         }
         events_stop();

@@ -318,7 +318,7 @@ static const struct {
 START_TEST(test_challenge)
 {
         uint8_t other[80];
-        struct im_attest_req q = {};
+        struct im_attest_req q = {.asker = {PRINCIPAL_USER, "1000"}};
         struct bytes c;
 
         whole();
@@ -359,7 +359,8 @@ START_TEST(test_durable)
         struct arena *a = arena_new();
         struct target target = {.name = "disk:/a", .plugin = "disk", .pcr = 16};
         struct open_disk open = {.path = "/a", .file = -1, .header = -1};
-        struct im_attest_req q = {.descriptor = {.kind = 1, .targets = {&target, 1}},
+        struct im_attest_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .descriptor = {.kind = 1, .targets = {&target, 1}},
                                   .targets = {&open, 1}};
         int dir = folder_new();
         unsigned n;

@@ -4,6 +4,7 @@
  * compartment-mgr would: set-up, approval, seal, unseal, what changed, attestation and verdict. As
  * root the daemon drops to its own users, and this test asks as compartment-mgr's.
  */
+#include "lib/principal.h"
 #include "lib/channel.h"
 #include "lib/config.h"
 #include "tests/unit/swtpm.h"
@@ -165,9 +166,9 @@ static void write_image(char content)
 
 static enum status approve(void)
 {
-        struct im_approval_req ask = {};
+        struct im_approval_req ask = {.asker = {PRINCIPAL_USER, "1000"}};
         struct im_approval_rep now;
-        struct im_approve_req q = {};
+        struct im_approve_req q = {.asker = {PRINCIPAL_USER, "1000"}};
         struct im_approve_rep nothing;
         enum status s = call(CALL(im_approval, &ask, &now));
 
@@ -184,7 +185,8 @@ static enum status approve(void)
 
 static enum status host_up(void)
 {
-        struct im_setup_req q = {.passphrase = pipe_with("site passphrase", 15)};
+        struct im_setup_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                 .passphrase = pipe_with("site passphrase", 15)};
         struct im_setup_rep p;
         enum status s = call(CALL(im_setup, &q, &p));
 
@@ -197,7 +199,8 @@ static struct digest config_digest;
 static enum status seal(uint64_t generation, struct descriptor d)
 {
         struct open_disk disk = open_image();
-        struct im_seal_req q = {.vm = vm,
+        struct im_seal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                .vm = vm,
                                 .name = "web01",
                                 .generation = generation,
                                 .descriptor = d,
@@ -216,7 +219,8 @@ static enum status seal(uint64_t generation, struct descriptor d)
 static enum status unseal(void)
 {
         struct open_disk disk = open_image();
-        struct im_unseal_req q = {.vm = vm,
+        struct im_unseal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .vm = vm,
                                   .config = config_digest,
                                   .disks = {&disk, 1},
                                   .targets = {&disk, 1},
@@ -241,7 +245,8 @@ static enum status unseal(void)
 static enum status reseal(uint64_t generation)
 {
         struct open_disk disk = open_image();
-        struct im_reseal_req q = {.vm = vm,
+        struct im_reseal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .vm = vm,
                                   .generation = generation,
                                   .config = config_digest,
                                   .disks = {&disk, 1},
@@ -281,7 +286,10 @@ static enum status attest_on(int fd, struct arena *arena, const char *dest, cons
                                  "dest=\"%s\"/></measurement-desc><attestTarget name=\"ALLPCRS\"/>"
                                  "</attestation></attestation-desc>",
                                  more, plugin, image, dest);
-        struct im_attest_req q = {.challenge = challenge, .log_seen = seen, .targets = {&disk, 1}};
+        struct im_attest_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .challenge = challenge,
+                                  .log_seen = seen,
+                                  .targets = {&disk, 1}};
         enum status s = descriptor_read((struct bytes){(uint8_t *)text, strlen(text)}, HASH_SHA256,
                                         arena, &q.descriptor);
 
@@ -293,7 +301,7 @@ static enum status attest_on(int fd, struct arena *arena, const char *dest, cons
 
 static struct trust trust_now(void)
 {
-        struct im_trust_req q = {};
+        struct im_trust_req q = {.asker = {PRINCIPAL_USER, "1000"}};
         struct im_trust_rep p;
         struct trust t;
 
@@ -482,7 +490,10 @@ static struct measurement nic_state = {"device:vif0", "device", 1, {&nic_node, 1
 
 static enum status check_device(const char *device)
 {
-        struct im_device_req q = {.vm = vm, .device = device, .state = {&nic_state, 1}};
+        struct im_device_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .vm = vm,
+                                  .device = device,
+                                  .state = {&nic_state, 1}};
         struct im_device_rep p;
 
         return call(CALL(im_device, &q, &p));

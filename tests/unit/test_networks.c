@@ -10,41 +10,52 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static const struct principal alice = {PRINCIPAL_USER, "1000"};
+
 static enum status judge(const char *text, const char *bridge, const char *vm, const char *owner)
 {
         const struct nic nic = {"vif0", bridge, "00:16:3e:00:00:01"};
+        struct arena *a = arena_new();
+        struct principal p;
+        enum status s;
 
-        return networks_judge("networks", (struct bytes){(const uint8_t *)text, strlen(text)}, &nic,
-                              vm, owner);
+        ck_assert_int_eq(principal_read(owner, a, &p), ST_DONE);
+        s = networks_judge("networks", (struct bytes){(const uint8_t *)text, strlen(text)}, &nic,
+                           vm, &p);
+        arena_free(a);
+        return s;
 }
 
 static const struct {
         const char *text, *bridge, *vm, *owner;
         enum status s;
 } cases[] = {
-        {"", "xenbr0", "web01", "alice", ST_DENIED},
-        {"xenbr0 *", "xenbr0", "web01", "alice", ST_DONE},
-        {"xenbr0 *\n", "xenbr1", "web01", "alice", ST_DENIED},
-        {"xenbr0 *\n", "xenbr", "web01", "alice", ST_DENIED},
-        {"xenbr *\n", "xenbr0", "web01", "alice", ST_DENIED},
-        {"# xenbr0 *\n", "xenbr0", "web01", "alice", ST_DENIED},
-        {"dmz0 vm:web02 vm:web01", "dmz0", "web01", "alice", ST_DONE},
-        {"dmz0 vm:web010", "dmz0", "web01", "alice", ST_DENIED},
-        {"dmz0 vm:alice", "dmz0", "web01", "alice", ST_DENIED},
-        {"dmz0 owner:web01", "dmz0", "web01", "alice", ST_DENIED},
-        {"dmz0\towner:bob  owner:alice # both\n", "dmz0", "web01", "alice", ST_DONE},
-        {"dmz0 owner:bob # owner:alice\n", "dmz0", "web01", "alice", ST_DENIED},
-        {"dmz0 vm:other\ndmz0 vm:web01\n", "dmz0", "web01", "alice", ST_DONE},
-        {"dmz0 owner:alice", "dmz0", "web01", "", ST_DENIED},
+        {"", "xenbr0", "web01", "uid:1000", ST_DENIED},
+        {"xenbr0 *", "xenbr0", "web01", "uid:1000", ST_DONE},
+        {"xenbr0 *\n", "xenbr1", "web01", "uid:1000", ST_DENIED},
+        {"xenbr0 *\n", "xenbr", "web01", "uid:1000", ST_DENIED},
+        {"xenbr *\n", "xenbr0", "web01", "uid:1000", ST_DENIED},
+        {"# xenbr0 *\n", "xenbr0", "web01", "uid:1000", ST_DENIED},
+        {"dmz0 vm:web02 vm:web01", "dmz0", "web01", "uid:1000", ST_DONE},
+        {"dmz0 vm:web010", "dmz0", "web01", "uid:1000", ST_DENIED},
+        {"dmz0 vm:alice", "dmz0", "web01", "uid:1000", ST_DENIED},
+        {"dmz0 owner:tls:web01", "dmz0", "web01", "uid:1000", ST_DENIED},
+        {"dmz0\towner:tls:bob  owner:uid:1000 # both\n", "dmz0", "web01", "uid:1000", ST_DONE},
+        {"dmz0 owner:tls:bob # owner:uid:1000\n", "dmz0", "web01", "uid:1000", ST_DENIED},
+        {"dmz0 vm:other\ndmz0 vm:web01\n", "dmz0", "web01", "uid:1000", ST_DONE},
+        {"dmz0 owner:uid:1000", "dmz0", "web01", "uid:100", ST_DENIED},
+        {"dmz0 owner:uid:1000", "dmz0", "web01", "tls:1000", ST_DENIED},
+        {"dmz0 owner:tls:bob@x", "dmz0", "web01", "tls:bob@x", ST_DONE},
         /* a mistake anywhere permits nothing, also where the line itself would */
-        {"xenbr0 *\ndmz0\n", "xenbr0", "web01", "alice", ST_INVALID},
-        {"xenbr0 *\ndmz0 web01\n", "xenbr0", "web01", "alice", ST_INVALID},
-        {"xenbr0 *\ndmz0 vm:\n", "xenbr0", "web01", "alice", ST_INVALID},
-        {"xenbr0 *\ndmz0 owner:a/b\n", "xenbr0", "web01", "alice", ST_INVALID},
-        {"xenbr0 *\nbridge-of-16-char *\n", "xenbr0", "web01", "alice", ST_INVALID},
-        {"xenbr0 * vm:\x01\n", "xenbr0", "web01", "alice", ST_INVALID},
-        {"xenbr0 *\r\n", "xenbr0", "web01", "alice", ST_INVALID},
-        {"../x *\n", "xenbr0", "web01", "alice", ST_INVALID},
+        {"xenbr0 *\ndmz0\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 *\ndmz0 web01\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 *\ndmz0 vm:\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 *\ndmz0 owner:alice\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 *\ndmz0 owner:tls:a/b\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 *\nbridge-of-16-char *\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 * vm:\x01\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 *\r\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"../x *\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
 };
 
 START_TEST(who_is_permitted)
@@ -56,11 +67,11 @@ END_TEST
 
 START_TEST(a_refusal_says_which_line_would_permit)
 {
-        ck_assert_int_eq(judge("xenbr0 *\n", "dmz0", "web01", "alice"), ST_DENIED);
+        ck_assert_int_eq(judge("xenbr0 *\n", "dmz0", "web01", "uid:1000"), ST_DENIED);
         ck_assert_ptr_nonnull(strstr(error_last()->subject, "vif0"));
         ck_assert_str_eq(error_last()->found, "dmz0");
         ck_assert_ptr_nonnull(strstr(error_last()->remedy, "dmz0 vm:web01"));
-        ck_assert_int_eq(judge("a *\n\n# c\nb\n", "dmz0", "web01", "alice"), ST_INVALID);
+        ck_assert_int_eq(judge("a *\n\n# c\nb\n", "dmz0", "web01", "uid:1000"), ST_INVALID);
         ck_assert_ptr_nonnull(strstr(error_last()->subject, "line 4"));
 }
 END_TEST
@@ -76,25 +87,25 @@ START_TEST(reads_the_file_at_each_start)
         ck_assert_ptr_nonnull(mkdtemp(folder));
         config.etc = folder;
         snprintf(path, sizeof path, "%s/networks", folder);
-        ck_assert_int_eq(networks_permit(&c, "alice", a), ST_DONE); /* no interface */
+        ck_assert_int_eq(networks_permit(&c, &alice, a), ST_DONE); /* no interface */
         c.nics.items = nics;
         c.nics.count = 1;
-        ck_assert_int_eq(networks_permit(&c, "alice", a), ST_DENIED); /* no file */
+        ck_assert_int_eq(networks_permit(&c, &alice, a), ST_DENIED); /* no file */
         f = fopen(path, "w");
         fputs("no-such-bridge *\n", f);
         fclose(f);
-        ck_assert_int_eq(networks_permit(&c, "alice", a), ST_DONE);
+        ck_assert_int_eq(networks_permit(&c, &alice, a), ST_DONE);
         networks_open(true);
-        ck_assert_int_eq(networks_permit(&c, "alice", a), ST_NOT_FOUND);
+        ck_assert_int_eq(networks_permit(&c, &alice, a), ST_NOT_FOUND);
         networks_open(false);
         ck_assert_int_eq(truncate(path, NETWORKS_MOST + 1), 0);
-        ck_assert_int_eq(networks_permit(&c, "alice", a), ST_INVALID);
+        ck_assert_int_eq(networks_permit(&c, &alice, a), ST_INVALID);
         unlink(path);
         ck_assert_int_eq(symlink("/dev/zero", path), 0);
-        ck_assert_int_ne(networks_permit(&c, "alice", a), ST_DONE);
+        ck_assert_int_ne(networks_permit(&c, &alice, a), ST_DONE);
         unlink(path);
         ck_assert_int_eq(mkfifo(path, 0600), 0);
-        ck_assert_int_eq(networks_permit(&c, "alice", a), ST_INVALID);
+        ck_assert_int_eq(networks_permit(&c, &alice, a), ST_INVALID);
         unlink(path);
         rmdir(folder);
         arena_free(a);

@@ -106,7 +106,8 @@ static enum status do_seal(uint64_t generation, char secret_of)
 {
         char secret[32];
         int fds[2];
-        struct im_seal_req q = {.vm = vm,
+        struct im_seal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                .vm = vm,
                                 .name = "web01",
                                 .generation = generation,
                                 .descriptor = descriptor,
@@ -131,7 +132,8 @@ static enum status do_unseal(char *secret_of)
 {
         char secret[33];
         int fds[2];
-        struct im_unseal_req q = {.vm = vm,
+        struct im_unseal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .vm = vm,
                                   .config = config,
                                   .disks = {disks, 2},
                                   .targets = {disks, 2},
@@ -150,7 +152,8 @@ static enum status do_unseal(char *secret_of)
 
 static enum status do_reseal(uint64_t generation)
 {
-        struct im_reseal_req q = {.vm = vm,
+        struct im_reseal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .vm = vm,
                                   .generation = generation,
                                   .config = config,
                                   .disks = {disks, 2},
@@ -351,7 +354,7 @@ START_TEST(test_old_record)
         ck_assert_int_eq(do_unseal(&secret_of), ST_DAMAGED);
         ck_assert_int_eq(do_seal(3, 'z'), ST_DONE);
         ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
-        ck_assert_int_eq(seal_forget(&vm), ST_DONE);
+        ck_assert_int_eq(seal_forget(&principal_self, &vm), ST_DONE);
         ck_assert_int_eq(faccessat(dir, RECORD_NAME("3"), F_OK, 0), -1);
         ck_assert_int_eq(do_unseal(&secret_of), ST_NOT_FOUND);
         ck_assert_uint_eq(generation(), 0);
@@ -500,11 +503,13 @@ static bool is_logged(const char *event)
 }
 
 #define OF_VM(vm, part, of)                                                                        \
-        "<event component=\"host/vms/" vm "-0000-0000-0000-000000000000" part "\" " of
+        "<event by=\"uid:1000\" component=\"host/vms/" vm "-0000-0000-0000-000000000000" part      \
+        "\" " of
 
 START_TEST(test_events_name_their_component)
 {
-        struct im_device_req q = {.vm = other_vm, .device = "xvda"};
+        struct im_device_req q = {
+                .asker = {PRINCIPAL_USER, "1000"}, .vm = other_vm, .device = "xvda"};
 
         open_log();
         ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);

@@ -173,7 +173,7 @@ static enum status tell_name(struct request *r, const void *q, void *p)
 
         (void)q;
         reply->vm = (struct vm_summary){
-                .name = "x", .owner = "x", .state = "x", .last_refusal = r->caller->principal.name};
+                .name = "x", .state = "x", .last_refusal = r->caller->principal.name};
         return ST_DONE;
 }
 

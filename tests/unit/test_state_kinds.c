@@ -7,6 +7,7 @@
  *   test_state_kinds --write    writes the files of today's versions that are missing, lifted from
  *                               the version before
  */
+#include "lib/principal.h"
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
 #include "tests/fault/folder.h"
@@ -63,8 +64,8 @@ static void means_vm(const void *record, uint32_t version)
         (void)version;
         is_the_vm(&d->uuid);
         ck_assert_str_eq(d->name, "web");
-        ck_assert_str_eq(d->owner, "root");
-        ck_assert_uint_eq(d->owner_uid, 0);
+        ck_assert_uint_eq(d->owner.kind, PRINCIPAL_USER);
+        ck_assert_str_eq(d->owner.name, "0");
         ck_assert_uint_eq(d->generation, 1);
         ck_assert(d->autostart);
         ck_assert_uint_eq(d->config.len, 368);

@@ -12,14 +12,14 @@
 
 static const char *gathered;
 
-bool compartment_owns_path(const char *path, uint32_t owner)
+bool compartment_owns_path(const char *path, const struct principal *owner)
 {
-        return !strcmp(path, "/own") && owner == 1001;
+        return !strcmp(path, "/own") && !strcmp(owner->name, "1001");
 }
 
-bool compartment_owned_by(const char *vm, uint32_t owner)
+bool compartment_owned_by(const char *vm, const struct principal *owner)
 {
-        return !strcmp(vm, "own") && owner == 1001;
+        return !strcmp(vm, "own") && !strcmp(owner->name, "1001");
 }
 
 #define FACTS(name)                                                                                \

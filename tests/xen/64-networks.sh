@@ -106,7 +106,8 @@ same "$(dmsetup ls | sort; losetup --list --noheadings --output BACK-FILE |
         sort)" "$before" 'mapped and loop devices'
 
 # The state that a check is given is Xen's own: others' guests are seen.
-sed -n '/<xsl:stylesheet/,$p' "$top/xslt-policies/one-owner.xsl" | sed "s/'alice'/'root'/" >sheet
+sed -n '/<xsl:stylesheet/,$p' "$top/xslt-policies/one-owner.xsl" |
+        sed "s/'uid:1000'/'uid:0'/" >sheet
 {
         sed 's|</sealing></sealing-desc>||' linked-seal.xml
         echo "<deviceCheck device=\"*\">$(cat sheet)</deviceCheck></sealing></sealing-desc>"
