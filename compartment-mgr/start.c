@@ -70,8 +70,6 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
                         CALL(domain_create, &q, &p), o->arena);
         sem_post(&builders);
         *domid_out = p.domid;
-        if (s == ST_EXISTS && live_refuse_foreign(o->arena, o->vm->name, &o->vm->uuid))
-                return ST_EXISTS; /* and the error says whose it is */
         return s;
 }
 
@@ -168,6 +166,11 @@ enum status start_vm(struct arena *a, struct compartment *c)
                 goto out;
         built = true; /* also half-built, should the worker die */
         s = build_paused(&o, &devices, &domid);
+        if (s == ST_EXISTS) { /* that domain is not ours to end */
+                built = false;
+                if (live_refuse_foreign(a, o.vm->name, &o.vm->uuid))
+                        s = ST_REFUSED; /* and the error says whose it is */
+        }
         if (s)
                 goto out;
         s = operation_check(&o); /* after building: nothing is opened by name any more */
@@ -186,7 +189,7 @@ enum status start_vm(struct arena *a, struct compartment *c)
                 remember(&o, domid);
 out:
         if (s)
-                undo(&o, built && s != ST_EXISTS, kept);
+                undo(&o, built, kept);
         operation_end(&o);
         compartment_set_refusal(c, s);
         compartment_set_state(c, s ? compartment_at_rest(c) : VM_RUNNING,

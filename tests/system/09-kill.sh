@@ -24,41 +24,43 @@ kinds=(compartment-mgr integrity-mgr svdm xml_worker config_worker domain_worker
 delays=(0.01)
 [[ ${BULKHEAD_TEST_FULL-} ]] && delays=(0 0.01 0.03)
 moments=(seal start stop)
-for kind in "${kinds[@]}"; do
-        # one moment a process, another one for the next
-        [[ ${BULKHEAD_SLOW-} ]] && moments=("${moments[1]}" "${moments[2]}" "${moments[0]}")
-        [[ $(victims "$kind") ]] || fail "there is no $kind"
-        for what in "${moments[@]::$(rounds 3 1)}"; do
-                for delay in "${delays[@]}"; do
-                        case $what in
-                        seal) command=(bulkhead vm seal killed killed-seal.xml) ;;
-                        *) command=(bulkhead vm "$what" killed) ;;
-                        esac
-                        [[ $what == stop && $(state_of killed) != running ]] &&
-                                bulkhead vm start killed >/dev/null 2>&1
-                        "${command[@]}" >/dev/null 2>&1 &
-                        sleep "$delay"
-                        # shellcheck disable=SC2046
-                        kill -9 $(victims "$kind") 2>/dev/null
-                        wait $!
-                        answers
-                        case $(state_of killed) in
-                        running | stopping) bulkhead vm destroy killed >/dev/null 2>&1 ;;
-                        stopped) ;;
-                        *) fail "$kind killed during $what after $delay: state $(state_of killed)" \
-                                ;;
-                        esac
-                        for ((i = 0; i < 150; i++)); do
-                                output=$(bulkhead vm start killed 2>&1) && break
-                                [[ $output == *'is under way'* ||
-                                        $output == *'remedy    repeat'* ]] || break
-                                sleep 0.2
-                        done
-                        [[ $output == *running* ]] && output=$(bulkhead vm stop killed 2>&1) ||
-                                fail "$kind killed during $what after $delay: $output"
-                        # Bounded restarts: five in ten seconds.
-                        sleep 1.5
-                done
+
+kill_during() { # KIND MOMENT DELAY
+        local i state command=(bulkhead vm "$2" killed)
+        [[ $2 == seal ]] && command=(bulkhead vm seal killed killed-seal.xml)
+        [[ $2 == stop && $(state_of killed) != running ]] &&
+                bulkhead vm start killed >/dev/null 2>&1
+        "${command[@]}" >/dev/null 2>&1 &
+        pause "$3"
+        # shellcheck disable=SC2046
+        kill -9 $(victims "$1") 2>/dev/null
+        wait $!
+        answers
+        state=$(state_of killed)
+        # A daemon that answered may find only now that a worker is gone, and be started anew.
+        [[ $state ]] || { answers; state=$(state_of killed); }
+        case $state in
+        running | stopping) bulkhead vm destroy killed >/dev/null 2>&1 ;;
+        stopped) ;;
+        *) fail "$1 killed during $2 after $3: state $state" ;;
+        esac
+        for ((i = 0; i < 150; i++)); do
+                output=$(bulkhead vm start killed 2>&1) && break
+                [[ $output =~ 'is under way'|'remedy    repeat'|'cannot be reached' ]] || break
+                pause 0.2
         done
-        echo "$kind: killed ${#delays[@]} times in each of ${moments[*]::$(rounds 3 1)}"
+        [[ $output == *running* ]] || fail "$1 killed during $2 after $3: $output"
+        output=$(bulkhead vm stop killed 2>&1) || fail "$1 killed during $2 after $3: $output"
+}
+
+# In each round each process at another moment, and all of them at all after three. One after the
+# other: a supervisor gives up on a daemon that ends ten times in ten seconds.
+rounds=$(rounds 3 1)
+for ((round = 0; round < rounds; round++)); do
+        for ((k = 0; k < ${#kinds[@]}; k++)); do
+                kind=${kinds[k]} what=${moments[(k + round + 1) % 3]}
+                [[ $(victims "$kind") ]] || fail "there is no $kind"
+                for delay in "${delays[@]}"; do kill_during "$kind" "$what" "$delay"; done
+                echo "$kind: killed ${#delays[@]} times during $what"
+        done
 done

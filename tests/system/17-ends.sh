@@ -30,7 +30,7 @@ before=$(domid)
 guest_ends ends reboot
 for ((i = 0; i < 100; i++)); do
         [[ $(state_of ends) == running && $(domid) != "$before" ]] && break
-        sleep 0.1
+        pause 0.1
 done
 same "$(state_of ends)" running 'state after a reboot'
 [[ $(domid) != "$before" ]] || fail 'it is the old domain'
@@ -77,7 +77,7 @@ same "$(generation_of ends)" "$generation" 'generation after a stop by force'
 
 # VMs of others.
 echo 99999999-2222-4333-8444-555555555555 >"$(sim_folder)/foreign-theirs"
-trap 'rm -f "$(sim_folder)/foreign-theirs"; at_exit' EXIT
+trap 'r=$?; rm -f "$(sim_folder)/foreign-theirs"; (exit $r); at_exit' EXIT
 expect 0 bulkhead vm list
 [[ $output =~ theirs\ +running\ +[0-9]+.*foreign ]] || fail 'the foreign VM is not listed'
 for c in start stop destroy show suspend undefine; do

@@ -47,7 +47,7 @@ becomes third stopped
 for ((i = 0; i < 100; i++)); do
         output=$(bulkhead vm show second)
         [[ $output == *'last refusal'* ]] && break
-        sleep 0.1
+        pause 0.1
 done
 says "disk:$work/second-root.img"
 same "$(state_of second)" stopped 'the one that is refused'

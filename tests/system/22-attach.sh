@@ -105,7 +105,7 @@ expect 0 bulkhead vm detach a xvdb
 guest_ends a reboot
 for ((i = 0; i < 100; i++)); do
         [[ $(attached a) == 'xvda xvdb vif0' ]] && break
-        sleep 0.1
+        pause 0.1
 done
 same "$(attached a)" 'xvda xvdb vif0' 'so does a reboot'
 expect 0 bulkhead vm stop a

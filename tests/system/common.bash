@@ -18,6 +18,9 @@ trust=$BULKHEAD_RUN/trust
 rounds() { if [[ ${BULKHEAD_SLOW-} ]]; then echo "$2"; else echo "$1"; fi; }
 made=()
 
+# pause SECONDS: without a process, which on an emulated machine costs more than it waits.
+exec {never}<> <(:)
+pause() { read -rt "$1" -u "$never" || return 0; }
 skip() { echo "$*"; exit 77; }
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
@@ -101,12 +104,16 @@ answers() { # each daemon, within ten seconds, after a process was killed
         for ((i = 0; i < 100; i++)); do
                 seen=$(bulkhead status 2>/dev/null) &&
                         [[ $seen == *integrity-mgr*answers*svdm*answers* ]] && return 0
-                sleep 0.1
+                pause 0.1
         done
         fail 'the daemons do not answer any more'
 }
-# field VM NAME: of the outer object; a Python for it would take a second on an emulated machine.
-field() { bulkhead vm show "$1" --json | sed -nE 's/^  "'"$2"'":"?([^",]*)"?,?$/\1/p'; }
+# field VM NAME: of the outer object. No Python, no sed: a process is dear on an emulated machine.
+field() {
+        local shown
+        shown=$(bulkhead vm show "$1" --json) || return
+        [[ $shown =~ $'\n  "'"$2"'":"'?([^\",$'\n']*) ]] && echo "${BASH_REMATCH[1]}"
+}
 state_of() { field "$1" state; }
 # As the guest of a simulated VM, or somebody beside Bulkhead, would act
 # (compartment-mgr/domain/domain_sim.c).
@@ -118,7 +125,7 @@ becomes() { # NAME STATE, within ten seconds
         local i
         for ((i = 0; i < 100; i++)); do
                 [[ $(state_of "$1") == "$2" ]] && return 0
-                sleep 0.1
+                pause 0.1
         done
         fail "$1 is $(state_of "$1") instead of $2"
 }

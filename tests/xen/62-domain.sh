@@ -133,7 +133,7 @@ xenstore-rm "/libxl/$first/device/vkbd"
 # --- runs ---
 $try wait 3 >waited 2>&1 &
 waiting=$!
-for _ in {1..50}; do [[ -s waited ]] && break; sleep 0.1; done
+for _ in {1..50}; do [[ -s waited ]] && break; pause 0.1; done
 same "$(cat waited)" changed 'the first wait'
 guest_forget domain
 asks 0 unpause domain.cfg "$first"
@@ -165,7 +165,7 @@ nothing_left "$first"
 asks $not_found stop "$id" 60
 asks $not_found destroy "$id"
 asks $not_found unpause domain.cfg "$first"
-for _ in {1..50}; do kill -0 $waiting 2>/dev/null || break; sleep 0.1; done
+for _ in {1..50}; do kill -0 $waiting 2>/dev/null || break; pause 0.1; done
 kill -0 $waiting 2>/dev/null && fail "not told that the guest ended: $(cat waited)"
 same "$(cat waited)" $'changed\nchanged\nchanged' 'what was told'
 waiting=
@@ -180,7 +180,7 @@ for end in poweroff reboot crash; do
         n=$(domid)
         ((n != first)) || fail 'that domid was used before'
         asks 0 unpause domain.cfg "$n"
-        for ((i = 0; i < 300; i++)); do [[ $(state) == *shutdown* ]] && break; sleep 0.2; done
+        for ((i = 0; i < 300; i++)); do [[ $(state) == *shutdown* ]] && break; pause 0.2; done
         same "$(state)" "ours shutdown $end" 'state'
         [[ $(domid) == "$n" ]] || fail "somebody took domain $n away"
         asks 0 stop "$id" 60
@@ -207,7 +207,7 @@ nothing_left "$n"
 # --- a child that was killed while it built ---
 $try create domain.cfg &
 victim=$!
-for ((i = 0; i < 300; i++)); do xl domid domain >/dev/null 2>&1 && break; sleep 0.1; done
+for ((i = 0; i < 300; i++)); do xl domid domain >/dev/null 2>&1 && break; pause 0.1; done
 kill -9 $victim || fail 'it was built before it could be killed'
 wait $victim 2>/dev/null
 n=$(domid)

@@ -20,11 +20,14 @@ guest() {
         expect 0 bulkhead vm seal "$1" "$1-seal.xml"
 }
 within() { # SECONDS COMMAND...: until it succeeds
-        local i seconds=$1
+        local seconds=$1 until=$((SECONDS + 3 * $1))
         shift
-        for ((i = 0; i < 5 * seconds; i++)); do "$@" && return 0; sleep 0.2; done
+        while ((SECONDS < until)); do
+                "$@" && return 0
+                pause 0.2
+        done
         bulkhead vm list
-        fail "not within $seconds s: $*"
+        fail "not within $((3 * seconds)) s: $*"
 }
 is() { [[ $(state_of "$1") == "$2" ]]; }
 no_domain() { ! xl domid "$1" >/dev/null 2>&1; }
@@ -97,7 +100,7 @@ says_not 'no clean stop'
 # Started by others: listed, and left alone.
 guest_config theirs '' '' >theirs.cfg
 expect 0 xl create theirs.cfg
-trap 'xl destroy theirs 2>/dev/null; at_exit' EXIT
+trap 'r=$?; xl destroy theirs 2>/dev/null; (exit $r); at_exit' EXIT
 expect 0 bulkhead vm list
 [[ $output =~ theirs\ .*foreign ]] || fail 'it is not listed as foreign'
 expect 1 bulkhead vm destroy theirs

@@ -62,7 +62,7 @@ gone() { # FILE: no loop device lies on it any more
         local i
         for ((i = 0; i < 100; i++)); do
                 losetup -j "$1" | grep -q . || return 0
-                sleep 0.1
+                pause 0.1
         done
         fail "$(losetup -j "$1")"
 }

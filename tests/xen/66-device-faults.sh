@@ -90,7 +90,7 @@ svdm_again() {
         local i
         for ((i = 0; i < 600; i++)); do
                 bulkhead status 2>/dev/null | grep -q 'svdm  *answers' && return 0
-                sleep 0.1
+                pause 0.1
         done
         fail 'svdm does not come back'
 }

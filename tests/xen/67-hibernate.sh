@@ -29,7 +29,7 @@ uuid=$(field sleeper uuid)
 image=/var/lib/bulkhead/svdm/memory-$uuid.img
 count() { guest_said sleeper | sed -n 's/.*: alive //p' | tail -n 1; }
 awake() { # it counts on, from where it was
-        guest_says sleeper "alive $((${1:-$last} + 2))" 90
+        guest_says sleeper "alive $((${1:-$last} + 2))" 240
         guest_said sleeper | grep -qE 'mounted its|boot 2' && fail 'it booted instead of waking'
         return 0
 }
@@ -94,7 +94,7 @@ for daemon in $(rounds "compartment-mgr svdm integrity-mgr" compartment-mgr); do
         moment=is_mapped
         [[ $daemon == compartment-mgr ]] && moment=is_saved
         bulkhead vm hibernate sleeper >killed 2>&1 &
-        for ((i = 0; i < 600; i++)); do $moment && break; sleep 0.05; done
+        for ((i = 0; i < 600; i++)); do $moment && break; pause 0.05; done
         kill -9 "$(cat "$BULKHEAD_RUN/$daemon.pid")"
         wait $!
         cat killed
@@ -102,9 +102,8 @@ for daemon in $(rounds "compartment-mgr svdm integrity-mgr" compartment-mgr); do
         for ((i = 0; i < 300; i++)); do
                 state=$(state_of sleeper)
                 [[ $state == hibernating ]] && ! xl domid sleeper >/dev/null 2>&1 && break
-                [[ $state == running &&
-                        $(xl list sleeper | awk 'NR == 2 { print $5 }') != *s* ]] && break
-                sleep 0.2
+                [[ $state == running ]] && ! is_saved && break
+                pause 0.2
         done
         echo "$daemon was killed: $state"
         [[ $state == hibernating ]] && expect 0 bulkhead vm start sleeper

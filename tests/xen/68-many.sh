@@ -40,7 +40,7 @@ no_traces() { # WHEN: the kernel lets go a moment later
         for ((i = 0; i < 100; i++)); do
                 left=$(traces)
                 [[ $left ]] || return 0
-                sleep 0.1
+                pause 0.1
         done
         fail "$1: left behind: $left"
 }

@@ -23,7 +23,7 @@ expect 0 bulkhead vm seal reads reads-seal.xml --format
 round() { # LINE
         guest_forget reads
         expect 0 bulkhead vm start reads
-        guest_says reads "guest reads: $1" 120
+        guest_says reads "guest reads: $1" 240
         guest_says reads 'guest reads: sum /disk/boots [0-9a-f]+'
         expect 0 bulkhead vm stop reads
 }

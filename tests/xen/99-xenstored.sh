@@ -19,7 +19,7 @@ trap - EXIT # what cannot be ended any more is not waited for
 # gone with it, so what the dump says of them goes, too: they are bound anew.
 store_ends() {
         pkill -TERM -x oxenstored || fail 'no oxenstored'
-        for ((i = 0; i < 50; i++)); do pgrep -x oxenstored >/dev/null || return 0; sleep 0.1; done
+        for ((i = 0; i < 50; i++)); do pgrep -x oxenstored >/dev/null || return 0; pause 0.1; done
         fail 'oxenstored does not end'
 }
 store_begins() {
@@ -42,14 +42,14 @@ nobody_knows() {
 }
 manager_again() {
         kill -9 "$(cat "$BULKHEAD_RUN/compartment-mgr.pid")"
-        for ((i = 0; i < 200; i++)); do bulkhead vm list >listed 2>&1 && return 0; sleep 0.2; done
+        for ((i = 0; i < 200; i++)); do bulkhead vm list >listed 2>&1 && return 0; pause 0.2; done
         cat listed
         fail 'compartment-mgr does not come back'
 }
 comes_to() { # STATE
         for ((i = 0; i < 300; i++)); do
                 [[ $(state_of stays) == "$1" ]] && return 0
-                sleep 0.2
+                pause 0.2
         done
         fail "the VM is $(state_of stays) instead of $1"
 }
@@ -87,8 +87,10 @@ nobody_knows
 store_begins
 comes_to running
 log=/var/log/bed/compartment-mgr.log
-for ((i = 0; i < 300; i++)); do grep -q 'the hypervisor answers again' $log &&
-        break; sleep 0.2; done
+for ((i = 0; i < 300; i++)); do
+        grep -q 'the hypervisor answers again' $log && break
+        pause 0.2
+done
 grep -q 'the hypervisor answers again' $log || fail 'it does not hear the hypervisor again'
 sleep 3 # that look is over: now the watch alone tells
 xl destroy stays
@@ -112,7 +114,7 @@ for ((i = 0; i < 300; i++)); do
         bulkhead vm undefine --forget-key stays >said 2>&1 &&
                 fail 'it forgets the key of a guest that runs'
         grep -q busy said || break
-        sleep 0.2
+        pause 0.2
 done
 cat said
 grep -q 'found *running' said || fail 'it takes the VM for stopped'

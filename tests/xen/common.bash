@@ -10,8 +10,10 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 top=$(cd "$here/../.." && pwd -P)
 build=$(cd "$top" && realpath -m "${B:-build}")
 bed=$build/${XEN_BED:-xen} # beds of different names can run side by side
+ground=$build/xen          # what all of them are made of
 logs=$bed/logs
 boot=${XEN_BOOT:-direct}
+cpus=${XEN_CPUS:-2} # with one, a bed does its work with a good third less of this machine's time
 firmware=/usr/share/OVMF
 xen_words='console=com1 com1=115200,8n1 dom0_mem=1536M,max:1536M'
 kernel_words='console=hvc0 init=/srv/bed/dom0/init'
@@ -50,8 +52,13 @@ bed_needs() {
         flock -n "$lock" || die "another bed runs in $bed"
 }
 
-# What changes seldom: Dom0's root and the test guest.
-bed_root() { "$here/root" "$bed" && "$here/guest" "$bed"; }
+# What changes seldom: Dom0's root and the test guest. Beds that begin at once wait for one of them.
+bed_root() (
+        mkdir -p "$ground"
+        exec {ground_lock}>"$ground/ground.lock"
+        flock "$ground_lock"
+        "$here/root" "$ground" && "$here/guest" "$ground"
+)
 
 # What `make install` installs, the scripts, and the options of this host.
 bed_install() { # TREE
@@ -91,9 +98,9 @@ bed_tree() { # MODE SCRIPT...
         local tree=$bed/tree mode=$1
         shift
         rm -rf "$tree"
-        cp -al "$bed/root" "$tree" || return
+        cp -al "$ground/root" "$tree" || return
         bed_install "$tree" || return
-        cp -r "$bed/guest" "$tree/srv/bed/" || return
+        cp -r "$ground/guest" "$tree/srv/bed/" || return
         chroot "$tree" systemd-sysusers >"$logs/sysusers.log" 2>&1 || return
         install -d -m 0711 "$tree/var/lib/bulkhead" \
                 # the rest of its folders are made there, at boot
@@ -150,21 +157,22 @@ bed_tpm() { # [again]: the one that was there
 bed_qemu() { # OPTIONS...: the caller becomes QEMU
         local how=()
         "bed_qemu_$boot" || return
-        exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp 2 -m 3072 \
-                -display none -no-reboot -nic none "${how[@]}" \
+        exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp "$cpus" \
+                -m 3072 -display none -vga none -no-reboot -nic none "${how[@]}" \
                 -chardev "socket,id=tpm,path=$sockets/tpm" -tpmdev emulator,id=tpm0,chardev=tpm \
                 -device tpm-tis,tpmdev=tpm0 \
                 -device virtio-serial -chardev "file,id=report,path=$logs/report" \
                 -device virtserialport,chardev=report,name=report "$@"
 }
-# Debian's hypervisor by multiboot, Dom0's kernel and initramfs as its modules.
+# Debian's hypervisor by multiboot, Dom0's kernel and initramfs as its modules: the kernel as the
+# guests have it, unpacked, which Xen would take seconds to do.
 bed_qemu_direct() {
-        local kernel initrd
-        kernel=$(echo "$bed"/root/boot/vmlinuz-*) initrd=$(echo "$bed"/root/boot/initrd.img-*)
-        zcat "$bed/root/boot/xen-4.17-amd64.gz" >"$bed/xen" || return
+        local initrd
+        initrd=$(echo "$ground"/root/boot/initrd.img-*)
+        zcat "$ground/root/boot/xen-4.17-amd64.gz" >"$bed/xen" || return
         how=(
                 -kernel "$bed/xen" -append "$xen_words"
-                -initrd "$kernel root=/dev/vda rw $kernel_words,$initrd"
+                -initrd "$ground/guest/vmlinux root=/dev/vda rw $kernel_words,$initrd"
                 -drive "file=$bed/disk.img,format=raw,if=virtio,cache=unsafe"
         )
 }

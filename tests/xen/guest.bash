@@ -33,29 +33,43 @@ guest_config() { # NAME ROOT-DISK DATA-DISK [KERNEL-WORDS [NICS]]
 guest_console() { echo "$guest_logs/guest-$1.log"; }
 
 # What a guest of that name said until now, in earlier lives, is no answer.
-guest_forget() { guest_mark[$1]=$(stat -c %s "$(guest_console "$1")" 2>/dev/null || echo 0); }
+guest_forget() {
+        guest_mark[$1]=0
+        guest_lines "$1"
+        guest_mark[$1]=${#lines[@]}
+}
+# Into the array "lines": what it has said since.
+guest_lines() {
+        lines=()
+        [[ ! -e $guest_logs/guest-$1.log ]] ||
+                mapfile -t -s "${guest_mark[$1]-0}" lines <"$guest_logs/guest-$1.log"
+        lines=("${lines[@]%$'\r'}")
+}
+guest_said() {
+        local lines
+        guest_lines "$1"
+        ((${#lines[@]} == 0)) || printf '%s\n' "${lines[@]}"
+}
 
-# What it has said since.
-guest_said() { tail -c "+$((${guest_mark[$1]-0} + 1))" "$(guest_console "$1")" 2>/dev/null |
-        tr -d '\r'; }
-
-# Fails, with the end of its console, if it does not say so in time.
+# Fails, with the end of its console, if it does not say so in time. Asks without a process: the
+# guest would have to wait for it.
 guest_says() { # NAME EXTENDED-REGEX [SECONDS]
-        local i
-        for ((i = 0; i < 5 * ${3:-60}; i++)); do
-                guest_said "$1" | grep -qE -- "$2" && return 0
-                sleep 0.2
+        local lines line until=$((SECONDS + ${3:-180}))
+        while ((SECONDS < until)); do
+                guest_lines "$1"
+                for line in "${lines[@]}"; do [[ $line =~ $2 ]] && return 0; done
+                pause 0.2
         done
         guest_said "$1" | tail -n 30
-        fail "the guest $1 did not say '$2' within ${3:-60} s"
+        fail "the guest $1 did not say '$2' within ${3:-180} s"
 }
 
 # Until Xen has no domain of that name.
 guest_gone() { # NAME [SECONDS]
-        local i
-        for ((i = 0; i < 5 * ${2:-60}; i++)); do
+        local until=$((SECONDS + ${2:-180}))
+        while ((SECONDS < until)); do
                 xl domid "$1" >/dev/null 2>&1 || return 0
-                sleep 0.2
+                pause 0.3
         done
-        fail "the domain $1 is still there after ${2:-60} s"
+        fail "the domain $1 is still there after ${2:-180} s"
 }

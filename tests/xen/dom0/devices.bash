@@ -39,7 +39,7 @@ nothing_left() { # WHEN
         for ((i = 0; i < 100; i++)); do
                 left=$(what_is_left)
                 [[ $left ]] || return 0
-                sleep 0.1
+                pause 0.1
         done
         fail "$1: left behind: $left"
 }
