@@ -3,10 +3,10 @@
  * The story of an attestation at the door (OpenTC D05.4, figure 3.7): may this principal see this
  * projection, then integrity-mgr does it on targets that svdm opened.
  */
+#include "compartment-mgr/descriptors.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
-#include "lib/worker.h"
 
 #include <unistd.h>
 
@@ -31,37 +31,49 @@ static enum status ask(const struct principal *asker, const struct attest_req *q
         return ST_DONE;
 }
 
+/* Only opens, so that its connection can serve others afterwards. */
+static enum status open_targets(const struct caller *asker, const struct descriptor *d,
+                                struct targets *t, struct arena *a)
+{
+        int svdm;
+        const struct facts_scope scope = {.asker = asker};
+        const struct targets_from from = {&scope, operation_open_path, &svdm};
+        enum status s = peer_borrow(PEER_SVDM, &svdm);
+
+        if (s)
+                return s;
+        s = targets_open(t, d, NULL, 0, &from, a);
+        if (s)
+                close(svdm);
+        else
+                peer_park(PEER_SVDM, svdm);
+        return s;
+}
+
 enum status attest_request(struct request *r, const struct attest_req *q, struct attest_rep *p)
 {
+        struct reading reading = READING_NONE;
         struct targets t = TARGETS_NONE;
         struct descriptor d;
-        struct job *xml;
-        int svdm = -1;
-        const struct facts_scope scope = {.asker = r->caller};
-        const struct targets_from from = {&scope, operation_open_path, &svdm};
         enum status s;
 
-        s = operation_ask_descriptor(q->descriptor, 1, r->arena, &d, &xml);
+        s = descriptors_ask(&reading, q->descriptor, DESCRIPTOR_ATTEST, r->arena);
+        if (!s)
+                s = descriptors_answer(&reading, r->arena, &d);
         if (s)
                 goto out;
         s = targets_permit(r->caller, d.targets.items, d.targets.count);
         if (s)
                 goto out;
-        s = peer_connect(PEER_SVDM, PEER_PATIENCE, &svdm);
+        s = open_targets(r->caller, &d, &t, r->arena);
         if (s)
                 goto out;
-        s = targets_open(&t, &d, NULL, 0, &from, r->arena);
-        if (s)
-                goto out;
-        s = job_end(xml); /* it ended while the targets were opened */
-        xml = NULL;
+        s = descriptors_end(&reading); /* it ended while the targets were opened */
         if (s)
                 goto out;
         s = ask(&r->caller->principal, q, &d, &t, r->arena, p);
 out:
-        job_kill(xml);
+        descriptors_drop(&reading);
         targets_clear(&t);
-        if (svdm >= 0)
-                close(svdm);
         return s;
 }

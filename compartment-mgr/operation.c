@@ -324,35 +324,3 @@ void operation_end(struct operation *o)
                 close(o->svdm);
         o->svdm = -1;
 }
-
-enum status operation_ask_descriptor(struct bytes text, uint8_t kind, struct arena *a,
-                                     struct descriptor *descriptor_out, struct job **job_out)
-{
-        static const char *const kinds[] = {"an unknown kind", "an attestation descriptor",
-                                            "a sealing descriptor"};
-        struct xml_descriptor_req q = {.text = text, .alg = HASH_SHA256};
-        struct xml_descriptor_rep p;
-        enum status s =
-                worker_ask(workers.xml, XML_DEADLINE, CALL(xml_descriptor, &q, &p), a, job_out);
-
-        if (s)
-                return s;
-        if (p.descriptor.kind != kind)
-                return FAIL(ST_INVALID, .subject = "descriptor", .expected = kinds[kind],
-                            .found = kinds[p.descriptor.kind <= 2 ? p.descriptor.kind : 0],
-                            .remedy = "bulkhead-descriptor(5) shows both kinds");
-        *descriptor_out = p.descriptor;
-        return ST_DONE;
-}
-
-enum status operation_descriptor(struct bytes text, uint8_t kind, struct arena *a,
-                                 struct descriptor *descriptor_out)
-{
-        struct job *job;
-        enum status s = operation_ask_descriptor(text, kind, a, descriptor_out, &job);
-
-        if (!s)
-                return job_end(job);
-        job_kill(job);
-        return s;
-}

@@ -75,12 +75,5 @@ void operation_end(struct operation *o);
 /* For targets_from: svdm opens that path; svdm: int, a connection to it. */
 enum status operation_open_path(void *svdm, const char *path, struct arena *a,
                                 struct open_disk *disk_out);
-/* Descriptor text to struct, by the XML worker; kind: 1 attestation, 2 sealing, or refused. */
-enum status operation_descriptor(struct bytes text, uint8_t kind, struct arena *a,
-                                 struct descriptor *descriptor_out);
-/* The same in two steps, as worker_ask(). On error too *job_out is the caller's; NULL if none. */
-struct job;
-enum status operation_ask_descriptor(struct bytes text, uint8_t kind, struct arena *a,
-                                     struct descriptor *descriptor_out, struct job **job_out);
 
 #endif

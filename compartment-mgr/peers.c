@@ -3,10 +3,12 @@
 #include "compartment-mgr/peers.h"
 #include "lib/config.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PAUSE = 50 /* ms between two tries */ };
+enum { PAUSE = 50 /* ms between two tries */, PARKED_MOST = 4 };
 
 static const struct {
         const char *name, *socket;
@@ -34,6 +36,60 @@ enum status peer_connect(enum peer peer, int patience_ms, int *fd_out)
                                   peers[peer].name));
 }
 
+/* --- parked connections -------------------------------------------------------------------- */
+
+static int parked[2][PARKED_MOST];
+static size_t parked_count[2];
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over both */
+
+static int take_parked(enum peer peer)
+{
+        int fd = -1;
+
+        pthread_mutex_lock(&lock);
+        if (parked_count[peer])
+                fd = parked[peer][--parked_count[peer]];
+        pthread_mutex_unlock(&lock);
+        return fd;
+}
+
+/* Nothing is to be read there: no word out of turn, no end. */
+static bool is_quiet(int fd)
+{
+        struct pollfd p = {fd, POLLIN | POLLRDHUP, 0};
+
+        return poll(&p, 1, 0) == 0;
+}
+
+enum status peer_borrow(enum peer peer, int *fd_out)
+{
+        int fd;
+
+        while ((fd = take_parked(peer)) >= 0) {
+                if (is_quiet(fd)) {
+                        *fd_out = fd;
+                        return ST_DONE;
+                }
+                close(fd);
+        }
+        return peer_connect(peer, PEER_PATIENCE, fd_out);
+}
+
+void peer_park(enum peer peer, int fd)
+{
+        bool room;
+
+        pthread_mutex_lock(&lock);
+        room = parked_count[peer] < PARKED_MOST;
+        if (room)
+                parked[peer][parked_count[peer]++] = fd;
+        pthread_mutex_unlock(&lock);
+        if (!room)
+                close(fd);
+}
+
+/* --- requests ------------------------------------------------------------------------------ */
+
 enum status peer_ask(int fd, struct call call, struct arena *a, int deadline_ms)
 {
         return channel_call(fd, call, a, deadline_in(deadline_ms));
@@ -41,12 +97,16 @@ enum status peer_ask(int fd, struct call call, struct arena *a, int deadline_ms)
 
 enum status peer_call(enum peer peer, struct call call, struct arena *a, int deadline_ms)
 {
+        bool answered;
         int fd = -1;
-        enum status s = peer_connect(peer, PEER_PATIENCE, &fd);
+        enum status s = peer_borrow(peer, &fd);
 
         if (s)
                 return s;
-        s = peer_ask(fd, call, a, deadline_ms);
-        close(fd);
+        s = channel_ask(fd, call, a, deadline_in(deadline_ms), &answered);
+        if (answered)
+                peer_park(peer, fd);
+        else
+                close(fd);
         return s;
 }

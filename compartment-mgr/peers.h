@@ -20,9 +20,14 @@ enum {
 
 /* ST_UNREACHABLE with the daemon's name. */
 enum status peer_connect(enum peer peer, int patience_ms, int *fd_out);
+/* For requests that leave nothing behind on their connection: one that was parked, if the daemon is
+ * still at its other end, or a new one. */
+enum status peer_borrow(enum peer peer, int *fd_out);
+/* Gives it back after its last request was answered; after anything else it is to be closed. */
+void peer_park(enum peer peer, int fd);
 /* One request on a connection that is there. */
 enum status peer_ask(int fd, struct call call, struct arena *a, int deadline_ms);
-/* One request on a connection of its own. */
+/* One request on a borrowed connection. */
 enum status peer_call(enum peer peer, struct call call, struct arena *a, int deadline_ms);
 
 #endif

@@ -6,6 +6,7 @@
  * disks as they were, a crash after it is completed by the next settling.
  */
 #include "compartment-mgr/device_check.h"
+#include "compartment-mgr/descriptors.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
@@ -134,7 +135,7 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
         enum status s;
 
         compartment_set_state(c, VM_SEALING, "");
-        s = operation_descriptor(descriptor, 2, a, &d);
+        s = descriptors_read(descriptor, DESCRIPTOR_SEAL, a, &d);
         if (s)
                 goto out;
         s = operation_begin(&o, a, c);

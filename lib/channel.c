@@ -305,32 +305,43 @@ static enum status keep_error_of(const struct frame *f)
         return e.status;
 }
 
-enum status channel_ask(int fd, struct call call, struct arena *a, int64_t deadline,
-                        bool *answered_out)
+enum status channel_send_request(int fd, struct call call, int64_t deadline)
 {
         const struct message_info *info = message_info(call.number);
-        struct frame f = {0};
-        enum status s;
 
-        *answered_out = false;
         if (!info || !info->reply)
                 return FAIL(ST_INTERNAL, .subject = FMT("message %u is no request", call.number));
-        s = channel_send(fd, call.number, info->request, call.request, deadline);
+        return channel_send(fd, call.number, info->request, call.request, deadline);
+}
+
+enum status channel_receive_reply(int fd, struct call call, struct arena *a, int64_t deadline,
+                                  bool *answered_out)
+{
+        struct frame f = {0};
+        enum status s = channel_receive_frame(fd, MESSAGE_MOST, a, &f, deadline);
+
+        *answered_out = !s;
         if (s)
                 return s;
-        s = channel_receive_frame(fd, MESSAGE_MOST, a, &f, deadline);
-        if (s)
-                return s;
-        *answered_out = true;
         if (f.number == MESSAGE_ERROR)
                 s = keep_error_of(&f);
         else if (f.number != call.number)
                 s = broken("the reply to another request");
         else
-                s = message_decode(info->reply, f.body, f.fds, f.fds_count, a, call.reply);
+                s = message_decode(message_info(call.number)->reply, f.body, f.fds, f.fds_count, a,
+                                   call.reply);
         if (s)
                 frame_close_fds(&f);
         return s;
+}
+
+enum status channel_ask(int fd, struct call call, struct arena *a, int64_t deadline,
+                        bool *answered_out)
+{
+        enum status s = channel_send_request(fd, call, deadline);
+
+        *answered_out = false;
+        return s ? s : channel_receive_reply(fd, call, a, deadline, answered_out);
 }
 
 enum status channel_call(int fd, struct call call, struct arena *a, int64_t deadline)
@@ -376,13 +387,6 @@ static enum status receive_hello(int fd, int64_t deadline)
         return s;
 }
 
-static enum status say_hello(int fd, int64_t deadline)
-{
-        enum status s = send_hello(fd, deadline);
-
-        return s ? s : receive_hello(fd, deadline);
-}
-
 enum status channel_pair(int fds[2])
 {
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
@@ -411,7 +415,9 @@ enum status channel_connect(const char *path, int64_t deadline, int *fd_out)
                 close(fd);
                 return s;
         }
-        s = say_hello(fd, deadline);
+        s = send_hello(fd, deadline);
+        if (!s)
+                s = receive_hello(fd, deadline);
         if (s) {
                 close(fd);
                 return s;

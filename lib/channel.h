@@ -52,6 +52,10 @@ enum status channel_call(int fd, struct call call, struct arena *a, int64_t dead
 /* The same; *answered_out tells an error that came back from one of the way. */
 enum status channel_ask(int fd, struct call call, struct arena *a, int64_t deadline,
                         bool *answered_out);
+/* channel_ask() in its two steps, to do something else while the other end works. */
+enum status channel_send_request(int fd, struct call call, int64_t deadline);
+enum status channel_receive_reply(int fd, struct call call, struct arena *a, int64_t deadline,
+                                  bool *answered_out);
 
 /* A connected pair of unix stream sockets, close-on-exec. */
 enum status channel_pair(int fds[2]);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +27,132 @@ struct worker {
         char name[64];
         pid_t pid;
         int control;
+        bool ahead;           /* it wants one job made ahead */
+        pthread_mutex_t lock; /* over what follows */
+        uint64_t jobs;        /* how many were made: the last one's number */
+        struct job *ready;    /* made ahead, for whoever comes first */
+        bool making;          /* somebody makes the next one */
 };
 
 struct job {
         const char *name;
         int socket, exit_pipe;
         int64_t deadline;
+        struct worker *worker;
+        uint64_t number;
+        int deadline_ms;
+        bool begun; /* the warm parent knows that its time runs */
+        bool asked; /* for the first time */
 };
+
+/* --- making jobs --- */
+
+static enum status open_job(struct worker *w, int theirs_out[JOB_FDS], struct job **job_out)
+{
+        int sockets[2], pipes[2];
+        enum status s = channel_pair(sockets);
+
+        if (s)
+                return s;
+        if (pipe2(pipes, O_CLOEXEC) < 0) {
+                s = FAIL(ST_IO, .subject = w->name, .found = strerror(errno));
+                close(sockets[0]);
+                close(sockets[1]);
+                return s;
+        }
+        theirs_out[0] = sockets[1];
+        theirs_out[1] = pipes[1];
+        *job_out = memory_new(1, sizeof **job_out);
+        **job_out = (struct job){.name = w->name,
+                                 .socket = sockets[0],
+                                 .exit_pipe = pipes[0],
+                                 .deadline = NO_DEADLINE,
+                                 .worker = w,
+                                 .number = __atomic_add_fetch(&w->jobs, 1, __ATOMIC_RELAXED)};
+        return ST_DONE;
+}
+
+/* Has a job made: ahead, with which packet goes that another's time has begun (m), or at once. */
+static enum status make_job(struct worker *w, struct job_message m, bool at_once,
+                            struct job **job_out)
+{
+        int theirs[JOB_FDS];
+        enum status s = open_job(w, theirs, job_out);
+
+        if (s)
+                return s;
+        m.made = (*job_out)->number;
+        if (at_once)
+                m.begun = m.made;
+        if (!job_message_send(w->control, &m, theirs))
+                s = FAIL(ST_WORKER, .subject = w->name, .found = strerror(errno),
+                         .remedy = "the daemon starts it anew: try again");
+        close(theirs[0]);
+        close(theirs[1]);
+        if (s) {
+                job_kill(*job_out);
+                *job_out = NULL;
+        }
+        return s;
+}
+
+/* Tells that the time of a job begins (if m has one), and has the next one made. */
+static void renew(struct worker *w, struct job_message m)
+{
+        struct job *next = NULL;
+        bool mine;
+
+        pthread_mutex_lock(&w->lock);
+        mine = w->ahead && !w->ready && !w->making;
+        w->making |= mine;
+        pthread_mutex_unlock(&w->lock);
+        if ((!mine || make_job(w, m, false, &next)) && m.begun)
+                job_message_send(w->control, &m, NULL); /* if that fails it is gone, and seen so */
+        if (!mine)
+                return;
+        pthread_mutex_lock(&w->lock);
+        w->ready = next;
+        w->making = false;
+        pthread_mutex_unlock(&w->lock);
+}
+
+static struct job *take_ready(struct worker *w)
+{
+        struct job *j;
+
+        pthread_mutex_lock(&w->lock);
+        j = w->ready;
+        w->ready = NULL;
+        pthread_mutex_unlock(&w->lock);
+        if (!j || job_alive(j))
+                return j;
+        job_kill(j);
+        return NULL;
+}
+
+/* The warm parent keeps the time; ours is later, in case that it hangs itself. */
+static void set_time(struct job *j, int deadline_ms)
+{
+        j->deadline_ms = deadline_ms;
+        j->deadline = deadline_in(deadline_ms == NO_DEADLINE ? NO_DEADLINE : deadline_ms + 2000);
+}
+
+enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
+{
+        struct job *j = take_ready(w);
+        enum status s = ST_DONE;
+
+        *job_out = NULL;
+        if (!j) {
+                s = make_job(w, (struct job_message){.deadline_ms = deadline_ms}, true, &j);
+                if (s)
+                        return s;
+                j->begun = true;
+        }
+        set_time(j, deadline_ms);
+        *job_out = j;
+        return ST_DONE;
+}
 
 /* --- starting --- */
 
@@ -63,7 +183,7 @@ static const char *base_name(const char *path)
 }
 
 /* The warm parent's first message says which protocol it speaks, and that it is warm. */
-static enum status wait_until_warm(const struct worker *w)
+static enum status wait_until_warm(struct worker *w)
 {
         struct pollfd p = {w->control, POLLIN, 0};
         struct warm_message m;
@@ -75,6 +195,7 @@ static enum status wait_until_warm(const struct worker *w)
                 return FAIL(ST_PROTOCOL, .subject = w->name,
                             .expected = FMT("protocol version %d", PROTOCOL_VERSION),
                             .found = FMT("%u", m.version), .remedy = "install it anew");
+        w->ahead = m.ahead;
         return ST_DONE;
 }
 
@@ -99,12 +220,14 @@ enum status worker_start(const char *program, const char *const *args, const cha
         w = memory_new(1, sizeof *w);
         w->pid = pid;
         w->control = fds[0];
+        pthread_mutex_init(&w->lock, NULL);
         snprintf(w->name, sizeof w->name, "%s", base_name(program));
         s = wait_until_warm(w);
         if (s) {
                 worker_stop(w);
                 return s;
         }
+        renew(w, (struct job_message){0});
         *worker_out = w;
         return ST_DONE;
 }
@@ -118,52 +241,15 @@ void worker_stop(struct worker *w)
 {
         if (!w)
                 return;
+        job_kill(w->ready);
         close(w->control); /* it kills its children and ends */
         while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
                 ;
+        pthread_mutex_destroy(&w->lock);
         free(w);
 }
 
 /* --- jobs --- */
-
-static enum status start_job(struct worker *w, int deadline_ms, bool single, struct job **job_out)
-{
-        struct job_message m = {.deadline_ms = deadline_ms, .single = single};
-        int sockets[2], pipes[2];
-        struct job *j;
-        enum status s = channel_pair(sockets);
-
-        *job_out = NULL;
-        if (s)
-                return s;
-        if (pipe2(pipes, O_CLOEXEC) < 0) {
-                s = FAIL(ST_IO, .subject = w->name, .found = strerror(errno));
-                close(sockets[0]);
-                close(sockets[1]);
-                return s;
-        }
-        if (!job_message_send(w->control, &m, (const int[]){sockets[1], pipes[1]}, 2))
-                s = FAIL(ST_WORKER, .subject = w->name, .found = strerror(errno),
-                         .remedy = "the daemon starts it anew: try again");
-        close(sockets[1]);
-        close(pipes[1]);
-        j = memory_new(1, sizeof *j);
-        /* the warm parent keeps the time; ours is later, in case that it hangs itself */
-        *j = (struct job){
-                w->name, sockets[0], pipes[0],
-                deadline_in(deadline_ms == NO_DEADLINE ? NO_DEADLINE : deadline_ms + 2000)};
-        if (s) {
-                job_kill(j);
-                return s;
-        }
-        *job_out = j;
-        return ST_DONE;
-}
-
-enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
-{
-        return start_job(w, deadline_ms, false, job_out);
-}
 
 /* How the child ended, waiting for it at most until `deadline`. */
 static enum status exit_of(struct job *j, int64_t deadline)
@@ -192,18 +278,51 @@ static enum status exit_of(struct job *j, int64_t deadline)
         return ST_DONE;
 }
 
-enum status job_call(struct job *j, struct call call, struct arena *a)
+/* Gone without an answer: why is in how it ended. */
+static enum status why_gone(struct job *j)
+{
+        enum status s = exit_of(j, deadline_in(END_TIME));
+
+        return s ? s : FAIL(ST_WORKER, .subject = j->name, .found = "no answer");
+}
+
+enum status job_ask(struct job *j, struct call call)
+{
+        enum status s = channel_send_request(j->socket, call, j->deadline);
+
+        if (!j->asked) /* after the request, which nothing is to hold up */
+                renew(j->worker, (struct job_message){.begun = j->begun ? 0 : j->number,
+                                                      .deadline_ms = j->deadline_ms});
+        j->asked = j->begun = true;
+        return s == ST_UNREACHABLE ? why_gone(j) : s;
+}
+
+enum status job_answer(struct job *j, struct call call, struct arena *a)
 {
         bool answered;
-        enum status s = channel_ask(j->socket, call, a, j->deadline, &answered);
+        enum status s = channel_receive_reply(j->socket, call, a, j->deadline, &answered);
 
-        /* gone without an answer: why is in how it ended */
-        if (s == ST_UNREACHABLE && !answered) {
-                s = exit_of(j, deadline_in(END_TIME));
-                if (!s)
-                        s = FAIL(ST_WORKER, .subject = j->name, .found = "no answer");
-        }
-        return s;
+        return s == ST_UNREACHABLE && !answered ? why_gone(j) : s;
+}
+
+enum status job_call(struct job *j, struct call call, struct arena *a)
+{
+        enum status s = job_ask(j, call);
+
+        return s ? s : job_answer(j, call, a);
+}
+
+void job_set_deadline(struct job *j, int deadline_ms)
+{
+        const struct job_message m = {.begun = j->number, .deadline_ms = deadline_ms};
+
+        set_time(j, deadline_ms);
+        job_message_send(j->worker->control, &m, NULL); /* if that fails it is gone, and seen so */
+}
+
+void job_last(struct job *j)
+{
+        shutdown(j->socket, SHUT_WR);
 }
 
 static void job_free(struct job *j)
@@ -219,7 +338,7 @@ enum status job_end(struct job *j)
 
         if (!j)
                 return ST_DONE;
-        shutdown(j->socket, SHUT_WR);
+        job_last(j);
         s = exit_of(j, j->deadline == NO_DEADLINE ? deadline_in(END_TIME) : j->deadline);
         job_free(j);
         return s;
@@ -238,31 +357,41 @@ bool job_alive(struct job *j)
         return poll(&p, 1, 0) == 0;
 }
 
-enum status worker_ask(struct worker *w, int deadline_ms, struct call call, struct arena *a,
-                       struct job **job_out)
+/* Why is kept. */
+static void job_drop(struct job **j)
 {
-        enum status s = start_job(w, deadline_ms, true, job_out);
+        struct error why = *error_last();
 
-        if (s)
-                return s;
-        s = job_call(*job_out, call, a);
-        if (s) {
-                struct error why = *error_last();
+        job_kill(*j);
+        *j = NULL;
+        error_keep(&why);
+}
 
-                job_kill(*job_out);
-                *job_out = NULL;
-                error_keep(&why);
+enum status worker_ask(struct worker *w, int deadline_ms, struct call call, struct job **job_out)
+{
+        enum status s = job_start(w, deadline_ms, job_out);
+
+        if (!s)
+                s = job_ask(*job_out, call);
+        if (!s) {
+                job_last(*job_out);
+                return ST_DONE;
         }
+        job_drop(job_out);
         return s;
 }
 
 enum status worker_call(struct worker *w, int deadline_ms, struct call call, struct arena *a)
 {
         struct job *j;
-        enum status s = worker_ask(w, deadline_ms, call, a, &j), ended;
+        enum status s = worker_ask(w, deadline_ms, call, &j), ended;
 
-        if (s)
+        if (!s)
+                s = job_answer(j, call, a);
+        if (s) {
+                job_drop(&j);
                 return s;
+        }
         ended = job_end(j);
         if (ended) /* an answer of a process that then died is no answer */
                 message_close_fds(message_info(call.number)->reply, call.reply);

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,12 +23,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILDREN_MOST = 256, SPARE_PAUSE = 3 /* ms */ };
+/* A job made ahead is forked a moment later: whatever was begun just now comes first. */
+enum { CHILDREN_MOST = 256, PAUSE = 2 /* ms */ };
 
 struct child {
-        pid_t pid;
+        uint64_t job;
+        pid_t pid;     /* 0: to be forked when it is due, or its job begins */
+        int socket;    /* the child's end, until it has it; then -1 */
         int exit_pipe; /* ours alone: a child cannot say how it ended */
-        int64_t deadline;
+        int64_t due, deadline;
         bool timed_out;
         bool killed; /* nothing more is awaited but its end */
 };
@@ -37,7 +41,7 @@ static size_t children_count;
 
 /* --- in the child --- */
 
-static _Noreturn void serve_job(const struct worker_duty *duty, int socket, bool single)
+static _Noreturn void serve_job(const struct worker_duty *duty, int socket)
 {
         static const struct caller parent = {
                 .principal = {PRINCIPAL_SELF, ""}, .roles = PARENT, .may_pass_fds = true};
@@ -53,26 +57,38 @@ static _Noreturn void serve_job(const struct worker_duty *duty, int socket, bool
                 if (!s)
                         s = dispatch(duty->handlers, duty->handlers_count, &r, &f, socket);
                 arena_empty(a);
-        } while (!s && !single);
+        } while (!s);
         if (session_end)
                 session_end(session);
         if (duty->child_end)
                 duty->child_end();
-        /* the daemon closing its end is how a job of many requests ends well */
+        sched_yield(); /* whoever has our answer need not wait for the end of our memory */
+        /* the daemon closing its end is how a job ends well */
         _exit(!s || s == ST_UNREACHABLE ? 0 : 3);
 }
 
-static void begin_child(const struct worker_duty *duty, pid_t parent)
+static void close_others(const struct child *own)
 {
+        close(CONTROL_FD);
+        for (struct child *c = children; c < children + children_count; c++) {
+                close(c->exit_pipe);
+                if (c->socket >= 0 && c != own)
+                        close(c->socket);
+        }
+}
+
+static _Noreturn void be_child(const struct worker_duty *duty, const struct child *own,
+                               pid_t parent)
+{
+        int socket = own->socket;
+        bool ahead = own->due != 0;
         sigset_t none;
 
         setpgid(0, 0);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
                 _exit(3);
-        close(CONTROL_FD);
-        for (size_t i = 0; i < children_count; i++)
-                close(children[i].exit_pipe);
+        close_others(own);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_IGN);
@@ -80,20 +96,9 @@ static void begin_child(const struct worker_duty *duty, pid_t parent)
                 duty->child_begin();
         if (duty->sandbox)
                 sandbox_enter(duty->sandbox);
-}
-
-/* A spare waits, sandboxed already, for the job that it will be given. */
-static _Noreturn void wait_for_job(const struct worker_duty *duty, int handoff)
-{
-        struct job_message m;
-        int socket;
-
-        if (duty->rehearse)
+        if (ahead && duty->rehearse)
                 duty->rehearse();
-        if (!job_message_receive(handoff, &m, &socket, 1))
-                _exit(0); /* the warm parent is gone */
-        close(handoff);
-        serve_job(duty, socket, m.single);
+        serve_job(duty, socket);
 }
 
 /* --- in the warm parent --- */
@@ -101,6 +106,8 @@ static _Noreturn void wait_for_job(const struct worker_duty *duty, int handoff)
 static void kill_child(struct child *c)
 {
         c->killed = true;
+        if (!c->pid)
+                return;
         kill(-c->pid, SIGKILL);
         kill(c->pid, SIGKILL);
 }
@@ -114,90 +121,60 @@ static void tell_exit(int exit_pipe, int wait_status, bool timed_out)
         close(exit_pipe);
 }
 
-/* A child forked ahead of its job, so that no request waits for the fork. */
-static struct spare {
-        pid_t pid; /* 0: there is none */
-        int handoff;
-        int64_t due; /* when the next one is to be made: a job just given comes first */
-} spare;
-
-static void make_spare(const struct worker_duty *duty)
+static void forget(struct child *c)
 {
-        pid_t parent = getpid(), pid;
-        int ends[2];
-
-        if (!duty->ahead || spare.pid || deadline_left(spare.due) ||
-            socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-                return; /* without one the next job is forked when it comes */
-        pid = fork();
-        if (pid == 0) {
-                close(ends[0]);
-                begin_child(duty, parent);
-                wait_for_job(duty, ends[1]);
-        }
-        close(ends[1]);
-        if (pid < 0) {
-                close(ends[0]);
-                return;
-        }
-        setpgid(pid, pid);
-        spare.pid = pid;
-        spare.handoff = ends[0];
+        if (c->socket >= 0)
+                close(c->socket);
+        *c = children[--children_count];
 }
 
-/* The spare's process, now at that job; 0 if there was none, or it is dead. */
-static pid_t use_spare(const struct job_message *m, int socket)
-{
-        pid_t pid = spare.pid;
-        bool given;
-
-        if (!pid)
-                return 0;
-        given = job_message_send(spare.handoff, m, &socket, 1);
-        close(spare.handoff);
-        spare.pid = 0;
-        spare.due = deadline_in(SPARE_PAUSE);
-        if (!given)
-                kill(pid, SIGKILL);
-        return given ? pid : 0;
-}
-
-static pid_t fork_for_job(const struct worker_duty *duty, const struct job_message *m, int socket,
-                          int exit_pipe)
+static void fork_child(const struct worker_duty *duty, struct child *c)
 {
         pid_t parent = getpid(), pid = fork();
 
-        if (pid == 0) {
-                close(exit_pipe);
-                if (spare.pid)
-                        close(spare.handoff);
-                begin_child(duty, parent);
-                serve_job(duty, socket, m->single);
-        }
-        if (pid > 0)
-                setpgid(pid, pid);
-        return pid;
+        if (pid == 0)
+                be_child(duty, c, parent);
+        if (pid < 0)
+                return; /* tried again when its job begins */
+        setpgid(pid, pid);
+        c->pid = pid;
+        close(c->socket);
+        c->socket = -1;
 }
 
-static void start_child(const struct worker_duty *duty, const struct job_message *m, int socket,
-                        int exit_pipe)
+static void make_child(const struct job_message *m, const int fds[JOB_FDS])
 {
-        pid_t pid = -1;
-
         if (children_count < CHILDREN_MOST) {
-                pid = use_spare(m, socket);
-                if (!pid)
-                        pid = fork_for_job(duty, m, socket, exit_pipe);
-        }
-        close(socket);
-        if (pid < 0) {
-                report_warning("cannot start another job");
-                tell_exit(exit_pipe, 3 << 8, false);
+                children[children_count++] = (struct child){.job = m->made,
+                                                            .socket = fds[0],
+                                                            .exit_pipe = fds[1],
+                                                            .due = deadline_in(PAUSE),
+                                                            .deadline = NO_DEADLINE};
                 return;
         }
-        children[children_count++] = (struct child){
-                pid, exit_pipe, deadline_in(m->deadline_ms < 0 ? NO_DEADLINE : m->deadline_ms),
-                false, false};
+        report_warning("cannot start another job");
+        close(fds[0]);
+        tell_exit(fds[1], 3 << 8, false);
+}
+
+static void begin_job(const struct worker_duty *duty, const struct job_message *m)
+{
+        struct child *c = children;
+
+        while (c < children + children_count && c->job != m->begun)
+                c++;
+        if (c == children + children_count)
+                return; /* it is dead, and the daemon knows */
+        c->deadline = deadline_in(m->deadline_ms < 0 ? NO_DEADLINE : m->deadline_ms);
+        if (c->pid)
+                return;
+        c->due = 0;
+        fork_child(duty, c);
+        if (c->pid)
+                return;
+        report_warning("cannot start another job");
+        tell_exit(c->exit_pipe, 3 << 8, false);
+        forget(c);
 }
 
 /* False: the daemon is gone. */
@@ -205,35 +182,61 @@ static bool take_job(const struct worker_duty *duty)
 {
         struct job_message m;
         struct pollfd p = {CONTROL_FD, POLLIN, 0};
-        int fds[2];
+        int fds[JOB_FDS];
 
         if (poll(&p, 1, 0) != 1)
                 return true;
-        if (!job_message_receive(CONTROL_FD, &m, fds, 2))
+        if (!job_message_receive(CONTROL_FD, &m, fds))
                 return false;
-        start_child(duty, &m, fds[0], fds[1]);
+        if (m.made)
+                make_child(&m, fds);
+        if (m.begun)
+                begin_job(duty, &m);
         return true;
+}
+
+static void fork_due(const struct worker_duty *duty)
+{
+        for (struct child *c = children; c < children + children_count; c++)
+                if (!c->pid && !c->killed && c->due && !deadline_left(c->due)) {
+                        fork_child(duty, c);
+                        c->due = 0;
+                }
+}
+
+static struct child *child_of(pid_t pid)
+{
+        struct child *c = children;
+
+        while (c < children + children_count && c->pid != pid)
+                c++;
+        return c < children + children_count ? c : NULL;
 }
 
 static void reap(void)
 {
         int wait_status;
+        struct child *c;
         pid_t pid;
 
         while ((pid = waitpid(-1, &wait_status, WNOHANG)) > 0) {
-                if (pid == spare.pid) {
-                        close(spare.handoff);
-                        spare.pid = 0;
-                }
-                for (size_t i = 0; i < children_count; i++) {
-                        if (children[i].pid != pid)
-                                continue;
-                        kill(-pid, SIGKILL); /* what it left behind */
-                        tell_exit(children[i].exit_pipe, wait_status, children[i].timed_out);
-                        children[i] = children[--children_count];
-                        break;
-                }
+                c = child_of(pid);
+                if (!c)
+                        continue;
+                kill(-pid, SIGKILL); /* what it left behind */
+                tell_exit(c->exit_pipe, wait_status, c->timed_out);
+                forget(c);
         }
+}
+
+/* Dropped before they were forked. */
+static void forget_dropped(void)
+{
+        for (size_t i = children_count; i-- > 0;)
+                if (children[i].killed && !children[i].pid) {
+                        close(children[i].exit_pipe);
+                        forget(&children[i]);
+                }
 }
 
 static int kill_late(void)
@@ -258,17 +261,22 @@ static _Noreturn void end_all(void)
 {
         for (size_t i = 0; i < children_count; i++)
                 kill_child(&children[i]);
-        if (spare.pid)
-                kill(spare.pid, SIGKILL);
         exit(0);
 }
 
-/* How long poll() may wait: a job is due, or its successor's process is. */
-static int wait_time(const struct worker_duty *duty)
+/* How long poll() may wait: for a deadline, or until a child is due. */
+static int wait_time(void)
 {
-        int soonest = kill_late(), due = deadline_left(spare.due);
+        int soonest = kill_late();
 
-        return duty->ahead && !spare.pid && (soonest < 0 || soonest > due) ? due : soonest;
+        for (size_t i = 0; i < children_count; i++) {
+                int left =
+                        children[i].pid || !children[i].due ? -1 : deadline_left(children[i].due);
+
+                if (left >= 0 && (soonest < 0 || left < soonest))
+                        soonest = left;
+        }
+        return soonest;
 }
 
 /* Control socket, signals, and the exit pipes, whose closing at the other end means: drop it. */
@@ -280,7 +288,7 @@ static void wait_and_handle(const struct worker_duty *duty, int signals)
 
         for (size_t i = 0; i < n; i++)
                 p[2 + i] = (struct pollfd){children[i].killed ? -1 : children[i].exit_pipe, 0, 0};
-        if (poll(p, 2 + n, wait_time(duty)) < 0)
+        if (poll(p, 2 + n, wait_time()) < 0)
                 return;
         for (size_t i = 0; i < n; i++)
                 if (p[2 + i].revents & (POLLERR | POLLHUP))
@@ -289,14 +297,15 @@ static void wait_and_handle(const struct worker_duty *duty, int signals)
             info.ssi_signo == SIGTERM)
                 end_all();
         reap();
+        forget_dropped();
         if (p[0].revents && !take_job(duty))
                 end_all();
-        make_spare(duty);
+        fork_due(duty);
 }
 
 _Noreturn void worker_serve(const struct worker_duty *duty)
 {
-        struct warm_message warm = {PROTOCOL_VERSION};
+        struct warm_message warm = {PROTOCOL_VERSION, duty->ahead};
         sigset_t set;
         int signals;
 
@@ -312,7 +321,6 @@ _Noreturn void worker_serve(const struct worker_duty *duty)
                 sandbox_warm_up(duty->sandbox->profile);
         if (signals < 0 || send(CONTROL_FD, &warm, sizeof warm, MSG_NOSIGNAL) != sizeof warm)
                 fatal("%s is started by its daemon, not by hand", duty->name);
-        make_spare(duty);
         for (;;)
                 wait_and_handle(duty, signals);
 }

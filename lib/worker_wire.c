@@ -8,31 +8,33 @@
 
 union control {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(JOB_FDS_MOST * sizeof(int))];
+        char bytes[CMSG_SPACE(JOB_FDS * sizeof(int))];
 };
 
-bool job_message_send(int to, const struct job_message *m, const int *fds, size_t count)
+bool job_message_send(int to, const struct job_message *m, const int fds[JOB_FDS])
 {
         union control control = {0};
         struct iovec part = {(void *)m, sizeof *m};
-        struct msghdr msg = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = CMSG_SPACE(count * sizeof *fds)};
-        struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+        struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
+        struct cmsghdr *c;
         ssize_t n;
 
-        c->cmsg_level = SOL_SOCKET;
-        c->cmsg_type = SCM_RIGHTS;
-        c->cmsg_len = CMSG_LEN(count * sizeof *fds);
-        memcpy(CMSG_DATA(c), fds, count * sizeof *fds);
+        if (m->made) {
+                msg.msg_control = &control;
+                msg.msg_controllen = sizeof control;
+                c = CMSG_FIRSTHDR(&msg);
+                c->cmsg_level = SOL_SOCKET;
+                c->cmsg_type = SCM_RIGHTS;
+                c->cmsg_len = CMSG_LEN(JOB_FDS * sizeof *fds);
+                memcpy(CMSG_DATA(c), fds, JOB_FDS * sizeof *fds);
+        }
         do
                 n = sendmsg(to, &msg, MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
         return n == sizeof *m;
 }
 
-bool job_message_receive(int from, struct job_message *m, int *fds, size_t count)
+bool job_message_receive(int from, struct job_message *m, int fds_out[JOB_FDS])
 {
         union control control;
         struct iovec part = {m, sizeof *m};
@@ -46,9 +48,13 @@ bool job_message_receive(int from, struct job_message *m, int *fds, size_t count
         do
                 n = recvmsg(from, &msg, MSG_CMSG_CLOEXEC);
         while (n < 0 && errno == EINTR);
-        c = n == sizeof *m ? CMSG_FIRSTHDR(&msg) : NULL;
-        if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(count * sizeof *fds))
+        if (n != sizeof *m)
                 return false;
-        memcpy(fds, CMSG_DATA(c), count * sizeof *fds);
+        if (!m->made)
+                return true;
+        c = CMSG_FIRSTHDR(&msg);
+        if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(JOB_FDS * sizeof *fds_out))
+                return false;
+        memcpy(fds_out, CMSG_DATA(c), JOB_FDS * sizeof *fds_out);
         return true;
 }

@@ -8,18 +8,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CONTROL_FD = 3, JOB_FDS_MOST = 2 };
+enum { CONTROL_FD = 3, JOB_FDS = 2 };
 
 /* warm parent to daemon, once */
 struct warm_message {
         uint32_t version; /* PROTOCOL_VERSION */
+        uint32_t ahead;   /* 1: it wants to be told of a job before there is one */
 };
 
-/* daemon to warm parent, with two descriptors: the job's socket, the write end of its exit pipe;
- * and from there, with the socket alone, to a child that was forked ahead */
+/* daemon to warm parent: a job is made, with two descriptors (its socket, the write end of its exit
+ * pipe), or its time begins, or one is made and another's time begins. */
 struct job_message {
-        int32_t deadline_ms; /* -1: none */
-        int32_t single;      /* 1: the child ends after one reply */
+        uint64_t made;       /* 0: none, and no descriptors */
+        uint64_t begun;      /* 0: none */
+        int32_t deadline_ms; /* of the one that begins; -1: none */
+        int32_t reserved;
 };
 
 /* warm parent to daemon, on the exit pipe */
@@ -28,8 +31,8 @@ struct exit_message {
         int32_t timed_out;   /* 1: killed at its deadline */
 };
 
-/* One packet with exactly `count` descriptors beside it; errno says why not. */
-bool job_message_send(int to, const struct job_message *m, const int *fds, size_t count);
-bool job_message_receive(int from, struct job_message *m, int *fds, size_t count);
+/* One packet, with two descriptors beside it if a job is made; errno says why not. */
+bool job_message_send(int to, const struct job_message *m, const int fds[JOB_FDS]);
+bool job_message_receive(int from, struct job_message *m, int fds_out[JOB_FDS]);
 
 #endif

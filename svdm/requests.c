@@ -8,6 +8,7 @@
 #include "lib/channel.h"
 #include "lib/config.h"
 #include "lib/report.h"
+#include "svdm/opener.h"
 #include "svdm/session.h"
 
 #include <string.h>
@@ -61,16 +62,7 @@ enum status on_svdm_open(struct request *r, const struct svdm_open_req *q, struc
 enum status on_svdm_open_target(struct request *r, const struct svdm_open_target_req *q,
                                 struct svdm_open_target_rep *p)
 {
-        const struct device_open_target_req ask = {.path = q->path};
-        struct device_open_target_rep opened;
-        struct session *n;
-        enum status s = session_begin(r, &n);
-
-        if (!s)
-                s = job_call(n->job, CALL(device_open_target, &ask, &opened), r->arena);
-        if (!s)
-                p->disk = opened.disk;
-        return s;
+        return opener_open(svdm.worker, q->path, r->arena, &p->disk);
 }
 
 /* --- starting and stopping ----------------------------------------------------------------- */

@@ -99,7 +99,8 @@ START_TEST(an_answer_of_a_process_that_then_dies_is_none)
         setenv("BULKHEAD_DIE_AT_END", "1", 1);
         ck_assert_int_eq(worker_start(fixture, NULL, NULL, NULL, &dying), ST_DONE);
         ck_assert_int_eq(worker_call(dying, 5000, CALL(judge, &q, &p), a), ST_WORKER);
-        ck_assert_int_eq(worker_ask(dying, 5000, CALL(judge, &q, &p), a, &j), ST_DONE);
+        ck_assert_int_eq(worker_ask(dying, 5000, CALL(judge, &q, &p), &j), ST_DONE);
+        ck_assert_int_eq(job_answer(j, CALL(judge, &q, &p), a), ST_DONE);
         ck_assert_int_eq(job_end(j), ST_WORKER);
         worker_stop(dying);
 }
