@@ -114,6 +114,7 @@ L_CHECK := -Wl,--as-needed -lcheck -lsubunit -lm -lrt -lpthread
 WRAP = $(foreach c,$(1),-Wl,--wrap=$(c))
 FAULTS := $(call WRAP,write pwrite fsync fdatasync ftruncate renameat unlinkat openat)
 $(foreach t,log generations evidence seal_record state_record,$(eval WRAP_test_$(t) := $(FAULTS)))
+WRAP_test_plugin_jobs := $(call WRAP,job_end)
 WRAP_test_memory_file := $(call WRAP,usleep)
 WRAP_test_disk := $(call WRAP,disk_hash_best disk_hash_blocks)
 WRAP_test_disk_hash := $(call WRAP,alloc_mb_mgr init_mb_mgr_sse init_mb_mgr_avx2 init_mb_mgr_avx512 EVP_MD_CTX_new)
@@ -128,6 +129,7 @@ OBJS_test_luks := $(OBJS_luks.so)
 OBJS_test_evidence := tests/fault/fake_tpm tests/fault/fake_measure
 OBJS_test_seal_record := tests/fault/fake_tpm tests/fault/fake_measure
 OBJS_test_generations := tests/fault/fake_tpm
+OBJS_test_plugin_jobs := integrity-mgr/measure
 OBJS_test_xl_config := compartment-mgr/config/without_libxl
 OBJS_fuzz_xl_config := compartment-mgr/config/without_libxl
 OBJS_fuzz_facts := $(OBJS_vm.so)
@@ -147,11 +149,12 @@ $(B)/test_xml_workers: | $(B)/xml_worker $(B)/policy_worker
 $(B)/test_integrity_mgr: | $(addprefix $(B)/,integrity-mgr measure_worker policy_worker tpm_worker plugins/disk.so)
 $(B)/test_xl_config: | $(B)/config_worker
 $(B)/test_worker: | $(B)/measure_worker $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so)
+$(B)/test_plugin_jobs: | $(B)/measure_worker $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so)
 $(B)/test_measure_run: | $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so) $(PLUGINS:%=$(B)/plugins/%.so)
 $(B)/test_facts $(B)/test_stories: | $(PLUGINS:%=$(B)/plugins/%.so)
 $(B)/test_disk_hash: | $(B)/measure_worker $(B)/plugins/disk.so
 $(B)/bench_disk: | $(B)/plugins/disk.so
-NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_facts.o unit/test_stories.o unit/test_xl_config.o unit/test_disk_hash.o bench/bench_disk.o)
+NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_plugin_jobs.o unit/test_facts.o unit/test_stories.o unit/test_xl_config.o unit/test_disk_hash.o bench/bench_disk.o)
 $(NEED_BUILD_DIR): ALL_CFLAGS += -DBUILD_DIR='"$(B)"'
 # Tests cross the windows of a hash tree at 4 units, not at 8 GiB.
 $(B)/obj/plugins/disk_verity.o: ALL_CFLAGS += -DWINDOW=4

@@ -138,6 +138,7 @@ int main(int argc, char **argv)
                 (int[]){worker_hangup_fd(measure), worker_hangup_fd(policy), worker_hangup_fd(tpm)},
                 3);
         tpm_client_stop();
+        measure_stop();
         worker_stop(measure);
         worker_stop(policy);
         worker_stop(tpm);

@@ -5,6 +5,7 @@
  * measured.
  */
 #include "integrity-mgr/measure.h"
+#include "integrity-mgr/plugin_jobs.h"
 #include "measure/measure_run.h"
 #include "lib/config.h"
 #include "lib/worker.h"
@@ -17,10 +18,20 @@
 enum { AT_ONCE = 8, LEAST_MS = 60 * 1000, SLOWEST = 16 << 20 /* bytes a second */ };
 
 static struct worker *worker;
+static size_t cores;
 
 void measure_start(struct worker *measure_worker)
 {
+        long n = sysconf(_SC_NPROCESSORS_ONLN);
+
         worker = measure_worker;
+        cores = n > 0 ? (size_t)n : 1;
+        plugin_jobs_start(measure_worker);
+}
+
+void measure_stop(void)
+{
+        plugin_jobs_stop();
 }
 
 /* One target's, with memory and an error of its own: threads do not share them. */
@@ -31,6 +42,8 @@ struct duty {
         struct arena *arena;
         struct measurement *measurement;
         struct plugin_seen *plugin;
+        int file;        /* the plug-in's; -1: none */
+        struct job *job; /* that has answered, and may not have ended */
         enum status s;
         struct error error;
 };
@@ -44,18 +57,57 @@ static int deadline(int file)
         return ms > INT32_MAX - LEAST_MS ? INT32_MAX : (int)ms + LEAST_MS;
 }
 
-static enum status ask(struct duty *d, int plugin)
+static struct measure_req request_of(const struct duty *d, int plugin)
 {
-        struct measure_req q = {.plugin = plugin,
-                                .target = *d->target,
-                                .file = d->open->file,
-                                .header = d->open->header,
-                                .cores = d->cores};
-        struct measure_rep p;
-        enum status s = measure_plugin_digest(plugin, &d->plugin->file);
+        return (struct measure_req){.plugin = plugin,
+                                    .target = *d->target,
+                                    .file = d->open->file,
+                                    .header = d->open->header,
+                                    .cores = d->cores};
+}
 
-        if (!s)
-                s = worker_call(worker, deadline(q.file), CALL(measure, &q, &p), d->arena);
+/* A job with its plug-in loaded measures while the plug-in's file is hashed: NULL if there is none,
+ * or if what was loaded is not what is there. */
+static struct job *ask_ready(struct duty *d, int plugin)
+{
+        const struct measure_req q = request_of(d, -1);
+        struct measure_rep unused;
+        struct digest loaded;
+        struct job *j = plugin_jobs_take(d->target->plugin, &loaded);
+
+        if (!j)
+                return NULL;
+        if (!job_ask(j, CALL(measure, &q, &unused))) {
+                job_last(j);
+                job_set_deadline(j, deadline(q.file));
+                if (!measure_plugin_digest(plugin, &d->plugin->file) &&
+                    digest_equal(&loaded, &d->plugin->file))
+                        return j;
+        }
+        job_kill(j);
+        return NULL;
+}
+
+static enum status ask(struct duty *d, int plugin, struct job **job_out)
+{
+        const struct measure_req q = request_of(d, plugin);
+        struct measure_rep unused;
+        enum status s;
+
+        *job_out = ask_ready(d, plugin);
+        if (*job_out)
+                return ST_DONE;
+        s = measure_plugin_digest(plugin, &d->plugin->file);
+        return s ? s : worker_ask(worker, deadline(q.file), CALL(measure, &q, &unused), job_out);
+}
+
+/* What the worker says: an assertion until it has ended well. */
+static enum status answer(struct duty *d)
+{
+        const struct measure_req unused = {0};
+        struct measure_rep p;
+        enum status s = job_answer(d->job, CALL(measure, &unused, &p), d->arena);
+
         if (s)
                 return s;
         if (strcmp(p.measurement.target, d->target->name) ||
@@ -70,14 +122,11 @@ static enum status ask(struct duty *d, int plugin)
 
 static enum status measure_one(struct duty *d)
 {
-        int plugin = -1;
-        enum status s = measure_open_plugin(config.plugins, d->target->plugin, &plugin);
+        enum status s = measure_open_plugin(config.plugins, d->target->plugin, &d->file);
 
         if (!s)
-                s = ask(d, plugin);
-        if (plugin >= 0)
-                close(plugin);
-        return s;
+                s = ask(d, d->file, &d->job);
+        return s ? s : answer(d);
 }
 
 struct queue {
@@ -122,8 +171,7 @@ static void measure_queue(struct queue *q)
 
 static uint32_t cores_each(size_t count)
 {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        size_t each = cores > 0 ? (size_t)cores / count : 1;
+        size_t each = cores / count;
 
         return each ? (uint32_t)each : 1;
 }
@@ -162,6 +210,38 @@ static enum status gather(struct arena *a, struct duty *duties, enum hash_alg al
         return ST_DONE;
 }
 
+static enum status end_one(struct duty *d)
+{
+        enum status s = job_end(d->job);
+
+        if (s)
+                return s;
+        plugin_jobs_want(d->target->plugin, d->file, &d->plugin->file); /* for the next time */
+        d->file = -1;
+        return ST_DONE;
+}
+
+/* Awaits the ends of all workers, after what could be done beside them. Nothing that was found
+ * counts before: one bad end fails the whole. */
+static enum status end_all(struct duty *duties, size_t count, enum status s)
+{
+        struct error why = *error_last();
+
+        for (size_t i = 0; i < count; i++) {
+                if (s) {
+                        job_kill(duties[i].job);
+                } else {
+                        s = end_one(&duties[i]);
+                        why = *error_last();
+                }
+                if (duties[i].file >= 0)
+                        close(duties[i].file);
+        }
+        if (s)
+                error_keep(&why);
+        return s;
+}
+
 enum status measure_all(struct arena *a, const struct target *targets, size_t count,
                         const struct open_disk *open, size_t open_count, enum hash_alg alg,
                         struct found *found_out)
@@ -185,13 +265,14 @@ enum status measure_all(struct arena *a, const struct target *targets, size_t co
                 duties[i] = (struct duty){.target = &asked[i],
                                           .open = &open[i],
                                           .cores = cores_each(count),
+                                          .file = -1,
                                           .arena = count == 1 ? a : arena_new(),
                                           .measurement = &found_out->measurements[i],
                                           .plugin = &found_out->plugins[i]};
         }
         if (count)
                 measure_queue(&q);
-        s = gather(a, duties, alg, found_out);
+        s = end_all(duties, count, gather(a, duties, alg, found_out));
         for (size_t i = 0; i < count; i++)
                 if (duties[i].arena != a)
                         arena_free(duties[i].arena);

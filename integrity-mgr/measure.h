@@ -12,6 +12,7 @@
 struct worker;
 
 void measure_start(struct worker *measure_worker);
+void measure_stop(void);
 
 struct found {
         struct measurement *measurements; /* one a target, in order */

@@ -4,7 +4,8 @@
  * measurement runs in a child of its own, as a user without rights. The child can read files, no
  * more, while it loads the plug-in from the descriptor that integrity-mgr opened and hashed; then
  * it gives up everything but its memory, threads and the descriptors that it has; only after that
- * the plug-in is called. No network, no other process, no files by name, no TPM.
+ * the plug-in is called. It may be asked to load before there is a target. No network, no other
+ * process, no files by name, no TPM.
  */
 #include "measure/measure_run.h"
 #include "lib/digest.h"
@@ -18,16 +19,36 @@
 static const struct sandbox loading = {.profile = SANDBOX_LOAD};
 static const struct sandbox sandbox = {.profile = SANDBOX_THREADS, .memory = (size_t)4 << 30};
 
+static const struct bulkhead_measure_plugin *loaded;
+
+/* Once a process: the second sandbox does not let another one in. */
+static enum status load(int plugin, const char *name)
+{
+        enum status s = loaded ? FAIL(ST_WRONG_STATE, .subject = "measure_worker",
+                                      .expected = "one plug-in a process")
+                               : measure_load(plugin, name, &loaded);
+
+        if (!s)
+                sandbox_enter(&sandbox);
+        return s;
+}
+
+enum status on_measure_load(struct request *r, const struct measure_load_req *q,
+                            struct measure_load_rep *p)
+{
+        (void)r, (void)p;
+        return load(q->plugin, q->name);
+}
+
 enum status on_measure(struct request *r, const struct measure_req *q, struct measure_rep *p)
 {
-        const struct bulkhead_measure_plugin *plugin;
-        enum status s = measure_load(q->plugin, q->target.plugin, &plugin);
+        enum status s = q->plugin >= 0 ? load(q->plugin, q->target.plugin) : ST_DONE;
 
-        if (s)
-                return s;
-        sandbox_enter(&sandbox);
-        return measure_call(r->arena, plugin, &q->target, q->file, q->header, q->cores, NULL,
-                            &p->measurement);
+        if (!s && !loaded)
+                s = FAIL(ST_WRONG_STATE, .subject = "measure_worker", .expected = "a plug-in");
+        return s ? s
+                 : measure_call(r->arena, loaded, &q->target, q->file, q->header, q->cores, NULL,
+                                &p->measurement);
 }
 
 static const struct handler handlers[] = {

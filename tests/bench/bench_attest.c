@@ -3,7 +3,9 @@
  * Attestations of one small target, one after the other, at a door that is up: how much each took
  * above the TPM's own time (TCTI transmit to receive, which the reply carries).
  *
- *   bench_attest DESCRIPTOR.xml [COUNT]     with BULKHEAD_RUN set
+ *   bench_attest DESCRIPTOR.xml [COUNT [new]]     with BULKHEAD_RUN set
+ *
+ * new: each descriptor is one that the host has not seen before.
  */
 #include "lib/channel.h"
 #include "lib/config.h"
@@ -68,6 +70,18 @@ static struct bytes read_file(const char *path, struct arena *a)
         return (struct bytes){arena_copy(a, text, n), n};
 }
 
+/* The same descriptor with other white space behind it. */
+static struct bytes changed(struct bytes descriptor, int number, struct arena *a)
+{
+        enum { BITS = 20 };
+        uint8_t *text = arena_get(a, descriptor.len + BITS);
+
+        memcpy(text, descriptor.data, descriptor.len);
+        for (int i = 0; i < BITS; i++)
+                text[descriptor.len + (size_t)i] = number >> i & 1 ? '\n' : ' ';
+        return (struct bytes){text, descriptor.len + BITS};
+}
+
 int main(int argc, char **argv)
 {
         static double above[COUNT_MOST], tpm[COUNT_MOST], whole[COUNT_MOST];
@@ -85,9 +99,10 @@ int main(int argc, char **argv)
                 return 3;
         }
         for (int i = -10; i < n; i++) { /* the first ten warm up */
+                struct bytes d = argc > 3 ? changed(descriptor, i + 10, a) : descriptor;
                 double began = now(), tpm_ms;
 
-                if (attest(fd, descriptor, a, &tpm_ms)) {
+                if (attest(fd, d, a, &tpm_ms)) {
                         fprintf(stderr, "bench_attest: %s: %s %s\n", error_last()->subject,
                                 status_sentence(error_last()->status), error_last()->found);
                         return 1;

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Jobs of the measure worker whose plug-in is loaded already. For each of the plug-ins that were
+ * used last one job waits: a child in its last sandbox, with the plug-in and without a target. It
+ * measures once and ends, as any other.
+ */
+#ifndef BULKHEAD_INTEGRITY_MGR_PLUGIN_JOBS_H
+#define BULKHEAD_INTEGRITY_MGR_PLUGIN_JOBS_H
+
+#include "lib/digest.h"
+
+struct job;
+struct worker;
+
+void plugin_jobs_start(struct worker *measure_worker);
+
+/* The job that waits with that plug-in, or NULL. The caller's from here on: job_end() or
+ * job_kill(). *file_out: the digest that came with the file. Only a caller that finds the same
+ * digest in the file that is installed now may believe what the job says. */
+struct job *plugin_jobs_take(const char *name, struct digest *file_out);
+
+/* Has a job made for that plug-in, unless one waits: soon, and by another thread. plugin: the file
+ * as measure_open_plugin() opened it, from here on ours; file: its digest, taken before. What goes
+ * wrong is for whoever measures next to find out. */
+void plugin_jobs_want(const char *name, int plugin, const struct digest *file);
+
+void plugin_jobs_stop(void);
+
+#endif
