@@ -147,20 +147,22 @@ static enum status open_boot(const struct vm_definition *d, struct arena *a,
         struct config_parse_req parse = {.json = d->config};
         struct config_parse_rep parsed;
         struct svdm_open_req q = {.vm = d->uuid};
+        size_t boot = 0;
         enum status s = worker_call(workers.config, CONFIG_DEADLINE,
                                     CALL(config_parse, &parse, &parsed), a);
 
         if (s)
                 return s;
         *config_out = parsed.config;
-        q.disks.items = parsed.config.disks.items;
-        while (q.disks.count < parsed.config.disks.count &&
-               !strcmp(q.disks.items[q.disks.count].kind, "boot"))
-                q.disks.count++;
-        if (!q.disks.count)
+        while (boot < parsed.config.disks.count &&
+               !strcmp(parsed.config.disks.items[boot].kind, "boot"))
+                boot++;
+        if (!boot)
                 return ST_DONE;
+        q.devices.items = open_disks_wanted(a, parsed.config.disks.items, boot);
+        q.devices.count = boot;
         s = peer_call(PEER_SVDM, CALL(svdm_open, &q, open_out), a, PEER_SHORT);
-        if (!s && open_out->disks.count != q.disks.count)
+        if (!s && open_out->disks.count != boot)
                 s = FAIL(ST_PROTOCOL, .subject = "svdm", .found = "not the files asked for");
         return s;
 }

@@ -40,3 +40,15 @@ enum status open_disks_share(const struct open_disk *disk, struct open_disk *twi
         s = duplicate(disk->file, &twin_out->file);
         return s ? s : duplicate(disk->header, &twin_out->header);
 }
+
+struct wanted_device *open_disks_wanted(struct arena *a, const struct disk *disks, size_t count)
+{
+        struct wanted_device *wanted = arena_get_many(a, count + 1, sizeof *wanted);
+
+        for (size_t i = 0; i < count; i++)
+                wanted[i] = (struct wanted_device){.name = disks[i].device,
+                                                   .kind = disks[i].kind,
+                                                   .path = disks[i].path,
+                                                   .writable = disks[i].writable};
+        return wanted;
+}

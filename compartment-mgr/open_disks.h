@@ -10,4 +10,7 @@ void open_disks_close(struct open_disk *disks, size_t count); /* may be called a
  */
 enum status open_disks_share(const struct open_disk *disk, struct open_disk *twin_out);
 
+/* Disks and boot files of a definition as what svdm opens; the strings stay theirs. */
+struct wanted_device *open_disks_wanted(struct arena *a, const struct disk *disks, size_t count);
+
 #endif

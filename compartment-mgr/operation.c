@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps that several stories share; each asks one neighbour. */
 #include "compartment-mgr/operation.h"
+#include "compartment-mgr/open_disks.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/workers.h"
 
@@ -162,9 +163,10 @@ enum status operation_read_config(struct operation *o)
 enum status operation_open_disks(struct operation *o)
 {
         struct svdm_open_req q = {.vm = o->vm->uuid};
+        const struct disk *disks = disks_to_open(o, &q.devices.count);
         enum status s;
 
-        q.disks.items = disks_to_open(o, &q.disks.count);
+        q.devices.items = open_disks_wanted(o->arena, disks, q.devices.count);
         s = operation_svdm(o, CALL(svdm_open, &q, &o->open), PEER_LONG);
         return s ? s : check_opened(o);
 }
@@ -173,9 +175,10 @@ enum status operation_look(struct operation *o, const char *device)
 {
         struct svdm_look_req q = {.vm = o->vm->uuid, .device = device};
         struct svdm_look_rep p = {0};
+        const struct disk *disks = disks_to_open(o, &q.devices.count);
         enum status s;
 
-        q.disks.items = disks_to_open(o, &q.disks.count);
+        q.devices.items = open_disks_wanted(o->arena, disks, q.devices.count);
         s = operation_svdm(o, CALL(svdm_look, &q, &p), PEER_LONG);
         if (s)
                 return s;

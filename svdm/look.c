@@ -24,7 +24,7 @@ static enum status look_claimed(struct request *r, struct session *n, const stru
                                 struct svdm_look_rep *p)
 {
         struct device_look_req ask = {
-                .vm = q->vm, .disks = {q->disks.items, q->disks.count}, .device = q->device};
+                .vm = q->vm, .devices = {q->devices.items, q->devices.count}, .device = q->device};
         struct device_look_rep opened = {0};
         enum status s = held_devices(&q->vm, r->arena, &ask.mapped.items, &ask.mapped.count);
 
@@ -38,7 +38,7 @@ static enum status look_claimed(struct request *r, struct session *n, const stru
                 return s;
         p->disks.items = opened.disks.items; /* theirs to close from here on */
         p->disks.count = opened.disks.count;
-        if (opened.disks.count != q->disks.count || opened.held.count != !!*q->device)
+        if (opened.disks.count > q->devices.count || opened.held.count != !!*q->device)
                 return FAIL(ST_WORKER, .subject = "device_worker",
                             .found = "not the disks asked for");
         s = held_claim_disks(n->claim, opened.held.items, opened.held.count);

@@ -28,7 +28,8 @@ static enum status refuse_running(void)
 static enum status open_claimed(struct request *r, struct session *n, const struct svdm_open_req *q,
                                 struct svdm_open_rep *p)
 {
-        const struct device_open_req ask = {.vm = q->vm, .disks = {q->disks.items, q->disks.count}};
+        const struct device_open_req ask = {.vm = q->vm,
+                                            .devices = {q->devices.items, q->devices.count}};
         struct device_open_rep opened = {0};
         enum status s = held_by(&q->vm) ? refuse_running() : ST_DONE;
 
@@ -38,7 +39,7 @@ static enum status open_claimed(struct request *r, struct session *n, const stru
                 return s;
         p->disks.items = opened.disks.items; /* theirs to close from here on */
         p->disks.count = opened.disks.count;
-        if (opened.disks.count != q->disks.count)
+        if (opened.disks.count > q->devices.count)
                 return FAIL(ST_WORKER, .subject = "device_worker",
                             .found = "not the disks asked for");
         s = held_claim_disks(n->claim, opened.held.items, opened.held.count);

@@ -11,6 +11,7 @@
 #include "lib/report.h"
 #include "lib/worker.h"
 #include "svdm/device/device.h"
+#include "svdm/device/file_device.h"
 #include "svdm/device/header_diff.h"
 #include "svdm/device/luks_disk.h"
 
@@ -38,7 +39,7 @@ static struct operation {
 static void operation_close(void)
 {
         for (size_t i = 0; i < operation.count; i++)
-                device_close(&operation.devices[i]);
+                operation.devices[i].kind->close(&operation.devices[i]);
         operation.count = 0;
         operation.open = false;
 }
@@ -52,45 +53,26 @@ static enum status need_open(void)
 
 /* --- opening ------------------------------------------------------------------------------- */
 
+static bool lies_in(const struct device *d, struct held_disk *out)
+{
+        if (d->kind->hold)
+                d->kind->hold(d, out);
+        return d->kind->hold;
+}
+
 static enum status refuse_twice(size_t newest)
 {
         const struct device *d = operation.devices;
+        struct held_disk ours, other;
 
-        for (size_t i = 0; i < newest; i++)
-                if (!d[i].kind->boot && !d[newest].kind->boot &&
-                    open_disk_same(&d[i].seen, &d[newest].seen))
-                        return FAIL(ST_REFUSED, .subject = d[newest].path,
+        for (size_t i = 0; lies_in(&d[newest], &ours) && i < newest; i++)
+                if (lies_in(&d[i], &other) && ours.node == other.node &&
+                    ours.device == other.device && ours.inode == other.inode)
+                        return FAIL(ST_REFUSED, .subject = ours.path,
                                     .expected = "disks that are different",
-                                    .found = FMT("the same as %s", d[i].path),
+                                    .found = FMT("the same as %s", other.path),
                                     .remedy = "name each disk once in the VM's definition");
         return ST_DONE;
-}
-
-/* A read-only duplicate for whoever asked. A memfd's own descriptor is read-write by birth. */
-static enum status hand_out(int fd, int *out)
-{
-        *out = -1;
-        if (fd < 0)
-                return ST_DONE;
-        *out = io_reopen(fd, O_RDONLY | O_NONBLOCK);
-        return *out < 0 ? FAIL(status_of_errno(errno), .subject = "a disk's descriptor",
-                               .found = strerror(errno))
-                        : ST_DONE;
-}
-
-static enum status describe(const struct device *d, struct open_disk *out)
-{
-        enum status s;
-
-        *out = (struct open_disk){.path = d->path,
-                                  .uuid = d->uuid,
-                                  .encrypted = d->header >= 0,
-                                  .writable = d->writable,
-                                  .boot = d->kind->boot,
-                                  .file = -1,
-                                  .header = -1};
-        s = hand_out(d->content >= 0 ? d->content : d->file, &out->file);
-        return s ? s : hand_out(d->header, &out->header);
 }
 
 static void undescribe(struct open_disk *disks, size_t count)
@@ -107,28 +89,16 @@ static enum status describe_all(struct arena *a, struct open_disk **items_out, s
 {
         struct open_disk *items = arena_get_many(a, operation.count, sizeof *items);
         enum status s = ST_DONE;
+        size_t n = 0;
 
-        for (size_t i = 0; i < operation.count && !s; i++) {
-                s = describe(&operation.devices[i], &items[i]);
-                if (s)
-                        undescribe(items, i + 1);
-        }
+        for (size_t i = 0; i < operation.count && !s; i++)
+                if (operation.devices[i].kind->describe)
+                        s = operation.devices[i].kind->describe(&operation.devices[i], &items[n++]);
+        if (s)
+                undescribe(items, n);
         *items_out = items;
-        *count_out = s ? 0 : operation.count;
+        *count_out = s ? 0 : n;
         return s;
-}
-
-static struct held_disk held_of(const struct device *d)
-{
-        struct held_disk held = {.path = d->path, .writable = d->writable};
-
-        if (S_ISBLK(d->seen.stat.st_mode)) {
-                held.node = d->seen.stat.st_rdev;
-        } else {
-                held.device = d->seen.stat.st_dev;
-                held.inode = d->seen.stat.st_ino;
-        }
-        return held;
 }
 
 /* Of all that this operation maps. */
@@ -139,8 +109,8 @@ static void describe_held(struct arena *a, struct held_disk **held_out, size_t *
         for (size_t i = 0; i < operation.count; i++) {
                 const struct device *d = &operation.devices[i];
 
-                if (!d->kind->boot && !d->look)
-                        (*held_out)[(*count_out)++] = held_of(d);
+                if (!d->look && lies_in(d, &(*held_out)[*count_out]))
+                        (*count_out)++;
         }
 }
 
@@ -151,12 +121,35 @@ static enum status must_be_new(void)
                        : ST_DONE;
 }
 
-static struct disk keep_disk(const struct disk *w)
+/* as: of a device that the running VM has and that is only looked at; NULL for others. */
+static enum status open_one(const struct wanted_device *w, const dev_t *as)
 {
-        return (struct disk){.device = arena_text(operation.arena, w->device),
-                             .path = arena_text(operation.arena, w->path),
-                             .kind = w->kind,
-                             .writable = w->writable};
+        const struct wanted_device ours = {.name = arena_text(operation.arena, w->name),
+                                           .kind = arena_text(operation.arena, w->kind),
+                                           .path = arena_text(operation.arena, w->path),
+                                           .writable = w->writable};
+        const struct device_use use = {.backend = backend,
+                                       .vm = &operation.vm,
+                                       .arena = operation.arena,
+                                       .look = as,
+                                       .as = as ? *as : 0};
+        enum status s = device_open(&operation.devices[operation.count], &ours, &use);
+
+        return s ? s : refuse_twice(operation.count++);
+}
+
+/* s: what came of opening them all. */
+static enum status opened(enum status s, struct arena *a, struct open_disk **disks_out,
+                          size_t *disks_count, struct held_disk **held_out, size_t *held_count)
+{
+        if (!s)
+                s = describe_all(a, disks_out, disks_count);
+        if (s)
+                operation_close();
+        else
+                describe_held(a, held_out, held_count);
+        operation.open = !s;
+        return s;
 }
 
 enum status on_device_open(struct request *r, const struct device_open_req *q,
@@ -167,23 +160,10 @@ enum status on_device_open(struct request *r, const struct device_open_req *q,
         if (s)
                 return s;
         operation.vm = q->vm;
-        for (size_t i = 0; i < q->disks.count && !s; i++) {
-                const struct disk ours = keep_disk(&q->disks.items[i]);
-
-                s = device_open(&ours, backend, &q->vm, operation.arena, &operation.devices[i]);
-                if (s)
-                        break;
-                operation.count++;
-                s = refuse_twice(i);
-        }
-        if (!s)
-                s = describe_all(r->arena, &p->disks.items, &p->disks.count);
-        if (s)
-                operation_close();
-        else
-                describe_held(r->arena, &p->held.items, &p->held.count);
-        operation.open = !s;
-        return s;
+        for (size_t i = 0; i < q->devices.count && !s; i++)
+                s = open_one(&q->devices.items[i], NULL);
+        return opened(s, r->arena, &p->disks.items, &p->disks.count, &p->held.items,
+                      &p->held.count);
 }
 
 static dev_t mapped_as(const struct device_look_req *q, const char *device)
@@ -194,24 +174,6 @@ static dev_t mapped_as(const struct device_look_req *q, const char *device)
         return 0;
 }
 
-/* Boot files are copied as ever. */
-static enum status look_at(const struct device_look_req *q, size_t i)
-{
-        const struct disk ours = keep_disk(&q->disks.items[i]);
-        struct device *d = &operation.devices[i];
-        enum status s;
-
-        if (!strcmp(ours.kind, "boot") || !strcmp(ours.device, q->device))
-                s = device_open(&ours, backend, &q->vm, operation.arena, d);
-        else
-                s = device_look(&ours, backend, &q->vm, mapped_as(q, ours.device), operation.arena,
-                                d);
-        if (s)
-                return s;
-        operation.count++;
-        return refuse_twice(i);
-}
-
 enum status on_device_look(struct request *r, const struct device_look_req *q,
                            struct device_look_rep *p)
 {
@@ -220,31 +182,24 @@ enum status on_device_look(struct request *r, const struct device_look_req *q,
         if (s)
                 return s;
         operation.vm = q->vm;
-        for (size_t i = 0; i < q->disks.count && !s; i++)
-                s = look_at(q, i);
-        if (!s)
-                s = describe_all(r->arena, &p->disks.items, &p->disks.count);
-        if (s)
-                operation_close();
-        else
-                describe_held(r->arena, &p->held.items, &p->held.count);
-        operation.open = !s;
-        return s;
+        for (size_t i = 0; i < q->devices.count && !s; i++) {
+                const struct wanted_device *w = &q->devices.items[i];
+                const dev_t as = mapped_as(q, w->name);
+
+                s = open_one(w, strcmp(w->name, q->device) ? &as : NULL);
+        }
+        return opened(s, r->arena, &p->disks.items, &p->disks.count, &p->held.items,
+                      &p->held.count);
 }
 
 enum status on_device_open_target(struct request *r, const struct device_open_target_req *q,
                                   struct device_open_target_rep *p)
 {
-        struct device d;
-        enum status s = device_open_target(q->path, &d);
+        enum status s = file_device_target(q->path, &p->disk);
 
         (void)r;
         if (s)
-                return s;
-        s = describe(&d, &p->disk);
-        if (s)
                 undescribe(&p->disk, 1);
-        device_close(&d);
         return s;
 }
 
@@ -272,7 +227,7 @@ static enum status prepare_all(bool format, const struct authority *authority,
         for (size_t i = 0; i < operation.count && !s; i++) {
                 struct device *d = &operation.devices[i];
 
-                if (d->kind->sealed && d->kind->prepare)
+                if (d->kind->prepare)
                         s = d->kind->prepare(d, format, authority, secret);
         }
         return s;
@@ -386,27 +341,6 @@ enum status on_device_key_pipe(struct request *r, const struct device_key_pipe_r
         return secret_pipe(&operation.key_pipe, &p->secret);
 }
 
-/* The LUKS2 header of an image that was made just now. */
-static enum status hand_out_memory(const struct device *d, struct device_unlock_rep *p)
-{
-        return d->kind->make ? hand_out(d->header, &p->memory) : ST_DONE;
-}
-
-static enum status unlock_one(struct device *d, const uint8_t secret[static SECRET_LEN],
-                              struct device_unlock_rep *p)
-{
-        enum status s = d->kind->make ? d->kind->make(d, secret) : ST_DONE;
-
-        if (!s)
-                s = backend->map(d, secret, &p->devices.items[p->devices.count]);
-        if (!s)
-                s = hand_out_memory(d, p);
-        if (!d->integrity && d->writable)
-                p->bare |= (uint64_t)1 << p->devices.count;
-        p->devices.count++;
-        return s;
-}
-
 static enum status unlock_all(const uint8_t secret[static SECRET_LEN], struct device_unlock_rep *p)
 {
         enum status s = ST_DONE;
@@ -415,17 +349,16 @@ static enum status unlock_all(const uint8_t secret[static SECRET_LEN], struct de
         for (i = 0; i < operation.count && !s; i++) {
                 struct device *d = &operation.devices[i];
 
-                if (d->kind->boot || d->look)
-                        continue;
-                s = unlock_one(d, secret, p);
+                if (d->kind->unlock && !d->look)
+                        s = d->kind->unlock(d, secret, p);
         }
         if (s && p->memory >= 0)
                 close(p->memory);
         if (s)
                 p->memory = -1;
         while (s && i-- > 0)
-                if (!operation.devices[i].kind->boot && !operation.devices[i].look)
-                        backend->unmap(&operation.devices[i]);
+                if (operation.devices[i].kind->undo && !operation.devices[i].look)
+                        operation.devices[i].kind->undo(&operation.devices[i]);
         return s;
 }
 
@@ -461,9 +394,8 @@ enum status on_device_check(struct request *r, const struct device_check_req *q,
         for (size_t i = 0; i < operation.count && !s; i++) {
                 const struct device *d = &operation.devices[i];
 
-                /* not of a copy, which nobody can change, nor of what is in use */
-                if (!d->kind->boot && !d->look)
-                        s = backend->check(d);
+                if (d->kind->check && !d->look)
+                        s = d->kind->check(d);
         }
         return s;
 }

@@ -8,7 +8,7 @@
 #include "lib/report.h"
 #include "lib/io.h"
 #include "svdm/device/crypt_map.h"
-#include "svdm/device/device.h"
+#include "svdm/device/file_device.h"
 #include "svdm/device/loop.h"
 #include "svdm/device/luks_disk.h"
 #include "svdm/device/trees.h"
@@ -33,7 +33,7 @@ static enum status begin(const char *trees)
 
 /* --- block devices ------------------------------------------------------------------------- */
 
-static enum status reopen(const struct device *d, bool writable, int *fd_out)
+static enum status reopen(const struct file_device *d, bool writable, int *fd_out)
 {
         *fd_out = io_reopen(d->file, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK);
         return *fd_out < 0 ? FAIL(status_of_errno(errno), .subject = d->path,
@@ -43,7 +43,7 @@ static enum status reopen(const struct device *d, bool writable, int *fd_out)
 }
 
 /* What was opened, as a block device: itself, or a loop device on it. */
-static enum status attach(struct device *d, bool writable)
+static enum status attach(struct file_device *d, bool writable)
 {
         char name[MAPPER_NAME_MOST];
         int fd;
@@ -72,13 +72,13 @@ static enum status node_of(const char *path, int block, dev_t *node_out)
 
 /* --- is it what was meant? ----------------------------------------------------------------- */
 
-static enum status not_meant(const struct device *d, const char *expected, const char *found)
+static enum status not_meant(const struct file_device *d, const char *expected, const char *found)
 {
         return FAIL(ST_CHANGED, .subject = d->path, .expected = expected, .found = found,
                     .remedy = "see who uses dmsetup; report it otherwise");
 }
 
-static enum status look(struct device *d, const char *name, const char *type, bool read_only,
+static enum status look(struct file_device *d, const char *name, const char *type, bool read_only,
                         struct mapped **out)
 {
         struct mapped *m = arena_get(d->arena, sizeof *m);
@@ -120,7 +120,7 @@ static const char *node_text(dev_t node, char text[static 24])
 }
 
 /* "cipher key iv_offset device offset [options]" */
-static enum status check_crypt(struct device *d, const struct luks_data *l, dev_t on)
+static enum status check_crypt(struct file_device *d, const struct luks_data *l, dev_t on)
 {
         const char *table = d->top->table;
         char cipher[256], expected[160], node[24], offset[24];
@@ -139,7 +139,7 @@ static enum status check_crypt(struct device *d, const struct luks_data *l, dev_
 }
 
 /* "device offset tag_size mode ..." */
-static enum status check_integrity(struct device *d, const struct luks_data *l, dev_t on)
+static enum status check_integrity(struct file_device *d, const struct luks_data *l, dev_t on)
 {
         char node[24], offset[24];
 
@@ -150,7 +150,7 @@ static enum status check_integrity(struct device *d, const struct luks_data *l, 
                          d->below->table);
 }
 
-static enum status check_luks(struct device *d, const char *name, const struct luks_data *l)
+static enum status check_luks(struct file_device *d, const char *name, const struct luks_data *l)
 {
         char below[MAPPER_NAME_MOST + 8];
         dev_t on = 0;
@@ -168,7 +168,7 @@ static enum status check_luks(struct device *d, const char *name, const struct l
 }
 
 /* "version device hash_device data_block hash_block blocks hash_start algorithm root salt" */
-static enum status check_verity(struct device *d, const uint8_t root[static VERITY_ROOT_LEN])
+static enum status check_verity(struct file_device *d, const uint8_t root[static VERITY_ROOT_LEN])
 {
         const char *table = d->top->table;
         char text[2 * VERITY_ROOT_LEN + 1], data[24], hash[24], blocks[24];
@@ -190,7 +190,7 @@ static enum status check_verity(struct device *d, const uint8_t root[static VERI
 
 /* --- opening: images that do not change ----------------------------------------------------- */
 
-static enum status refuse_size(const struct device *d)
+static enum status refuse_size(const struct file_device *d)
 {
         if (d->seen.size && d->seen.size % VERITY_BLOCK == 0)
                 return ST_DONE;
@@ -199,7 +199,7 @@ static enum status refuse_size(const struct device *d)
                     .remedy = FMT("pad the image: truncate -s %%4096 %s; seal again", d->path));
 }
 
-static enum status attach_tree(struct device *d, const char *name,
+static enum status attach_tree(struct file_device *d, const char *name,
                                uint8_t root_out[static VERITY_ROOT_LEN])
 {
         int tree = -1;
@@ -213,7 +213,7 @@ static enum status attach_tree(struct device *d, const char *name,
 }
 
 /* What the guest reads: measured is what it has, whatever the path shows by now. */
-static enum status open_mapped(struct device *d)
+static enum status open_mapped(struct file_device *d)
 {
         char name[MAPPER_NAME_MOST];
         enum status s;
@@ -232,13 +232,13 @@ static enum status open_mapped(struct device *d)
         return mapper_open(name, d->top, &d->content);
 }
 
-static enum status open_content(struct device *d)
+static enum status open_content(struct file_device *d)
 {
         char name[MAPPER_NAME_MOST];
         uint8_t root[VERITY_ROOT_LEN];
         enum status s;
 
-        if (d->kind != &verity_kind)
+        if (!d->kind->tree)
                 return ST_DONE;
         if (d->look)
                 return open_mapped(d);
@@ -269,7 +269,7 @@ static enum status open_content(struct device *d)
 
 /* --- formatting ---------------------------------------------------------------------------- */
 
-static enum status attach_new(struct device *d)
+static enum status attach_new(struct file_device *d)
 {
         char name[MAPPER_NAME_MOST];
         enum status s = mapper_must_be_free(mapper_name(name, &d->vm, d->name));
@@ -279,7 +279,8 @@ static enum status attach_new(struct device *d)
         return s ? s : attach(d, true);
 }
 
-static enum status fill_new(struct device *d, int header, const uint8_t key[static DISK_KEY_LEN])
+static enum status fill_new(struct file_device *d, int header,
+                            const uint8_t key[static DISK_KEY_LEN])
 {
         char name[MAPPER_NAME_MOST];
 
@@ -288,7 +289,7 @@ static enum status fill_new(struct device *d, int header, const uint8_t key[stat
 
 /* --- starting ------------------------------------------------------------------------------ */
 
-static enum status map_luks(struct device *d, const char *name,
+static enum status map_luks(struct file_device *d, const char *name,
                             const uint8_t secret[static SECRET_LEN])
 {
         uint8_t key[DISK_KEY_LEN];
@@ -315,7 +316,7 @@ static enum status map_luks(struct device *d, const char *name,
         return s;
 }
 
-static enum status map(struct device *d, const uint8_t secret[static SECRET_LEN],
+static enum status map(struct file_device *d, const uint8_t secret[static SECRET_LEN],
                        struct block_device *out)
 {
         char name[MAPPER_NAME_MOST];
@@ -338,7 +339,7 @@ static enum status map(struct device *d, const uint8_t secret[static SECRET_LEN]
 }
 
 /* An image stays mapped as long as it is open. */
-static void unmap(struct device *d)
+static void unmap(struct file_device *d)
 {
         char name[MAPPER_NAME_MOST + 8];
         struct error why = *error_last();
@@ -353,13 +354,13 @@ static void unmap(struct device *d)
         if (s)
                 report_error("unmapping a disk of a start that was refused");
         d->top = d->below = NULL;
-        device_detach(d);
+        file_device_detach(d);
         error_keep(&why);
 }
 
 /* --- checking ------------------------------------------------------------------------------ */
 
-static enum status check_mapped(const struct device *d)
+static enum status check_mapped(const struct file_device *d)
 {
         char name[MAPPER_NAME_MOST], below[MAPPER_NAME_MOST + 8];
         enum status s;
@@ -376,7 +377,7 @@ static enum status check_mapped(const struct device *d)
         return s;
 }
 
-static enum status check(const struct device *d)
+static enum status check(const struct file_device *d)
 {
         const bool file = S_ISREG(d->seen.stat.st_mode);
         enum status s = open_disk_check(d->path, d->file, &d->seen, d->top && d->writable);

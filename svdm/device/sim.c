@@ -3,7 +3,7 @@
  * The back-end for machines without device-mapper: everything but the mapping. Nothing is left to
  * undo, and disks that are formatted get no integrity.
  */
-#include "svdm/device/device.h"
+#include "svdm/device/file_device.h"
 
 static enum status begin(const char *trees)
 {
@@ -11,19 +11,20 @@ static enum status begin(const char *trees)
         return ST_DONE;
 }
 
-static enum status nothing(struct device *d)
+static enum status nothing(struct file_device *d)
 {
         (void)d;
         return ST_DONE;
 }
 
-static enum status fill_new(struct device *d, int header, const uint8_t key[static DISK_KEY_LEN])
+static enum status fill_new(struct file_device *d, int header,
+                            const uint8_t key[static DISK_KEY_LEN])
 {
         (void)d, (void)header, (void)key;
         return ST_DONE;
 }
 
-static enum status map(struct device *d, const uint8_t secret[static SECRET_LEN],
+static enum status map(struct file_device *d, const uint8_t secret[static SECRET_LEN],
                        struct block_device *out)
 {
         enum status s = d->kind->unlock(d, secret);
@@ -35,12 +36,12 @@ static enum status map(struct device *d, const uint8_t secret[static SECRET_LEN]
         return s;
 }
 
-static void unmap(struct device *d)
+static void unmap(struct file_device *d)
 {
         (void)d;
 }
 
-static enum status check(const struct device *d)
+static enum status check(const struct file_device *d)
 {
         return open_disk_check(d->path, d->file, &d->seen, false);
 }

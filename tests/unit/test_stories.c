@@ -176,7 +176,7 @@ static void settle(uint64_t generation)
         world.staged = 0;
 }
 
-static void add_image(const struct disk *asked, struct open_disk *to, size_t *count)
+static void add_image(const struct wanted_device *asked, struct open_disk *to, size_t *count)
 {
         world.image_new = !strcmp(asked->kind, "memory-new");
         world.image_asked = true;
@@ -199,14 +199,14 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
         } else if (number == MESSAGE_svdm_open) {
                 struct svdm_open_rep *p = reply;
 
-                ck_assert_str_eq(open_q->disks.items[0].path, "/k");
-                if (open_q->disks.count >= 2)
-                        ck_assert_str_eq(open_q->disks.items[1].path, "/d");
+                ck_assert_str_eq(open_q->devices.items[0].path, "/k");
+                if (open_q->devices.count >= 2)
+                        ck_assert_str_eq(open_q->devices.items[1].path, "/d");
                 p->disks.items = make_disks(a);
                 p->disks.count = 2;
-                if (open_q->disks.count == 3)
-                        add_image(&open_q->disks.items[2], p->disks.items, &p->disks.count);
-                if (open_q->disks.count == 1) /* the facts of an attestation need no disks */
+                if (open_q->devices.count == 3)
+                        add_image(&open_q->devices.items[2], p->disks.items, &p->disks.count);
+                if (open_q->devices.count == 1) /* the facts of an attestation need no disks */
                         open_disks_close(&p->disks.items[p->disks.count = 1], 1);
         } else if (number == MESSAGE_svdm_look) {
                 const struct svdm_look_req *q = request;
@@ -214,8 +214,8 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
 
                 p->disks.items = make_disks(a);
                 p->disks.count = 2;
-                if (q->disks.count == 3)
-                        add_image(&q->disks.items[2], p->disks.items, &p->disks.count);
+                if (q->devices.count == 3)
+                        add_image(&q->devices.items[2], p->disks.items, &p->disks.count);
                 else
                         ck_assert(!(*q->device && (world.mapped || world.has_disk)));
                 ck_assert(world.domain);

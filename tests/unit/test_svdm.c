@@ -137,14 +137,14 @@ static enum status ask(int fd, struct call call)
 static struct svdm_open_rep *open_disks(int fd, const struct uuid *u, enum status expected,
                                         size_t count, const char *const *names)
 {
-        struct disk disks[32];
+        struct wanted_device disks[32];
 
         for (size_t i = 0; i < count; i++)
-                disks[i] = (struct disk){.device = arena_print(a, "xvd%c", 'a' + (int)i),
-                                         .path = arena_text(a, in_place(names[i])),
-                                         .writable = true,
-                                         .kind = "crypt"};
-        return ASK(fd, svdm_open, expected, .vm = *u, .disks = {disks, count});
+                disks[i] = (struct wanted_device){.name = arena_print(a, "xvd%c", 'a' + (int)i),
+                                                  .path = arena_text(a, in_place(names[i])),
+                                                  .writable = true,
+                                                  .kind = "crypt"};
+        return ASK(fd, svdm_open, expected, .vm = *u, .devices = {disks, count});
 }
 
 #define OPEN(fd, u, expected, ...)                                                                 \
@@ -291,10 +291,10 @@ static void seal_two(char secret[32])
 /* xvdb is what is asked for. */
 static void look(int fd, enum status expected)
 {
-        struct disk disks[] = {{"xvda", arena_text(a, in_place("one")), true, "crypt"},
-                               {"xvdb", arena_text(a, in_place("two")), true, "crypt"}};
+        struct wanted_device disks[] = {{"xvda", "crypt", arena_text(a, in_place("one")), true},
+                                        {"xvdb", "crypt", arena_text(a, in_place("two")), true}};
         struct svdm_look_rep *p =
-                ASK(fd, svdm_look, expected, .vm = vm, .disks = {disks, 2}, .device = "xvdb");
+                ASK(fd, svdm_look, expected, .vm = vm, .devices = {disks, 2}, .device = "xvdb");
 
         ck_assert_uint_eq(p->disks.count, expected ? 0 : 2);
         for (size_t i = 0; i < p->disks.count; i++)
@@ -555,14 +555,15 @@ END_TEST
 static struct svdm_open_rep *open_with_kernel(int fd, const struct uuid *u, enum status expected,
                                               const char *kernel)
 {
-        struct disk disks[] = {{.device = "kernel", .path = in_place(kernel), .kind = "boot"},
-                               {.device = "ramdisk", .path = in_place("ramdisk"), .kind = "boot"},
-                               {.device = "xvda",
-                                .path = in_place(u == &vm ? "disk" : "other"),
-                                .writable = true,
-                                .kind = "crypt"}};
+        struct wanted_device disks[] = {
+                {.name = "kernel", .path = in_place(kernel), .kind = "boot"},
+                {.name = "ramdisk", .path = in_place("ramdisk"), .kind = "boot"},
+                {.name = "xvda",
+                 .path = in_place(u == &vm ? "disk" : "other"),
+                 .writable = true,
+                 .kind = "crypt"}};
 
-        return ASK(fd, svdm_open, expected, .vm = *u, .disks = {disks, 3});
+        return ASK(fd, svdm_open, expected, .vm = *u, .devices = {disks, 3});
 }
 
 static void check_copy(const struct open_disk *d, const char *text)
@@ -825,13 +826,13 @@ struct known {
 
 static void seal_until_killed(int fd, struct known *known)
 {
-        struct disk d = {
-                .device = "xvda", .path = in_place("disk"), .writable = true, .kind = "crypt"};
+        struct wanted_device d = {
+                .name = "xvda", .path = in_place("disk"), .writable = true, .kind = "crypt"};
         int authority = pipe_with("x", 1);
         struct svdm_prepare_rep *p;
         enum status s;
 
-        TRY(fd, svdm_open, &s, .vm = vm, .disks = {&d, 1});
+        TRY(fd, svdm_open, &s, .vm = vm, .devices = {&d, 1});
         if (s)
                 return;
         p = TRY(fd, svdm_prepare, &s, .authority_kind = 1, .authority = authority);

@@ -5,7 +5,7 @@
  * holds the file itself, and many VMs may share one.
  */
 #include "lib/memory_file.h"
-#include "svdm/device/device.h"
+#include "svdm/device/file_device.h"
 
 #include <errno.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 
 enum { BOOT_FILE_MOST = 512 << 20 };
 
-static enum status must_be_file(const struct device *d)
+static enum status must_be_file(const struct file_device *d)
 {
         if (d->writable)
                 return FAIL(ST_REFUSED, .subject = d->path, .expected = "a file to boot from",
@@ -33,7 +33,7 @@ static enum status must_be_file(const struct device *d)
 }
 
 /* Exactly so many bytes, however the file grows meanwhile. */
-static enum status copy(const struct device *d, int memory)
+static enum status copy(const struct file_device *d, int memory)
 {
         for (uint64_t left = d->seen.size; left;) {
                 ssize_t n = sendfile(memory, d->file, NULL, left);
@@ -54,7 +54,7 @@ static enum status copy(const struct device *d, int memory)
 }
 
 /* From here on the copy is the file. */
-static enum status accept(struct device *d)
+static enum status accept(struct file_device *d)
 {
         enum status s = must_be_file(d);
         int memory;
@@ -74,4 +74,13 @@ static enum status accept(struct device *d)
         return ST_DONE;
 }
 
-const struct device_kind boot_kind = {.name = "boot", .boot = true, .accept = accept};
+static const struct file_kind boot_file = {.boot = true, .accept = accept};
+
+/* Nobody holds it, and what was measured is a copy, which cannot change. */
+const struct device_kind boot_kind = {
+        .name = "boot",
+        .open = file_device_open,
+        .close = file_device_close,
+        .describe = file_device_describe,
+        .file = &boot_file,
+};

@@ -3,7 +3,7 @@
  * Disks that guests write: LUKS2, the key derived from the VM's secret. All that is known of LUKS
  * is behind luks_disk.h; here is when it may be made, adopted or opened.
  */
-#include "svdm/device/device.h"
+#include "svdm/device/file_device.h"
 #include "svdm/device/luks_disk.h"
 
 #include <string.h>
@@ -11,12 +11,12 @@
 
 /* A plain disk may be opened: to be formatted, or to be told so. One that the host has mounted
  * would be destroyed by two writers. */
-static enum status accept(struct device *d)
+static enum status accept(struct file_device *d)
 {
         return d->writable && !d->look ? open_disk_unused(d->path, d->file) : ST_DONE;
 }
 
-static enum status refuse_plain(const struct device *d)
+static enum status refuse_plain(const struct file_device *d)
 {
         if (luks_probe(d->file) == LUKS_1)
                 return FAIL(ST_REFUSED, .subject = d->path, .expected = "a LUKS2 disk",
@@ -30,7 +30,7 @@ static enum status refuse_plain(const struct device *d)
                                   d->path));
 }
 
-static enum status unlock(const struct device *d, const uint8_t secret[static SECRET_LEN])
+static enum status unlock(const struct file_device *d, const uint8_t secret[static SECRET_LEN])
 {
         uint8_t key[DISK_KEY_LEN];
         enum status s;
@@ -43,7 +43,7 @@ static enum status unlock(const struct device *d, const uint8_t secret[static SE
         return s;
 }
 
-static enum status adopt(const struct device *d, const struct authority *authority,
+static enum status adopt(const struct file_device *d, const struct authority *authority,
                          const uint8_t key[static DISK_KEY_LEN], int *header_out)
 {
         uint8_t old_key[DISK_KEY_LEN];
@@ -64,7 +64,7 @@ static enum status adopt(const struct device *d, const struct authority *authori
 }
 
 /* A new header; with a passphrase also a slot for it. */
-static enum status make_header(const struct device *d, const struct uuid *uuid,
+static enum status make_header(const struct file_device *d, const struct uuid *uuid,
                                const struct authority *authority,
                                const uint8_t key[static DISK_KEY_LEN], int *header_out)
 {
@@ -83,7 +83,7 @@ static enum status make_header(const struct device *d, const struct uuid *uuid,
 
 /* Where the back-end maps, the data area is written here and now: without tags nothing could be
  * read from it. Not of an image of memory, which is written in whole blocks before it is read. */
-static enum status make(struct device *d, const struct uuid *uuid,
+static enum status make(struct file_device *d, const struct uuid *uuid,
                         const struct authority *authority, const uint8_t key[static DISK_KEY_LEN],
                         int *header_out)
 {
@@ -93,11 +93,11 @@ static enum status make(struct device *d, const struct uuid *uuid,
                 s = make_header(d, uuid, authority, key, header_out);
         if (!s && !d->kind->memory)
                 s = d->backend->fill_new(d, *header_out, key);
-        device_detach(d);
+        file_device_detach(d);
         return s;
 }
 
-static enum status prepare(struct device *d, bool format, const struct authority *authority,
+static enum status prepare(struct file_device *d, bool format, const struct authority *authority,
                            const uint8_t secret[static SECRET_LEN])
 {
         struct uuid uuid = format ? uuid_random() : d->uuid;
@@ -124,5 +124,18 @@ static enum status prepare(struct device *d, bool format, const struct authority
         return ST_DONE;
 }
 
+const struct file_kind crypt_file = {
+        .sealed = true, .accept = accept, .unlock = unlock, .prepare = prepare};
+
 const struct device_kind crypt_kind = {
-        .name = "crypt", .sealed = true, .accept = accept, .unlock = unlock, .prepare = prepare};
+        .name = "crypt",
+        .open = file_device_open,
+        .close = file_device_close,
+        .describe = file_device_describe,
+        .hold = file_device_hold,
+        .prepare = file_device_prepare,
+        .unlock = file_device_unlock,
+        .undo = file_device_undo,
+        .check = file_device_check,
+        .file = &crypt_file,
+};

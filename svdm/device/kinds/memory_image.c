@@ -5,7 +5,7 @@
  */
 #include "lib/report.h"
 #include "lib/io.h"
-#include "svdm/device/device.h"
+#include "svdm/device/file_device.h"
 #include "svdm/device/header_diff.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static enum status accept(struct device *d)
+static enum status accept(struct file_device *d)
 {
         if (S_ISREG(d->seen.stat.st_mode) && d->writable && d->seen.stat.st_nlink == 1)
                 return ST_DONE;
@@ -22,7 +22,7 @@ static enum status accept(struct device *d)
                     .remedy = "see who put it there; remove it, then try again");
 }
 
-enum status memory_is_missing(const char *path, const char *found)
+static enum status is_missing(const char *path, const char *found)
 {
         return FAIL(ST_CHANGED, .subject = path, .expected = "the image of a guest's memory",
                     .found = found,
@@ -30,14 +30,14 @@ enum status memory_is_missing(const char *path, const char *found)
                               "vm destroy NAME, then start it");
 }
 
-static enum status unlock(const struct device *d, const uint8_t secret[static SECRET_LEN])
+static enum status unlock(const struct file_device *d, const uint8_t secret[static SECRET_LEN])
 {
-        return d->header < 0 ? memory_is_missing(d->path, "no LUKS2 header")
-                             : crypt_kind.unlock(d, secret);
+        return d->header < 0 ? is_missing(d->path, "no LUKS2 header")
+                             : crypt_file.unlock(d, secret);
 }
 
 /* The header was made in memory, what follows it on the disk. */
-static enum status write_header(const struct device *d)
+static enum status write_header(const struct file_device *d)
 {
         struct buffer runs = BUFFER_INIT(HEADER_RUNS_MOST);
         enum status s = header_diff(d->file, d->header, &runs);
@@ -53,19 +53,21 @@ static enum status write_header(const struct device *d)
         return s;
 }
 
-static enum status make(struct device *d, const uint8_t secret[static SECRET_LEN])
+static enum status make(struct file_device *d, const uint8_t secret[static SECRET_LEN])
 {
         const struct authority nobody = {.kind = AUTHORITY_NONE};
-        enum status s = crypt_kind.prepare(d, true, &nobody, secret);
+        enum status s = crypt_file.prepare(d, true, &nobody, secret);
 
         return s ? s : write_header(d);
 }
 
-const struct device_kind memory_kind = {
-        .name = "memory", .sealed = true, .memory = true, .accept = accept, .unlock = unlock};
-const struct device_kind memory_new_kind = {.name = "memory-new",
-                                            .sealed = true,
-                                            .memory = true,
-                                            .accept = accept,
-                                            .make = make,
-                                            .unlock = unlock};
+#define MEMORY_IMAGE                                                                               \
+        .sealed = true, .memory = true, .missing = is_missing, .accept = accept, .unlock = unlock
+static const struct file_kind memory_file = {MEMORY_IMAGE}, new_file = {MEMORY_IMAGE, .make = make};
+
+#define MEMORY_DEVICE                                                                              \
+        .open = file_device_open, .close = file_device_close, .describe = file_device_describe,    \
+        .hold = file_device_hold, .unlock = file_device_unlock, .undo = file_device_undo,          \
+        .check = file_device_check
+const struct device_kind memory_kind = {.name = "memory", MEMORY_DEVICE, .file = &memory_file};
+const struct device_kind memory_new_kind = {.name = "memory-new", MEMORY_DEVICE, .file = &new_file};

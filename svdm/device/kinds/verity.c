@@ -3,9 +3,9 @@
  * Disks that do not change: measured whole, without a key. How the back-end sees to it that what
  * was measured is what is read is its own; here nobody gets a writable one.
  */
-#include "svdm/device/device.h"
+#include "svdm/device/file_device.h"
 
-static enum status accept(struct device *d)
+static enum status accept(struct file_device *d)
 {
         if (!d->writable)
                 return ST_DONE;
@@ -14,11 +14,22 @@ static enum status accept(struct device *d)
                     .remedy = "a disk that guests write is of kind crypt");
 }
 
-static enum status unlock(const struct device *d, const uint8_t secret[static SECRET_LEN])
+static enum status unlock(const struct file_device *d, const uint8_t secret[static SECRET_LEN])
 {
         (void)d, (void)secret;
         return ST_DONE;
 }
 
+static const struct file_kind verity_file = {.tree = true, .accept = accept, .unlock = unlock};
+
 const struct device_kind verity_kind = {
-        .name = "verity", .sealed = false, .accept = accept, .unlock = unlock};
+        .name = "verity",
+        .open = file_device_open,
+        .close = file_device_close,
+        .describe = file_device_describe,
+        .hold = file_device_hold,
+        .unlock = file_device_unlock,
+        .undo = file_device_undo,
+        .check = file_device_check,
+        .file = &verity_file,
+};
