@@ -1486,6 +1486,51 @@ START_TEST(an_attestation_needs_the_xml_workers_good_end)
 }
 END_TEST
 
+static size_t times(const char *word)
+{
+        size_t n = 0;
+
+        for (const char *at = world.order; (at = strstr(at, word)); at++)
+                n++;
+        return n;
+}
+
+/* By its whole text, and only if the worker that read it ended well. */
+START_TEST(a_descriptor_is_read_once)
+{
+        struct caller admin = {.roles = ADMIN, .principal = the_asker};
+        struct request r = {.arena = a, .caller = &admin};
+        static const char *const texts[] = {"x", "x", "x", "xy", "x"};
+        static const size_t reads[] = {1, 2, 2, 3, 3};
+
+        world.kind = 1;
+        for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+                struct attest_req q = {.descriptor = {(const uint8_t *)texts[i], strlen(texts[i])}};
+                struct attest_rep p = {0};
+
+                world.xml_dies = i == 0;
+                ck_assert_int_eq(attest_request(&r, &q, &p), i ? ST_DONE : ST_WORKER);
+                ck_assert_uint_eq(times("xml_descriptor"), reads[i]);
+        }
+        ck_assert_uint_eq(times("im_attest"), 4);
+}
+END_TEST
+
+/* What is remembered of one kind is not taken for another. */
+START_TEST(a_remembered_descriptor_has_its_kind)
+{
+        const struct bytes text = {(const uint8_t *)"x", 1};
+        struct descriptor d;
+
+        world.kind = 1;
+        ck_assert_int_eq(descriptors_read(text, DESCRIPTOR_ATTEST, a, &d), ST_DONE);
+        ck_assert_int_eq(descriptors_read(text, DESCRIPTOR_SEAL, a, &d), ST_INVALID);
+        ck_assert_int_eq(descriptors_read(text, DESCRIPTOR_ATTEST, a, &d), ST_DONE);
+        ck_assert_int_eq(d.kind, 1);
+        ck_assert_uint_eq(times("xml_descriptor"), 1);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("stories");
@@ -1525,6 +1570,8 @@ int main(void)
         tcase_add_test(t, a_lost_answer_to_a_seal_is_found_again);
         tcase_add_test(t, the_other_kind_of_descriptor_is_refused);
         tcase_add_loop_test(t, an_attestation_needs_the_xml_workers_good_end, 0, 2);
+        tcase_add_test(t, a_descriptor_is_read_once);
+        tcase_add_test(t, a_remembered_descriptor_has_its_kind);
         tcase_add_test(t, order_of_a_stop);
         tcase_add_test(t, a_clean_stop_reseals);
         tcase_add_test(t, a_clean_stop_that_fails_is_repeated);

@@ -789,6 +789,27 @@ static pid_t child_of(pid_t parent)
         return pid;
 }
 
+/* The job that opens targets lives on, and so does svdm when it does not. */
+START_TEST(targets_are_opened_by_another_job_when_one_died)
+{
+        int fd = connect_svdm(), other = connect_svdm();
+        struct svdm_open_target_rep *t;
+        pid_t worker = child_of(daemon_pid);
+        char command[64];
+
+        make_image("disk", 32);
+        for (int i = 0; i < 3; i++) {
+                t = ASK(i == 1 ? other : fd, svdm_open_target, ST_DONE, .path = in_place("disk"));
+                close(t->disk.file);
+                snprintf(command, sizeof command, "pkill -KILL -P %d", (int)worker);
+                ck_assert_int_eq(system(command), 0);
+                usleep(100 * 1000);
+        }
+        close(fd);
+        close(other);
+}
+END_TEST
+
 START_TEST(a_dead_job_hurts_its_operation_only)
 {
         int fd = connect_svdm(), other = connect_svdm();
@@ -932,6 +953,7 @@ static Suite *suite(void)
         tcase_add_loop_test(c, settle_refuses_a_stranger, 0, sizeof meddlings / sizeof *meddlings);
         tcase_add_test(c, order_is_kept);
         tcase_add_test(c, targets_and_status);
+        tcase_add_test(c, targets_are_opened_by_another_job_when_one_died);
         tcase_add_test(c, a_dead_job_hurts_its_operation_only);
         tcase_add_test(c, without_its_worker_svdm_ends);
         tcase_add_loop_test(c, killed_at_any_time, 0, KILLS);
