@@ -104,6 +104,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
         p->devices.count = n->devices_count = mapped.devices.count;
         p->memory = mapped.memory;
         n->bare = mapped.bare;
+        n->unlocked = true;
         return ST_DONE;
 }
 
@@ -125,7 +126,7 @@ enum status on_svdm_keep(struct request *r, const struct svdm_keep_req *q, struc
         enum status s = session_open(r, &n);
 
         (void)q, (void)p;
-        if (!s && (n->kept || n->devices_count != (n->look ? 1 : n->count - n->boot)))
+        if (!s && (n->kept || !n->unlocked))
                 s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "unlocked, once");
         if (!s)
                 s = n->look ? held_add(n->claim, n->devices, n->bare & 1)

@@ -138,7 +138,7 @@ void session_undo(struct session *n)
         if (!n->kept || n->look)
                 held_drop(n->claim);
         n->claim = NULL;
-        n->open = false;
+        n->open = n->unlocked = false;
         error_keep(&why);
 }
 
@@ -215,12 +215,10 @@ enum status session_remember(struct session *n, const struct open_disk *disks, s
         enum status s = ST_DONE;
 
         n->count = count;
-        n->boot = 0;
         for (size_t i = 0; i < count; i++)
                 n->files[i] = n->old[i] = n->new[i] = -1;
         for (size_t i = 0; i < count && !s; i++) {
                 n->paths[i] = arena_text(n->arena, disks[i].path);
-                n->boot += disks[i].boot;
                 s = session_keep_fd(disks[i].file, &n->files[i]);
                 if (!s)
                         s = session_keep_fd(disks[i].header, &n->old[i]);

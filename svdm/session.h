@@ -17,11 +17,11 @@ struct session {
         bool open;
         bool look; /* of a VM that runs: about `device` alone, "" for none */
         const char *device;
-        size_t count, boot; /* boot: how many of them are boot files */
+        size_t count;
         const char *paths[OPEN_DISKS_MOST];
         /* Our own duplicates, or -1: the disk, its header as it is, its header as it will be. */
         int files[OPEN_DISKS_MOST], old[OPEN_DISKS_MOST], new[OPEN_DISKS_MOST];
-        bool prepared, kept;
+        bool prepared, unlocked, kept;
         struct block_device *devices; /* mapped */
         size_t devices_count;
         uint64_t bare; /* as in struct attachment */
