@@ -228,7 +228,7 @@ START_TEST(foreign_owner_is_refused)
         int fd;
 
         if (geteuid()) {
-                printf("SKIPPED: foreign_owner_is_refused: needs root\n");
+                printf("skipped: foreign_owner_is_refused: needs root\n");
                 return;
         }
         snprintf(dir, sizeof dir, "%s", test_path("owner"));

@@ -238,7 +238,7 @@ int main(void)
                 tcase_add_test(c, sees_another_medium);
                 tcase_add_test(c, refuses_what_the_host_uses);
         } else {
-                puts("SKIPPED: block devices (needs root and loop devices)");
+                puts("skipped: block devices (needs root and loop devices)");
         }
         suite_add_tcase(s, c);
         return run_suite(s);
