@@ -5,8 +5,8 @@
 
 #include "lib/message.h"
 
-/* Connects, asks once, closes. As channel_call(); waits as long as it takes (a whole disk may be
- * measured), until the one who typed has enough. Unreachable comes with its remedy. */
+/* Asks once, as client_call() in lib/client.h; waits as long as it takes (a whole disk may be
+ * measured), until whoever typed has enough. Unreachable comes with its remedy. */
 enum status door_call(struct call call, struct arena *a);
 
 #endif

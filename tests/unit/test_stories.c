@@ -859,6 +859,9 @@ static int run_on_state(const char *format, const char *program)
 }
 
 #define OF_GRAMMAR "xmllint --noout --relaxng descriptors/%s %s 2>/dev/null"
+#define WITH_OWNER(owner)                                                                          \
+        "sed -i s/uid:0/" owner                                                                    \
+        "/ %2$s; xmllint --noout --relaxng descriptors/%1$s %2$s 2>/dev/null"
 
 START_TEST(the_current_state)
 {
@@ -875,6 +878,8 @@ START_TEST(the_current_state)
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_int_eq(run_on_state(OF_GRAMMAR, "current-state.rng"), 0);
         ck_assert_int_eq(run_on_state(OF_GRAMMAR, "projection.rng"), 0);
+        ck_assert_int_eq(run_on_state(WITH_OWNER("tls:tenant@example"), "current-state.rng"), 0);
+        ck_assert_int_ne(run_on_state(WITH_OWNER("tenant"), "current-state.rng"), 0);
         ck_assert(strstr(world.state, "target=\"device:vif0\""));
         ck_assert(strstr(world.state, "<value name=\"bridge\">dmz0</value>"));
         ck_assert(!strstr(world.state, "foreign\">true"));
