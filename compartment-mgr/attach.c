@@ -127,8 +127,7 @@ static enum status give(struct operation *o, const struct wanted *w,
         struct domain_attach_req q = {.config = o->config, .device = w->device};
         struct domain_attach_rep p;
 
-        q.devices.items = mapped->devices.items;
-        q.devices.count = mapped->devices.count;
+        q.devices = mapped->devices;
         return worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_attach, &q, &p), o->arena);
 }
 

@@ -182,8 +182,7 @@ enum status operation_look(struct operation *o, const char *device)
         s = operation_svdm(o, CALL(svdm_look, &q, &p), PEER_LONG);
         if (s)
                 return s;
-        o->open.disks.items = p.disks.items;
-        o->open.disks.count = p.disks.count;
+        o->open.disks = p.disks;
         return check_opened(o);
 }
 
@@ -241,10 +240,8 @@ enum status operation_unseal(struct operation *o, int secret)
                                   .config = operation_config(o)};
         struct im_unseal_rep p;
 
-        q.disks.items = o->open.disks.items;
-        q.disks.count = o->open.disks.count;
-        q.targets.items = o->targets.items;
-        q.targets.count = o->targets.count;
+        q.disks = o->open.disks;
+        q.targets = (struct open_disk_list){o->targets.items, o->targets.count};
         q.memory = o->memory_header;
         q.secret = secret;
         return peer_call(PEER_IM, CALL(im_unseal, &q, &p), o->arena, PEER_LONG);

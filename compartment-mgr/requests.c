@@ -39,8 +39,7 @@ static enum status on_status(struct request *r, const struct status_req *q, stru
 
         (void)q;
         state_facts(r->arena, &facts);
-        p->facts.items = facts.items;
-        p->facts.count = facts.count;
+        p->facts = (struct fact_list){facts.items, facts.count};
         return ST_DONE;
 }
 
@@ -65,13 +64,11 @@ static enum status on_host_approval(struct request *r, const struct host_approva
         struct im_approval_rep answer;
         enum status s;
 
-        ask.future.items = q->future.items;
-        ask.future.count = q->future.count;
+        ask.future = q->future;
         s = peer_call(PEER_IM, CALL(im_approval, &ask, &answer), r->arena, PEER_SHORT);
         if (s)
                 return s;
-        p->pcrs.items = answer.pcrs.items;
-        p->pcrs.count = answer.pcrs.count;
+        p->pcrs = answer.pcrs;
         p->epoch = answer.epoch;
         p->to_sign = answer.to_sign;
         return ST_DONE;
@@ -87,8 +84,7 @@ static enum status on_host_approve(struct request *r, const struct host_approve_
         struct im_approve_rep answer;
 
         (void)p;
-        ask.pcrs.items = q->pcrs.items;
-        ask.pcrs.count = q->pcrs.count;
+        ask.pcrs = q->pcrs;
         return peer_call(PEER_IM, CALL(im_approve, &ask, &answer), r->arena, PEER_SHORT);
 }
 
@@ -193,8 +189,7 @@ static enum status on_vm_define(struct request *r, const struct vm_define_req *q
         d.uuid = c.uuid;
         d.name = c.name;
         d.config = c.json;
-        d.disks.items = c.disks.items;
-        d.disks.count = c.disks.count;
+        d.disks = c.disks;
         return compartment_define(&d, r->arena, &p->vm);
 }
 
@@ -277,8 +272,7 @@ static enum status on_vm_show(struct request *r, const struct vm_show_req *q, st
                 return no_such_vm(r, q->vm);
         live_join(r->arena, &p->vm);
         p->config = d.config;
-        p->disks.items = d.disks.items;
-        p->disks.count = d.disks.count;
+        p->disks = d.disks;
         live_devices(r->arena, &d, &p->devices.items, &p->devices.count);
         if (!d.generation)
                 return ST_DONE;

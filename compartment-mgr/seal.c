@@ -89,10 +89,8 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
                                 .secret = prepared->secret};
         struct im_seal_rep p;
 
-        q.disks.items = prepared->disks.items;
-        q.disks.count = prepared->disks.count;
-        q.targets.items = o->targets.items;
-        q.targets.count = o->targets.count;
+        q.disks = prepared->disks;
+        q.targets = (struct open_disk_list){o->targets.items, o->targets.count};
         return peer_call(PEER_IM, CALL(im_seal, &q, &p), o->arena, PEER_LONG);
 }
 

@@ -61,8 +61,7 @@ static enum status build_paused(struct operation *o, const struct svdm_unlock_re
         struct domain_create_rep p = {};
         enum status s;
 
-        q.devices.items = devices->devices.items;
-        q.devices.count = devices->devices.count;
+        q.devices = devices->devices;
         s = take_turn(o->vm);
         if (s)
                 return s;
@@ -80,8 +79,7 @@ static enum status unpause(struct operation *o, const struct svdm_unlock_rep *de
                 .domid = domid, .config = o->config, .woken = o->memory.path, .compare = compare};
         struct domain_unpause_rep p;
 
-        q.devices.items = devices->devices.items;
-        q.devices.count = devices->devices.count;
+        q.devices = devices->devices;
         return worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_unpause, &q, &p), o->arena);
 }
 

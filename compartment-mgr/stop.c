@@ -129,10 +129,8 @@ static enum status reseal(struct arena *a, struct compartment *c)
         q.vm = o.vm->uuid;
         q.generation = o.sealed.generation + 1;
         q.config = operation_config(&o);
-        q.disks.items = o.open.disks.items;
-        q.disks.count = o.open.disks.count;
-        q.targets.items = o.targets.items;
-        q.targets.count = o.targets.count;
+        q.disks = o.open.disks;
+        q.targets = (struct open_disk_list){o.targets.items, o.targets.count};
         s = peer_call(PEER_IM, CALL(im_reseal, &q, &p), a, PEER_LONG);
         if (!s)
                 s = compartment_set_generation(c, q.generation);

@@ -133,8 +133,7 @@ enum status on_im_approval(struct request *r, const struct im_approval_req *q,
         s = tpm_client_call(CALL(tpm_approval, &ask, &made), r->arena);
         if (s)
                 return s;
-        p->pcrs.items = now.pcrs.items;
-        p->pcrs.count = now.pcrs.count;
+        p->pcrs = now.pcrs;
         p->epoch = now.epoch;
         p->to_sign = made.to_sign;
         return ST_DONE;

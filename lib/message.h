@@ -13,7 +13,8 @@
  *   UUID              struct uuid, 16 bytes
  *   FD                int, one byte that says whether a descriptor travels beside the frame; -1
  *                     or 0 for none (0 to 2 never travel), always -1 when decoded
- *   STRUCT LIST       a RECORD; a count (u32, at most that BOUND) and that many RECORDs
+ *   STRUCT            a RECORD
+ *   LIST              struct RECORD_list: a count (u32, at most that BOUND) and that many RECORDs
  *
  * Decoded pointers lie in the arena given. A decoder insists that nothing is left over.
  */
@@ -48,8 +49,8 @@ struct uuid {
         uint8_t bytes[16];
 };
 
-/* Structs: `struct NAME` for a RECORD, `struct NAME_req` and `struct NAME_rep` for a message,
- * `struct NAME_event` for an event. */
+/* Structs: `struct NAME` and `struct NAME_list` for a RECORD, `struct NAME_req` and `struct
+ * NAME_rep` for a message, `struct NAME_event` for an event. */
 #define BOOL(name) bool name;
 #define U8(name) uint8_t name;
 #define U32(name) uint32_t name;
@@ -63,14 +64,14 @@ struct uuid {
 #define UUID(name) struct uuid name;
 #define FD(name) int name;
 #define STRUCT(type, name) struct type name;
-#define LIST(type, name, most)                                                                     \
-        struct {                                                                                   \
-                struct type *items;                                                                \
-                size_t count;                                                                      \
-        } name;
+#define LIST(type, name, most) struct type##_list name;
 #define RECORD(name, fields)                                                                       \
         struct name {                                                                              \
                 fields                                                                             \
+        };                                                                                         \
+        struct name##_list {                                                                       \
+                struct name *items;                                                                \
+                size_t count;                                                                      \
         };
 #define MSG(number, name, who, request, reply)                                                     \
         struct name##_req {                                                                        \

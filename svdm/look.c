@@ -36,8 +36,7 @@ static enum status look_claimed(struct request *r, struct session *n, const stru
         s = job_call(n->job, CALL(device_look, &ask, &opened), r->arena);
         if (s)
                 return s;
-        p->disks.items = opened.disks.items; /* theirs to close from here on */
-        p->disks.count = opened.disks.count;
+        p->disks = opened.disks; /* theirs to close from here on */
         if (opened.disks.count > q->devices.count || opened.held.count != !!*q->device)
                 return FAIL(ST_WORKER, .subject = "device_worker",
                             .found = "not the disks asked for");

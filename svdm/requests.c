@@ -37,8 +37,7 @@ static enum status open_claimed(struct request *r, struct session *n, const stru
                 s = job_call(n->job, CALL(device_open, &ask, &opened), r->arena);
         if (s)
                 return s;
-        p->disks.items = opened.disks.items; /* theirs to close from here on */
-        p->disks.count = opened.disks.count;
+        p->disks = opened.disks; /* theirs to close from here on */
         if (opened.disks.count > q->devices.count)
                 return FAIL(ST_WORKER, .subject = "device_worker",
                             .found = "not the disks asked for");

@@ -33,8 +33,7 @@ enum status on_svdm_prepare(struct request *r, const struct svdm_prepare_req *q,
                 s = job_call(n->job, CALL(device_prepare, &ask, &made), r->arena);
         if (s)
                 return s;
-        p->disks.items = made.disks.items;
-        p->disks.count = made.disks.count;
+        p->disks = made.disks;
         p->secret = made.secret;
         if (made.disks.count != n->count)
                 return FAIL(ST_WORKER, .subject = "device_worker",

@@ -361,8 +361,7 @@ static enum status approve_host(struct approve *approve, struct arena *a)
         s = authority(approve, state.to_sign, a, &request);
         if (s)
                 return s;
-        request.pcrs.items = state.pcrs.items;
-        request.pcrs.count = state.pcrs.count;
+        request.pcrs = state.pcrs;
         request.epoch = state.epoch;
         s = door_call(CALL(host_approve, &request, &reply), a);
         if (request.passphrase >= 0)

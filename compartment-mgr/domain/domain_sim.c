@@ -149,8 +149,7 @@ static enum status sim_create(const struct domain_create_req *q, struct arena *a
                                 .domid = *domid_out,
                                 .state = "paused",
                                 .config = q->config};
-        d.devices.items = q->devices.items;
-        d.devices.count = q->devices.count;
+        d.devices = q->devices;
         guest_forget(&d.uuid);
         s = write_domain(&d);
 out:
