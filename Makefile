@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Bulkhead. `make help` lists the targets. A room is a folder and an archive; a program names its rooms.
+# Bulkhead. `make help` lists the targets. A room is a folder and an archive; a program names its
+# rooms.
 
 MAKEFLAGS += --no-builtin-rules
 
@@ -8,13 +9,16 @@ B ?= build
 PREFIX ?= /usr
 CC ?= gcc
 
-PKGS := openssl libxml-2.0 libxslt libcryptsetup devmapper json-c libseccomp tss2-esys tss2-mu tss2-rc tss2-tctildr check
+PKGS := openssl libxml-2.0 libxslt libcryptsetup devmapper json-c libseccomp tss2-esys tss2-mu \
+        tss2-rc tss2-tctildr check
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
 CFLAGS ?= -O2 -g
 HARDEN ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
-ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(HARDEN) -D_GNU_SOURCE -DBULKHEAD_VERSION='"$(VERSION)"' -I. -Iinclude \
+ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(HARDEN) -D_GNU_SOURCE \
+        -DBULKHEAD_VERSION='"$(VERSION)"' -I. -Iinclude \
         $(shell pkg-config --cflags libxml-2.0 2>/dev/null) $(SAN)
-ALL_LDFLAGS = $(LDFLAGS) $(SAN) $(if $(HARDEN),-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now) -pthread
+ALL_LDFLAGS = $(LDFLAGS) $(SAN) -pthread \
+        $(if $(HARDEN),-pie -Wl$(comma)-z$(comma)relro$(comma)-z$(comma)now)
 comma := ,
 
 ifneq ($(V),1)
@@ -34,17 +38,21 @@ L_XL := -lxenlight -lxenstore
 L_XLU := -lxlutil
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
-ROOMS := lib xml tpm measure policy proof verifier verifier/kinds integrity-mgr compartment-mgr compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds plugins/facts tools
+ROOMS := lib xml tpm measure policy proof verifier verifier/kinds integrity-mgr compartment-mgr \
+        compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds \
+        plugins/facts tools
 # What has a main() of its own, or takes the place of another library's function: in no archive.
-MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/config/config_worker compartment-mgr/config/without_libxl \
-        compartment-mgr/domain/domain_worker compartment-mgr/domain/disk_hotplug integrity-mgr/main \
-        measure/measure_worker policy/policy_worker tpm/tpm_worker tpm/esys_openssl svdm/main svdm/device/device_worker \
+MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/config/config_worker \
+        compartment-mgr/config/without_libxl compartment-mgr/domain/domain_worker \
+        compartment-mgr/domain/disk_hotplug integrity-mgr/main measure/measure_worker \
+        policy/policy_worker tpm/tpm_worker tpm/esys_openssl svdm/main svdm/device/device_worker \
         xml/xml_worker lib/protocol_table
 objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
 archive = $(B)/rooms/$(subst /,-,$(1)).a
 
 # --- programs: MAIN_name, the rooms it may use, the libraries ---------------------------------
-PROGRAMS := bulkhead compartment-mgr xml_worker config_worker domain_worker disk_hotplug integrity-mgr measure_worker policy_worker tpm_worker \
+PROGRAMS := bulkhead compartment-mgr xml_worker config_worker domain_worker disk_hotplug \
+        integrity-mgr measure_worker policy_worker tpm_worker \
         svdm device_worker
 
 MAIN_bulkhead := tools/bulkhead
@@ -74,7 +82,7 @@ ROOMS_integrity-mgr := integrity-mgr measure proof lib
 LIBS_integrity-mgr := $(L_SSL) $(L_SEC)
 MAIN_measure_worker := measure/measure_worker
 ROOMS_measure_worker := measure lib
-# What plug-ins link with, too, is loaded once, by the warm parent, which itself calls nothing of it.
+# The libraries of the plug-ins are loaded once, by the warm parent, which calls nothing of them.
 LIBS_measure_worker := $(L_SSL) $(L_SEC) -Wl,--push-state,--no-as-needed $(L_HASH) -Wl,--pop-state
 MAIN_policy_worker := policy/policy_worker
 ROOMS_policy_worker := policy xml lib
@@ -82,7 +90,8 @@ LIBS_policy_worker := $(L_SSL) $(L_SEC) $(L_XSLT)
 MAIN_tpm_worker := tpm/tpm_worker
 ROOMS_tpm_worker := tpm lib
 # It answers OSSL_LIB_CTX_new() itself, for the releases of tpm2-tss that call it once a hash.
-OBJS_tpm_worker := $(if $(filter 3.2.% 4.0.% 4.1.% 4.2.%,$(shell pkg-config --modversion tss2-esys 2>/dev/null)),tpm/esys_openssl)
+TSS_VERSION := $(shell pkg-config --modversion tss2-esys 2>/dev/null)
+OBJS_tpm_worker := $(if $(filter 3.2.% 4.0.% 4.1.% 4.2.%,$(TSS_VERSION)),tpm/esys_openssl)
 LIBS_tpm_worker := $(L_TPM) $(L_SSL) $(L_SEC)
 
 MAIN_svdm := svdm/main
@@ -98,7 +107,8 @@ OBJS_disk.so := plugins/disk plugins/disk_verity plugins/disk_hash
 LIBS_disk.so := $(L_SSL) $(L_HASH) -lpthread
 OBJS_luks.so := plugins/luks plugins/luks_header
 LIBS_luks.so := $(L_SSL) $(L_JSON)
-$(foreach p,vm hypervisor vms,$(eval OBJS_$(p).so := plugins/$(p) plugins/facts/facts plugins/facts/facts_nodes))
+$(foreach p,vm hypervisor vms,$(eval OBJS_$(p).so := plugins/$(p) plugins/facts/facts \
+        plugins/facts/facts_nodes))
 $(foreach p,vm hypervisor vms,$(eval LIBS_$(p).so := $(L_JSON)))
 
 # --- tests: all rooms and what the tests themselves share; OBJS_name what is more than that ------
@@ -108,7 +118,8 @@ BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 HOSTILE_PLUGINS := $(patsubst tests/data/plugins/%.c,%,$(wildcard tests/data/plugins/*.c))
 TEST_ROOMS := tests/unit tests/fault
 MAINS += $(TESTS:%=tests/unit/%) tests/unit/worker_fixture
-L_ANY := -Wl,--as-needed $(L_XLU) $(L_XL) $(L_TPM) $(L_CRYPT) $(L_DM) $(L_XSLT) $(L_JSON) $(L_SEC) $(L_HASH) $(L_SSL)
+L_ANY := -Wl,--as-needed $(L_XLU) $(L_XL) $(L_TPM) $(L_CRYPT) $(L_DM) $(L_XSLT) $(L_JSON) $(L_SEC) \
+        $(L_HASH) $(L_SSL)
 L_CHECK := -Wl,--as-needed -lcheck -lsubunit -lm -lrt -lpthread
 # Faults at the Nth call (tests/fault/fault.h), and neighbours that the test plays.
 WRAP = $(foreach c,$(1),-Wl,--wrap=$(c))
@@ -117,7 +128,8 @@ $(foreach t,log generations evidence seal_record state_record,$(eval WRAP_test_$
 WRAP_test_plugin_jobs := $(call WRAP,job_end)
 WRAP_test_memory_file := $(call WRAP,usleep)
 WRAP_test_disk := $(call WRAP,disk_hash_best disk_hash_blocks)
-WRAP_test_disk_hash := $(call WRAP,alloc_mb_mgr init_mb_mgr_sse init_mb_mgr_avx2 init_mb_mgr_avx512 EVP_MD_CTX_new)
+WRAP_test_disk_hash := $(call WRAP,alloc_mb_mgr init_mb_mgr_sse init_mb_mgr_avx2 \
+        init_mb_mgr_avx512 EVP_MD_CTX_new)
 WRAP_test_domain_xen_config := $(call WRAP,stat)
 WRAP_test_events := $(call WRAP,sleep)
 WRAP_test_journal := $(call WRAP,write fsync renameat unlinkat)
@@ -146,7 +158,8 @@ LIBS_domain_try := $(L_XLU) $(L_XL) $(L_JSON) $(L_SSL) $(L_SEC)
 
 # What a test starts has to be there.
 $(B)/test_xml_workers: | $(B)/xml_worker $(B)/policy_worker
-$(B)/test_integrity_mgr: | $(addprefix $(B)/,integrity-mgr measure_worker policy_worker tpm_worker plugins/disk.so)
+$(B)/test_integrity_mgr: | $(addprefix $(B)/,integrity-mgr measure_worker policy_worker tpm_worker \
+        plugins/disk.so)
 $(B)/test_xl_config: | $(B)/config_worker
 $(B)/test_worker: | $(B)/measure_worker $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so)
 $(B)/test_plugin_jobs: | $(B)/measure_worker $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so)
@@ -154,7 +167,9 @@ $(B)/test_measure_run: | $(HOSTILE_PLUGINS:%=$(B)/tests/plugins/%.so) $(PLUGINS:
 $(B)/test_facts $(B)/test_stories: | $(PLUGINS:%=$(B)/plugins/%.so)
 $(B)/test_disk_hash: | $(B)/measure_worker $(B)/plugins/disk.so
 $(B)/bench_disk: | $(B)/plugins/disk.so
-NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o unit/test_plugin_jobs.o unit/test_facts.o unit/test_stories.o unit/test_xl_config.o unit/test_disk_hash.o bench/bench_disk.o)
+NEED_BUILD_DIR := $(addprefix $(B)/obj/tests/,unit/test_integrity_mgr.o unit/test_measure_run.o \
+        unit/test_plugin_jobs.o unit/test_facts.o unit/test_stories.o unit/test_xl_config.o \
+        unit/test_disk_hash.o bench/bench_disk.o)
 $(NEED_BUILD_DIR): ALL_CFLAGS += -DBUILD_DIR='"$(B)"'
 # Tests cross the windows of a hash tree at 4 units, not at 8 GiB.
 $(B)/obj/plugins/disk_verity.o: ALL_CFLAGS += -DWINDOW=4
@@ -169,7 +184,7 @@ all: $(PROGRAMS:%=$(B)/%) $(PLUGINS:%=$(B)/plugins/%.so)
 packages:
 	@echo '#include <intel-ipsec-mb.h>' | $(CC) -E -o /dev/null - 2>/dev/null && \
 	        pkg-config --exists $(PKGS) 2>/dev/null || \
-	        { echo 'make: packages are missing that building needs: sudo scripts/setup installs them' >&2; exit 1; }
+	        { echo 'make: packages are missing: sudo scripts/setup installs them' >&2; exit 1; }
 
 $(B)/obj/%.o: %.c | packages
 	@mkdir -p $(@D)
@@ -191,13 +206,17 @@ $(foreach r,$(ROOMS) $(TEST_ROOMS),$(eval $(call room,$(r))))
 define link
 $(B)/$(1): $(foreach o,$(sort $(2)),$(B)/obj/$(o).o) $(foreach r,$(3),$(call archive,$(r)))
 	@mkdir -p $$(@D)
-	$$(call quiet,LD)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $(4)
+	$$(call quiet,LD)$$(CC) $$(ALL_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group \
+	        $$(filter %.a,$$^) -Wl,--end-group $(4)
 endef
-$(foreach p,$(PROGRAMS) $(FIXTURES),$(eval $(call link,$(p),$(MAIN_$(p)) $(OBJS_$(p)),$(ROOMS_$(p)),$(LIBS_$(p)))))
+$(foreach p,$(PROGRAMS) $(FIXTURES),$(eval $(call link,$(p),$(MAIN_$(p)) \
+        $(OBJS_$(p)),$(ROOMS_$(p)),$(LIBS_$(p)))))
 ALL_ROOMS := $(TEST_ROOMS) $(ROOMS)
-$(foreach t,$(TESTS),$(eval $(call link,$(t),tests/unit/$(t) $(OBJS_$(t)),$(ALL_ROOMS),$(WRAP_$(t)) $(L_CHECK) $(L_ANY))))
+$(foreach t,$(TESTS),$(eval $(call link,$(t),tests/unit/$(t) \
+        $(OBJS_$(t)),$(ALL_ROOMS),$(WRAP_$(t)) $(L_CHECK) $(L_ANY))))
 $(foreach t,$(FUZZERS),$(eval $(call link,$(t),tests/fuzz/$(t) $(OBJS_$(t)),$(ALL_ROOMS),$(L_ANY))))
-$(foreach t,$(BENCHES),$(eval $(call link,$(t),tests/bench/$(t) $(OBJS_$(t)),$(ALL_ROOMS),$(L_ANY))))
+$(foreach t,$(BENCHES),$(eval $(call link,$(t),tests/bench/$(t) \
+        $(OBJS_$(t)),$(ALL_ROOMS),$(L_ANY))))
 
 define plugin
 $(B)/plugins/$(1).so: $(foreach o,$(OBJS_$(1).so),$(B)/pic/$(o).o) plugins/plugin.map
@@ -234,7 +253,8 @@ check-xen: all
 bench-xen: all
 	scripts/setup --xen
 	B=$(B) tests/xen/live up
-	B=$(B) tests/xen/live run -t 900 "$$(cat tests/bench/bench_start.sh)"; r=$$?; B=$(B) tests/xen/live down; exit $$r
+	B=$(B) tests/xen/live run -t 900 "$$(cat tests/bench/bench_start.sh)"; r=$$?; \
+	        B=$(B) tests/xen/live down; exit $$r
 xen-shell: all
 	scripts/setup --xen
 	B=$(B) tests/xen/shell
@@ -269,7 +289,8 @@ docs: $(B)/protocol_table
 	echo '<!-- table: from include/bulkhead/messages.def by `make docs` -->' >>docs/protocol.md
 	$(B)/protocol_table >>docs/protocol.md
 tidy:
-	clang-tidy --quiet $(shell git ls-files '*.c' ':!tests') -- -std=gnu11 -D_GNU_SOURCE -I. -Iinclude $(shell pkg-config --cflags libxml-2.0)
+	clang-tidy --quiet $(shell git ls-files '*.c' ':!tests') -- -std=gnu11 -D_GNU_SOURCE -I. \
+	        -Iinclude $(shell pkg-config --cflags libxml-2.0)
 format:
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 clean:
@@ -280,10 +301,10 @@ help:
 	@echo 'up, down   start and stop the embedded default; then . build/run/env'
 	@echo 'check      set up this machine, build, and run every test (as root)'
 	@echo 'check-fast the unit tests; also check-asan, check-system, fuzz'
-	@echo 'check-xen  the system scripts on a real Xen in an emulated machine; xen-shell: a prompt there;'
-	@echo '           check has some of them (scripts/check guests) and tests/xen/tamper'
-	@echo 'bench      measure, as ratios to the tools a user would pick instead; bench-xen: a sealed start'
-	@echo '           beside xl create on that Xen'
+	@echo 'check-xen  the system scripts on a real Xen in an emulated machine; xen-shell: a'
+	@echo '           prompt; check has some of them (scripts/check guests) and tests/xen/tamper'
+	@echo 'bench      measure, as ratios to the tools a user would pick instead;'
+	@echo '           bench-xen: a sealed start beside xl create on that Xen'
 	@echo 'install    DESTDIR= PREFIX=; tidy, format, clean'
 
 # --- installing: what `make all` made, man pages, units, users, grammars, predicates ---
@@ -294,29 +315,39 @@ DEST = $(DESTDIR)$(PREFIX)
 
 .PHONY: install uninstall
 install: all
-	install -d $(DEST)/bin $(DEST)/libexec/bulkhead $(DEST)/lib/bulkhead/plugins $(DEST)/share/bulkhead/descriptors/examples \
-	        $(DEST)/share/bulkhead/xslt-policies $(DEST)/lib/systemd/system $(DEST)/lib/sysusers.d $(DEST)/lib/tmpfiles.d \
+	install -d $(DEST)/bin $(DEST)/libexec/bulkhead $(DEST)/lib/bulkhead/plugins \
+	        $(DEST)/share/bulkhead/descriptors/examples \
+	        $(DEST)/share/bulkhead/xslt-policies $(DEST)/lib/systemd/system \
+	        $(DEST)/lib/sysusers.d $(DEST)/lib/tmpfiles.d \
 	        $(DEST)/share/bash-completion/completions $(DEST)/share/doc/bulkhead
 	install -m 0755 $(B)/bulkhead $(DEST)/bin/
-	install -m 0755 $(addprefix $(B)/,$(filter-out bulkhead,$(PROGRAMS))) scripts/host-image $(DEST)/libexec/bulkhead/
-	cd packaging && find initramfs -type f -exec install -D -m 0755 {} $(abspath $(DEST))/share/bulkhead/{} \;
+	install -m 0755 $(addprefix $(B)/,$(filter-out bulkhead,$(PROGRAMS))) scripts/host-image \
+	        $(DEST)/libexec/bulkhead/
+	cd packaging && find initramfs -type f -exec install -D -m 0755 {} \
+	        $(abspath $(DEST))/share/bulkhead/{} \;
 	install -m 0644 $(PLUGINS:%=$(B)/plugins/%.so) $(DEST)/lib/bulkhead/plugins/
 	install -m 0644 descriptors/*.rng $(DEST)/share/bulkhead/descriptors/
 	install -m 0644 descriptors/examples/*.xml $(DEST)/share/bulkhead/descriptors/examples/
 	install -m 0644 xslt-policies/*.xsl $(DEST)/share/bulkhead/xslt-policies/
 	install -m 0644 $(wildcard README.md docs/*.md) $(DEST)/share/doc/bulkhead/
-	for m in $(MANUALS); do install -D -m 0644 $$m $(DEST)/share/man/man$${m##*.}/$${m##*/}; done
-	for u in $(UNITS); do sed 's|/usr/libexec|$(PREFIX)/libexec|' $$u >$(DEST)/lib/systemd/system/$${u##*/} && \
+	for m in $(MANUALS); do \
+	        install -D -m 0644 $$m $(DEST)/share/man/man$${m##*.}/$${m##*/}; done
+	for u in $(UNITS); do sed 's|/usr/libexec|$(PREFIX)/libexec|' $$u \
+	        >$(DEST)/lib/systemd/system/$${u##*/} && \
 	        chmod 0644 $(DEST)/lib/systemd/system/$${u##*/}; done
 	install -m 0644 packaging/bulkhead.sysusers $(DEST)/lib/sysusers.d/bulkhead.conf
 	install -m 0644 packaging/bulkhead.tmpfiles $(DEST)/lib/tmpfiles.d/bulkhead.conf
-	install -m 0644 packaging/bulkhead.bash-completion $(DEST)/share/bash-completion/completions/bulkhead
+	install -m 0644 packaging/bulkhead.bash-completion \
+	        $(DEST)/share/bash-completion/completions/bulkhead
 
 # State and configuration of VMs stay.
 uninstall:
-	rm -f $(DEST)/bin/bulkhead $(DEST)/lib/sysusers.d/bulkhead.conf $(DEST)/lib/tmpfiles.d/bulkhead.conf \
-	        $(DEST)/share/bash-completion/completions/bulkhead $(UNITS:packaging/%=$(DEST)/lib/systemd/system/%)
+	rm -f $(DEST)/bin/bulkhead $(DEST)/lib/sysusers.d/bulkhead.conf \
+	        $(DEST)/lib/tmpfiles.d/bulkhead.conf \
+	        $(DEST)/share/bash-completion/completions/bulkhead \
+	        $(UNITS:packaging/%=$(DEST)/lib/systemd/system/%)
 	for m in $(MANUALS); do rm -f $(DEST)/share/man/man$${m##*.}/$${m##*/}; done
-	rm -rf $(DEST)/libexec/bulkhead $(DEST)/lib/bulkhead $(DEST)/share/bulkhead $(DEST)/share/doc/bulkhead
+	rm -rf $(DEST)/libexec/bulkhead $(DEST)/lib/bulkhead $(DEST)/share/bulkhead \
+	        $(DEST)/share/doc/bulkhead
 
 -include $(shell find $(B)/obj $(B)/pic -name '*.d' 2>/dev/null)

@@ -35,9 +35,11 @@ ours() { # HASH: one measurement of the tree, into files of that name
 }
 speed() { # HASH: MiB/s of openssl on all cores, and of one
         openssl speed -multi "$cores" -evp "$1" -bytes 4096 -seconds 1 2>/dev/null |
-                awk -v h="^$1" '$0 ~ h { sub("k", "", $2); print $2 / 1.048576 / 1000 }' >>"$dir/$1.multi"
+                awk -v h="^$1" '$0 ~ h { sub("k", "", $2); print $2 / 1.048576 / 1000 }' \
+                >>"$dir/$1.multi"
         openssl speed -evp "$1" -bytes 4096 -seconds 1 2>/dev/null |
-                awk -v h="^$1" '$0 ~ h { sub("k", "", $2); print $2 / 1.048576 / 1000 }' >>"$dir/$1.speed"
+                awk -v h="^$1" '$0 ~ h { sub("k", "", $2); print $2 / 1.048576 / 1000 }' \
+                >>"$dir/$1.speed"
 }
 
 i=0
@@ -71,16 +73,21 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f x", a / b }'; }
 
 verity=$(rate "$(median sha256.wall)") each=$(rate "$(median sha256.processor)")
 whole=$(rate "$(median whole)") setup=$(rate "$(median veritysetup)")
-verity384=$(rate "$(median sha384.wall)") sum=$(rate "$(median sha256sum)") dgst=$(rate "$(median dgst)")
+verity384=$(rate "$(median sha384.wall)") sum=$(rate "$(median sha256sum)") \
+        dgst=$(rate "$(median dgst)")
 echo "disk measurement: $SIZE MiB in the page cache, $cores cores, $way, medians of $RUNS"
 line 'verity, ours' "$verity" /s
-line 'openssl speed -multi cores' "$(median sha256.multi)" "/s   ours is $(ratio "$verity" "$(median sha256.multi)") $goal"
+line 'openssl speed -multi cores' "$(median sha256.multi)" \
+        "/s   ours is $(ratio "$verity" "$(median sha256.multi)") $goal"
 line 'veritysetup format' "$setup" "/s   ours is $(ratio "$verity" "$setup") (goal 2.5 on 2 cores)"
 line 'verity per processor-second' "$each" ''
-line 'openssl speed, likewise' "$(median sha256.speed)" "     ours is $(ratio "$each" "$(median sha256.speed)")"
+line 'openssl speed, likewise' "$(median sha256.speed)" \
+        "     ours is $(ratio "$each" "$(median sha256.speed)")"
 line "verity, SHA-384, $way384" "$verity384" /s
-line 'openssl speed -multi cores' "$(median sha384.multi)" "/s   ours is $(ratio "$verity384" "$(median sha384.multi)")"
+line 'openssl speed -multi cores' "$(median sha384.multi)" \
+        "/s   ours is $(ratio "$verity384" "$(median sha384.multi)")"
 line 'whole, ours' "$whole" /s
 line 'sha256sum' "$sum" "/s   ours is $(ratio "$whole" "$sum")"
 line 'openssl dgst -sha256' "$dgst" "/s   ours is $(ratio "$whole" "$dgst")"
-sort -n "$dir/memory" | tail -1 | awk '{ printf "  peak memory, verity            %7.1f MiB     (goal 64)\n", $1 / 1024 }'
+sort -n "$dir/memory" | tail -1 |
+        awk '{ printf "  peak memory, verity            %7.1f MiB     (goal 64)\n", $1 / 1024 }'
