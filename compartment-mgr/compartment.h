@@ -25,15 +25,15 @@ const char *vm_state_word(enum vm_state state); /* as in vm_summary and vm_chang
 
 struct compartment;
 
-/* Reads all definitions in dir. A damaged one is logged and left out; ST_DAMAGED is not returned
- * for it. simulated: what summaries say. changed: is told each new state, outside of any lock. */
+/* Reads all definitions in dir. A damaged definition is logged and left out, without ST_DAMAGED.
+ * simulated: what summaries say. changed: called with each new state, outside of any lock. */
 enum status compartments_open(int dir, bool simulated,
                               void (*changed)(const struct vm_definition *vm, const char *state,
                                               const char *why));
 size_t compartments_count(size_t *running_out);
-/* A number that another one follows whenever a VM's state changes. */
+/* A counter: it grows whenever the state of a VM changes. */
 uint64_t compartments_changes(void);
-/* Is told, outside of any lock, whenever a VM is released. NULL: nobody. */
+/* `released` is called, outside of any lock, whenever a VM is released. NULL: no call. */
 void compartments_on_release(void (*released)(void));
 
 /* Makes it durable, then known. ST_EXISTS for a name or UUID that is taken. d is copied. */

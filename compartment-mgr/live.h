@@ -11,13 +11,15 @@
 
 /* All domains but Dom0. */
 enum status live_domains(struct arena *a, struct domain_list_rep *domains_out);
-/* Of those the one with that UUID that is ours, or that is foreign; NULL if there is none. */
+/* The domain of that UUID that is ours, or (ours false) that others started. NULL if there is none.
+ */
 const struct domain_state *live_find(const struct domain_list_rep *domains, const struct uuid *uuid,
                                      bool ours);
-/* About to hibernate: with nobody at it, that was cut short. d: NULL if it is gone. */
+/* Whether the guest was saved for hibernation. If no operation is working on its VM, the
+ * hibernation was cut short. d: NULL if the domain is gone. */
 bool live_is_saved(const struct domain_state *d);
-/* The domain that is known to run it is there, but is not ours: xenstore lost what marks it. */
 struct compartment;
+/* The domain on record for this VM is there, but without our mark: xenstore has lost the mark. */
 bool live_is_estranged(const struct domain_list_rep *domains, const struct compartment *c);
 
 /* What a caller may see, foreign VMs for admins only; without roles: the VMs that it owns; NULL:

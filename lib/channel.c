@@ -40,7 +40,7 @@ static enum status broken(const char *how)
                     .remedy = "use programs of one version on both sides");
 }
 
-/* Who may hand over none is not a program of another version: it is the wrong person who asks. */
+/* A peer that may pass no descriptors is refused as such, not taken for another version. */
 static enum status too_many_fds(size_t fds_most)
 {
         if (fds_most)

@@ -20,8 +20,8 @@ void policy_warm_up(void);
 enum status policy_judge(struct bytes stylesheet, struct bytes projection, struct arena *a,
                          struct judge_rep *out);
 
-/* The same in two steps, for who judges many projections by one predicate. Compiling includes
- * the negative control: a predicate that says true to an empty projection is refused. */
+/* The same in two steps, for a caller that judges many projections by one predicate. Compiling
+ * includes the negative control: a predicate that says true to an empty projection is refused. */
 struct policy;
 enum status policy_compile(struct bytes stylesheet, struct policy **policy_out);
 enum status policy_apply(const struct policy *p, struct bytes projection, struct arena *a,

@@ -16,12 +16,12 @@
  * user's own. */
 enum status trees_begin(const char *path);
 
-/* The tree of what fd (open for reading) and seen are: a kept one of a file that is the same in
- * device, inode, size, mtime and ctime; else a new one, which of a block device is not kept.
- * tree_out: read-only. */
+/* The hash tree of the disk that fd is open on (for reading) and that `seen` identifies. A tree
+ * that was kept serves if device, inode, size, mtime and ctime of the file are unchanged. Otherwise
+ * a new tree is made; the tree of a block device is not kept. tree_out: read-only. */
 enum status trees_get(const char *path, int fd, const struct disk_identity *seen, int *tree_out,
                       uint8_t root_out[static VERITY_ROOT_LEN]);
-/* A tree that the disk has turned out not to be like. root: hexadecimal. */
+/* Drops a kept tree that does not fit its disk any more. root: hexadecimal. */
 void trees_forget(const char *root);
 /* Removes the trees of files that have changed or gone. Mapped ones live on without a name. */
 void trees_prune(void);
