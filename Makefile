@@ -11,7 +11,8 @@ CC ?= gcc
 
 PKGS := openssl libxml-2.0 libxslt libcryptsetup devmapper json-c libseccomp tss2-esys tss2-mu \
         tss2-rc tss2-tctildr check
-WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
+        -Werror=incompatible-pointer-types -Werror=implicit-function-declaration
 CFLAGS ?= -O2 -g
 HARDEN ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 ALL_CFLAGS = -std=gnu11 $(WARN) $(CFLAGS) $(HARDEN) -D_GNU_SOURCE \
