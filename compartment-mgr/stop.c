@@ -107,7 +107,8 @@ static enum status end_and_give_back(struct arena *a, struct compartment *c, uin
 
 /* The TCB vouches for what the guest wrote: the same secret, sealed to what the disks are now. If
  * that fails, the VM is still stopping, so that a repeated stop can do it: once stopped it could
- * never start again. This is kept in memory alone: who has the disk shall not ask for a re-seal. */
+ * never start again. This is kept in memory alone: whoever has the disk must not be able to ask for
+ * a re-seal. */
 static enum status reseal(struct arena *a, struct compartment *c)
 {
         struct operation o = OPERATION_NONE;

@@ -61,8 +61,7 @@ enum status session_keep_fd(int fd, int *out);
 /*
  * Staging and settling of one VM's journal happen one after the other. A turn is refused with
  * ST_BUSY if another one takes too long, or if another session's seal of the VM is under way with
- * a generation that is not this one: its journal must not be dropped by somebody who knows nothing
- * of it.
+ * a generation that is not this one: a session that did not stage a journal must not drop it.
  */
 struct turn {
         struct uuid vm;

@@ -107,7 +107,7 @@ out:
         return s;
 }
 
-/* Waits for whoever has the file; who may not write to it cannot make others wait. */
+/* Waits for whoever has the file; a process that may not write to it cannot make others wait. */
 static enum status lock(int fd, const char *path)
 {
         struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

@@ -69,8 +69,8 @@ static void *to_device(void *arg)
                         p->error = r < 0 ? errno : ENOSPC;
                 p->at += CHUNK;
         }
-        /* who reads ahead of the end finds zeros, not what has no tag yet, unless it is the
-         * device's */
+        /* a reader that reads ahead of the end finds zeros, not what has no tag yet, unless it is
+         * the device's */
         if (chunk && !p->error &&
             pwrite(p->image, memset(chunk, 0, CHUNK), CHUNK, (off_t)p->at) < 0 && errno != ENOSPC)
                 p->error = errno;

@@ -39,7 +39,8 @@ struct device_kind {
         void (*close)(struct device *d);
         /* What is measured of it, with descriptors that become the caller's, also on error. */
         enum status (*describe)(const struct device *d, struct open_disk *out);
-        /* What it lies in, which no other device may lie in that one of both may write. */
+        /* The file or block device that it lies in. Two devices share one only if neither may write
+         * to it. */
         void (*hold)(const struct device *d, struct held_disk *out);
         /* Before a seal: as it will be under a new secret (svdm_prepare). */
         enum status (*prepare)(struct device *d, bool format, const struct authority *authority,

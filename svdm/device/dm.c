@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum {
-        RELEASE_WAIT = 10000, /* ms: for who had it open a moment ago */
+        RELEASE_WAIT = 10000, /* ms: for a process that had it open a moment ago */
         SWEEP_WAIT = 1000,
 };
 
