@@ -19,8 +19,9 @@ victims() { # NAME
                 done
         done
 }
-kinds=(compartment-mgr integrity-mgr svdm xml_worker config_worker domain_worker measure_worker
-        policy_worker tpm_worker device_worker)
+# In turn of one daemon and of another: a supervisor gives up on a daemon whose lives are all short.
+kinds=(compartment-mgr integrity-mgr svdm xml_worker measure_worker device_worker config_worker
+        policy_worker domain_worker tpm_worker)
 delays=(0.01)
 [[ ${BULKHEAD_TEST_FULL-} ]] && delays=(0 0.01 0.03)
 moments=(seal start stop)
@@ -53,8 +54,7 @@ kill_during() { # KIND MOMENT DELAY
         output=$(bulkhead vm stop killed 2>&1) || fail "$1 killed during $2 after $3: $output"
 }
 
-# In each round each process at another moment, and all of them at all after three. One after the
-# other: a supervisor gives up on a daemon that ends ten times in ten seconds.
+# In each round each process at another moment, and all of them at all after three.
 rounds=$(rounds 3 1)
 for ((round = 0; round < rounds; round++)); do
         for ((k = 0; k < ${#kinds[@]}; k++)); do
