@@ -57,7 +57,7 @@ enum status attest_request(struct request *r, const struct attest_req *q, struct
         struct descriptor d;
         enum status s;
 
-        s = descriptors_ask(&reading, q->descriptor, DESCRIPTOR_ATTEST, r->arena);
+        s = descriptors_ask(&reading, q->descriptor, DESCRIPTOR_ATTESTATION, r->arena);
         if (!s)
                 s = descriptors_answer(&reading, r->arena, &d);
         if (s)

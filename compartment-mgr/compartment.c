@@ -36,17 +36,8 @@ static struct {
         int dir;
         bool simulated;
         void (*released)(void);
-        void (*changed)(const struct vm_definition *, const char *, const char *);
+        void (*changed)(const struct vm_definition *, enum vm_state, const char *);
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1};
-
-const char *vm_state_word(enum vm_state state)
-{
-        static const char *const words[] = {"stopped",   "starting",    "running",
-                                            "suspended", "hibernating", "stopping",
-                                            "sealing",   "preserved",   "unknown"};
-
-        return words[state];
-}
 
 /* --- copies ------------------------------------------------------------------------------ */
 
@@ -92,7 +83,7 @@ static struct vm_summary summarise(const struct compartment *c, struct arena *a)
                 .uuid = c->definition.uuid,
                 .name = arena_text(a, c->definition.name),
                 .owner = principal_copy(a, &c->definition.owner),
-                .state = vm_state_word(c->state),
+                .state = c->state,
                 .generation = c->definition.generation,
                 .simulated = table.simulated,
                 .autostart = c->definition.autostart,
@@ -158,7 +149,7 @@ static void add_as_kept(const struct vm_definition *d, struct arena *a)
 }
 
 enum status compartments_open(int dir, bool simulated,
-                              void (*changed)(const struct vm_definition *, const char *,
+                              void (*changed)(const struct vm_definition *, enum vm_state,
                                               const char *))
 {
         struct arena *a = arena_new();
@@ -383,7 +374,7 @@ void compartment_set_state(struct compartment *c, enum vm_state state, const cha
         table.changes += changes;
         pthread_mutex_unlock(&table.lock);
         if (changes && table.changed)
-                table.changed(&c->definition, vm_state_word(state), why);
+                table.changed(&c->definition, state, why);
 }
 
 enum status compartment_set_generation(struct compartment *c, uint64_t generation)

@@ -10,25 +10,12 @@
 
 #include "lib/principal.h"
 
-enum vm_state {
-        VM_STOPPED,
-        VM_STARTING,
-        VM_RUNNING,
-        VM_SUSPENDED,
-        VM_HIBERNATING,
-        VM_STOPPING,
-        VM_SEALING,
-        VM_PRESERVED,
-        VM_UNKNOWN /* the hypervisor has not answered yet */
-};
-const char *vm_state_word(enum vm_state state); /* as in vm_summary and vm_changed */
-
 struct compartment;
 
 /* Reads all definitions in dir. A damaged definition is logged and left out, without ST_DAMAGED.
  * simulated: what summaries say. changed: called with each new state, outside of any lock. */
 enum status compartments_open(int dir, bool simulated,
-                              void (*changed)(const struct vm_definition *vm, const char *state,
+                              void (*changed)(const struct vm_definition *vm, enum vm_state state,
                                               const char *why));
 size_t compartments_count(size_t *running_out);
 /* A counter: it grows whenever the state of a VM changes. */

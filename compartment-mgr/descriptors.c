@@ -83,7 +83,8 @@ void descriptors_forget(void)
 
 /* --- reading ------------------------------------------------------------------------------- */
 
-enum status descriptors_ask(struct reading *r, struct bytes text, uint8_t kind, struct arena *a)
+enum status descriptors_ask(struct reading *r, struct bytes text, enum descriptor_kind kind,
+                            struct arena *a)
 {
         const struct xml_descriptor_req q = {.text = text, .alg = HASH_SHA256};
         struct xml_descriptor_rep unused;
@@ -123,8 +124,6 @@ static enum status ask_worker(struct reading *r, struct arena *a, struct descrip
 enum status descriptors_answer(struct reading *r, struct arena *a,
                                struct descriptor *descriptor_out)
 {
-        static const char *const kinds[] = {"an unknown kind", "an attestation descriptor",
-                                            "a sealing descriptor"};
         struct descriptor d;
         enum status s = r->known ? message_decode(&shape_descriptor, r->answer, NULL, 0, a, &d)
                                  : ask_worker(r, a, &d);
@@ -132,8 +131,9 @@ enum status descriptors_answer(struct reading *r, struct arena *a,
         if (s)
                 return s;
         if (d.kind != r->kind)
-                return FAIL(ST_INVALID, .subject = "descriptor", .expected = kinds[r->kind],
-                            .found = kinds[d.kind <= 2 ? d.kind : 0],
+                return FAIL(ST_INVALID, .subject = "descriptor",
+                            .expected = descriptor_kind_word(r->kind),
+                            .found = descriptor_kind_word(d.kind),
                             .remedy = "bulkhead-descriptor(5) shows both kinds");
         *descriptor_out = d;
         return ST_DONE;
@@ -159,7 +159,7 @@ void descriptors_drop(struct reading *r)
         r->job = NULL;
 }
 
-enum status descriptors_read(struct bytes text, uint8_t kind, struct arena *a,
+enum status descriptors_read(struct bytes text, enum descriptor_kind kind, struct arena *a,
                              struct descriptor *descriptor_out)
 {
         struct reading r;

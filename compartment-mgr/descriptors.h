@@ -8,12 +8,10 @@
 
 #include "lib/message.h"
 
-enum { DESCRIPTOR_ATTEST = 1, DESCRIPTOR_SEAL = 2 };
-
 /* A descriptor that is being read. */
 struct reading {
         struct bytes text; /* the caller's, until the end */
-        uint8_t kind;
+        enum descriptor_kind kind;
         struct job *job;     /* NULL: none works */
         struct bytes answer; /* what it means, encoded, in the arena; empty: not known yet */
         bool known;
@@ -25,14 +23,15 @@ struct reading {
 
 /* In three steps, to do something else between: asked; answered, which is an assertion until the
  * end, where ST_DONE says that the worker ended well. kind: that one, or it is refused. */
-enum status descriptors_ask(struct reading *r, struct bytes text, uint8_t kind, struct arena *a);
+enum status descriptors_ask(struct reading *r, struct bytes text, enum descriptor_kind kind,
+                             struct arena *a);
 enum status descriptors_answer(struct reading *r, struct arena *a,
                                struct descriptor *descriptor_out);
 enum status descriptors_end(struct reading *r);
 void descriptors_drop(struct reading *r); /* after any step, also the last */
 
 /* All three. */
-enum status descriptors_read(struct bytes text, uint8_t kind, struct arena *a,
+enum status descriptors_read(struct bytes text, enum descriptor_kind kind, struct arena *a,
                              struct descriptor *descriptor_out);
 
 void descriptors_forget(void);

@@ -137,14 +137,6 @@ static void have_followed(const struct uuid *uuid)
 
 /* --- all VMs --------------------------------------------------------------------------------- */
 
-static enum vm_state state_of(const struct vm_summary *vm)
-{
-        for (enum vm_state s = VM_STOPPED; s <= VM_UNKNOWN; s++)
-                if (vm->state == vm_state_word(s))
-                        return s;
-        return VM_STOPPED;
-}
-
 static bool in_between(enum vm_state state)
 {
         return state == VM_STARTING || state == VM_STOPPING || state == VM_SEALING;
@@ -162,10 +154,8 @@ static void look(struct arena *a)
                 return;
         compartments_list(a, &definitions, &vms, &count);
         for (size_t i = 0; i < count; i++) {
-                enum vm_state state = state_of(&vms[i]);
-
-                busy |= in_between(state);
-                if (follow_must(state, live_find(&domains, &vms[i].uuid, true)))
+                busy |= in_between(vms[i].state);
+                if (follow_must(vms[i].state, live_find(&domains, &vms[i].uuid, true)))
                         have_followed(&vms[i].uuid);
         }
         if (!busy)

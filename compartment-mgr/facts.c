@@ -267,7 +267,7 @@ static void put_vm(struct json_object *list, const struct vm_summary *vm)
         put_number(o, "memory", vm->memory);
         put_text(o, "name", vm->name);
         put_text(o, "owner", live_owner(vm, owner));
-        put_text(o, "state", vm->state);
+        put_text(o, "state", vm_state_word(vm->state));
         put_text(o, "uuid", uuid);
         json_object_array_add(list, o);
 }

@@ -12,23 +12,23 @@
 
 #include <string.h>
 
-static bool is(const struct domain_state *d, const char *state)
+static bool is(const struct domain_state *d, enum domain_phase phase)
 {
-        return d && !strcmp(d->state, state);
+        return d && d->phase == phase;
 }
 
 static bool has_ended(const struct domain_state *d)
 {
-        return !d || (is(d, "shutdown") && !live_is_saved(d));
+        return !d || (is(d, DOMAIN_SHUTDOWN) && !live_is_saved(d));
 }
 
 bool follow_must(enum vm_state state, const struct domain_state *d)
 {
         switch (state) {
         case VM_RUNNING:
-                return has_ended(d) || live_is_saved(d) || is(d, "paused");
+                return has_ended(d) || live_is_saved(d) || is(d, DOMAIN_PAUSED);
         case VM_SUSPENDED:
-                return has_ended(d) || is(d, "running");
+                return has_ended(d) || is(d, DOMAIN_RUNNING);
         case VM_PRESERVED:
                 return !d;
         default:
@@ -37,7 +37,7 @@ bool follow_must(enum vm_state state, const struct domain_state *d)
 }
 
 /* What the configuration says about that end: "destroy", "restart" or "preserve". */
-static enum status action_of(struct arena *a, struct compartment *c, const char *reason,
+static enum status action_of(struct arena *a, struct compartment *c, enum domain_reason reason,
                              const char **action_out)
 {
         struct config_parse_req q = {.json = compartment_definition(c)->config};
@@ -47,24 +47,27 @@ static enum status action_of(struct arena *a, struct compartment *c, const char 
         *action_out = "destroy";
         if (s)
                 return s;
-        if (!strcmp(reason, "poweroff"))
+        if (reason == REASON_POWEROFF)
                 *action_out = p.config.on_poweroff;
-        else if (!strcmp(reason, "reboot"))
+        else if (reason == REASON_REBOOT)
                 *action_out = p.config.on_reboot;
         else
                 *action_out = p.config.on_crash;
         return ST_DONE;
 }
 
-static const char *words_for(const char *reason)
+static const char *words_for(enum domain_reason reason)
 {
-        if (!strcmp(reason, "poweroff"))
+        switch (reason) {
+        case REASON_POWEROFF:
                 return "the guest shut itself down";
-        if (!strcmp(reason, "reboot"))
+        case REASON_REBOOT:
                 return "the guest asked to be started again";
-        if (!strcmp(reason, "watchdog"))
+        case REASON_WATCHDOG:
                 return "the guest's watchdog ended it";
-        return "the guest crashed";
+        default:
+                return "the guest crashed";
+        }
 }
 
 static enum status too_fast(struct compartment *c)
@@ -88,7 +91,7 @@ static enum status start_again(struct arena *a, struct compartment *c, bool fast
         return s;
 }
 
-static enum status ended(struct arena *a, struct compartment *c, const char *reason)
+static enum status ended(struct arena *a, struct compartment *c, enum domain_reason reason)
 {
         bool fast = compartment_restarts_too_fast(c, deadline_in(0)), clean;
         const char *action;
@@ -118,11 +121,11 @@ enum status follow_end(struct arena *a, struct compartment *c, const struct doma
                 return stop_ended(a, c, "its domain is gone: ended by others", &clean);
         if (live_is_saved(d))
                 return *compartment_memory(c) ? stop_saved(a, c) : hibernate_run_on(a, c);
-        if (is(d, "paused")) {
+        if (is(d, DOMAIN_PAUSED)) {
                 compartment_set_state(c, VM_SUSPENDED, "paused by others");
                 return ST_DONE;
         }
-        if (is(d, "running")) {
+        if (is(d, DOMAIN_RUNNING)) {
                 compartment_set_state(c, VM_RUNNING, "unpaused by others");
                 return ST_DONE;
         }

@@ -33,7 +33,7 @@ const struct domain_state *live_find(const struct domain_list_rep *domains, cons
 
 bool live_is_saved(const struct domain_state *d)
 {
-        return d && !strcmp(d->state, "shutdown") && !strcmp(d->reason, "suspend");
+        return d && d->phase == DOMAIN_SHUTDOWN && d->reason == REASON_SUSPEND;
 }
 
 bool live_is_estranged(const struct domain_list_rep *domains, const struct compartment *c)
@@ -60,8 +60,7 @@ const char *live_fact(const struct domain_hypervisor_rep *h, const char *name)
 
 static bool should_run(const struct vm_summary *vm)
 {
-        return !strcmp(vm->state, vm_state_word(VM_RUNNING)) ||
-               !strcmp(vm->state, vm_state_word(VM_SUSPENDED));
+        return vm->state == VM_RUNNING || vm->state == VM_SUSPENDED;
 }
 
 /* The table is right about what is under way; the hypervisor about what runs. */
@@ -76,15 +75,15 @@ static void join(struct vm_summary *vm, const struct domain_list_rep *domains)
         if (!should_run(vm))
                 return;
         if (!d && live_find(domains, &vm->uuid, false))
-                vm->state = "unknown"; /* which may be ours without its mark */
+                vm->state = VM_UNKNOWN; /* which may be ours without its mark */
         else if (!d)
-                vm->state = "gone";
-        else if (!strcmp(d->state, "shutdown") && strcmp(d->reason, "suspend"))
-                vm->state = "ended";
-        else if (!strcmp(d->state, "dying"))
-                vm->state = "gone";
-        else if (strcmp(d->state, "running"))
-                vm->state = vm_state_word(VM_SUSPENDED);
+                vm->state = VM_GONE;
+        else if (d->phase == DOMAIN_SHUTDOWN && d->reason != REASON_SUSPEND)
+                vm->state = VM_ENDED;
+        else if (d->phase == DOMAIN_DYING)
+                vm->state = VM_GONE;
+        else if (d->phase != DOMAIN_RUNNING)
+                vm->state = VM_SUSPENDED;
 }
 
 void live_join(struct arena *a, struct vm_summary *vm)
@@ -94,7 +93,7 @@ void live_join(struct arena *a, struct vm_summary *vm)
         if (!live_domains(a, &domains))
                 join(vm, &domains);
         else if (should_run(vm))
-                vm->state = "unknown";
+                vm->state = VM_UNKNOWN;
 }
 
 /* --- devices --------------------------------------------------------------------------------- */
@@ -140,6 +139,17 @@ void live_devices(struct arena *a, const struct vm_definition *vm,
 
 /* --- the list -------------------------------------------------------------------------------- */
 
+/* As the hypervisor says it of a domain that others started. */
+static enum vm_state state_of_foreign(enum domain_phase phase)
+{
+        static const enum vm_state states[domain_phase_count] = {[DOMAIN_PAUSED] = VM_PAUSED,
+                                                                 [DOMAIN_RUNNING] = VM_RUNNING,
+                                                                 [DOMAIN_SHUTDOWN] = VM_SHUTDOWN,
+                                                                 [DOMAIN_DYING] = VM_DYING};
+
+        return states[phase];
+}
+
 static void add_foreign(const struct domain_list_rep *domains, struct vm_summary *vms,
                         size_t *count)
 {
@@ -150,7 +160,7 @@ static void add_foreign(const struct domain_list_rep *domains, struct vm_summary
                         vms[(*count)++] = (struct vm_summary){.uuid = d->uuid,
                                                               .name = d->name,
                                                               .owner = principal_nobody,
-                                                              .state = d->state,
+                                                              .state = state_of_foreign(d->phase),
                                                               .foreign = true,
                                                               .domid = d->domid,
                                                               .memory = d->memory,
@@ -203,7 +213,7 @@ enum status live_list(struct arena *a, const struct caller *c, struct vm_summary
                 if (!s)
                         join(&to[n], &domains);
                 else if (should_run(&to[n]))
-                        to[n].state = "unknown";
+                        to[n].state = VM_UNKNOWN;
                 n++;
         }
         if (!c || (c->roles & ADMIN))

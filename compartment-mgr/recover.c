@@ -43,11 +43,11 @@ static void take_over(struct compartment *c, const struct domain_state *d, enum 
  * followed by the first look at events. */
 static bool is_taken_over(struct compartment *c, const struct domain_state *d)
 {
-        bool paused = !strcmp(d->state, "paused"), saved = live_is_saved(d);
+        bool paused = d->phase == DOMAIN_PAUSED, saved = live_is_saved(d);
 
         if ((paused || saved) && compartment_domain(c) != d->domid)
                 return false;
-        if (!strcmp(d->state, "dying") || (saved && *compartment_memory(c)))
+        if (d->phase == DOMAIN_DYING || (saved && *compartment_memory(c)))
                 return false;
         take_over(c, d, paused ? VM_SUSPENDED : VM_RUNNING);
         return true;

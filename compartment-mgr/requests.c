@@ -448,7 +448,7 @@ void requests_open(struct server *server)
         door = server;
 }
 
-void requests_vm_changed(const struct vm_definition *vm, const char *state, const char *why)
+void requests_vm_changed(const struct vm_definition *vm, enum vm_state state, const char *why)
 {
         char component[COMPONENT_VM];
         struct vm_changed_event e = {.component = component_vm(&vm->uuid, component),
@@ -456,6 +456,6 @@ void requests_vm_changed(const struct vm_definition *vm, const char *state, cons
                                      .state = state,
                                      .why = why};
 
-        report_info("VM %s: %s%s%s", vm->name, state, *why ? ": " : "", why);
+        report_info("VM %s: %s%s%s", vm->name, vm_state_word(state), *why ? ": " : "", why);
         server_tell(door, TELL(vm_changed, &e));
 }

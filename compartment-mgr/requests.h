@@ -11,6 +11,6 @@ extern const size_t requests_handlers_count;
 /* Before compartments_open(): where those are who are told. */
 void requests_open(struct server *server);
 /* Tells those who watch; for compartments_open(). */
-void requests_vm_changed(const struct vm_definition *vm, const char *state, const char *why);
+void requests_vm_changed(const struct vm_definition *vm, enum vm_state state, const char *why);
 
 #endif

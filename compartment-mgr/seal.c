@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { AUTHORITY_NONE, AUTHORITY_PASSPHRASE, AUTHORITY_SECRET }; /* svdm_prepare */
-
 /* The present secret, for those who may change the disks: it comes out as at a start. */
 static enum status present_secret(struct operation *o, int *secret_out)
 {
@@ -133,7 +131,7 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
         enum status s;
 
         compartment_set_state(c, VM_SEALING, "");
-        s = descriptors_read(descriptor, DESCRIPTOR_SEAL, a, &d);
+        s = descriptors_read(descriptor, DESCRIPTOR_SEALING, a, &d);
         if (s)
                 goto out;
         s = operation_begin(&o, a, c);

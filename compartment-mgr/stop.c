@@ -36,8 +36,8 @@ static enum status ask_destroy(struct arena *a, const struct vm_definition *vm)
 
 bool stop_was_clean(const struct domain_state *d)
 {
-        return d && !strcmp(d->state, "shutdown") &&
-               (!strcmp(d->reason, "poweroff") || !strcmp(d->reason, "reboot"));
+        return d && d->phase == DOMAIN_SHUTDOWN &&
+               (d->reason == REASON_POWEROFF || d->reason == REASON_REBOOT);
 }
 
 /* A domain that is gone already is what was wanted, but nobody knows how it ended; one of this UUID
@@ -55,7 +55,7 @@ static enum status end_domain(struct arena *a, const struct vm_definition *vm, u
         d = live_find(&domains, &vm->uuid, true);
         if (!d)
                 return ST_DONE;
-        if (seconds && strcmp(d->state, "shutdown") && strcmp(d->state, "dying"))
+        if (seconds && d->phase != DOMAIN_SHUTDOWN && d->phase != DOMAIN_DYING)
                 s = ask_stop(a, vm, seconds, clean);
         else
                 s = ask_destroy(a, vm);

@@ -93,7 +93,7 @@ static enum status check(struct work *w)
 
         if (!s)
                 s = host_log_get(&w->log);
-        if (!s && d->kind != 1)
+        if (!s && d->kind != DESCRIPTOR_ATTESTATION)
                 s = FAIL(ST_INVALID, .subject = "the descriptor", .expected = "<attestation-desc>",
                          .found = "a descriptor for sealing");
         if (!s)

@@ -97,7 +97,7 @@ static void see_disks(struct arena *a, struct present *p, const struct open_disk
 
 static enum status check_descriptor(const struct descriptor *d)
 {
-        if (d->kind != 2)
+        if (d->kind != DESCRIPTOR_SEALING)
                 return FAIL(ST_INVALID, .subject = "the descriptor", .expected = "<sealing-desc>",
                             .found = "a descriptor for attestation");
         for (size_t i = 0; i < d->targets.count; i++)
@@ -165,9 +165,9 @@ static enum status commit(const struct present *p, uint64_t generation, struct b
                                 .vm = p->vm,
                                 .generation = generation,
                                 .owner = "",
-                                .payload = 1,
+                                .payload = PAYLOAD_DISKS,
                                 .recipient = "",
-                                .policy = 1,
+                                .policy = POLICY_STATE,
                                 .pcr = p->pcr,
                                 .blob_public = blob_public,
                                 .blob_private = blob_private,

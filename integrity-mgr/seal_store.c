@@ -110,8 +110,8 @@ enum status seal_store_read(struct arena *a, const struct uuid *vm, struct seal_
                 return not_the_one(name, ST_DAMAGED, "a record of another version");
         s = state_decode_record(&state_kind_seal, &content, a, record_out);
         if (!s && (memcmp(&record_out->vm, vm, sizeof *vm) != 0 ||
-                   record_out->generation != entry.generation || record_out->payload != 1 ||
-                   record_out->policy != 1))
+                   record_out->generation != entry.generation ||
+                   record_out->payload != PAYLOAD_DISKS || record_out->policy != POLICY_STATE))
                 s = not_the_one(name, ST_DAMAGED, "a record of another kind");
         return s;
 }

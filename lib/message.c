@@ -14,9 +14,9 @@
 enum kind {
         KIND_END,
         KIND_BOOL,
-        KIND_U8,
         KIND_U32,
         KIND_U64,
+        KIND_ENUM,
         KIND_WORD,
         KIND_TEXT,
         KIND_BYTES, /* and DOCUMENT, EVIDENCE: they differ in `most` */
@@ -49,11 +49,23 @@ struct list {
         size_t count;
 };
 
+/* An enum is read and written as what it is to this compiler. */
+#define VALUE(constant, word) [constant] = word,
+#define ENUMERATION(name, values)                                                                  \
+        _Static_assert(sizeof(enum name) == sizeof(unsigned), "enum " #name " is no unsigned");    \
+        _Static_assert(name##_count <= UINT8_MAX, "enum " #name " has too many values");           \
+        const char *name##_word(enum name value)                                                   \
+        {                                                                                          \
+                static const char *const words[] = {values};                                       \
+                return (unsigned)value < name##_count ? words[value] : "?";                        \
+        }
+#include "bulkhead/messages.def"
+
 /* A function per struct, because only inside one can the fields' macros name their struct. */
 #define BOOL(name) {KIND_BOOL, offsetof(self, name), 0, NULL},
-#define U8(name) {KIND_U8, offsetof(self, name), 0, NULL},
 #define U32(name) {KIND_U32, offsetof(self, name), 0, NULL},
 #define U64(name) {KIND_U64, offsetof(self, name), 0, NULL},
+#define ENUM(type, name) {KIND_ENUM, offsetof(self, name), type##_count, NULL},
 #define WORD(name) {KIND_WORD, offsetof(self, name), WORD_MOST, NULL},
 #define TEXT(name) {KIND_TEXT, offsetof(self, name), TEXT_MOST, NULL},
 #define BYTES(name) {KIND_BYTES, offsetof(self, name), BYTES_MOST, NULL},
@@ -182,6 +194,18 @@ static enum status encode_fd(struct encoder *e, const struct shape *shape, int f
         return ST_DONE;
 }
 
+static enum status encode_enum(struct encoder *e, const struct shape *shape, const struct field *f,
+                               const void *at)
+{
+        unsigned value;
+
+        memcpy(&value, at, sizeof value);
+        if (value >= f->most)
+                return our_bug(shape, "a value that its enumeration has not");
+        buffer_u8(e->out, (uint8_t)value);
+        return ST_DONE;
+}
+
 static enum status encode_field(struct encoder *e, const struct shape *shape, const struct field *f,
                                 const void *at)
 {
@@ -192,15 +216,14 @@ static enum status encode_field(struct encoder *e, const struct shape *shape, co
         case KIND_BOOL:
                 buffer_u8(e->out, *(const bool *)at);
                 return ST_DONE;
-        case KIND_U8:
-                buffer_u8(e->out, *(const uint8_t *)at);
-                return ST_DONE;
         case KIND_U32:
                 buffer_u32(e->out, *(const uint32_t *)at);
                 return ST_DONE;
         case KIND_U64:
                 buffer_u64(e->out, *(const uint64_t *)at);
                 return ST_DONE;
+        case KIND_ENUM:
+                return encode_enum(e, shape, f, at);
         case KIND_WORD:
         case KIND_TEXT:
                 return encode_string(e, shape, f, *(const char *const *)at);
@@ -274,6 +297,14 @@ static bool decode_string(struct decoder *d, const struct field *f, const char *
         return true;
 }
 
+static bool decode_enum(struct decoder *d, const struct field *f, void *out)
+{
+        unsigned value = read_u8(&d->in);
+
+        memcpy(out, &value, sizeof value);
+        return value < f->most;
+}
+
 static bool decode_bytes(struct decoder *d, const struct field *f, struct bytes *out)
 {
         size_t len = read_u32(&d->in);
@@ -335,15 +366,14 @@ static bool decode_field(struct decoder *d, const struct field *f, void *at)
                 byte = read_u8(&d->in);
                 *(bool *)at = byte;
                 return byte <= 1;
-        case KIND_U8:
-                *(uint8_t *)at = read_u8(&d->in);
-                return true;
         case KIND_U32:
                 *(uint32_t *)at = read_u32(&d->in);
                 return true;
         case KIND_U64:
                 *(uint64_t *)at = read_u64(&d->in);
                 return true;
+        case KIND_ENUM:
+                return decode_enum(d, f, at);
         case KIND_WORD:
         case KIND_TEXT:
                 return decode_string(d, f, at);

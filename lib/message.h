@@ -3,7 +3,8 @@
  * Structs and bounded codecs of every message in include/bulkhead/messages.def.
  *
  * Field kinds, in C and on the wire (integers big endian):
- *   BOOL U8 U32 U64   bool, uint8_t, uint32_t, uint64_t; 1, 1, 4, 8 bytes
+ *   BOOL U32 U64      bool, uint32_t, uint64_t; 1, 4, 8 bytes
+ *   ENUM              an enumeration; 1 byte, refused unless it has that value
  *   WORD              const char *, never NULL: at most 63 of [A-Za-z0-9._:+-], for identifiers
  *   TEXT              const char *, never NULL: at most 4,095 bytes of UTF-8, no control characters
  *   BYTES             struct bytes of at most 64 KiB
@@ -45,6 +46,18 @@ enum {
 #include "bulkhead/messages.def"
 };
 
+/* Enumerations: `enum NAME`, NAME_count values of it, and NAME_word() for each. */
+#define VALUE(constant, word) constant,
+#define ENUMERATION(name, values) enum name { values };
+#include "bulkhead/messages.def"
+#undef VALUE
+#define VALUE(constant, word) +1
+#define ENUMERATION(name, values)                                                                  \
+        enum { name##_count = 0 values };                                                          \
+        const char *name##_word(enum name value); /* "?" for a value that there is not */
+#include "bulkhead/messages.def"
+#undef VALUE
+
 struct uuid {
         uint8_t bytes[16];
 };
@@ -52,9 +65,9 @@ struct uuid {
 /* Structs: `struct NAME` and `struct NAME_list` for a RECORD, `struct NAME_req` and `struct
  * NAME_rep` for a message, `struct NAME_event` for an event. */
 #define BOOL(name) bool name;
-#define U8(name) uint8_t name;
 #define U32(name) uint32_t name;
 #define U64(name) uint64_t name;
+#define ENUM(type, name) enum type name;
 #define WORD(name) const char *name;
 #define TEXT(name) const char *name;
 #define BYTES(name) struct bytes name;
@@ -86,9 +99,9 @@ struct uuid {
         };
 #include "bulkhead/messages.def"
 #undef BOOL
-#undef U8
 #undef U32
 #undef U64
+#undef ENUM
 #undef WORD
 #undef TEXT
 #undef BYTES
@@ -107,9 +120,6 @@ enum message_number {
 #define EVENT(number, name, fields) MESSAGE_##name = number,
 #include "bulkhead/messages.def"
 };
-
-/* fact.level. A warning is something that the promises of this host do not cover. */
-enum fact_level { FACT_PLAIN, FACT_NOTE, FACT_WARNING };
 
 /* Who may ask; a principal has one or more of these bits. */
 enum { ADMIN = 1, VERIFIER = 2, DAEMON = 4, PARENT = 8, ANYONE = 0xff };

@@ -57,7 +57,7 @@ static const struct {
         [PRINCIPAL_COMPONENT] = {"vm:", is_component},
         [PRINCIPAL_HOST] = {"host:", is_host},
 };
-enum { KINDS = sizeof kinds / sizeof *kinds };
+static const size_t kinds_count = sizeof kinds / sizeof *kinds;
 
 bool principal_is_valid(const struct principal *p)
 {
@@ -65,7 +65,7 @@ bool principal_is_valid(const struct principal *p)
                 return false;
         if (p->kind == PRINCIPAL_SELF)
                 return !*p->name;
-        return p->kind < KINDS && kinds[p->kind].prefix && kinds[p->kind].is_name(p->name);
+        return p->kind < kinds_count && kinds[p->kind].prefix && kinds[p->kind].is_name(p->name);
 }
 
 /* The name is where it stands in text. */
@@ -74,7 +74,7 @@ static bool read_text(const char *text, struct principal *out)
         *out = principal_self;
         if (!strcmp(text, "self"))
                 return true;
-        for (uint8_t kind = PRINCIPAL_USER; kind < KINDS; kind++) {
+        for (enum principal_kind kind = PRINCIPAL_USER; kind < kinds_count; kind++) {
                 size_t n = strlen(kinds[kind].prefix);
 
                 if (strncmp(text, kinds[kind].prefix, n) || !kinds[kind].is_name(text + n))
@@ -120,7 +120,7 @@ enum status principal_needed(const struct principal *p, const char *what)
         if (principal_is_valid(p))
                 return ST_DONE;
         return FAIL(ST_PROTOCOL, .subject = what, .expected = "a principal",
-                    .found = FMT("kind %u", p->kind),
+                    .found = principal_kind_word(p->kind),
                     .remedy = "use programs of one version on both sides");
 }
 

@@ -19,15 +19,6 @@
 
 #include <sys/types.h>
 
-enum principal_kind {
-        PRINCIPAL_NOBODY, /* what is not set; asks for nothing and owns nothing */
-        PRINCIPAL_USER,
-        PRINCIPAL_CERTIFICATE,
-        PRINCIPAL_COMPONENT,
-        PRINCIPAL_HOST,
-        PRINCIPAL_SELF, /* its name is "" */
-};
-
 enum {
         PRINCIPAL_NAME_SIZE = 128 + 1,
         PRINCIPAL_TEXT_SIZE = 5 + PRINCIPAL_NAME_SIZE,

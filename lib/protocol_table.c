@@ -69,6 +69,10 @@ int main(void)
         puts("\n## Messages\n\nNumber, name, the process that answers, the role that may ask:"
              "\nrequest → reply.\n");
 #include "bulkhead/messages.def"
+        puts("\n## Enumerations\n\nOne byte each: 0 for the first word, and so on.\n");
+#define VALUE(constant, word) " " word ","
+#define ENUMERATION(name, values) item("**%s**:%.*s", #name, (int)strlen(values) - 1, values);
+#include "bulkhead/messages.def"
         puts("\n## Parts\n");
 #define RECORD(name, fields) item("**%s**: %s", #name, #fields);
 #include "bulkhead/messages.def"

@@ -130,13 +130,6 @@ static enum status judge(const struct arguments *arguments, struct arena *a,
 
 /* --- printing ------------------------------------------------------------------------------ */
 
-static const char *const results[] = {"FAILED", "passed", "not applicable"};
-
-static const char *result_of(const struct check *c)
-{
-        return results[(unsigned)c->result <= CHECK_NOT_APPLICABLE ? c->result : CHECK_FAILED];
-}
-
 static void print_json(const struct appraisal *report)
 {
         struct json_object *o = json_object_new_object(), *checks = json_object_new_array();
@@ -152,8 +145,7 @@ static void print_json(const struct appraisal *report)
                 struct json_object *check = json_object_new_object();
 
                 output_json_text(check, "name", c->name);
-                output_json_text(check, "result",
-                                 c->result == CHECK_FAILED ? "failed" : result_of(c));
+                output_json_text(check, "result", check_result_word(c->result));
                 output_json_text(check, "meaning", c->meaning);
                 output_json_text(check, "detail", c->detail);
                 output_json_text(check, "expected", c->expected);
@@ -182,8 +174,9 @@ static void print_text(const struct appraisal *report)
                                output_clean(c->meaning));
                         continue;
                 }
-                printf("%-14s  %s: %s\n", result_of(c), output_clean(c->name),
-                       output_clean(c->meaning));
+                printf("%-14s  %s: %s\n",
+                       c->result == CHECK_FAILED ? "FAILED" : check_result_word(c->result),
+                       output_clean(c->name), output_clean(c->meaning));
                 print_line("", c->detail);
                 print_line("expected  ", c->expected);
                 print_line("found     ", c->found);

@@ -161,7 +161,8 @@ static void print_one(const struct vm_summary *vm)
                 snprintf(domid, sizeof domid, "%u", vm->domid);
                 snprintf(memory, sizeof memory, "%llu MiB", (unsigned long long)vm->memory >> 20);
         }
-        printf("%-16s %-10s %5s %8s %-7s %-16s %s\n", vm->name, vm->state, domid, memory,
+        printf("%-16s %-10s %5s %8s %-7s %-16s %s\n", vm->name, vm_state_word(vm->state), domid,
+               memory,
                vm->foreign      ? "-"
                : vm->generation ? "yes"
                                 : "no",

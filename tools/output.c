@@ -120,7 +120,7 @@ struct json_object *output_json_vm(const struct vm_summary *vm)
         output_json_text(o, "name", vm->name);
         output_json_text(o, "uuid", uuid);
         json_owner(o, vm);
-        output_json_text(o, "state", vm->state);
+        output_json_text(o, "state", vm_state_word(vm->state));
         json_object_object_add(o, "generation", json_object_new_uint64(vm->generation));
         json_object_object_add(o, "simulated", json_object_new_boolean(vm->simulated));
         json_object_object_add(o, "foreign", json_object_new_boolean(vm->foreign));
@@ -176,7 +176,7 @@ void output_vm(const struct vm_summary *vm, bool json)
                 output_json(output_json_vm(vm));
                 return;
         }
-        printf("%s: %s", vm->name, vm->state);
+        printf("%s: %s", vm->name, vm_state_word(vm->state));
         if (vm->generation)
                 printf(", sealed (generation %llu)", (unsigned long long)vm->generation);
         else

@@ -13,7 +13,6 @@
 
 #include <stdbool.h>
 
-enum check_result { CHECK_FAILED = 0, CHECK_PASSED, CHECK_NOT_APPLICABLE };
 
 /* The detail of a failed check that was not come to: evidence that cannot be read. */
 #define CHECK_NOT_EVALUATED "not evaluated"

@@ -219,7 +219,7 @@ static enum status read_request(const xmlNode *node, struct arena *a, struct des
         return s || out->kind != DESCRIPTOR_SEALING ? s : check_sealing(node, out);
 }
 
-static enum status kind_of(const xmlNode *root, uint8_t *kind_out)
+static enum status kind_of(const xmlNode *root, enum descriptor_kind *kind_out)
 {
         if (is(root, "attestation-desc"))
                 *kind_out = DESCRIPTOR_ATTESTATION;

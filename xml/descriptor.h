@@ -15,7 +15,6 @@
 
 #include "lib/message.h"
 
-enum { DESCRIPTOR_ATTESTATION = 1, DESCRIPTOR_SEALING = 2 };
 
 /* Loads the grammars from that folder; before any sandbox. */
 enum status descriptor_init(const char *grammar_dir);

@@ -386,23 +386,33 @@ static enum status sim_stop(const struct uuid *uuid, unsigned seconds, struct ar
         return sim_destroy(uuid, a);
 }
 
+static enum domain_reason reason_of(const char *end)
+{
+        static const enum domain_reason reasons[] = {REASON_POWEROFF, REASON_REBOOT, REASON_CRASH};
+
+        for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+                if (!strcmp(end, domain_reason_word(reasons[i])))
+                        return reasons[i];
+        return REASON_NONE;
+}
+
 static void add_domain(const struct sim_domain *d, struct arena *a, struct domain_state *to,
                        size_t *count)
 {
         const char *end = guest_end(&d->uuid, a);
         bool saved = !strcmp(d->state, SAVED);
-        bool ended = saved || !strcmp(end, "poweroff") || !strcmp(end, "reboot") ||
-                     !strcmp(end, "crash");
+        enum domain_reason reason = saved ? REASON_SUSPEND : reason_of(end);
 
-        to[(*count)++] = (struct domain_state){.uuid = d->uuid,
-                                               .name = d->name,
-                                               .domid = d->domid,
-                                               .ours = true,
-                                               .state = ended ? "shutdown" : d->state,
-                                               .reason = saved   ? "suspend"
-                                                         : ended ? end
-                                                                 : "",
-                                               .memory = d->config.memory << 20};
+        to[(*count)++] =
+                (struct domain_state){.uuid = d->uuid,
+                                      .name = d->name,
+                                      .domid = d->domid,
+                                      .ours = true,
+                                      .phase = reason                         ? DOMAIN_SHUTDOWN
+                                               : !strcmp(d->state, "running") ? DOMAIN_RUNNING
+                                                                              : DOMAIN_PAUSED,
+                                      .reason = reason,
+                                      .memory = d->config.memory << 20};
 }
 
 static void add_foreign(const char *file, struct arena *a, struct domain_state *to, size_t *count)
@@ -411,8 +421,7 @@ static void add_foreign(const char *file, struct arena *a, struct domain_state *
 
         *d = (struct domain_state){.name = arena_text(a, file + strlen(FOREIGN)),
                                    .domid = 9000 + (uint32_t)*count,
-                                   .state = "running",
-                                   .reason = "",
+                                   .phase = DOMAIN_RUNNING,
                                    .memory = 64 << 20};
         if (uuid_read(word_in(file, a), &d->uuid))
                 ++*count;

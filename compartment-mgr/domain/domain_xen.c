@@ -372,30 +372,31 @@ static enum status xen_stop(const struct uuid *uuid, unsigned seconds, struct ar
 
 /* --- asking -------------------------------------------------------------------------------- */
 
-static const char *state_name(const struct xen_domain *d)
+static enum domain_phase phase_of(const libxl_dominfo *i)
 {
-        const libxl_dominfo *i = &d->info;
-
-        return i->dying ? "dying" : i->shutdown ? "shutdown" : i->paused ? "paused" : "running";
+        return i->dying      ? DOMAIN_DYING
+               : i->shutdown ? DOMAIN_SHUTDOWN
+               : i->paused   ? DOMAIN_PAUSED
+                             : DOMAIN_RUNNING;
 }
 
-static const char *reason_name(const struct xen_domain *d)
+static enum domain_reason reason_of(const struct xen_domain *d)
 {
         if (d->ours && is_suspended(d))
-                return "suspended";
+                return REASON_SUSPENDED;
         if (!d->info.shutdown || d->info.dying)
-                return "";
+                return REASON_NONE;
         switch (d->info.shutdown_reason) {
         case LIBXL_SHUTDOWN_REASON_POWEROFF:
-                return "poweroff";
+                return REASON_POWEROFF;
         case LIBXL_SHUTDOWN_REASON_REBOOT:
-                return "reboot";
+                return REASON_REBOOT;
         case LIBXL_SHUTDOWN_REASON_SUSPEND:
-                return "suspend";
+                return REASON_SUSPEND;
         case LIBXL_SHUTDOWN_REASON_WATCHDOG:
-                return "watchdog";
+                return REASON_WATCHDOG;
         default:
-                return "crash";
+                return REASON_CRASH;
         }
 }
 
@@ -415,8 +416,8 @@ static enum status xen_list(struct arena *a, struct domain_state **domains_out, 
                         .name = d->name,
                         .domid = d->info.domid,
                         .ours = d->ours,
-                        .state = state_name(d),
-                        .reason = reason_name(d),
+                        .phase = phase_of(&d->info),
+                        .reason = reason_of(d),
                         .memory = d->info.current_memkb << 10,
                 };
                 memcpy(out->uuid.bytes, d->info.uuid.uuid, sizeof out->uuid.bytes);

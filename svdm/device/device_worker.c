@@ -205,13 +205,13 @@ enum status on_device_open_target(struct request *r, const struct device_open_ta
 
 /* --- sealing ------------------------------------------------------------------------------- */
 
-static enum status read_authority(unsigned kind, int fd, struct authority *out)
+static enum status read_authority(enum authority_kind kind, int fd, struct authority *out)
 {
         out->kind = kind;
         out->len = 0;
         if (kind == AUTHORITY_NONE)
                 return ST_DONE;
-        if (fd < 0 || kind > AUTHORITY_SECRET)
+        if (fd < 0)
                 return FAIL(ST_INVALID, .subject = "what opens the disks now");
         if (kind == AUTHORITY_PASSPHRASE)
                 return secret_read_passphrase(fd, out->bytes, &out->len);

@@ -16,7 +16,6 @@ enum {
 };
 
 /* What opens disks at a seal. */
-enum authority_kind { AUTHORITY_NONE, AUTHORITY_PASSPHRASE, AUTHORITY_SECRET };
 struct authority {
         enum authority_kind kind;
         uint8_t bytes[PASSPHRASE_MOST]; /* the passphrase, or the VM's present secret */

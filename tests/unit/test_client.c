@@ -52,7 +52,7 @@ static enum status answer_watch(struct request *r, const void *q, void *p)
 static enum status answer_vm_stop(struct request *r, const void *q, void *p)
 {
         const struct vm_stop_req *request = q;
-        struct vm_changed_event e = {.vm = request->vm, .state = "stopped", .why = "why not"};
+        struct vm_changed_event e = {.vm = request->vm, .state = VM_STOPPED, .why = "why not"};
 
         (void)r, (void)p;
         server_tell(server, TELL(vm_changed, &e));

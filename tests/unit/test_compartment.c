@@ -15,9 +15,9 @@ static char folder[512];
 static int dir = -1, events;
 static char last_event[256];
 
-static void changed(const struct vm_definition *vm, const char *state, const char *why)
+static void changed(const struct vm_definition *vm, enum vm_state state, const char *why)
 {
-        snprintf(last_event, sizeof last_event, "%s %s %s", vm->name, state, why);
+        snprintf(last_event, sizeof last_event, "%s %s %s", vm->name, vm_state_word(state), why);
         events++;
 }
 
@@ -78,7 +78,7 @@ START_TEST(survives_a_restart)
         char uuid[37];
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
-        ck_assert_str_eq(v.state, "stopped");
+        ck_assert_int_eq(v.state, VM_STOPPED);
         ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         ck_assert_int_eq(compartment_set_generation(c, 7), ST_DONE);
         compartment_release(c);
@@ -480,7 +480,7 @@ START_TEST(what_an_older_version_wrote_is_read)
         open_again();
         ck_assert_int_eq(compartment_find("web", a, &d, &v), ST_DONE);
         ck_assert(principal_is(&v.owner, &(struct principal){PRINCIPAL_USER, "0"}));
-        ck_assert_str_eq(v.state, "hibernating");
+        ck_assert_int_eq(v.state, VM_HIBERNATING);
         ck_assert(v.autostart);
         ck_assert_uint_eq(d.disks.count, 2);
         ck_assert_int_eq(compartment_claim("web", "test", &principal_self, &c), ST_DONE);

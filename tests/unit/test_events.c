@@ -51,7 +51,7 @@ enum status worker_call(struct worker *w, int deadline_ms, struct call call, str
         ck_assert_int_eq(call.number, MESSAGE_domain_list);
         pthread_mutex_lock(&world.lock);
         d = (struct domain_state){
-                .uuid = vm, .name = "db1", .ours = true, .state = "running", .reason = ""};
+                .uuid = vm, .name = "db1", .ours = true, .phase = DOMAIN_RUNNING};
         p->domains.items = &d;
         p->domains.count = world.there;
         world.lists++;

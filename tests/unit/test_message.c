@@ -58,8 +58,8 @@ static void fill(const struct shape *shape, void *out, int *next_fd)
                 case KIND_BOOL:
                         *(bool *)at = random() & 1;
                         break;
-                case KIND_U8:
-                        *(uint8_t *)at = (uint8_t)random();
+                case KIND_ENUM:
+                        *(unsigned *)at = (unsigned)random() % (unsigned)f->most;
                         break;
                 case KIND_U32:
                         *(uint32_t *)at = (uint32_t)random() * 2;
@@ -201,6 +201,30 @@ START_TEST(caps_hold_on_both_sides)
 }
 END_TEST
 
+START_TEST(only_values_of_an_enumeration_pass)
+{
+        struct principal p = {PRINCIPAL_SELF, ""};
+        struct buffer out = BUFFER_INIT(MESSAGE_MOST);
+        uint8_t bytes[] = {PRINCIPAL_SELF, 0, 0};
+        struct bytes in = {bytes, sizeof bytes};
+
+        ck_assert_int_eq(message_encode(&shape_principal, &p, &out, NULL, NULL), ST_DONE);
+        ck_assert_uint_eq(out.len, sizeof bytes);
+        ck_assert_mem_eq(out.data, bytes, sizeof bytes);
+        ck_assert_int_eq(message_decode(&shape_principal, in, NULL, 0, a, &p), ST_DONE);
+        ck_assert_int_eq(p.kind, PRINCIPAL_SELF);
+        bytes[0] = principal_kind_count;
+        ck_assert_int_eq(message_decode(&shape_principal, in, NULL, 0, a, &p), ST_PROTOCOL);
+        bytes[0] = 255;
+        ck_assert_int_eq(message_decode(&shape_principal, in, NULL, 0, a, &p), ST_PROTOCOL);
+        p.kind = (enum principal_kind)principal_kind_count;
+        ck_assert_int_eq(message_encode(&shape_principal, &p, &out, NULL, NULL), ST_INTERNAL);
+        ck_assert_str_eq(principal_kind_word(PRINCIPAL_CERTIFICATE), "tls");
+        ck_assert_str_eq(principal_kind_word(p.kind), "?");
+        buffer_clear(&out);
+}
+END_TEST
+
 START_TEST(descriptors_must_match)
 {
         struct svdm_key_pipe_rep rep = {.secret = 77};
@@ -320,6 +344,7 @@ int main(void)
         tcase_add_loop_test(t, numbers_are_unique_and_found, 0, (int)message_infos_count);
         tcase_add_test(t, words_and_texts_are_checked);
         tcase_add_test(t, caps_hold_on_both_sides);
+        tcase_add_test(t, only_values_of_an_enumeration_pass);
         tcase_add_test(t, descriptors_must_match);
         tcase_add_test(t, errors_cross_and_cannot_say_done);
         tcase_add_test(t, an_error_cannot_forge_a_line);

@@ -25,7 +25,7 @@ static void tear_down(void)
 
 static const struct {
         const char *text, *name;
-        uint8_t kind;
+        enum principal_kind kind;
 } good[] = {
         {"uid:0", "0", PRINCIPAL_USER},
         {"uid:1000", "1000", PRINCIPAL_USER},

@@ -90,7 +90,7 @@ static enum status answer_watch(struct request *r, const void *q, void *p)
 
 static enum status answer_vm_stop(struct request *r, const void *q, void *p)
 {
-        struct vm_changed_event e = {"host/vms/1", ((const struct vm_stop_req *)q)->vm, "stopped",
+        struct vm_changed_event e = {"host/vms/1", ((const struct vm_stop_req *)q)->vm, VM_STOPPED,
                                      ""};
 
         (void)r;
@@ -173,7 +173,7 @@ static enum status tell_name(struct request *r, const void *q, void *p)
 
         (void)q;
         reply->vm = (struct vm_summary){
-                .name = "x", .state = "x", .last_refusal = r->caller->principal.name};
+                .name = "x", .last_refusal = r->caller->principal.name};
         return ST_DONE;
 }
 

@@ -44,17 +44,17 @@ static struct {
         bool domain, running, mapped, kept, clean_stop;
         bool has_disk, has_nic; /* the domain, now */
         bool guest_keeps_disk;
-        bool foreign;         /* the domain of that UUID is none of ours */
-        bool forced;          /* the guest does not shut itself down */
-        const char *ended;    /* why the domain shut down by itself, NULL if it did not */
-        const char *on_crash; /* of the configuration */
-        bool other_config;    /* svdm opens other files than were asked for */
-        const char *checked;  /* the device that the seal has a check for, NULL: none */
-        bool with_nic;        /* the configuration has one */
-        char state[8192];     /* as integrity-mgr got it for a check */
-        char facts[4096];     /* of the VM, as integrity-mgr got them */
-        uint8_t kind;         /* of descriptors that the XML worker returns */
-        uint8_t authority_kind;
+        bool foreign;              /* the domain of that UUID is none of ours */
+        bool forced;               /* the guest does not shut itself down */
+        enum domain_reason ended;  /* why the domain shut down by itself */
+        const char *on_crash;      /* of the configuration */
+        bool other_config;         /* svdm opens other files than were asked for */
+        const char *checked;       /* the device that the seal has a check for, NULL: none */
+        bool with_nic;             /* the configuration has one */
+        char state[8192];          /* as integrity-mgr got it for a check */
+        char facts[4096];          /* of the VM, as integrity-mgr got them */
+        enum descriptor_kind kind; /* of descriptors that the XML worker returns */
+        enum authority_kind authority_kind;
         int connection; /* svdm's, as far as it is open */
         /* The image of the memory: its file, and as what it is known to integrity-mgr and mapped.
          */
@@ -69,7 +69,7 @@ static struct nic the_nic = {"vif0", "dmz0", "00:16:3e:00:00:01"};
 static struct value hypervisor_says[] = {{"version", "4.17.4"}, {"free-memory", "4096"}};
 static struct uuid vm_uuid;
 
-static struct descriptor make_descriptor(uint8_t kind)
+static struct descriptor make_descriptor(enum descriptor_kind kind)
 {
         struct descriptor d = {.kind = kind, .key = "", .clean_stop = world.clean_stop};
 
@@ -273,10 +273,10 @@ static void list_domains(struct domain_list_rep *p)
                                   .name = "db1",
                                   .domid = 7,
                                   .ours = !world.foreign,
-                                  .state = world.ended     ? "shutdown"
-                                           : world.running ? "running"
-                                                           : "paused",
-                                  .reason = world.ended ? world.ended : ""};
+                                  .phase = world.ended     ? DOMAIN_SHUTDOWN
+                                           : world.running ? DOMAIN_RUNNING
+                                                           : DOMAIN_PAUSED,
+                                  .reason = world.ended};
         p->domains.items = &d;
         p->domains.count = world.domain || world.foreign;
 }
@@ -358,7 +358,7 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
                 check_create(request);
                 world.domain = world.has_disk = true;
                 world.has_nic = world.with_nic;
-                world.ended = NULL;
+                world.ended = REASON_NONE;
         } else if (number == MESSAGE_domain_devices) {
                 list_devices(reply);
         } else if (number == MESSAGE_domain_attach) {
@@ -375,13 +375,13 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
                 ck_assert(world.image_mapped && world.running);
                 ck_assert_str_eq(((const struct domain_save_req *)request)->memory.path, "/dev/m");
                 world.running = false;
-                world.ended = "suspend";
+                world.ended = REASON_SUSPEND;
         } else if (number == MESSAGE_domain_resume) {
                 if (world.running)
                         return FAIL(ST_WRONG_STATE, .subject = "domain");
                 ck_assert(world.domain);
                 world.running = true;
-                world.ended = NULL;
+                world.ended = REASON_NONE;
         } else if (number == MESSAGE_domain_stop || number == MESSAGE_domain_destroy) {
                 ck_assert(!world.foreign);
                 if (!world.domain)
@@ -520,7 +520,7 @@ static void begin(void)
         facts_setup("sim");
         ck_assert_int_eq(compartment_define(&d, a, &v), ST_DONE);
         memset(&world, 0, sizeof world);
-        world.kind = 2;
+        world.kind = DESCRIPTOR_SEALING;
         world.on_crash = "destroy";
 }
 
@@ -619,7 +619,7 @@ START_TEST(order_of_a_start)
                          "svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
                          "domain_unpause ");
         ck_assert(world.running && world.kept);
-        ck_assert_str_eq(summary().state, "running");
+        ck_assert_int_eq(summary().state, VM_RUNNING);
 }
 END_TEST
 
@@ -632,7 +632,7 @@ START_TEST(a_failed_start_leaves_nothing)
                 ck_assert_int_eq(tell(start_vm, n), ST_TPM);
                 ck_assert_str_eq(error_last()->subject, "played");
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
-                ck_assert_str_eq(summary().state, "stopped");
+                ck_assert_int_eq(summary().state, VM_STOPPED);
                 ck_assert(strstr(summary().last_refusal, "played"));
         }
         ck_assert_int_eq(tell(start_vm, STEPS + 1), ST_DONE); /* there are no more steps */
@@ -669,14 +669,14 @@ START_TEST(order_of_a_hibernation)
                          "svdm_unlock domain_save im_memory domain_list domain_destroy "
                          "svdm_release ");
         ck_assert(!world.domain && !world.mapped && world.image && world.image_bound);
-        ck_assert_str_eq(summary().state, "hibernating");
+        ck_assert_int_eq(summary().state, VM_HIBERNATING);
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert_str_eq(world.order,
                          "svdm_release im_sealed svdm_settle config_parse svdm_open "
                          "svdm_key_pipe im_unseal svdm_unlock domain_create svdm_check svdm_keep "
                          "domain_unpause im_memory svdm_memory domain_unpause ");
         ck_assert(world.woken && world.running && !world.image && !world.image_bound);
-        ck_assert_str_eq(summary().state, "running");
+        ck_assert_int_eq(summary().state, VM_RUNNING);
 }
 END_TEST
 
@@ -690,7 +690,7 @@ START_TEST(a_failed_hibernation_lets_it_run_on)
                 ck_assert_str_eq(error_last()->subject, "played");
                 ck_assert(world.domain && world.running && world.kept);
                 ck_assert(!world.image && !world.image_bound);
-                ck_assert_str_eq(summary().state, "running");
+                ck_assert_int_eq(summary().state, VM_RUNNING);
         }
         ck_assert_int_eq(tell(hibernate_vm, 13), ST_DONE); /* there are no more steps */
 }
@@ -722,7 +722,7 @@ START_TEST(a_hibernation_cut_short_is_completed)
                 ck_assert(world.image && world.image_bound && !world.running);
                 ck_assert_int_eq(tell(_i ? follow_it : hibernate_vm, 0), ST_DONE);
                 ck_assert(!world.domain && world.image && world.image_bound);
-                ck_assert_str_eq(summary().state, "hibernating");
+                ck_assert_int_eq(summary().state, VM_HIBERNATING);
                 ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
                 ck_assert(world.woken && world.running);
         }
@@ -733,10 +733,10 @@ START_TEST(a_guest_left_saved_without_an_image_runs_on)
 {
         run_one();
         world.running = false;
-        world.ended = "suspend";
+        world.ended = REASON_SUSPEND;
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
         ck_assert(world.running && !world.image_bound);
-        ck_assert_str_eq(summary().state, "running");
+        ck_assert_int_eq(summary().state, VM_RUNNING);
 }
 END_TEST
 
@@ -749,7 +749,7 @@ START_TEST(a_failed_wake_keeps_the_image)
                 ck_assert_int_eq(tell(start_vm, n), ST_TPM);
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
                 ck_assert(world.image && world.image_bound);
-                ck_assert_str_eq(summary().state, "hibernating");
+                ck_assert_int_eq(summary().state, VM_HIBERNATING);
         }
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert(world.woken);
@@ -762,7 +762,7 @@ START_TEST(an_image_is_given_up)
         ck_assert_int_eq(tell(hibernate_vm, 0), ST_DONE);
         ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
         ck_assert(!world.image && !world.image_bound);
-        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert_int_eq(summary().state, VM_STOPPED);
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         ck_assert(!world.woken && world.running);
 }
@@ -834,7 +834,7 @@ START_TEST(a_start_that_a_check_refuses_leaves_nothing)
                 ck_assert_int_eq(tell(start_vm, n), ST_TPM);
                 ck_assert_str_eq(error_last()->subject, "played");
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
-                ck_assert_str_eq(summary().state, "stopped");
+                ck_assert_int_eq(summary().state, VM_STOPPED);
         }
         ck_assert_int_eq(tell(start_vm, 19), ST_DONE);
 }
@@ -995,7 +995,7 @@ static void run_without_devices(void)
         ck_assert_int_eq(tell(detach_disk, 0), ST_DONE);
         ck_assert_int_eq(tell(detach_nic, 0), ST_DONE);
         ck_assert(!world.has_disk && !world.has_nic && !world.mapped && !world.kept);
-        ck_assert_str_eq(summary().state, "running");
+        ck_assert_int_eq(summary().state, VM_RUNNING);
 }
 
 START_TEST(a_disk_goes_and_comes)
@@ -1010,7 +1010,7 @@ START_TEST(a_disk_goes_and_comes)
                          "im_sealed config_parse domain_devices svdm_unmap svdm_look svdm_key_pipe "
                          "im_unseal svdm_unlock svdm_check svdm_keep domain_attach ");
         ck_assert(world.has_disk && world.mapped && world.kept && world.running);
-        ck_assert_str_eq(summary().state, "running");
+        ck_assert_int_eq(summary().state, VM_RUNNING);
 }
 END_TEST
 
@@ -1035,7 +1035,7 @@ START_TEST(a_failed_attach_leaves_nothing)
                 ck_assert_int_eq(tell(attach_disk, n), ST_TPM);
                 ck_assert_str_eq(error_last()->subject, "played");
                 ck_assert(!world.has_disk && !world.mapped && !world.kept && world.running);
-                ck_assert_str_eq(summary().state, "running");
+                ck_assert_int_eq(summary().state, VM_RUNNING);
         }
         for (int n = 1; n <= 7; n++) {
                 ck_assert_int_eq(tell(attach_nic, n), ST_TPM);
@@ -1142,15 +1142,15 @@ START_TEST(order_of_seals)
         ck_assert_str_eq(world.order,
                          "xml_descriptor svdm_release im_sealed svdm_settle config_parse "
                          "svdm_open svdm_prepare svdm_stage im_seal im_sealed svdm_settle ");
-        ck_assert_uint_eq(world.authority_kind, 0);
+        ck_assert_uint_eq(world.authority_kind, AUTHORITY_NONE);
         ck_assert_uint_eq(summary().generation, 1);
         ck_assert_uint_eq(world.on_disk, 1);
         ck_assert_int_eq(tell(seal_it, 0), ST_DONE);
         ck_assert(strstr(world.order, "svdm_open im_unseal svdm_prepare "));
-        ck_assert_uint_eq(world.authority_kind, 2);
+        ck_assert_uint_eq(world.authority_kind, AUTHORITY_SECRET);
         ck_assert_uint_eq(summary().generation, 2);
         ck_assert_uint_eq(world.on_disk, 2);
-        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert_int_eq(summary().state, VM_STOPPED);
 }
 END_TEST
 
@@ -1191,7 +1191,7 @@ END_TEST
 
 START_TEST(the_other_kind_of_descriptor_is_refused)
 {
-        world.kind = 1;
+        world.kind = DESCRIPTOR_ATTESTATION;
         ck_assert_int_eq(tell(format_it, 0), ST_INVALID);
         ck_assert_str_eq(world.order, "xml_descriptor ");
 }
@@ -1207,7 +1207,7 @@ START_TEST(order_of_a_stop)
                 "domain_list domain_stop svdm_release svdm_release im_sealed svdm_settle ");
         ck_assert(stopped_clean);
         ck_assert_uint_eq(world.generation, 1);
-        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert_int_eq(summary().state, VM_STOPPED);
 }
 END_TEST
 
@@ -1236,9 +1236,9 @@ START_TEST(a_clean_stop_that_fails_is_repeated)
                 ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
                 ck_assert_int_eq(tell(stop_it, n), ST_TPM);
                 ck_assert(!world.domain && !world.mapped);
-                ck_assert_str_eq(summary().state, "stopping");
+                ck_assert_int_eq(summary().state, VM_STOPPING);
                 ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
-                ck_assert_str_eq(summary().state, "stopped");
+                ck_assert_int_eq(summary().state, VM_STOPPED);
                 ck_assert_uint_eq(world.generation, 2);
         }
 }
@@ -1253,7 +1253,7 @@ START_TEST(a_domain_that_is_gone_is_stopped)
         ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
         ck_assert(!world.mapped && !stopped_clean);
         ck_assert_uint_eq(world.generation, 1); /* nobody knows what it did to its disks */
-        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert_int_eq(summary().state, VM_STOPPED);
 }
 END_TEST
 
@@ -1263,7 +1263,7 @@ START_TEST(a_domain_that_does_not_stop_runs)
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         for (int n = 1; n <= 2; n++) {
                 ck_assert_int_eq(tell(stop_it, n), ST_TPM);
-                ck_assert_str_eq(summary().state, "running");
+                ck_assert_int_eq(summary().state, VM_RUNNING);
                 ck_assert(world.running && world.mapped);
         }
 }
@@ -1277,23 +1277,25 @@ START_TEST(a_guest_ended_by_force_is_no_clean_stop)
         ck_assert_int_eq(tell(stop_it, 0), ST_DONE);
         ck_assert(!stopped_clean && !world.mapped);
         ck_assert_uint_eq(world.generation, 1);
-        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert_int_eq(summary().state, VM_STOPPED);
 }
 END_TEST
 
 /* --- domains that end by themselves, or are not ours ---------------------------------------- */
 
 static const struct {
-        const char *reason, *on_crash, *state;
+        enum domain_reason reason;
+        const char *on_crash;
+        enum vm_state state;
         bool again, resealed; /* what happens with update="clean-stop" */
 } ends[] = {
-        {"poweroff", "destroy", "stopped", false, true},
-        {"poweroff", "restart", "stopped", false, true},
-        {"reboot", "destroy", "running", true, true},
-        {"crash", "destroy", "stopped", false, false},
-        {"crash", "restart", "running", true, false},
-        {"crash", "preserve", "preserved", false, false},
-        {"watchdog", "restart", "running", true, false},
+        {REASON_POWEROFF, "destroy", VM_STOPPED, false, true},
+        {REASON_POWEROFF, "restart", VM_STOPPED, false, true},
+        {REASON_REBOOT, "destroy", VM_RUNNING, true, true},
+        {REASON_CRASH, "destroy", VM_STOPPED, false, false},
+        {REASON_CRASH, "restart", VM_RUNNING, true, false},
+        {REASON_CRASH, "preserve", VM_PRESERVED, false, false},
+        {REASON_WATCHDOG, "restart", VM_RUNNING, true, false},
 };
 
 START_TEST(an_end_is_followed)
@@ -1307,14 +1309,14 @@ START_TEST(an_end_is_followed)
         world.running = false;
         world.ended = ends[_i].reason;
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
-        ck_assert_str_eq(summary().state, ends[_i].state);
+        ck_assert_int_eq(summary().state, ends[_i].state);
         ck_assert(world.running == ends[_i].again);
         ck_assert_uint_eq(world.generation, ends[_i].resealed ? 2 : 1);
         if (ends[_i].again)
                 ck_assert(strstr(world.order, "im_unseal svdm_unlock domain_create "));
-        if (!strcmp(ends[_i].state, "stopped"))
+        if (ends[_i].state == VM_STOPPED)
                 ck_assert(!world.domain && !world.mapped);
-        if (!strcmp(ends[_i].state, "preserved")) {
+        if (ends[_i].state == VM_PRESERVED) {
                 ck_assert(world.domain && world.mapped);
                 ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
                 ck_assert(!world.domain && !world.mapped);
@@ -1328,10 +1330,10 @@ START_TEST(a_restart_that_is_refused_leaves_a_stopped_vm)
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         for (int n = 8; n <= 19; n++) { /* the steps of the start */
                 world.running = false;
-                world.ended = "reboot";
+                world.ended = REASON_REBOOT;
                 ck_assert_int_eq(tell(follow_it, n), ST_TPM);
                 ck_assert(!world.domain && !world.mapped && !world.running);
-                ck_assert_str_eq(summary().state, "stopped");
+                ck_assert_int_eq(summary().state, VM_STOPPED);
                 ck_assert(strstr(summary().last_refusal, "played"));
                 ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         }
@@ -1343,13 +1345,13 @@ START_TEST(a_guest_that_reboots_over_and_over_is_stopped)
         world.generation = world.on_disk = 1;
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         world.running = false;
-        world.ended = "reboot";
+        world.ended = REASON_REBOOT;
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
-        ck_assert_str_eq(summary().state, "running");
+        ck_assert_int_eq(summary().state, VM_RUNNING);
         world.running = false;
-        world.ended = "reboot";
+        world.ended = REASON_REBOOT;
         ck_assert_int_eq(tell(follow_it, 0), ST_REFUSED);
-        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert_int_eq(summary().state, VM_STOPPED);
         ck_assert(strstr(summary().last_refusal, "restart of VM db1"));
         ck_assert(!world.domain && !world.mapped);
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE); /* a person may */
@@ -1365,7 +1367,7 @@ START_TEST(a_domain_that_went_away_is_followed)
         world.foreign = _i; /* another one took its UUID */
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
         ck_assert(!world.mapped);
-        ck_assert_str_eq(summary().state, "stopped");
+        ck_assert_int_eq(summary().state, VM_STOPPED);
         ck_assert_uint_eq(world.generation, 1);
 }
 END_TEST
@@ -1389,10 +1391,10 @@ START_TEST(others_may_pause_a_vm)
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         world.running = false;
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
-        ck_assert_str_eq(summary().state, "suspended");
+        ck_assert_int_eq(summary().state, VM_SUSPENDED);
         world.running = true;
         ck_assert_int_eq(tell(follow_it, 0), ST_DONE);
-        ck_assert_str_eq(summary().state, "running");
+        ck_assert_int_eq(summary().state, VM_RUNNING);
 }
 END_TEST
 
@@ -1414,25 +1416,25 @@ START_TEST(the_list_is_what_the_hypervisor_says)
         size_t count;
 
         world.generation = world.on_disk = 1;
-        ck_assert_str_eq(listed(&admin, &count)[0].state, "stopped");
+        ck_assert_int_eq(listed(&admin, &count)[0].state, VM_STOPPED);
         ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
         world.fail_at = -1;
         vms = listed(&admin, &count);
         ck_assert_uint_eq(count, 1);
-        ck_assert_str_eq(vms[0].state, "running");
+        ck_assert_int_eq(vms[0].state, VM_RUNNING);
         ck_assert_uint_eq(vms[0].domid, 7);
         listed(&verifier, &count);
         ck_assert_uint_eq(count, 0);
-        world.ended = "crash";
-        ck_assert_str_eq(listed(&admin, &count)[0].state, "ended");
+        world.ended = REASON_CRASH;
+        ck_assert_int_eq(listed(&admin, &count)[0].state, VM_ENDED);
         world.domain = false;
-        ck_assert_str_eq(listed(&admin, &count)[0].state, "gone");
+        ck_assert_int_eq(listed(&admin, &count)[0].state, VM_GONE);
         world.foreign = true;
-        world.ended = NULL;
+        world.ended = REASON_NONE;
         vms = listed(&admin, &count);
         ck_assert_uint_eq(count, 2);
         ck_assert(!vms[0].foreign && vms[1].foreign);
-        ck_assert_str_eq(vms[0].state, "unknown"); /* is it ours, and lost its mark? */
+        ck_assert_int_eq(vms[0].state, VM_UNKNOWN); /* is it ours, and lost its mark? */
         ck_assert(!principal_is_valid(&vms[1].owner));
         verifier.principal.name = "0"; /* the owner of db1 */
         listed(&verifier, &count);
@@ -1480,7 +1482,7 @@ START_TEST(an_attestation_needs_the_xml_workers_good_end)
         struct attest_req q = {.descriptor = {(const uint8_t *)"x", 1}};
         struct attest_rep p = {0};
 
-        world.kind = 1;
+        world.kind = DESCRIPTOR_ATTESTATION;
         world.xml_dies = _i;
         ck_assert_int_eq(attest_request(&r, &q, &p), _i ? ST_WORKER : ST_DONE);
         ck_assert_str_eq(world.order,
@@ -1508,7 +1510,7 @@ START_TEST(a_descriptor_is_read_once)
         static const char *const texts[] = {"x", "x", "x", "xy", "x"};
         static const size_t reads[] = {1, 2, 2, 3, 3};
 
-        world.kind = 1;
+        world.kind = DESCRIPTOR_ATTESTATION;
         for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
                 struct attest_req q = {.descriptor = {(const uint8_t *)texts[i], strlen(texts[i])}};
                 struct attest_rep p = {0};
@@ -1527,11 +1529,11 @@ START_TEST(a_remembered_descriptor_has_its_kind)
         const struct bytes text = {(const uint8_t *)"x", 1};
         struct descriptor d;
 
-        world.kind = 1;
-        ck_assert_int_eq(descriptors_read(text, DESCRIPTOR_ATTEST, a, &d), ST_DONE);
-        ck_assert_int_eq(descriptors_read(text, DESCRIPTOR_SEAL, a, &d), ST_INVALID);
-        ck_assert_int_eq(descriptors_read(text, DESCRIPTOR_ATTEST, a, &d), ST_DONE);
-        ck_assert_int_eq(d.kind, 1);
+        world.kind = DESCRIPTOR_ATTESTATION;
+        ck_assert_int_eq(descriptors_read(text, DESCRIPTOR_ATTESTATION, a, &d), ST_DONE);
+        ck_assert_int_eq(descriptors_read(text, DESCRIPTOR_SEALING, a, &d), ST_INVALID);
+        ck_assert_int_eq(descriptors_read(text, DESCRIPTOR_ATTESTATION, a, &d), ST_DONE);
+        ck_assert_int_eq(d.kind, DESCRIPTOR_ATTESTATION);
         ck_assert_uint_eq(times("xml_descriptor"), 1);
 }
 END_TEST

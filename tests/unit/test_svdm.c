@@ -372,7 +372,7 @@ START_TEST(formats_with_a_passphrase_for_recovery)
 
         make_image("disk", 32);
         OPEN(fd, &vm, ST_DONE, "disk");
-        p = ASK(fd, svdm_prepare, ST_DONE, .format = true, .authority_kind = 1,
+        p = ASK(fd, svdm_prepare, ST_DONE, .format = true, .authority_kind = AUTHORITY_PASSPHRASE,
                 .authority = passphrase);
         close(passphrase);
         read_secret(p->secret, secret);
@@ -414,7 +414,8 @@ START_TEST(adopts_and_replaces_its_own_slot_only)
 
         make_luks("disk", "correct horse");
         OPEN(fd, &vm, ST_DONE, "disk");
-        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = 1, .authority = authority);
+        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = AUTHORITY_PASSPHRASE,
+                .authority = authority);
         close(authority);
         read_secret(p->secret, first);
         ASK(fd, svdm_stage, ST_DONE, .generation = 1);
@@ -426,7 +427,8 @@ START_TEST(adopts_and_replaces_its_own_slot_only)
         fd = connect_svdm(); /* again, by the present secret */
         authority = pipe_with(first, 32);
         OPEN(fd, &vm, ST_DONE, "disk"); /* at once: it waits for the first one's end */
-        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = 2, .authority = authority);
+        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = AUTHORITY_SECRET,
+                .authority = authority);
         close(authority);
         read_secret(p->secret, second);
         ASK(fd, svdm_stage, ST_DONE, .generation = 2);
@@ -486,7 +488,7 @@ END_TEST
 
 static const struct bad_seal {
         const char *make;
-        int authority_kind;
+        enum authority_kind authority_kind;
         bool format;
         enum status expected;
         const char *remedy; /* is in it */
@@ -512,7 +514,7 @@ START_TEST(refuses_bad_seals)
         ck_assert_int_eq(run("cd %s && %s && sha256sum disk > sum", place, bad->make), 0);
         OPEN(fd, &vm, ST_DONE, "disk");
         ASK(fd, svdm_prepare, bad->expected, .format = bad->format,
-            .authority_kind = (uint8_t)bad->authority_kind, .authority = authority);
+            .authority_kind = bad->authority_kind, .authority = authority);
         close(authority);
         ck_assert_msg(strstr(error_last()->remedy, bad->remedy), "remedy: %s",
                       error_last()->remedy);
@@ -711,7 +713,8 @@ START_TEST(settle_refuses_a_stranger)
 
         make_luks("disk", "x");
         OPEN(fd, &vm, ST_DONE, "disk");
-        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = 1, .authority = authority);
+        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = AUTHORITY_PASSPHRASE,
+                .authority = authority);
         close(p->secret);
         close(authority);
         ASK(fd, svdm_stage, ST_DONE, .generation = 1);
@@ -856,7 +859,8 @@ static void seal_until_killed(int fd, struct known *known)
         TRY(fd, svdm_open, &s, .vm = vm, .devices = {&d, 1});
         if (s)
                 return;
-        p = TRY(fd, svdm_prepare, &s, .authority_kind = 1, .authority = authority);
+        p = TRY(fd, svdm_prepare, &s, .authority_kind = AUTHORITY_PASSPHRASE,
+                .authority = authority);
         if (s)
                 return;
         read_secret(p->secret, known->secret);

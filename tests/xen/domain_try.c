@@ -187,7 +187,8 @@ static int list(void)
 
                 uuid_write(&d->uuid, uuid);
                 printf("%s %s %" PRIu32 " %s %s %s %" PRIu64 "\n", uuid, d->name, d->domid,
-                       d->ours ? "ours" : "foreign", d->state, *d->reason ? d->reason : "-",
+                       d->ours ? "ours" : "foreign", domain_phase_word(d->phase),
+                       d->reason ? domain_reason_word(d->reason) : "-",
                        d->memory);
         }
         return s ? answer(s) : 0;
