@@ -35,68 +35,48 @@ static struct digest filled(uint8_t with)
         return d;
 }
 
-#define HEX32(two)                                                                                 \
-        two two two two two two two two two two two two two two two two two two two two two two    \
-                two two two two two two two two two two
+/* 32 bytes in hexadecimal, each the same. */
+#define TEN(two) two two two two two two two two two two
+#define HEX32(two) TEN(two) TEN(two) TEN(two) two two
+#define HEX_01 HEX32("01")
+#define HEX_02 HEX32("02")
+#define HEX_03 HEX32("03")
+#define HEX_04 HEX32("04")
+#define HEX_07 HEX32("07")
+#define HEX_16 HEX32("16")
+#define HEX_AA HEX32("aa")
+#define HEX_DD HEX32("dd")
+#define HEX_EE HEX32("ee")
 
-static const char result_expected[] = "<result version=\"1\"><log length=\"12\" root=\"" HEX32(
-        "aa") "\"></log>"
-              "<measurement plugin=\"disk\" target=\"disk:/&quot;a&quot;&lt;>&amp;\" version=\"1\">"
-              "<node id=\"disk:/&quot;a&quot;&lt;>&amp;\" type=\"disk\"><value name=\"digest\">"
-              "&lt;&amp;\"&gt;</value></node></measurement></result>";
+static const char result_expected[] =
+        "<result version=\"1\">"
+        "<log length=\"12\" root=\"" HEX_AA "\"></log>"
+        "<measurement plugin=\"disk\" target=\"disk:/&quot;a&quot;&lt;>&amp;\" version=\"1\">"
+        "<node id=\"disk:/&quot;a&quot;&lt;>&amp;\" type=\"disk\">"
+        "<value name=\"digest\">&lt;&amp;\"&gt;</value>"
+        "</node>"
+        "</measurement>"
+        "</result>";
 
-static const char evidence_expected
-        [] = "<evidence kind=\"host\" "
-             "version=\"1\"><attestation-desc></attestation-desc><result></result>"
-             "<quote "
-             "alg=\"sha256\"><ak>0001</ak><attest>000102</attest><signature>00010203</signature>"
-             "<pcr index=\"4\">" HEX32("04") "</pcr><pcr index=\"16\">" HEX32(
-                     "16") "</pcr>"
-                           "<leaf challenge=\"000102030405060708090a0b0c0d0e0f10111213\" "
-                           "count=\"2\" index=\"1\" random=\"" HEX32(
-                                   "ee") "\">"
-                                         "<node>" HEX32(
-                                                 "01") "</node></leaf></quote>"
-                                                       "<opening index=\"11\" random=\"" HEX32("dd") "\"><node>" HEX32(
-                                                               "02") "</node>"
-                                                                     "<node>" HEX32(
-                                                                             "03") "</node></"
-                                                                                   "opening>"
-                                                                                   "<consistency "
-                                                                                   "from=\"5\"><"
-                                                                                   "node>" HEX32(
-                                                                                           "07") "<"
-                                                                                                 "/"
-                                                                                                 "n"
-                                                                                                 "o"
-                                                                                                 "d"
-                                                                                                 "e"
-                                                                                                 ">"
-                                                                                                 "<"
-                                                                                                 "/"
-                                                                                                 "c"
-                                                                                                 "o"
-                                                                                                 "n"
-                                                                                                 "s"
-                                                                                                 "i"
-                                                                                                 "s"
-                                                                                                 "t"
-                                                                                                 "e"
-                                                                                                 "n"
-                                                                                                 "c"
-                                                                                                 "y"
-                                                                                                 ">"
-                                                                                                 "<"
-                                                                                                 "/"
-                                                                                                 "e"
-                                                                                                 "v"
-                                                                                                 "i"
-                                                                                                 "d"
-                                                                                                 "e"
-                                                                                                 "n"
-                                                                                                 "c"
-                                                                                                 "e"
-                                                                                                 ">";
+static const char evidence_expected[] =
+        "<evidence kind=\"host\" version=\"1\">"
+        "<attestation-desc></attestation-desc>"
+        "<result></result>"
+        "<quote alg=\"sha256\">"
+        "<ak>0001</ak>"
+        "<attest>000102</attest>"
+        "<signature>00010203</signature>"
+        "<pcr index=\"4\">" HEX_04 "</pcr>"
+        "<pcr index=\"16\">" HEX_16 "</pcr>"
+        "<leaf challenge=\"000102030405060708090a0b0c0d0e0f10111213\" count=\"2\" index=\"1\""
+        " random=\"" HEX_EE "\"><node>" HEX_01 "</node></leaf>"
+        "</quote>"
+        "<opening index=\"11\" random=\"" HEX_DD "\">"
+        "<node>" HEX_02 "</node>"
+        "<node>" HEX_03 "</node>"
+        "</opening>"
+        "<consistency from=\"5\"><node>" HEX_07 "</node></consistency>"
+        "</evidence>";
 
 static struct bytes first(size_t n)
 {
