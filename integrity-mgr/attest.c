@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Attests: what the descriptor asks for is measured, logged and quoted. requests.c comes here. The
- * order is the argument: measured before the TPM is held, logged before it is signed, and on disk
- * before it is told.
+ * Attests: measures, logs and quotes what the descriptor asks for. requests.c comes here. The order
+ * is the security argument: measurements are made before the TPM is held, logged before the TPM
+ * signs, and on disk before anybody is told.
  */
 #include "integrity-mgr/attest.h"
 #include "integrity-mgr/host.h"
@@ -73,7 +73,7 @@ enum status attest_aik(struct bytes aik, struct bytes ak_name)
         return ST_DONE;
 }
 
-/* What a verifier remembers must lie before what it is now to be told. */
+/* A log that is shorter than what the verifier has seen is not the log that it saw. */
 static enum status check_log_seen(struct work *w)
 {
         uint64_t length = log_length(w->log);
@@ -103,7 +103,7 @@ static enum status check(struct work *w)
         return s ? s : check_log_seen(w);
 }
 
-/* What is known before the TPM is asked, and <result>. */
+/* Fills in what is known before the TPM is asked, and writes <result>. */
 static enum status write_result(struct work *w)
 {
         struct buffer text = BUFFER_INIT(EVIDENCE_MOST);
@@ -160,7 +160,7 @@ static enum status take_quote(struct work *w, const struct tpm_attest_rep *p)
         return ST_DONE;
 }
 
-/* The qualifying data is the root of a tree of one leaf, which is that leaf. */
+/* The qualifying data is the root of a tree with one leaf, this request's: so it is that leaf. */
 static enum status quote(struct work *w)
 {
         struct tpm_attest_req q = {.pcrs = w->req->descriptor.pcrs};
@@ -236,7 +236,7 @@ enum status attest_make(struct arena *a, const struct im_attest_req *req,
                         req->targets.count, w.host->keys.alg, &w.found);
         if (s)
                 return s;
-        /* on its way to the disk from now */
+        /* from here on the log's thread puts them on disk */
         s = host_log_found(a, &w.found, &req->asker, &w.entries, &w.place);
         if (!s)
                 s = write_result(&w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Computes what a seal is bound to. Comes from seal.c at each seal, unseal and re-seal. */
+/* Computes what a seal is bound to. seal.c comes here at each seal, unseal and re-seal. */
 #include "integrity-mgr/binding.h"
 
 static void add_predicate(struct hash *h, enum hash_alg alg, const struct predicate *p)
@@ -9,7 +9,7 @@ static void add_predicate(struct hash *h, enum hash_alg alg, const struct predic
         hash_field_digest(h, &digest);
 }
 
-/* Which of them is for which device stands in the descriptor. */
+/* The descriptor, which is bound too, says which check is for which device. */
 static void add_predicates(struct hash *h, enum hash_alg alg, const struct descriptor *d)
 {
         hash_u32(h, (uint32_t)(d->predicates.count + d->checks.count));

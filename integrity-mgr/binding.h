@@ -20,8 +20,8 @@
 struct binding {
         enum hash_alg alg;
         struct uuid vm;
-        const struct descriptor *descriptor; /* predicates resolved; its digest is re-made */
-        const struct plugin_seen *plugins;   /* one a target; so the measurements' forms */
+        const struct descriptor *descriptor; /* predicates resolved; its digest is not believed */
+        const struct plugin_seen *plugins;   /* one for each target, and so are the forms */
         const struct measurement_form *forms;
         const struct disk_seen *disks;
         size_t disks_count;
@@ -29,7 +29,7 @@ struct binding {
 };
 
 struct digest binding_digest(const struct binding *b);
-/* The PCR that a descriptor's targets name, 16 where all say LOG; ST_INVALID for two of them. */
+/* The PCR that a descriptor's targets name, 16 if all say LOG. ST_INVALID if they name two. */
 enum status binding_pcr(const struct descriptor *d, uint32_t *pcr_out);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compares measurements node by node. It explains; what decides is the TPM, over their digests.
- * Comes from seal.c.
+ * Compares measurements node by node, so that a person is told what changed. What decides is the
+ * TPM, over their digests. seal.c comes here.
  */
 #include "integrity-mgr/difference.h"
 
@@ -12,7 +12,7 @@ static const struct node *parent_of(const struct measurement *m, const struct no
         return n->parent && n->parent <= m->nodes.count ? &m->nodes.items[n->parent - 1] : NULL;
 }
 
-/* The same id and type, up to the measurement itself. */
+/* Do both nodes have the same id and type, and so all nodes above them? */
 static bool same_place(const struct measurement *a, const struct node *in_a,
                        const struct measurement *b, const struct node *in_b)
 {
@@ -50,7 +50,7 @@ static enum status changed(const struct measurement *m, const char *where, const
                     .expected = expected, .found = found, .remedy = remedy);
 }
 
-/* The target's own node needs no name, and "TARGET#PART" is called by its part. */
+/* "" for the target's own node, which needs no name; PART for "TARGET#PART". */
 static const char *name_of(char text[256], const struct measurement *m, const struct node *n)
 {
         size_t len = strlen(m->target);
@@ -92,7 +92,7 @@ static enum status compare_values(const struct measurement *m, const struct node
         return ST_DONE;
 }
 
-/* A digest says it all, of the target itself, such as a disk, or of a part, such as a kernel. */
+/* Comes first: that a disk or a kernel has another digest tells a person most. */
 static enum status compare_digests(const struct measurement *sealed,
                                    const struct measurement *found, const char *remedy)
 {
@@ -142,7 +142,7 @@ enum status difference_check(const struct measurement *sealed, const struct foun
                 s = compare_nodes(sealed, &found->measurements[i], remedy);
         if (s)
                 return s;
-        digest_hex(&before, was); /* the order of nodes, or the plug-in's version */
+        digest_hex(&before, was); /* the order of the nodes or the plug-in's version is another */
         digest_hex(now, is);
         return changed(sealed, "", FMT("%s:%s", hash_name(now->alg), was),
                        FMT("%s:%s", hash_name(now->alg), is), remedy);

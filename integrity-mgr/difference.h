@@ -5,9 +5,9 @@
 
 #include "integrity-mgr/measure.h"
 
-/* ST_DONE if sealed and the measurement `i` of found say the same. Otherwise ST_CHANGED: the
- * target, what differs first (a node's value, a node added or removed) with both texts, and the
- * remedy. */
+/* ST_DONE if `sealed` and the measurement `i` of `found` say the same. Otherwise ST_CHANGED, whose
+ * error has the target, the first difference (a node's value, a node added or removed) with both
+ * texts, and this remedy. */
 enum status difference_check(const struct measurement *sealed, const struct found *found, size_t i,
                              const char *remedy);
 

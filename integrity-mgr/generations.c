@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keeps the table of present seals. seal.c comes here; this file touches "generations" in the state
- * folder and, by tpm_client, the TPM's counter and the table's HMAC.
+ * Keeps the table of present seals. seal_store.c, memory_image.c and requests.c come here; this
+ * file touches "generations" in the state folder and, by tpm_client, the TPM's counter and the
+ * table's HMAC key.
  */
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
@@ -22,7 +23,7 @@ static const char anew[] = "restore integrity-mgr's newest state folder from a b
 
 static int folder = -1;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct arena *arena; /* of the table; NULL until it was read and believed */
+static struct arena *arena; /* the table's; NULL until the table was read and is believed */
 static struct seal_table table;
 static bool behind; /* the counter is still to be incremented */
 
@@ -55,8 +56,8 @@ static enum status counter(bool increment, struct arena *a, uint64_t *value_out)
         return s;
 }
 
-/* The table is one ahead: the increment that belongs to it. The counter is read first, because an
- * increment whose answer was lost did happen. */
+/* Increments the counter, which the table is ahead of by one. Reads it first: an increment whose
+ * answer was lost did happen. */
 static enum status catch_up(struct arena *a)
 {
         uint64_t value;
@@ -89,8 +90,8 @@ static enum status compare(uint64_t value)
                     .found = FMT("state number %" PRIu64, table.counter), .remedy = anew);
 }
 
-/* The MAC is over the table as it is on disk, of whichever version; the next commit writes it as
- * today's. */
+/* The MAC is over the table as it stands on disk, whichever version that is. The next commit writes
+ * today's version. */
 static enum status decode(const struct state_content *content, struct arena *a, struct arena *kept)
 {
         struct seal_table_file f;
@@ -150,7 +151,7 @@ static enum status ready(struct arena *a)
         return behind ? catch_up(a) : ST_DONE;
 }
 
-/* Writes `next`, which becomes the table, and has the counter follow. */
+/* Writes `next`, makes it the table, and then increments the counter. */
 static enum status commit(const struct seal_table *next, struct arena *a)
 {
         struct buffer encoded = BUFFER_INIT(DOCUMENT_MOST);
@@ -165,7 +166,7 @@ static enum status commit(const struct seal_table *next, struct arena *a)
                 s = mac_of(f.table, a, &f.mac);
         if (!s) {
                 s = state_write_record(folder, file, &state_kind_generations, &f);
-                if (s) { /* old or new may be there: find out when it is needed */
+                if (s) { /* the old file or the new one is there: load() will tell */
                         arena_free(arena);
                         arena = NULL;
                 }
@@ -227,7 +228,7 @@ enum status generations_get(const struct uuid *vm, struct seal_entry *entry_out)
         return s;
 }
 
-/* The table without this VM, in a's memory, with room for one more; one state further on. */
+/* The next table, in the arena: without this VM's entry, with room for one more. */
 static struct seal_table without(const struct uuid *vm, struct arena *a)
 {
         struct seal_table next = {.counter = table.counter + 1};
@@ -285,7 +286,7 @@ enum status generations_set_memory(const struct uuid *vm, const struct digest *m
         s = ready(a);
         there = s ? NULL : find(vm);
         if (!s && memory->alg == HASH_NONE && (!there || there->memory.alg == HASH_NONE))
-                goto out; /* no image is what it has */
+                goto out; /* it has no image as it is */
         if (!s && !there)
                 s = FAIL(ST_WRONG_STATE, .subject = "the seal of this VM", .found = "none",
                          .remedy = "bulkhead vm seal NAME DESCRIPTOR.xml");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keeps the host's state. Set-up and approval write here, everybody reads; this file touches "host"
- * in the state folder. A state that was replaced is kept until the process ends, because a request
- * may still read it: approvals are rare and small.
+ * Keeps the host's state, which set-up and approval write and all stories read. This file touches
+ * "host" in the state folder. A state that was replaced stays in memory until the process ends,
+ * because a request may still read it: approvals are rare and small.
  */
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/tpm_client.h"
@@ -16,7 +16,7 @@
 
 static const char file[] = "host";
 
-/* In its own arena, which lives as long as the process. */
+/* Lies in its own arena, which lives as long as the process. */
 struct kept {
         struct host_state state; /* first: what host_get() gives out */
         struct arena *arena;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What integrity-mgr remembers of this host: the TPM and the keys that set-up pinned, and the
- * states that the owner approved. Kept in "host" of the state folder; every change is durable
+ * states that the owner approved. The file is "host" in the state folder; every change is durable
  * before it is used.
  */
 #ifndef BULKHEAD_INTEGRITY_MGR_HOST_H
@@ -9,18 +9,18 @@
 
 #include "lib/message.h"
 
-/* Reads it if it is there, and tells tpm_client. */
+/* Reads the file, if there is one, and gives its keys and approvals to tpm_client. */
 enum status host_open(int dir);
 /* NULL before set-up. What it points to stays as it is until the process ends. */
 const struct host_state *host_get(void);
-/* ST_NOT_SET_UP with the remedy. */
+/* The same; before set-up ST_NOT_SET_UP with the remedy. */
 enum status host_needed(const struct host_state **host_out);
-/* ST_EXISTS, with what to do, once the host is set up. */
+/* Pins these keys. ST_EXISTS, with what to do, if the host is set up already. */
 enum status host_set_up(const struct tpm_keys *keys);
-/* Adds one, in place of one of the same state; the oldest makes room. */
+/* Adds an approval. One of the same PCRs goes for it; of more than APPROVALS_MOST the oldest. */
 enum status host_approve(const struct approval *approval);
 
-/* The AK's TPMT_PUBLIC within its TPM2B_PUBLIC. */
+/* The AK's TPMT_PUBLIC, within keys->ak_public, a TPM2B_PUBLIC; empty if that is malformed. */
 struct bytes host_ak_public(const struct tpm_keys *keys);
 
 /* Is a state (static PCRs, epoch) approved? If not, *differing_out is the mask of PCRs that differ

@@ -46,7 +46,7 @@ enum status host_log_get(struct log **log_out)
         return s;
 }
 
-/* As an event node. generation 0, outcome NULL: without that attribute. */
+/* Writes an event node. generation 0 and outcome NULL leave their attribute out. */
 static enum status write_event(const struct principal *by, const char *kind, const char *component,
                                uint64_t generation, const char *outcome, struct buffer *out)
 {

@@ -68,7 +68,7 @@ static enum status load_stylesheet(struct arena *a, const char *name, struct byt
         return s;
 }
 
-/* A seal record that no message can carry would be one that nobody can open. */
+/* A seal record that is too large for a message could never be opened. */
 static enum status resolve(struct arena *a, struct predicate *p, size_t *total)
 {
         enum status s = *p->name ? load_stylesheet(a, p->name, &p->stylesheet) : ST_DONE;
@@ -219,7 +219,7 @@ enum status judge_device(struct arena *a, const struct descriptor *d, const char
         return s;
 }
 
-/* A stylesheet that cannot be judged is to be known now, and not at the first start. */
+/* The seal, and not the first start, shows that a stylesheet cannot be judged. */
 enum status judge_try_checks(struct arena *a, const struct descriptor *d)
 {
         static const char empty[] = "<projection></projection>";

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keeps the log: its file, its tree, and the thread that puts on disk what was written.
- * integrity-mgr's stories come here with nodes; this file touches "log" in the state folder and a
- * nameless file beside it with the tree's hashes, which is made anew from the log at each start
- * and believed by nobody else.
+ * integrity-mgr's stories come here with nodes; this file touches "log" in the state folder and,
+ * beside it, a file without a name for the tree's hashes, which are computed anew from the log at
+ * each start.
  */
 #include "integrity-mgr/log.h"
 #include "lib/arena.h"
@@ -21,7 +21,7 @@ struct log {
         int hashes;
         struct merkle *tree;
         uint64_t synced_length; /* entries */
-        uint64_t era;           /* one more when unsynced appends were lost */
+        uint64_t era;           /* how often appends that were not on disk were lost */
         bool broken, closing, has_thread;
         pthread_mutex_t lock;
         pthread_cond_t work, progress;
@@ -109,7 +109,7 @@ static bool start_syncer(struct log *l)
         return r == 0;
 }
 
-/* After a write or a sync that failed: back to what is surely on disk. */
+/* Goes back to what is surely on disk, after a write or a sync has failed. */
 static enum status recover(struct log *l)
 {
         enum status s;

@@ -19,7 +19,7 @@ struct log;
 struct log_place {
         uint64_t first, length; /* the first entry's index; the log's length after the last */
         struct digest root;     /* at that length */
-        uint64_t era;           /* of log_sync() */
+        uint64_t era;           /* for log_sync() */
 };
 
 /* Reads "log" in that folder, or makes it. A tail that a power cut tore is cut off; ST_DAMAGED
@@ -38,7 +38,7 @@ enum status log_sync(struct log *l, const struct log_place *place);
 uint64_t log_length(struct log *l);
 /* The present length and root. */
 enum status log_head(struct log *l, struct log_place *place_out);
-/* Proofs up to a past length. ST_INVALID for one that never was. */
+/* Proofs in the tree of a past length. ST_INVALID for a length that the log never had. */
 enum status log_inclusion(struct log *l, uint64_t index, uint64_t length,
                           struct merkle_path *path_out);
 enum status log_consistency(struct log *l, uint64_t from, uint64_t length,

@@ -50,7 +50,7 @@ static enum status damaged(uint64_t at, const char *found)
 
 /* --- files ---------------------------------------------------------------------------------- */
 
-/* False at the end of the file, too. */
+/* False also if the file ends before len bytes. */
 static bool read_all(struct log_file *f, uint8_t *p, size_t len, uint64_t at)
 {
         ssize_t n = io_read_at(f->fd, p, len, at);
@@ -113,7 +113,7 @@ static bool read_frame_head(struct bytes b, struct frame_head *out)
                out->count <= LOG_APPEND_MOST;
 }
 
-/* The whole frame at `at`: its bytes without the sum in *buffer (grown), or false. */
+/* Reads the frame at `at` into *buffer, without its sum. False if it is not whole. */
 static bool read_frame(struct log_file *f, uint64_t at, struct buffer *buffer,
                        struct frame_head *head_out)
 {
@@ -140,15 +140,16 @@ static bool read_frame(struct log_file *f, uint64_t at, struct buffer *buffer,
         return read_frame_head(buffer_bytes(buffer), head_out) && !memcmp(found.bytes, sum, SUM);
 }
 
-/* The entries of a whole frame; false, and none is told, if its body is not count entries. */
+/* Tells the entries of a whole frame. False, and none is told, if its body is not `count` entries.
+ */
 static bool tell_frame(const struct buffer *frame, const struct frame_head *head,
                        log_file_entry entry, void *context)
 {
         struct bytes body = {frame->data + FRAME_HEAD, head->body};
-        struct reader r = reader_of(body);
 
         for (int pass = 0; pass < 2; pass++) { /* all of them or none */
-                r = reader_of(body);
+                struct reader r = reader_of(body);
+
                 for (uint32_t i = 0; i < head->count; i++) {
                         uint32_t len = read_u32(&r);
                         const uint8_t *random = read_bytes(&r, COMMITMENT_RANDOM_LEN);
@@ -165,7 +166,7 @@ static bool tell_frame(const struct buffer *frame, const struct frame_head *head
         return true;
 }
 
-/* Does any whole frame from `at` on know that the file was on disk further than `at`? */
+/* Does any whole frame from `at` on say that the file had been on disk beyond `at`? */
 static bool known_on_disk(struct log_file *f, uint64_t at, uint64_t size, struct buffer *buffer)
 {
         static const uint8_t magic[] = {MAGIC >> 24, MAGIC >> 16 & 0xff, MAGIC >> 8 & 0xff,

@@ -26,8 +26,8 @@ struct log_file {
         bool unreadable;          /* the disk failed while it was read */
 };
 
-/* Opens "log" in that folder, or makes it; fd is -1 or to be closed also after an error.
- * ST_DAMAGED if it is a log of another algorithm or none. */
+/* Opens "log" in that folder, or makes it. Also after an error the caller closes fd, if it is not
+ * -1. ST_DAMAGED if it is a log of another algorithm or none. */
 enum status log_file_open(int dir, enum hash_alg alg, struct log_file *out);
 
 typedef void (*log_file_entry)(void *context, const uint8_t *random, struct bytes node);
@@ -39,7 +39,7 @@ enum status log_file_load(struct log_file *f, log_file_entry entry, void *contex
  * *broken_out: then the file has to be cut back. */
 enum status log_file_append(struct log_file *f, struct log_entry *entries, size_t count,
                             bool *broken_out);
-/* Back to what is surely on disk; to be loaded again. */
+/* Cuts the file back to what is surely on disk. The caller then loads it again. */
 enum status log_file_cut_back(struct log_file *f);
 
 /* What went wrong with the log, as an error for a person. */

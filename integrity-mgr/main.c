@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * integrity-mgr: measures, keeps the log tree, seals and attests (OpenTC D05.4, section 3.3). Alone
- * it has the TPM worker. It answers compartment-mgr, calls no daemon, parses no XML and links no
- * TPM library. Writes only its state folder.
+ * integrity-mgr: measures, keeps the log, seals and attests (OpenTC D05.4, section 3.3). No other
+ * daemon has the TPM worker. It answers compartment-mgr, calls no daemon, parses no XML, links no
+ * TPM library and writes only to its state folder.
  */
 #include "integrity-mgr/judge.h"
 #include "integrity-mgr/measure.h"
@@ -24,7 +24,7 @@
 
 enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 128, OPTION_TCTI = 't' };
 
-static uid_t started_as, door_uid; /* who may ask: compartment-mgr's user */
+static uid_t started_as, door_uid; /* door_uid may ask: compartment-mgr's user */
 
 static bool admit(int fd, struct caller *caller_out)
 {

@@ -34,7 +34,7 @@ void measure_stop(void)
         plugin_jobs_stop();
 }
 
-/* One target's, with memory and an error of its own: threads do not share them. */
+/* The measuring of one target, with memory and an error of its own: threads do not share these. */
 struct duty {
         const struct target *target;
         const struct open_disk *open;
@@ -42,13 +42,13 @@ struct duty {
         struct arena *arena;
         struct measurement *measurement;
         struct plugin_seen *plugin;
-        int file;        /* the plug-in's; -1: none */
-        struct job *job; /* that has answered, and may not have ended */
+        int file;        /* the plug-in's, or -1 */
+        struct job *job; /* has answered, but may not have ended */
         enum status s;
         struct error error;
 };
 
-/* A minute, and more for what is large: nothing that hangs stays for ever. */
+/* In ms: a minute, and more for a large file. A worker that hangs does not stay for ever. */
 static int deadline(int file)
 {
         off_t size = file >= 0 ? lseek(file, 0, SEEK_END) : 0;
@@ -66,8 +66,8 @@ static struct measure_req request_of(const struct duty *d, int plugin)
                                     .cores = d->cores};
 }
 
-/* A job with its plug-in loaded measures while the plug-in's file is hashed: NULL if there is none,
- * or if what was loaded is not what is there. */
+/* Asks a job that has the plug-in loaded, and hashes the installed plug-in while the job measures.
+ * NULL if no job waits, or if it loaded another file than the one that is installed. */
 static struct job *ask_ready(struct duty *d, int plugin)
 {
         const struct measure_req q = request_of(d, -1);
@@ -101,7 +101,7 @@ static enum status ask(struct duty *d, int plugin, struct job **job_out)
         return s ? s : worker_ask(worker, deadline(q.file), CALL(measure, &q, &unused), job_out);
 }
 
-/* What the worker says: an assertion until it has ended well. */
+/* Takes the worker's answer, which counts for nothing until the worker has ended well. */
 static enum status answer(struct duty *d)
 {
         const struct measure_req unused = {0};
@@ -191,7 +191,7 @@ static enum status copy(struct arena *a, const struct measurement *from, struct 
         return s;
 }
 
-/* Everything that comes later hashes, logs and sends these very bytes. */
+/* Makes the canonical forms: these very bytes are hashed, logged and sent. */
 static enum status gather(struct arena *a, struct duty *duties, enum hash_alg alg,
                           struct found *found)
 {
@@ -221,8 +221,9 @@ static enum status end_one(struct duty *d)
         return ST_DONE;
 }
 
-/* Awaits the ends of all workers, after what could be done beside them. Nothing that was found
- * counts before: one bad end fails the whole. */
+/* Waits until all workers have ended, after what could be done meanwhile. Only then does anything
+ * that was found count: one bad end fails the request. s: what came of all else; if that is an
+ * error, the workers are killed. */
 static enum status end_all(struct duty *duties, size_t count, enum status s)
 {
         struct error why = *error_last();

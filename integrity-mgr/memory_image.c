@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which image a hibernating VM may wake from. Requests and seal.c come here; it asks the table. */
+/* Knows which image a hibernating VM may wake from. requests.c and seal.c come here. */
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
@@ -28,7 +28,7 @@ enum status memory_image_set(const struct principal *by, const struct uuid *vm, 
         enum status s = header < 0 ? ST_DONE : digest_of_header(header, &memory);
 
         if (header < 0 && !host_get())
-                return ST_DONE; /* then nothing can be sealed */
+                return ST_DONE; /* before set-up no VM has a seal */
         if (!s)
                 s = generations_set_memory(vm, &memory, &changed);
         if (s || changed) /* a guest that suspends itself over and over does not fill the log */

@@ -51,7 +51,7 @@ static struct waiting *longest_unused(void)
 
 static void *make_wanted(void *unused);
 
-/* Called with the lock. By a request, whose thread is in the daemon's sandbox already. */
+/* Called with the lock, and by a request: its thread, and so the new one, is in the sandbox. */
 static void start_thread(void)
 {
         if (!running)
@@ -80,7 +80,8 @@ struct job *plugin_jobs_take(const char *name, struct digest *file_out)
         return j;
 }
 
-/* Called with the lock. Its place, or that of the plug-in that was not used for longest. */
+/* Called with the lock. The plug-in's place, or else the place of the plug-in that was unused for
+ * longest: then *out is the job that waited there. */
 static struct waiting *place_for(const char *name, struct job **out)
 {
         struct waiting *w = named(name);
@@ -151,7 +152,7 @@ static void make(struct waiting *w, struct arena *a)
         close(plugin);
         arena_empty(a);
         pthread_mutex_lock(&lock);
-        w = named(name); /* it may have had to go for another */
+        w = named(name); /* NULL if another plug-in has taken its place */
         if (w && !w->job && digest_equal(&w->file, &file)) {
                 w->job = job;
                 job = NULL;

@@ -46,8 +46,8 @@ enum status requests_open(int dir, bool is_own_user)
         return s;
 }
 
-/* Of whatever measures, seals, quotes, approves, forgets or judges: nobody's request is answered.
- */
+/* A request that measures, seals, quotes, approves, forgets or judges is refused unless it names a
+ * principal for whom that is done. */
 static enum status asked_by(const struct principal *asker)
 {
         return principal_needed(asker, "the principal for whom is asked");
@@ -139,8 +139,8 @@ enum status on_im_approval(struct request *r, const struct im_approval_req *q,
         return ST_DONE;
 }
 
-/* The table of seals is signed by a key that opens in approved states only: it begins with the
- * first approval, before that is kept. */
+/* The table of seals is signed by a key that opens in approved states only. So it begins with the
+ * first approval, and before that approval is kept. */
 static enum status begin_table(const struct host_state *h, const struct approval *first)
 {
         struct approval approvals[] = {*first};

@@ -5,7 +5,7 @@
 
 #include "lib/server.h"
 
-/* state: the open state folder. own_user: the daemon has a user of its own. Reads what is there. */
+/* Reads what is in the open state folder. own_user: the daemon has a user of its own. */
 enum status requests_open(int state, bool own_user);
 extern const struct handler requests_handlers[];
 extern const size_t requests_handlers_count;

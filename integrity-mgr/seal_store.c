@@ -31,8 +31,8 @@ static const char *file_name(const struct uuid *vm, uint64_t generation, char na
         return name;
 }
 
-/* Removes the records before `generation`: one, and one more that a power cut may have left. What
- * stays behind does no harm. */
+/* Removes the record before `generation`, and the one before that, which a power cut may have left.
+ * A record that stays behind does no harm. */
 static void remove_before(const struct uuid *vm, uint64_t generation)
 {
         char name[NAME];
@@ -133,6 +133,7 @@ enum status seal_store_forget(const struct uuid *vm)
         if (!s && entry.generation)
                 s = generations_forget(vm);
         if (!s)
-                remove_before(vm, entry.generation + 2); /* the present one, or one never used */
+                remove_before(vm,
+                              entry.generation + 2); /* a record that was never committed, too */
         return s;
 }

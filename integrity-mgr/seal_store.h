@@ -5,7 +5,7 @@
 
 #include "lib/message.h"
 
-/* seal_record.version, as the present version of state_kind_seal has it. */
+/* The value of seal_record.version in the present version of state_kind_seal. */
 enum { SEAL_RECORD_VERSION = 1 };
 
 void seal_store_open(int dir);
@@ -15,7 +15,9 @@ enum status seal_store_commit(const struct seal_record *record);
 /* The VM's present record. ST_NOT_FOUND if it has none; ST_ROLLED_BACK or ST_DAMAGED if what is
  * there is not the record that the table names. */
 enum status seal_store_read(struct arena *a, const struct uuid *vm, struct seal_record *record_out);
+/* The generation of the VM's present seal, 0 if there is none. */
 enum status seal_store_generation(const struct uuid *vm, uint64_t *generation_out);
+/* The VM has no seal any more, and its record is removed. ST_DONE if there was none. */
 enum status seal_store_forget(const struct uuid *vm);
 
 #endif

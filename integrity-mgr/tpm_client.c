@@ -16,9 +16,9 @@ enum { WAIT = 120 * 1000 /* ms */ };
 static pthread_mutex_t lease = PTHREAD_MUTEX_INITIALIZER;
 static struct worker *worker;
 static struct job *job;
-static struct arena *arena; /* of use */
+static struct arena *arena; /* of `use`; NULL: there is nothing to use yet */
 static struct tpm_use_req use;
-static bool used; /* the job has been told */
+static bool used; /* the job has been told of it */
 
 void tpm_client_start(struct worker *tpm_worker)
 {
@@ -51,7 +51,7 @@ static void drop(void)
         used = false;
 }
 
-/* These make sense, and are most needed, while the keys cannot be used. */
+/* Status and set-up make sense, and are needed most, while the keys cannot be used. */
 static bool needs_keys(uint16_t number)
 {
         return number != MESSAGE_tpm_status && number != MESSAGE_tpm_setup;

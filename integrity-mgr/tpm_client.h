@@ -14,7 +14,7 @@ struct worker;
 void tpm_client_start(struct worker *tpm_worker);
 /* What every job is to begin with from now on (copied). */
 void tpm_client_use(const struct tpm_use_req *use);
-/* A TPM_MSG. As job_call(); ST_BUSY when others held the TPM for two minutes. */
+/* Sends a TPM_MSG, as job_call() does. ST_BUSY if other requests held the TPM for two minutes. */
 enum status tpm_client_call(struct call call, struct arena *a);
 /* Ends the job: its sessions and objects are flushed. */
 void tpm_client_stop(void);
