@@ -157,27 +157,37 @@ static enum status begin_table(const struct host_state *h, const struct approval
         return s;
 }
 
-enum status on_im_approve(struct request *r, const struct im_approve_req *q,
-                          struct im_approve_rep *p)
+static enum status approve(struct arena *a, const struct im_approve_req *q)
 {
         struct tpm_approve_req ask = {.pcrs = {q->pcrs.items, q->pcrs.count},
                                       .epoch = q->epoch,
                                       .passphrase = q->passphrase,
                                       .signature = q->signature};
         struct tpm_approve_rep made;
-        const struct host_state *h = NULL;
+        const struct host_state *h;
+        enum status s = host_needed(&h);
+
+        if (!s)
+                s = tpm_client_call(CALL(tpm_approve, &ask, &made), a);
+        if (!s && !h->approvals.count)
+                s = begin_table(h, &made.approval);
+        return s ? s : host_approve(&made.approval);
+}
+
+enum status on_im_approve(struct request *r, const struct im_approve_req *q,
+                          struct im_approve_rep *p)
+{
+        static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
         enum status s = asked_by(&q->asker);
 
         (void)p;
-        if (!s)
-                s = host_needed(&h);
-        if (!s)
-                s = tpm_client_call(CALL(tpm_approve, &ask, &made), r->arena);
-        if (!s && !h->approvals.count)
-                s = begin_table(h, &made.approval);
-        if (!s)
-                s = host_approve(&made.approval);
-        if (h)
+        if (s)
+                return s;
+        /* Two first approvals at once would each begin the table, the later one over seals. */
+        pthread_mutex_lock(&one_at_a_time);
+        s = approve(r->arena, q);
+        pthread_mutex_unlock(&one_at_a_time);
+        if (host_get())
                 host_log_event(&q->asker, "approve", COMPONENT_HOST, 0, s);
         return s;
 }
