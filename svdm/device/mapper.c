@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only file that talks to libdevmapper. What it takes for Bulkhead's own has a name that
- * begins with "bulkhead-" and a VM's UUID, and a device-mapper UUID of libcryptsetup's for that
- * very name; whatever else is there is left alone.
+ * The only file that talks to libdevmapper. A device is Bulkhead's if its name begins with
+ * "bulkhead-" and a VM's UUID, and if its device-mapper UUID is the one that libcryptsetup makes
+ * for that name. All other devices are left alone.
  */
 #include "svdm/device/mapper.h"
 #include "lib/io.h"
@@ -49,7 +49,8 @@ static enum status failed(const char *name, int error)
                     .remedy = "modprobe dm-mod; is /dev/mapper/control there?");
 }
 
-/* A task that has run, or NULL: *error_out is then 0 where there is no such device. */
+/* Runs a task. NULL if that failed: then *error_out is an errno, or 0 if there is no such device.
+ */
 static struct dm_task *ask(int type, const char *name, struct dm_info *info, int *error_out)
 {
         struct dm_task *t = dm_task_create(type);
@@ -72,7 +73,7 @@ static struct dm_task *ask(int type, const char *name, struct dm_info *info, int
         return NULL;
 }
 
-/* Where the kernel has no keyrings, the key stands in the table. */
+/* The key stands in the table if the kernel has no keyrings. */
 static void leave_out_key(struct mapped *m, char *table)
 {
         char *key = strchr(table, ' ');
@@ -195,7 +196,7 @@ bool mapper_is_corrupted(const char *name)
         return yes;
 }
 
-/* --- who has it ---------------------------------------------------------------------------- */
+/* --- what has it open ---------------------------------------------------------------------- */
 
 static bool find_mount(dev_t node, char *text, size_t len)
 {
@@ -311,7 +312,7 @@ enum status mapper_remove(const char *name, int wait_ms)
         return error ? failed(name, error) : ST_DONE;
 }
 
-/* Names of all devices; NULL ends them. */
+/* The names of all devices, with a NULL behind the last one. */
 static enum status list(struct arena *a, const char ***names_out)
 {
         int error;
@@ -321,8 +322,11 @@ static enum status list(struct arena *a, const char ***names_out)
         size_t count = 0;
 
         *names_out = names;
-        if (!n)
+        if (!n) {
+                if (t)
+                        dm_task_destroy(t);
                 return failed("the list of devices", error ? error : EIO);
+        }
         while (n->dev && count < LIST_MOST) {
                 names[count++] = arena_text(a, n->name);
                 if (!n->next)
@@ -333,7 +337,7 @@ static enum status list(struct arena *a, const char ***names_out)
         return ST_DONE;
 }
 
-/* Then what lies on it is the one to be named. */
+/* Is it a dm-integrity device? If both are busy, the error names the device that lies on it. */
 static bool lies_below(const char *name)
 {
         const size_t len = strlen(name);
@@ -341,8 +345,9 @@ static bool lies_below(const char *name)
         return len > 4 && !strcmp(name + len - 4, "_dif");
 }
 
-/* One device lies on another, so they go in as many rounds as it takes. accept: is this VM's to be
- * removed? */
+/* Removes our devices of those VMs that accept() says yes to, given `with`. One device may lie on
+ * another, so this takes several rounds. before() is called ahead of each removal. Tries for
+ * wait_ms as long as devices are busy. *removed_out is increased by the number that went. */
 static enum status remove_those(bool (*accept)(const struct uuid *vm, const void *with),
                                 const void *with, int wait_ms, mapper_visitor *before,
                                 uint32_t *removed_out)
