@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of held disks, in memory and, for VMs that run, as "held-VM" in svdm's state folder.
- * svdm's requests come here. It looks at the descriptors that the device worker handed over.
+ * svdm's requests come here. Disks are told apart by what the device worker said of them.
  */
 #include "svdm/held.h"
 #include "lib/io.h"
@@ -24,7 +24,7 @@ struct claim {
         struct claim *next;
         struct arena *arena;
         struct attachment what;
-        bool kept;
+        bool kept; /* by a VM that runs; else an operation's */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the list and the files */
@@ -125,7 +125,8 @@ static enum status refuse_held(const struct claim *other, const struct held_disk
                     .found = FMT("VM %s holds it", uuid), .remedy = "bulkhead vm stop that VM");
 }
 
-/* The claim that is in the way, and the disk that it is about (NULL: the VM itself). but: ours. */
+/* The claim that is in the way of ours, and the disk that both want (NULL: it is another operation
+ * on the same VM). but: the claim to leave out, our own. */
 static const struct claim *find_conflict(const struct attachment *ours, const struct claim *but,
                                          const struct held_disk **disk_out)
 {
@@ -147,8 +148,8 @@ static const struct claim *find_conflict(const struct attachment *ours, const st
         return NULL;
 }
 
-/* An operation's connection may have closed a moment ago and its end be on its way: waits for it
- * a little. What a running VM keeps is not waited for. */
+/* An operation whose connection has just closed gives up its claim a moment later, so claims of
+ * operations are waited for a little. What a running VM keeps is not waited for. */
 static enum status wait_until_free(const struct attachment *ours, const struct claim *but)
 {
         const struct held_disk *disk;
@@ -281,7 +282,8 @@ static struct attachment copy_without(struct arena *a, const struct attachment *
         return to;
 }
 
-/* In an arena of its own, so that a VM that runs for years needs no more and more. */
+/* Takes over the arena, in which `what` lies, and frees the old one: else the table would grow with
+ * each device that a VM is given in the years that it runs. */
 static enum status replace(struct claim *kept, struct arena *a, const struct attachment *what)
 {
         char name[NAME_SIZE];

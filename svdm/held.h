@@ -11,31 +11,39 @@
 
 struct claim;
 
-/* Reads what is kept; what was kept before the last boot of the host is dropped. dir: svdm's state
- * folder, stays the caller's. */
+/* Reads what VMs keep, and drops what they kept before the last boot of the host. dir: svdm's state
+ * folder; it stays the caller's. */
 enum status held_load(int dir);
-/* For one operation. ST_BUSY if this VM has another under way. */
+/* Claims a VM for one operation. ST_BUSY if another operation on it is under way. */
 enum status held_claim(const struct uuid *vm, struct claim **claim_out);
-/* ST_BUSY if another VM holds one of these disks and one of both may write. */
+/* Adds disks to a claim that has none. ST_BUSY, and none is added, if another VM holds one of these
+ * disks, unless neither VM may write to it. disks is copied. */
 enum status held_claim_disks(struct claim *c, const struct held_disk *disks, size_t count);
-void held_drop(struct claim *c); /* not for a kept one; NULL is fine */
-/* The claim becomes the VM's: it lasts until held_release(). ST_WRONG_STATE if the VM has one.
- * bare: as in struct attachment. */
+/* Gives up a claim that was not kept. NULL is fine. */
+void held_drop(struct claim *c);
+/* Makes the claim the VM's, durably: it lasts until held_release(). ST_WRONG_STATE if the VM keeps
+ * one already. devices: what is mapped, in the order of the claim's disks; copied. bare: as in
+ * struct attachment. */
 enum status held_keep(struct claim *c, const struct block_device *devices, size_t count,
                       uint64_t bare);
+/* Does that VM keep a claim? */
 bool held_by(const struct uuid *vm);
-/* What a VM that runs holds, in a; ST_WRONG_STATE if that is nothing. */
+/* The devices of a VM that runs, in the arena. ST_WRONG_STATE if it keeps no claim. */
 enum status held_devices(const struct uuid *vm, struct arena *a, struct block_device **devices_out,
                          size_t *count_out);
-/* The one disk of the claim, mapped as that device, becomes one more that the VM keeps. The claim
- * stays the caller's to drop. */
+/* Adds the one disk of the claim, mapped as that device, to what the VM keeps, durably. The claim
+ * stays the caller's to drop. ST_WRONG_STATE if the VM keeps no claim. */
 enum status held_add(struct claim *c, const struct block_device *device, bool bare);
-/* Of what the VM keeps, the disk of that device, from here on anybody's. ST_DONE if it is none. */
+/* Takes that device and its disk out of what the VM keeps, durably: other VMs may claim the disk.
+ * ST_DONE if the VM does not keep it. */
 enum status held_remove(const struct uuid *vm, const char *device);
-/* VMs that keep disks; and the paths of kept disks that are written without integrity. */
+/* The VMs that keep disks, in the arena. */
 void held_vms(struct arena *a, struct held_vm **vms_out, size_t *count_out);
+/* Fills in the paths, in the arena, of kept disks that are written without integrity; how many. */
 size_t held_bare(struct arena *a, const char **paths, size_t most);
-enum status held_release(const struct uuid *vm); /* ST_DONE if nothing is kept */
+/* The VM keeps nothing any more, durably. ST_DONE if it kept nothing. */
+enum status held_release(const struct uuid *vm);
+/* How many VMs keep disks. */
 size_t held_count(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The redo journal in svdm's state folder: "journal-VM" lists, "header-VM-N" holds. svdm's requests
- * come here; the device worker, which writes what it says, never does.
+ * The redo journal in svdm's state folder: "journal-VM" lists the disks, "header-VM-N" has the runs
+ * of the disk N. svdm's requests come here; the device worker, which writes runs to disks, never
+ * does.
  */
 #include "svdm/journal.h"
 #include "lib/state_kinds.h"
@@ -69,7 +70,7 @@ static enum status refuse_second(int dir, const struct uuid *vm)
         return s;
 }
 
-/* What a failed staging left: of no use, and large. */
+/* Removes what a failed staging has left: it is of no use, and large. */
 static void sweep(int dir, const struct uuid *vm)
 {
         struct error why = *error_last();

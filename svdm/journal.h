@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The redo journal: headers that must reach the disks once integrity-mgr has committed to the
- * generation that they belong to, and must not before. One journal a VM; the runs (header_diff.h)
- * of each disk are a state file of their own, and the journal exists when the file that lists them
- * does. Written, or dropped, as a whole, whenever the power goes.
+ * generation that they belong to, and must not before. A VM has one journal at most. The runs
+ * (header_diff.h) of each disk are a state file of their own; the journal exists if the file that
+ * lists them does. So it is written and dropped as a whole, whenever the power goes.
  */
 #ifndef BULKHEAD_SVDM_JOURNAL_H
 #define BULKHEAD_SVDM_JOURNAL_H
@@ -20,9 +20,11 @@ struct staged_disk {
 /* dir: svdm's state folder. ST_WRONG_STATE if the VM has a journal: settle it first. */
 enum status journal_stage(int dir, const struct uuid *vm, uint64_t generation,
                           const struct staged_disk *disks, size_t count);
-/* *found_out: is there one? ST_DAMAGED if it is there but not whole. */
+/* *found_out: is there one? If so *out is it, in the arena. ST_DAMAGED if it is not whole. */
 enum status journal_load(int dir, const struct uuid *vm, struct arena *a, bool *found_out,
                          struct journal *out);
+/* The runs of that disk of a journal that was loaded, in the arena. ST_DAMAGED if they are others.
+ */
 enum status journal_runs(int dir, const struct journal *j, size_t disk, struct arena *a,
                          struct bytes *out);
 enum status journal_drop(int dir, const struct uuid *vm); /* ST_DONE if there is none */

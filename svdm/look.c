@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * svdm's requests about one disk of a VM that runs: looking at all of them, so that they can be
+ * svdm's requests about the disks of a VM that runs: a look at all of them, so that they can be
  * measured again while the guest uses them, and taking one away. What follows a look (key pipe,
  * unlock, check, keep) is in requests.c, as for a start.
  */
@@ -31,12 +31,12 @@ static enum status look_claimed(struct request *r, struct session *n, const stru
         if (!s)
                 s = refuse_held(ask.mapped.items, ask.mapped.count, q->device);
         if (s)
-                return s; /* and nothing of it is taken away */
+                return s; /* n->device is still "", so the undo unmaps nothing of the VM's */
         n->device = arena_text(n->arena, q->device);
         s = job_call(n->job, CALL(device_look, &ask, &opened), r->arena);
         if (s)
                 return s;
-        p->disks = opened.disks; /* theirs to close from here on */
+        p->disks = opened.disks; /* the reply owns the descriptors from here on */
         if (opened.disks.count > q->devices.count || opened.held.count != !!*q->device)
                 return FAIL(ST_WORKER, .subject = "device_worker",
                             .found = "not the disks asked for");

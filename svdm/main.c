@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * svdm, the secure virtual device manager: has the disks of VMs opened, sealed, unlocked and
- * released. compartment-mgr alone asks it. It starts its device worker as root and then becomes a
- * user of its own; it links no libcryptsetup, and what it can touch is its own state folder.
+ * released. compartment-mgr alone asks it. svdm starts its device worker as root and then becomes a
+ * user of its own. It links no libcryptsetup and can touch nothing but its own state folder.
  */
 #include "lib/config.h"
 #include "lib/local_socket.h"
@@ -26,10 +26,10 @@ enum {
         CONNECTIONS_MOST = 256,
         FRAME_MOST = 1 << 20, /* 32 disks with their paths are far less */
         SWEEP_TIME = 30000,
-        FILES_MOST = 16384, /* descriptors: 32 disks, three each, an operation */
+        FILES_MOST = 16384, /* descriptors: an operation has 32 disks with three each */
 };
 
-static const char *backend = "dm"; /* what simulates has to be asked for */
+static const char *backend = "dm"; /* the simulation has to be asked for */
 static uid_t cm_uid;
 
 const char *argp_program_version = "svdm " BULKHEAD_VERSION;
@@ -76,7 +76,8 @@ static bool admit(int fd, struct caller *caller_out)
         return true;
 }
 
-/* Whom we answer: compartment-mgr's user, or who we are where there are no users of our own. */
+/* The only user whom svdm answers: compartment-mgr's, or svdm's own user if it was not started as
+ * root. */
 static void learn_users(void)
 {
         const struct passwd *cm = getuid() ? NULL : getpwnam(USER_CM);
@@ -103,7 +104,7 @@ static struct worker *start_device_worker(void)
         return w;
 }
 
-/* While root: the folder is the daemon's own, whoever made it. */
+/* Before the drop of rights: makes the folder the daemon's own, whoever made it. */
 static int own_state_folder(void)
 {
         const struct passwd *own = getuid() ? NULL : getpwnam(USER_SVDM);
@@ -127,7 +128,7 @@ static void read_state(int dir)
         }
 }
 
-/* What died with the svdm before us is unmapped, but for what running VMs have. */
+/* Unmaps what operations of an svdm that died have left mapped; what running VMs have stays. */
 static void sweep(void)
 {
         struct arena *a = arena_new();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * svdm's request about the file in which the image of a guest's memory will lie: in svdm's state
- * folder, its space reserved before the guest is asked to stand still.
+ * svdm's request about the file for the image of a guest's memory. The file lies in svdm's state
+ * folder, and its space is reserved before the guest is asked to stand still.
  */
 #include "lib/config.h"
 #include "lib/report.h"
@@ -55,7 +55,8 @@ static enum status make(const char *name, uint64_t size)
         return failed(name, size, error);
 }
 
-/* With what is left mapped of it, by an operation that was cut short or by a VM that woke. */
+/* Removes the file, and what an operation that was cut short, or a VM that woke, has left mapped of
+ * it. */
 static enum status remove_old(const struct uuid *vm, const char *name, struct arena *a)
 {
         struct claim *claim;

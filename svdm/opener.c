@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the job, while it works, too */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held also while the job works */
 static struct job *kept;
 
 static enum status ask(struct job *j, const char *path, struct arena *a, struct open_disk *disk_out)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opens what is only to be measured: no VM is claimed, nothing is unlocked or mapped. One job of
- * the device worker lives on for that, since opening leaves nothing behind in it; whoever finds it
- * busy has a job of its own.
+ * the device worker lives on for that, since opening leaves nothing behind in it. A request that
+ * finds this job busy gets one of its own.
  */
 #ifndef BULKHEAD_SVDM_OPENER_H
 #define BULKHEAD_SVDM_OPENER_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * svdm's requests but for those of a seal (seal.c) and of a VM that runs (look.c): opening,
+ * svdm's requests except those of a seal (seal.c) and of a VM that runs (look.c): opening,
  * starting, stopping, status. The daemon itself opens no disk, holds no key and does not know LUKS:
- * it asks its session's job.
+ * it asks the job of the session.
  */
 #include "svdm/requests.h"
 #include "lib/channel.h"
@@ -24,7 +24,7 @@ static enum status refuse_running(void)
                     .remedy = "bulkhead vm stop NAME");
 }
 
-/* Nobody else has an operation on this VM, so whatever is mapped for it is a dead one's. */
+/* Nobody else has an operation on this VM, so whatever is mapped for it was left by a dead one. */
 static enum status open_claimed(struct request *r, struct session *n, const struct svdm_open_req *q,
                                 struct svdm_open_rep *p)
 {
@@ -37,7 +37,7 @@ static enum status open_claimed(struct request *r, struct session *n, const stru
                 s = job_call(n->job, CALL(device_open, &ask, &opened), r->arena);
         if (s)
                 return s;
-        p->disks = opened.disks; /* theirs to close from here on */
+        p->disks = opened.disks; /* the reply owns the descriptors from here on */
         if (opened.disks.count > q->devices.count)
                 return FAIL(ST_WORKER, .subject = "device_worker",
                             .found = "not the disks asked for");
@@ -94,7 +94,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
         p->memory = -1;
         if (!s && !n->look && held_by(&n->vm))
                 s = refuse_running();
-        /* What the session remembers must outlive the request: its own arena. */
+        /* The session remembers this longer than the request lasts: hence its own arena. */
         if (!s)
                 s = job_call(n->job, CALL(device_unlock, &ask, &mapped), n->arena);
         if (s)
@@ -139,7 +139,7 @@ enum status on_svdm_release(struct request *r, const struct svdm_release_req *q,
                             struct svdm_release_rep *p)
 {
         struct claim *claim;
-        enum status s = held_claim(&q->vm, &claim); /* no operation is to lose what it has mapped */
+        enum status s = held_claim(&q->vm, &claim); /* so no operation loses what it has mapped */
 
         (void)p;
         if (s)

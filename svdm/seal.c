@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * svdm's requests of a seal, in the order of time: prepare makes headers in memory, stage puts them
- * into the redo journal, settle writes them to the disks once integrity-mgr has committed to their
- * generation, or drops them if it has not. Only settle changes a disk, by a device worker.
+ * into the redo journal, settle writes them to the disks if integrity-mgr has committed to their
+ * generation, and drops them otherwise. Only settle changes a disk, and the device worker does it.
  */
 #include "lib/channel.h"
 #include "svdm/device/header_diff.h"

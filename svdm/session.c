@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sessions and turns. Requests begin a session; the server ends it when the connection closes, and
- * what was not kept is undone then. That end comes a moment after a client closed its end, so who
- * is in the way is waited for a little.
+ * undoes then what was not kept. This comes a moment after the client closed its end, so a session
+ * that is in the way is waited for a little.
  */
 #include "svdm/session.h"
 #include "lib/channel.h"
@@ -114,7 +114,7 @@ enum status session_release(const struct uuid *vm, const char *device, struct ar
         return worker_call(svdm.worker, RELEASE_TIME, CALL(device_release, &q, &p), a);
 }
 
-/* While a VM runs, what it has is not ours to take. */
+/* A look at a running VM unmaps at most the one device that was to be added. */
 static enum status unmap_unkept(const struct session *n)
 {
         if (!n->look)
@@ -126,7 +126,7 @@ void session_undo(struct session *n)
 {
         struct error why = *error_last();
 
-        /* What is mapped is busy as long as the job, or we, have it open. */
+        /* A mapped device is busy as long as the job or this session has it open. */
         job_kill(n->job);
         n->job = NULL;
         close_all(n->files, n->count);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A session of svdm: one connection, which is one operation on one VM. It owns a job of the device
- * worker and what that job has opened. Also the turns that operations on one VM's journal take.
+ * worker and what that job has opened. Here are also the turns that operations take at the journal
+ * of a VM.
  */
 #ifndef BULKHEAD_SVDM_SESSION_H
 #define BULKHEAD_SVDM_SESSION_H
@@ -15,11 +16,11 @@ struct session {
         struct uuid vm;
         struct claim *claim; /* NULL until disks are to be opened */
         bool open;
-        bool look; /* of a VM that runs: about `device` alone, "" for none */
+        bool look; /* the VM runs; this session may add `device`, "" for none, to what it has */
         const char *device;
         size_t count;
         const char *paths[OPEN_DISKS_MOST];
-        /* Our own duplicates, or -1: the disk, its header as it is, its header as it will be. */
+        /* The session's own duplicates, or -1: the disk, its present header, its new header. */
         int files[OPEN_DISKS_MOST], old[OPEN_DISKS_MOST], new[OPEN_DISKS_MOST];
         bool prepared, unlocked, kept;
         struct block_device *devices; /* mapped */
@@ -31,7 +32,7 @@ struct session {
         struct session *next_staged;
 };
 
-/* What all requests use. Set once, before the first. */
+/* What all requests use. main() sets it, before the first request. */
 extern struct svdm {
         struct worker *worker;
         int dir; /* the state folder */
@@ -41,19 +42,20 @@ extern struct svdm {
 
 /* The connection's session, made at its first request that needs one, with a living job. */
 enum status session_begin(struct request *r, struct session **session_out);
-/* The same for requests that open a VM's disks: claimed for it, with nothing open yet. */
+/* The same for requests that open a VM's disks: claims the VM. ST_WRONG_STATE if this session has
+ * claimed one already. */
 enum status session_claim(struct request *r, const struct uuid *vm, struct session **session_out);
-/* What came of opening: s, and if that is an error, what was opened is undone. reply: of that
- * shape; its descriptors are closed then. */
+/* Ends an opening with the status s, which is returned. If that is an error, undoes what was opened
+ * and closes the descriptors in reply, which has that shape. */
 enum status session_opened(struct session *n, enum status s, const struct shape *shape,
                            void *reply);
-/* The same for requests that need open disks: ST_WRONG_STATE without. */
+/* The session of a request that needs open disks. ST_WRONG_STATE if there are none. */
 enum status session_open(struct request *r, struct session **session_out);
-/* What the job has opened, as the session's own duplicates. */
+/* Keeps what the job has opened, as the session's own duplicates. */
 enum status session_remember(struct session *n, const struct open_disk *disks, size_t count);
-/* Back to a session that has opened nothing; what its job mapped is unmapped. */
+/* Makes it a session that has opened nothing: what its job mapped and nobody keeps is unmapped. */
 void session_undo(struct session *n);
-/* Has all unmapped that was mapped for a VM, or that one device. Nobody may have it open. */
+/* Unmaps all that was mapped for a VM, or that one device (not ""). Nobody may have it open. */
 enum status session_release(const struct uuid *vm, const char *device, struct arena *a);
 /* A duplicate that lives as long as the session; -1 stays -1. */
 enum status session_keep_fd(int fd, int *out);

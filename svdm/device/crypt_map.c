@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mapping by libcryptsetup. CRYPT_ACTIVATE_PRIVATE throughout: no udev rule is to look into what a
- * guest has written.
+ * Mapping by libcryptsetup. Every activation is CRYPT_ACTIVATE_PRIVATE, so that no udev rule looks
+ * into what a guest has written.
  */
 #include "svdm/device/crypt_map.h"
 #include "lib/io.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static char last_said[200]; /* by libcryptsetup; a worker has one thread */
+static char last_said[200]; /* libcryptsetup's last error; a worker has one thread */
 
 static void hear(int level, const char *text, void *nothing)
 {

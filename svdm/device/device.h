@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Devices of a VM, whatever their kind: one line a kind in the table of device.c, and what a kind
- * needs in a file of kinds/. The device worker goes through the kind alone. A function that is NULL
- * is one that the kind has no need of.
+ * Devices of a VM, whatever their kind: device.c has a table with a line for each kind, and a file
+ * in kinds/ has what that kind needs. The device worker reaches a device through its kind alone. A
+ * function that a kind has no need of is NULL.
  */
 #ifndef BULKHEAD_SVDM_DEVICE_DEVICE_H
 #define BULKHEAD_SVDM_DEVICE_DEVICE_H
@@ -18,17 +18,17 @@ struct device_backend;
 struct device {
         const struct device_kind *kind;
         const char *name; /* what the domain calls it: "xvda" */
-        bool look;        /* the running VM has it: to be measured, and nothing else */
+        bool look;        /* opened for measuring only; the running VM has it */
         void *part;       /* the kind's own, in the operation's arena */
 };
 
-/* What it is opened for. The arena and *vm live as long as the device. */
+/* What a device is opened for. The arena and *vm live as long as the device. */
 struct device_use {
         const struct device_backend *backend;
         const struct uuid *vm;
         struct arena *arena;
         bool look;
-        dev_t as; /* of a look: the number under which it is mapped now, or 0 */
+        dev_t as; /* of a look: the device number of the VM's mapping, or 0 */
 };
 
 struct device_kind {
@@ -37,12 +37,12 @@ struct device_kind {
         enum status (*open)(struct device *d, const struct wanted_device *w,
                             const struct device_use *use);
         void (*close)(struct device *d);
-        /* What is measured of it, with descriptors that become the caller's, also on error. */
+        /* What is measured of it. The descriptors become the caller's, also on error. */
         enum status (*describe)(const struct device *d, struct open_disk *out);
         /* The file or block device that it lies in. Two devices share one only if neither may write
          * to it. */
         void (*hold)(const struct device *d, struct held_disk *out);
-        /* Before a seal: as it will be under a new secret (svdm_prepare). */
+        /* Before a seal: makes it, in memory, what it will be under a new secret (svdm_prepare). */
         enum status (*prepare)(struct device *d, bool format, const struct authority *authority,
                                const uint8_t secret[static SECRET_LEN]);
         /* For a start: unlocks it, and adds to p what the domain is given of it. undo: the reverse,
@@ -52,7 +52,7 @@ struct device_kind {
         void (*undo)(struct device *d);
         /* Is it still what was opened? */
         enum status (*check)(const struct device *d);
-        const struct file_kind *file; /* of those in file_device.h */
+        const struct file_kind *file; /* for the functions of file_device.h */
 };
 
 /* One file in kinds/ each. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device worker: root by need (it opens disks and maps them), so it does
- * nothing else. svdm alone talks to it; each job is a process that serves one operation on one VM
- * and holds its disks, their headers and, between key pipe and unlock, nothing but a pipe. A disk's
- * header is written in one place: on_device_write_header(). What a job has mapped outlives it:
- * svdm has a later job release it.
+ * The device worker: root, because it opens disks and maps them, so it does nothing else. svdm
+ * alone talks to it. Each job is a process that serves one operation on one VM. It holds the VM's
+ * disks and their headers; of keys it holds, between key pipe and unlock, only the end of a pipe. A
+ * disk's header is written in one place: on_device_write_header(). What a job has mapped outlives
+ * it, and svdm has a later job release it.
  */
 #include "lib/config.h"
 #include "lib/io.h"
@@ -101,7 +101,7 @@ static enum status describe_all(struct arena *a, struct open_disk **items_out, s
         return s;
 }
 
-/* Of all that this operation maps. */
+/* Where everything lies that this operation maps. */
 static void describe_held(struct arena *a, struct held_disk **held_out, size_t *count_out)
 {
         *held_out = arena_get_many(a, operation.count, sizeof **held_out);
@@ -121,7 +121,8 @@ static enum status must_be_new(void)
                        : ST_DONE;
 }
 
-/* as: of a device that the running VM has and that is only looked at; NULL for others. */
+/* as: for a device that the running VM has, which is opened for measuring only: the device number
+ * of its mapping, or 0. NULL for other devices. */
 static enum status open_one(const struct wanted_device *w, const dev_t *as)
 {
         const struct wanted_device ours = {.name = arena_text(operation.arena, w->name),
@@ -138,7 +139,7 @@ static enum status open_one(const struct wanted_device *w, const dev_t *as)
         return s ? s : refuse_twice(operation.count++);
 }
 
-/* s: what came of opening them all. */
+/* s: what came of opening all devices. */
 static enum status opened(enum status s, struct arena *a, struct open_disk **disks_out,
                           size_t *disks_count, struct held_disk **held_out, size_t *held_count)
 {
@@ -275,8 +276,8 @@ static enum status refuse_stranger(const struct device_write_header_req *q, cons
                             "undefine --forget-key, then define and seal again");
 }
 
-/* The journal comes from a process with fewer rights: it may make a LUKS2 header, the one that it
- * names, and nothing else, of a disk. */
+/* The journal comes from a process with fewer rights. What it makes of the disk's head has to be a
+ * LUKS2 header, and the one that the request names. */
 static enum status check_result(const struct device_write_header_req *q, int fd, struct bytes runs)
 {
         static const uint8_t luks2[8] = {'L', 'U', 'K', 'S', 0xba, 0xbe, 0, 2};

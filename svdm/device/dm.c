@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The back-end that maps, as "bulkhead-VM-DEVICE": disks that guests write by dm-crypt (with
- * dm-integrity below it where their header says so), images that do not change by dm-verity, before
- * they are measured. Files become loop devices first. What libcryptsetup made is looked at in the
- * kernel before anybody gets it.
+ * The back-end that maps devices, as "bulkhead-VM-DEVICE": disks that guests write by dm-crypt,
+ * with dm-integrity below it where their header says so; images that do not change by dm-verity,
+ * before they are measured. Files become loop devices first. What libcryptsetup has made is
+ * compared, as the kernel has it, before anybody gets it.
  */
 #include "lib/report.h"
 #include "lib/io.h"
@@ -42,7 +42,7 @@ static enum status reopen(const struct file_device *d, bool writable, int *fd_ou
                            : ST_DONE;
 }
 
-/* What was opened, as a block device: itself, or a loop device on it. */
+/* Makes what was opened a block device: a block device is one, a file gets a loop device. */
 static enum status attach(struct file_device *d, bool writable)
 {
         char name[MAPPER_NAME_MOST];
@@ -95,7 +95,7 @@ static enum status look(struct file_device *d, const char *name, const char *typ
         return ST_DONE;
 }
 
-/* The words of a table, from its start on. */
+/* The word number n of a table, from 0 on; "" if it has fewer. */
 static const char *word(const char *table, unsigned n, char out[static 256])
 {
         while (n-- && table) {
@@ -212,7 +212,7 @@ static enum status attach_tree(struct file_device *d, const char *name,
         return s;
 }
 
-/* What the guest reads: measured is what it has, whatever the path shows by now. */
+/* Opens the VM's own mapping: measured is what the guest reads, whatever the path shows by now. */
 static enum status open_mapped(struct file_device *d)
 {
         char name[MAPPER_NAME_MOST];
@@ -338,7 +338,7 @@ static enum status map(struct file_device *d, const uint8_t secret[static SECRET
         return ST_DONE;
 }
 
-/* An image stays mapped as long as it is open. */
+/* Undoes what map() did. A device without key was mapped when it was opened, and stays mapped. */
 static void unmap(struct file_device *d)
 {
         char name[MAPPER_NAME_MOST + 8];
@@ -399,9 +399,8 @@ static void forget_stale_tree(const char *name, const struct mapped *m)
 
         if (strcmp(m->type, "verity") || !mapper_is_corrupted(name))
                 return;
-        report_warning(
-                "%s: it was not what its hash tree says: changed outside while it was mapped",
-                name);
+        report_warning("%s: not what its hash tree says: changed outside while it was mapped",
+                       name);
         trees_forget(word(m->table, 8, root));
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opens, describes, unlocks and compares what lies in a file or a block device. Comes here from the
- * table of kinds; what kinds and back-ends differ in they do themselves.
+ * Opens, describes, unlocks and compares what lies in a file or a block device. The device worker
+ * comes here by way of the table of kinds. Each kind and each back-end does itself what is special
+ * about it.
  */
 #include "svdm/device/file_device.h"
 #include "lib/io.h"
@@ -35,7 +36,7 @@ static void close_all(struct file_device *d)
 
 /* --- opening ------------------------------------------------------------------------------- */
 
-/* After the back-end has put what will be read in place. */
+/* Called when the back-end has put in place what the guest will read. */
 static enum status read_header(struct file_device *d)
 {
         const int content = d->content >= 0 ? d->content : d->file;
@@ -88,7 +89,7 @@ void file_device_close(struct device *d)
 
 /* --- describing ---------------------------------------------------------------------------- */
 
-/* A read-only duplicate for whoever asked. A memfd's own descriptor is read-write by birth. */
+/* A read-only descriptor for the caller. Opened anew: a memfd's own descriptor can write. */
 static enum status hand_out(int fd, int *out)
 {
         *out = -1;

@@ -50,7 +50,7 @@ static enum status copy_range(int fd, int memfd, uint64_t from, uint64_t to)
         return s;
 }
 
-/* Data after data, holes skipped. Block devices know no holes: one range. */
+/* Copies the data and skips holes. A block device has no holes, so it is one range. */
 static enum status copy_data(int fd, int memfd, uint64_t len)
 {
         uint64_t at = 0;
@@ -100,7 +100,7 @@ enum status header_copy(int fd, uint64_t len, int *memfd_out)
 
         if (!s)
                 s = copy_data(fd, memfd, len);
-        end = lseek(fd, 0, SEEK_END); /* a hole at the end is not the same as an end */
+        end = lseek(fd, 0, SEEK_END); /* copy_data() takes a short file for one with a hole */
         if (!s && (end < 0 || (uint64_t)end < len))
                 s = FAIL(ST_CHANGED, .subject = "a disk header", .found = "too short a disk");
         if (s && memfd >= 0) {

@@ -27,10 +27,10 @@ enum status header_copy_all(int memfd, int *memfd_out);
 /* The digest (SHA-256) of the first HEADER_HEAD bytes. */
 enum status header_head(int fd, struct digest *head_out);
 
-/* What must be written over old (a header, or a disk) to have new there. */
+/* The runs to write over old (a header, or a disk) so that new stands there. */
 enum status header_diff(int old, int new, struct buffer *runs_out);
 
-/* What the head will be once the runs are written. Nothing is written. */
+/* What the first HEADER_HEAD bytes will be once the runs are written. Nothing is written. */
 enum status header_head_after(int disk, struct bytes runs, uint8_t head_out[static HEADER_HEAD]);
 
 /* Writes runs to the disk so that an end at any instant leaves one valid LUKS2 header (the first
@@ -38,8 +38,8 @@ enum status header_head_after(int disk, struct bytes runs, uint8_t head_out[stat
  * checked first: nothing beyond HEADER_MOST or size. */
 enum status header_apply(int disk, uint64_t size, struct bytes runs);
 
-/* All bytes of a memfd, in an arena. */
 struct arena;
+/* All bytes of a memfd, in an arena. ST_TOO_LARGE for more than HEADER_RUNS_MOST. */
 enum status header_bytes(int memfd, struct arena *a, struct bytes *out);
 /* The other way: bytes in a sealed memfd. */
 enum status header_of_bytes(struct bytes bytes, int *memfd_out);

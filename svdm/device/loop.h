@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loop devices: block devices on opened files. Always by descriptor, never by path, and always such
- * that the device is gone with its last user. The device worker comes here.
+ * Loop devices: block devices on opened files. Files are named by descriptor, never by path, and a
+ * device is gone with its last user. The device worker comes here.
  */
 #ifndef BULKHEAD_SVDM_DEVICE_LOOP_H
 #define BULKHEAD_SVDM_DEVICE_LOOP_H
@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
-/* file: open for writing if writable. path: for errors; label: the name that the kernel keeps. */
+/* file: open for writing if writable. path: for errors; label: the name that the kernel keeps.
+ * *loop_out: the device, the caller's to close. */
 enum status loop_attach(const char *path, const char *label, int file, bool writable,
                         int *loop_out);
 /* ST_CHANGED if the loop device does not lie on that file (any more), or is writable and should

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * LUKS2 headers by libcryptsetup. The device worker comes here with descriptors and keys; every
- * header is a memory file, reached as /proc/self/fd/N. Our key slots are PBKDF2 with
- * 1,000 iterations: their passphrase is a random key, which no iteration makes stronger.
+ * header is a memory file, reached as /proc/self/fd/N. Our key slots are PBKDF2 with 1,000
+ * iterations: their passphrase is a random key, which more iterations would not make stronger.
  */
 #include "svdm/device/luks_disk.h"
 #include "lib/memory_file.h"
@@ -77,7 +77,7 @@ static enum status copy_sealed(int disk, uint64_t len, uint64_t size, int *memfd
         return s;
 }
 
-/* Where the data begin, by the two texts alone: what lies between need not be read for that. */
+/* Finds where the data begin, by the two JSON texts: the key slots behind them need not be read. */
 static enum status find_data(const char *path, int disk, uint64_t size, uint64_t *offset_out)
 {
         uint8_t text_size[8]; /* LUKS2 on-disk format, 2.1: hdr_size, big endian */
@@ -132,7 +132,8 @@ static enum status set_token(const char *path, struct crypt_device *cd, const st
         uuid_write(vm, uuid);
         snprintf(json, sizeof json,
                  "{\"type\":\"" TOKEN_TYPE "\",\"keyslots\":[\"%d\"],\"vm\":\"%s\"}", slot, uuid);
-        /* Tried first: a person's slot costs seconds and a gigabyte to find that it is not ours. */
+        /* Our slot is tried first: to find that a person's slot is not ours costs seconds and a
+         * gigabyte of memory. */
         r = crypt_keyslot_set_priority(cd, slot, CRYPT_SLOT_PRIORITY_PREFER);
         if (r >= 0)
                 r = crypt_token_json_set(cd, CRYPT_ANY_TOKEN, json);
@@ -235,7 +236,7 @@ out:
         return s;
 }
 
-/* With such a key anybody writes what the guest then reads as its own. */
+/* On a disk that is not encrypted anybody can write what the guest then takes for its own. */
 static enum status refuse_null_cipher(const char *path, struct crypt_device *cd)
 {
         const char *cipher = crypt_get_cipher(cd);

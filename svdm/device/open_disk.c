@@ -52,7 +52,7 @@ static enum status refuse_link(const char *path, const char *real)
                             FMT("name the real path: %s", real ? real : "the link leads nowhere"));
 }
 
-/* An O_PATH descriptor: a reference, nothing opened yet. */
+/* *fd_out: an O_PATH descriptor, which refers to the file without opening it. */
 static enum status find(const char *path, int *fd_out)
 {
         char *real;
@@ -116,7 +116,7 @@ static enum status identify(const char *path, int fd, struct disk_identity *out)
         return ST_DONE;
 }
 
-/* By the descriptor, not by its name a second time: the very inode that was looked at. */
+/* Opens by the descriptor, not by the name a second time: this is the inode that was looked at. */
 static int reopen(int fd, int flags)
 {
         return io_reopen(fd, flags | O_NONBLOCK);

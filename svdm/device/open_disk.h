@@ -16,8 +16,8 @@
 struct disk_identity {
         struct stat stat;
         uint64_t size; /* bytes; of a block device what BLKGETSIZE64 says */
-        uint64_t
-                sequence; /* of a block device: changes when another medium or file lies under it */
+        /* Of a block device: another number when another medium or file lies under it. */
+        uint64_t sequence;
 };
 
 /*
@@ -37,8 +37,8 @@ enum status open_disk_unused(const char *path, int fd);
 bool open_disk_same(const struct disk_identity *a, const struct disk_identity *b);
 
 /* Compares what fd was when it was opened with what fd and path are now: ST_CHANGED with the first
- * difference in device, inode, medium, size or times (of a block device, or if written by what we
- * mapped on it: no times). */
+ * difference in device, inode, medium, size or times. Times are not compared for a block device,
+ * nor if `written`: what was mapped on it may have written. */
 enum status open_disk_check(const char *path, int fd, const struct disk_identity *seen,
                             bool written);
 

@@ -53,7 +53,7 @@ enum status secret_offer(const uint8_t secret[static SECRET_LEN], int *read_end_
         return ST_DONE;
 }
 
-/* Up to room bytes, until the end of the pipe or the deadline. */
+/* Reads up to room bytes, until the pipe's end. ST_TIMEOUT at the deadline. */
 static enum status read_pipe(int fd, uint8_t *to, size_t room, size_t *len_out)
 {
         int64_t deadline = deadline_in(SECRET_WAIT_MS);

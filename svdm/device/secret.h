@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one secret of a VM and what is derived from it. It travels by pipe alone; whoever holds it
- * in memory wipes it.
+ * The one secret of a VM and what is derived from it. The secret travels by pipe alone; a function
+ * that holds it in memory wipes it.
  */
 #ifndef BULKHEAD_SVDM_DEVICE_SECRET_H
 #define BULKHEAD_SVDM_DEVICE_SECRET_H
@@ -12,7 +12,7 @@ enum {
         SECRET_LEN = 32,
         DISK_KEY_LEN = 32,
         PASSPHRASE_MOST = 4096,
-        SECRET_WAIT_MS = 30000 /* for whoever writes into a pipe */
+        SECRET_WAIT_MS = 30000 /* how long a reader waits for the writer */
 };
 
 /* What opens disks at a seal. */
@@ -26,7 +26,7 @@ void secret_new(uint8_t secret[static SECRET_LEN]);
 
 /* A pipe, both ends close-on-exec. */
 enum status secret_pipe(int *read_end_out, int *write_end_out);
-/* A pipe that holds the secret already: 32 bytes to read, then its end. */
+/* A pipe from which the secret's 32 bytes can be read, and then its end. */
 enum status secret_offer(const uint8_t secret[static SECRET_LEN], int *read_end_out);
 /* Waits for exactly 32 bytes. What follows them is not read. */
 enum status secret_read(int fd, uint8_t secret[static SECRET_LEN]);

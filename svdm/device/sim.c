@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The back-end for machines without device-mapper: everything but the mapping. Nothing is left to
- * undo, and disks that are formatted get no integrity.
+ * The back-end for machines without device-mapper: does everything but the mapping. So there is
+ * nothing to undo, and disks that are formatted get no integrity.
  */
 #include "svdm/device/file_device.h"
 
@@ -32,7 +32,7 @@ static enum status map(struct file_device *d, const uint8_t secret[static SECRET
         *out = (struct block_device){.device = d->name,
                                      .path = arena_print(d->arena, "sim:%s", d->path),
                                      .writable = d->writable};
-        d->integrity = true; /* nothing is written: nothing to warn of */
+        d->integrity = true; /* nothing is ever written, so there is nothing to warn of */
         return s;
 }
 

@@ -42,7 +42,7 @@ enum status trees_begin(const char *path)
         return ST_DONE;
 }
 
-/* Jobs have the folder's descriptor from one parent, so the lock needs one of its own. */
+/* flock(2) locks an open file, and all jobs share their parent's: so each lock opens its own. */
 static int lock(void)
 {
         int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -99,12 +99,12 @@ static bool find_kept(const char *path, const struct stat *st, int *tree_out,
                 hex_write(root, root_out, VERITY_ROOT_LEN);
                 *tree_out = openat(folder, root, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         }
-        error_clear(); /* none, or a damaged one: a new one is made */
+        error_clear(); /* no tree, or a damaged one: a new one is made */
         arena_free(a);
         return *tree_out >= 0;
 }
 
-/* Superblock and levels, each in whole blocks. */
+/* Bytes of the superblock and all levels, each in whole blocks. */
 static uint64_t tree_size(uint64_t size)
 {
         uint64_t blocks = size / VERITY_BLOCK, all = 1;
@@ -131,7 +131,7 @@ static enum status refuse_changing(const char *path)
                     .remedy = "see who writes to it, then try again");
 }
 
-/* Without a name so far. */
+/* Makes the tree in a file that has no name yet. */
 static enum status make(const char *path, int fd, const struct disk_identity *seen, int *tree_out,
                         uint8_t root_out[static VERITY_ROOT_LEN])
 {
@@ -162,7 +162,7 @@ static enum status make(const char *path, int fd, const struct disk_identity *se
 
 static void prune_locked(void);
 
-/* From here on the next start finds it. Failing to is no failure of this one. */
+/* Gives the tree its name, so that the next start finds it. If that fails, this start goes on. */
 static void keep(const char *path, const struct stat *st, int tree,
                  const uint8_t root[static VERITY_ROOT_LEN])
 {
@@ -215,7 +215,7 @@ void trees_forget(const char *root)
 
 /* --- pruning ------------------------------------------------------------------------------- */
 
-/* Its root hash if the file is as it was, else NULL. */
+/* The root hash that this state file names, if the image is as it was; else NULL. */
 static const char *still_needed(const char *name, struct arena *a)
 {
         struct hash_tree kept, now;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files that a domain is built from: its kernel and its ramdisk. They are no disks: each is copied
- * into a sealed memory file, which is what is measured and what the hypervisor gets. So nobody
- * holds the file itself, and many VMs may share one.
+ * Files that a domain is built from: its kernel and its ramdisk. Each is copied into a sealed
+ * memory file, which is what is measured and what the hypervisor gets. So no VM holds the file
+ * itself, and many VMs may share one.
  */
 #include "lib/memory_file.h"
 #include "svdm/device/file_device.h"
@@ -32,7 +32,7 @@ static enum status must_be_file(const struct file_device *d)
         return ST_DONE;
 }
 
-/* Exactly so many bytes, however the file grows meanwhile. */
+/* Copies as many bytes as the file had when it was opened, even if it grows meanwhile. */
 static enum status copy(const struct file_device *d, int memory)
 {
         for (uint64_t left = d->seen.size; left;) {
@@ -76,7 +76,7 @@ static enum status accept(struct file_device *d)
 
 static const struct file_kind boot_file = {.boot = true, .accept = accept};
 
-/* Nobody holds it, and what was measured is a copy, which cannot change. */
+/* No hold and no check: no VM holds the file, and the copy that was measured cannot change. */
 const struct device_kind boot_kind = {
         .name = "boot",
         .open = file_device_open,

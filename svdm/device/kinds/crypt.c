@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Disks that guests write: LUKS2, the key derived from the VM's secret. All that is known of LUKS
- * is behind luks_disk.h; here is when it may be made, adopted or opened.
+ * Disks that guests write: LUKS2, with a key that is derived from the VM's secret. luks_disk.h
+ * hides all that is known of LUKS; this file decides when a header may be made, adopted or opened.
  */
 #include "svdm/device/file_device.h"
 #include "svdm/device/luks_disk.h"
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A plain disk may be opened: to be formatted, or to be told so. One that the host has mounted
- * would be destroyed by two writers. */
+/* A plain disk may be opened: it is to be formatted, or else refuse_plain() says what it is. A disk
+ * that the host has mounted is refused, since two writers would destroy it. */
 static enum status accept(struct file_device *d)
 {
         return d->writable && !d->look ? open_disk_unused(d->path, d->file) : ST_DONE;
@@ -63,7 +63,7 @@ static enum status adopt(const struct file_device *d, const struct authority *au
         return s;
 }
 
-/* A new header; with a passphrase also a slot for it. */
+/* Makes a new header, with a slot for the passphrase if there is one. */
 static enum status make_header(const struct file_device *d, const struct uuid *uuid,
                                const struct authority *authority,
                                const uint8_t key[static DISK_KEY_LEN], int *header_out)
@@ -81,8 +81,9 @@ static enum status make_header(const struct file_device *d, const struct uuid *u
         return s;
 }
 
-/* Where the back-end maps, the data area is written here and now: without tags nothing could be
- * read from it. Not of an image of memory, which is written in whole blocks before it is read. */
+/* The back-end `dm` writes the whole data area here and now: without tags nothing could be read
+ * from it. This is not needed for a memory image, which is written in whole blocks before it is
+ * read. */
 static enum status make(struct file_device *d, const struct uuid *uuid,
                         const struct authority *authority, const uint8_t key[static DISK_KEY_LEN],
                         int *header_out)

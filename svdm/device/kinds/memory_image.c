@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The image of a guest's memory while it hibernates: a LUKS2 disk like one that the guest writes,
- * with a volume key of its own, made for one hibernation and read once.
+ * The image of a guest's memory while it hibernates: a LUKS2 disk like those that guests write,
+ * with a volume key of its own. It is made for one hibernation and read once.
  */
 #include "lib/report.h"
 #include "lib/io.h"
@@ -36,7 +36,7 @@ static enum status unlock(const struct file_device *d, const uint8_t secret[stat
                              : crypt_file.unlock(d, secret);
 }
 
-/* The header was made in memory, what follows it on the disk. */
+/* The header was made in memory, and dm-integrity's superblock on the disk: writes the header. */
 static enum status write_header(const struct file_device *d)
 {
         struct buffer runs = BUFFER_INIT(HEADER_RUNS_MOST);

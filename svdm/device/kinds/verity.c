@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Disks that do not change: measured whole, without a key. How the back-end sees to it that what
- * was measured is what is read is its own; here nobody gets a writable one.
+ * Disks that do not change: they are measured whole and have no key. The back-end sees to it that
+ * the guest reads what was measured. This file refuses a writable one.
  */
 #include "svdm/device/file_device.h"
 
