@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MEMORY "memory" /* the device of the image */
+#define MEMORY "memory" /* the name of the image's device */
 
 static enum status ask_sealed(struct operation *o)
 {
@@ -36,7 +36,7 @@ enum status operation_settle(struct operation *o)
         return s;
 }
 
-/* What a crash left mapped: the VM does not run, so nobody uses it. */
+/* Unmaps what a crash has left mapped: the VM does not run, so nobody uses it. */
 static enum status release_devices(struct operation *o)
 {
         struct svdm_release_req q = {.vm = o->vm->uuid};
@@ -95,7 +95,7 @@ void operation_with_memory(struct operation *o, const char *path, const char *ki
         o->memory = (struct disk){.device = MEMORY, .path = path, .writable = true, .kind = kind};
 }
 
-/* What is asked of svdm: the image comes last. */
+/* The disks that svdm is to open; the memory image, if there is one, comes last. */
 static struct disk *disks_to_open(const struct operation *o, size_t *count_out)
 {
         size_t count = o->config.disks.count;
@@ -107,7 +107,8 @@ static struct disk *disks_to_open(const struct operation *o, size_t *count_out)
         return items;
 }
 
-/* It is no disk of the definition: who measures and binds those does not see it. */
+/* Takes the image off the list of open disks, since it is no disk of the definition: what measures
+ * and binds those does not see it. */
 static enum status take_memory(struct operation *o)
 {
         struct open_disk *last;
@@ -131,7 +132,8 @@ static enum status take_memory(struct operation *o)
         return ST_DONE;
 }
 
-/* svdm answers in the order of the request, and takes for a boot file what is asked for as one. */
+/* Compares the answer with the request: svdm keeps its order, and says which ones are boot files.
+ */
 static enum status check_opened(struct operation *o)
 {
         const struct disk *named = o->config.disks.items;
@@ -276,8 +278,10 @@ enum status operation_unlock(struct operation *o, struct svdm_unlock_rep *device
                         close(o->memory_header);
                 o->memory_header = devices_out->memory;
         }
-        last = &devices_out->devices.items[devices_out->devices.count - 1];
-        if (!devices_out->devices.count || strcmp(last->device, MEMORY))
+        last = devices_out->devices.count
+                       ? &devices_out->devices.items[devices_out->devices.count - 1]
+                       : NULL;
+        if (!last || strcmp(last->device, MEMORY))
                 return FAIL(ST_PROTOCOL, .subject = "svdm", .expected = "the image of the memory",
                             .found = "another device", .remedy = "see its log");
         o->memory_device = *last;

@@ -17,7 +17,7 @@ enum { LINE_MOST = 4096, HASH_LEN = 64 };
 
 static const char hash_word[] = "bulkhead.roothash=";
 
-/* The length, 0 if it cannot be read; text ends with a 0. */
+/* Reads a file below `folder`. Its length, or 0 if it cannot be read; text ends with a 0. */
 static size_t read_file(char text[static LINE_MOST], const char *folder, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 static size_t read_file(char text[static LINE_MOST], const char *folder, const char *format, ...)
@@ -40,7 +40,7 @@ static size_t read_file(char text[static LINE_MOST], const char *folder, const c
         return n > 0 ? (size_t)n : 0;
 }
 
-/* 64 hex digits and then one of the characters of `end`. */
+/* Reads 64 hex digits, behind which has to stand one of the characters of `end`, or a 0. */
 static bool read_hash(char out[static HASH_LEN + 1], const char *text, const char *end)
 {
         out[0] = 0;
@@ -90,13 +90,11 @@ static bool is_verity(const char *folder, dev_t root)
 
 static enum secure_boot read_secure_boot(const char *folder)
 {
+        static const char variable[] = "SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
         char text[LINE_MOST];
 
         /* four bytes of attributes, then the variable */
-        if (read_file(
-                    text, folder,
-                    "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c") !=
-            5)
+        if (read_file(text, folder, "/sys/firmware/efi/efivars/%s", variable) != 5)
                 return SECURE_BOOT_UNKNOWN;
         return text[4] == 1 ? SECURE_BOOT_ON : SECURE_BOOT_OFF;
 }
