@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Roles and what they may see. Every request of the door passes here; nothing outside memory is
- * touched. */
+/* Grants roles, and says what they may see. Every request of the door passes here; nothing outside
+ * memory is touched. */
 #include "compartment-mgr/access.h"
 
 static uid_t admin_uid;

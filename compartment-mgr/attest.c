@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The story of an attestation at the door (OpenTC D05.4, figure 3.7): may this principal see this
- * projection, then integrity-mgr does it on targets that svdm opened.
+ * The story of an attestation at the door (OpenTC D05.4, figure 3.7). If this principal may see
+ * this projection, svdm opens the targets, and integrity-mgr attests them.
  */
 #include "compartment-mgr/descriptors.h"
 #include "compartment-mgr/operation.h"
@@ -31,7 +31,7 @@ static enum status ask(const struct principal *asker, const struct attest_req *q
         return ST_DONE;
 }
 
-/* Only opens, so that its connection can serve others afterwards. */
+/* Only opens, so that another request can use the connection afterwards. */
 static enum status open_targets(const struct caller *asker, const struct descriptor *d,
                                 struct targets *t, struct arena *a)
 {

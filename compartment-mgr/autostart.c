@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The story of the host's start. Comes here from recover.c once it is known what runs. "autostart"
- * in the state folder holds the boot in which that was done: a daemon that is started again within
- * the same boot starts nothing.
+ * The story of the host's start. recover.c comes here once it is known what runs. The file
+ * "autostart" in the state folder holds the boot in which VMs were started last: a daemon that is
+ * started again within the same boot starts no VM.
  */
 #include "compartment-mgr/autostart.h"
 #include "compartment-mgr/peers.h"
@@ -53,7 +53,7 @@ static enum status remember(int state)
 
 static enum status host_is_ready(struct arena *a)
 {
-        /* the AK opens in approved states alone */
+        /* a trust record needs the AK, which opens in approved states alone */
         struct im_trust_req q = {.asker = principal_self};
         struct im_trust_rep p;
         int svdm = -1;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * VM definitions and life cycle. Handlers of all requests come here; touched are the state files
- * of the VMs and memory. The lock is held for memory only, never while a file is written, but for
- * defining and undefining, which must not overtake each other.
+ * VM definitions and life cycle. Handlers of all requests come here; this file touches the state
+ * files of the VMs. The lock is not held while a file is written, except by defining and
+ * undefining, which must not overtake each other.
  */
 #include "compartment-mgr/compartment.h"
 #include "lib/report.h"
@@ -22,10 +22,10 @@ struct compartment {
         struct vm_definition definition;
         enum vm_state state;
         const char *operation;         /* under way, or NULL */
-        const struct principal *asker; /* of it */
+        const struct principal *asker; /* of the operation */
         char *memory;                  /* the path of its image, or NULL */
-        bool restarted;                /* this run began by a restart, */
-        int64_t began;                 /* at that time */
+        bool restarted;                /* this run began by a restart */
+        int64_t began;                 /* when this run began, in ms */
 };
 
 static struct {
@@ -130,7 +130,7 @@ static enum status not_found(const char *vm)
 static const char *beside(const struct compartment *c, const char *what, char name[64]);
 static char *copy_text(const char *text);
 
-/* An image that cannot be read is no image: the VM starts as after a power cut. */
+/* If the file that names the memory image cannot be read, the VM starts as after a power cut. */
 static void add_as_kept(const struct vm_definition *d, struct arena *a)
 {
         struct compartment *c = new_compartment(d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Has the plug-ins' writer of nodes write them into measurements. device_check.c comes here, once a
- * device; the domain worker is asked.
+ * Has the plug-ins' writer of nodes write facts into measurements. device_check.c comes here once
+ * for each device; the domain worker is asked.
  */
 #include "compartment-mgr/current_state.h"
 #include "compartment-mgr/facts.h"
@@ -16,7 +16,7 @@ enum { VALUES_MOST = 2 + PART_FACTS_MOST, DEPTH_MOST = 2 };
 struct writing {
         struct arena *arena;
         struct measurement *m;
-        uint32_t open[DEPTH_MOST]; /* as node.parent counts */
+        uint32_t open[DEPTH_MOST]; /* nodes that are open, counted as node.parent does */
         size_t depth;
 };
 
@@ -78,7 +78,7 @@ static int node_end(void)
         return 0;
 }
 
-/* --- the two of them ------------------------------------------------------------------------- */
+/* --- hypervisor and VMs ---------------------------------------------------------------------- */
 
 /* Frees json. */
 static enum status write_nodes(struct arena *a, const char *plugin, uint32_t version,

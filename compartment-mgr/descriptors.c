@@ -15,7 +15,7 @@ enum { KNOWN = 4, KNOWN_MOST = 32 << 10 /* bytes of a text, of an answer */ };
 static struct known {
         uint8_t *bytes; /* the text, then what it means, encoded; NULL: free */
         size_t text_len, answer_len;
-        uint64_t used; /* the larger, the later */
+        uint64_t used; /* larger means later */
 } known[KNOWN];
 static uint64_t uses;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over all of it */

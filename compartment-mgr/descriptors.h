@@ -21,19 +21,21 @@ struct reading {
                 .job = NULL                                                                        \
         }
 
-/* In three steps, to do something else between: asked; answered, which is an assertion until the
- * end, where ST_DONE says that the worker ended well. kind: that one, or it is refused. */
+/* Reading has three steps, so that something else can be done between them. _ask() begins.
+ * _answer() gives what the worker says, which counts for nothing until _end() says ST_DONE: the
+ * worker ended well. A descriptor of another kind is refused. */
 enum status descriptors_ask(struct reading *r, struct bytes text, enum descriptor_kind kind,
-                             struct arena *a);
+                            struct arena *a);
 enum status descriptors_answer(struct reading *r, struct arena *a,
                                struct descriptor *descriptor_out);
 enum status descriptors_end(struct reading *r);
 void descriptors_drop(struct reading *r); /* after any step, also the last */
 
-/* All three. */
+/* All three steps. */
 enum status descriptors_read(struct bytes text, enum descriptor_kind kind, struct arena *a,
                              struct descriptor *descriptor_out);
 
+/* Forgets all texts; for tests. */
 void descriptors_forget(void);
 
 #endif

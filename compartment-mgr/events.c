@@ -63,7 +63,7 @@ bool events_lost(void)
 
 /* --- one VM ---------------------------------------------------------------------------------- */
 
-/* Looked at anew once it is claimed: what made us come may be over. */
+/* Looks at the VM anew, now that it is claimed: what made us come may be over. */
 static enum status follow_claimed(struct arena *a, struct compartment *c)
 {
         const struct vm_definition *vm = compartment_definition(c);
@@ -165,7 +165,7 @@ static void look(struct arena *a)
         pthread_mutex_unlock(&events.lock);
 }
 
-/* false: the daemon ends. */
+/* False if the daemon ends. */
 static bool wait_for_a_reason(void)
 {
         bool go_on;
@@ -191,7 +191,8 @@ static void *look_for_ever(void *nothing)
         return nothing;
 }
 
-/* What failed would fail again at once. */
+/* Pauses before a VM that could not be followed is tried again: at once it would only fail again.
+ */
 static void *try_again_for_ever(void *nothing)
 {
         for (;;) {
@@ -215,7 +216,7 @@ static void *try_again_for_ever(void *nothing)
 
 /* --- the hypervisor -------------------------------------------------------------------------- */
 
-/* Logs once, and once when it is over. */
+/* Reports the loss once, and once its end. False if the daemon ends. */
 static bool set_lost(bool lost)
 {
         bool changes, stopping;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gathers facts. Comes here from the opening of targets (target_kinds.c), at each seal, start and
- * attestation that asks for them; asks the domain worker, the configuration worker and svdm. JSON
- * is written here, never read: a stored configuration goes into it as one text.
+ * Gathers facts. The opening of targets comes here (target_kinds.c), at each seal, start and
+ * attestation that asks for facts. This file asks the domain worker, the configuration worker and
+ * svdm. It writes JSON and never reads any: a stored configuration goes into it as one text.
  */
 #include "compartment-mgr/facts.h"
 #include "lib/io.h"
@@ -71,7 +71,7 @@ static enum status seal_file(struct json_object *json, int *fd_out)
 
 /* --- vm -------------------------------------------------------------------------------------- */
 
-/* Only of a file that nobody can change any more is a digest worth something. */
+/* The digest is worth something only if nobody can change the file any more. */
 static enum status digest_boot(const struct open_disk *file, char hex[DIGEST_HEX],
                                uint64_t *size_out)
 {
@@ -139,8 +139,9 @@ static bool is_named(const struct vm_definition *vm, const char *argument)
         return !strcmp(vm->name, argument) || !strcmp(uuid, argument);
 }
 
-/* For an attestation: what its configuration names now, as svdm opens it for a start. On a
- * connection of its own, so that no start waits for it longer than it takes to read them. */
+/* For an attestation: opens the boot files that the VM's configuration names, as svdm does for a
+ * start. Uses a connection of its own, so that a start waits no longer than it takes to read them.
+ */
 static enum status open_boot(const struct vm_definition *d, struct arena *a,
                              struct vm_config *config_out, struct svdm_open_rep *open_out)
 {
@@ -272,7 +273,7 @@ static void put_vm(struct json_object *list, const struct vm_summary *vm)
         json_object_array_add(list, o);
 }
 
-/* h: of all VMs alone, NULL of one owner's. */
+/* h: for all VMs only; NULL for one owner's. */
 static struct json_object *make_vms(const char *argument, const struct domain_hypervisor_rep *h,
                                     struct vm_summary *vms, size_t count)
 {
@@ -323,7 +324,7 @@ static enum status write_own_vms(struct arena *a, const struct caller *asker, in
         return s ? s : seal_file(make_vms("own", NULL, vms, count), fd_out);
 }
 
-/* Of all VMs admins alone are told, as target_kinds.c has it. */
+/* target_kinds.c sees to it that only admins get vms:all. */
 enum status facts_of_vms(const struct facts_scope *scope, const struct target *t, struct arena *a,
                          struct open_disk *out)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The story of a domain that ended by itself: its devices are given back, and then happens what the
- * VM's configuration says. Comes here from the event threads (events.c) with the VM claimed; asks
- * the configuration worker, and whom a stop and a start ask.
+ * The story of a domain that ended by itself: gives its devices back, and then does what the VM's
+ * configuration says. The event threads (events.c) come here with the VM claimed. The story asks
+ * the configuration worker, and all that a stop and a start ask.
  */
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/stories.h"
@@ -36,7 +36,8 @@ bool follow_must(enum vm_state state, const struct domain_state *d)
         }
 }
 
-/* What the configuration says about that end: "destroy", "restart" or "preserve". */
+/* What the configuration says about that end: "destroy", "restart" or "preserve". If it cannot be
+ * read: "destroy". */
 static enum status action_of(struct arena *a, struct compartment *c, enum domain_reason reason,
                              const char **action_out)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The story of a VM whose memory goes to disk. Comes here from vm_hibernate with the VM claimed.
- * The image is a disk of its own under the VM's secret, which is unsealed once more for that: so
- * the VM hibernates where it could be started. start.c wakes it.
+ * The story of a VM whose memory goes to disk. vm_hibernate comes here with the VM claimed. The
+ * image is a disk of its own under the VM's secret, which is unsealed once more for that: so a VM
+ * can hibernate only if it could also be started now. start.c wakes it.
  */
 #include "compartment-mgr/memory_image.h"
 #include "compartment-mgr/operation.h"
@@ -12,9 +12,9 @@
 #include "lib/report.h"
 
 enum {
-        SAVE_DEADLINE = PEER_LONG, /* as long as its disk needs */
-        STREAM_SHARE = 64,         /* of the memory: what a stream says of its pages */
-        STREAM_FIXED = 16 << 20,   /* bytes: and of all else */
+        SAVE_DEADLINE = PEER_LONG, /* as long as the disk needs */
+        STREAM_SHARE = 64,         /* a 64th of the memory: what a stream says about its pages */
+        STREAM_FIXED = 16 << 20,   /* bytes: what it says about all else */
 };
 
 /* --- the file -------------------------------------------------------------------------------- */
@@ -31,7 +31,7 @@ static enum status make_file(struct operation *o, const char **path_out)
         return s;
 }
 
-/* An image that counts while its guest runs could be woken over disks that are newer. */
+/* Revokes the image before the guest runs on: else it could be woken later, over newer disks. */
 enum status hibernate_run_on(struct arena *a, struct compartment *c)
 {
         enum status s = memory_image_revoke(a, c);
@@ -41,7 +41,7 @@ enum status hibernate_run_on(struct arena *a, struct compartment *c)
 
 /* --- in order -------------------------------------------------------------------------------- */
 
-/* Measured and judged as at a start, and only then is there a key for the image. */
+/* Has everything measured and judged as at a start: only then is there a key for the image. */
 static enum status map_image(struct operation *o, const char *path)
 {
         struct svdm_unlock_rep mapped = {0};
@@ -67,7 +67,8 @@ static enum status save(struct operation *o)
 
 enum done { NOTHING, MADE, SAVED, TOLD };
 
-/* In reverse. A guest that the worker has let run on is none that can be resumed. */
+/* Undoes the steps in reverse. If the worker has let the guest run on, resuming it is
+ * ST_WRONG_STATE. */
 static void undo(struct operation *o, enum done done)
 {
         struct error why = *error_last();
@@ -93,7 +94,7 @@ enum status hibernate_vm(struct arena *a, struct compartment *c)
         const char *path;
         enum status s;
 
-        if (*compartment_memory(c)) /* an earlier one came as far as that: its domain is left */
+        if (*compartment_memory(c)) /* an earlier attempt committed its image and left the domain */
                 return stop_saved(a, c);
         s = operation_join(&o, a, c);
         if (!s)
@@ -110,12 +111,12 @@ enum status hibernate_vm(struct arena *a, struct compartment *c)
         s = map_image(&o, path);
         if (s)
                 goto out;
-        done = SAVED; /* also half, should the worker die */
+        done = SAVED; /* or half saved, if the worker dies */
         s = save(&o);
         if (s)
                 goto out;
         done = TOLD;
-        s = memory_image_commit(a, c, o.memory_header, o.memory.path); /* it wakes from that */
+        s = memory_image_commit(a, c, o.memory_header, o.memory.path);
 out:
         if (s) {
                 undo(&o, done);

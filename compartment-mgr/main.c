@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * compartment-mgr: the sole door. Starts as root where it can, so that its workers and its state
- * have owners of their own, then is user bulkhead-cm. It parses nothing from outside but messages:
- * XML, xl.cfg and the hypervisor are its workers'.
+ * compartment-mgr: the only door. It is started as root, if possible, so that its workers and its
+ * state have owners of their own, and then becomes the user bulkhead-cm. It parses nothing from
+ * outside but messages: workers read XML and xl.cfg, and speak to the hypervisor.
  */
 #include "compartment-mgr/access.h"
 #include "compartment-mgr/compartment.h"
@@ -85,7 +85,7 @@ static gid_t group_of(const char *name)
 
 /* --- openings ---------------------------------------------------------------------------- */
 
-/* Made by root, used by the daemon's user. */
+/* Makes the folder as root, for the daemon's user. */
 static int open_folder(const char *path)
 {
         const struct passwd *user = getuid() ? NULL : getpwnam(USER_CM);

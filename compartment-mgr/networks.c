@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the host's policy of networks, which is the admin's own file in the measured root: a line a
- * bridge. Looks at /sys/class/net for whether a bridge is there. Nothing is joined here.
+ * Reads the host's policy of networks, a file of the admin's in the measured root with a line for
+ * each bridge. Looks in /sys/class/net for bridges. Nothing is joined here.
  */
 #include "compartment-mgr/networks.h"
 #include "lib/config.h"
@@ -144,7 +144,7 @@ enum status networks_judge(const char *path, struct bytes text, const struct nic
                 .remedy = FMT("if it may be joined, add a line there: %s vm:%s", nic->bridge, vm));
 }
 
-/* A file that is not there permits nothing: no bytes. */
+/* No bytes, which permit nothing, if there is no file. */
 static enum status read_policy(const char *path, struct arena *a, struct bytes *text_out)
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);

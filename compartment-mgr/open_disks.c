@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Descriptors are closed and duplicated here; whoever holds open disks comes here. */
+/* Closes and duplicates descriptors. Every story that holds open disks comes here. */
 #include "compartment-mgr/open_disks.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names the two other daemons; lib/client.c asks them. Every story comes here. */
+/* Names the two other daemons, which lib/client.c asks. Every story comes here. */
 #include "compartment-mgr/peers.h"
 #include "lib/client.h"
 #include "lib/config.h"

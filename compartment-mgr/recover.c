@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * After a restart: the table of VMs meets what the hypervisor runs and what integrity-mgr has
- * committed to. What runs is known before the first request, if the hypervisor answers; the rest is
- * cleared up beside the first requests, each VM being claimed until then.
+ * The story of the daemon's start: brings the table of VMs into line with what the hypervisor runs
+ * and what integrity-mgr has committed to. If the hypervisor answers, what runs is known before the
+ * first request. The rest is cleared up beside the first requests; until then each VM is claimed.
  */
 #include "compartment-mgr/autostart.h"
 #include "compartment-mgr/events.h"
@@ -20,7 +20,7 @@
 
 enum { PAUSE_MOST = 30 /* s */ };
 
-struct left { /* VMs that are claimed until they are sorted out */
+struct left { /* VMs that stay claimed until they are sorted out */
         struct compartment **vms;
         bool *half_built;
         size_t count;
@@ -38,9 +38,9 @@ static void take_over(struct compartment *c, const struct domain_state *d, enum 
         compartment_set_state(c, state, "taken over");
 }
 
-/* A domain that was never let run was perhaps not compared either; one that we know to have run and
- * is paused now is suspended. What has ended, or was saved without an image that counts, is
- * followed by the first look at events. */
+/* A paused domain is suspended if it is on record as having run. Otherwise it was perhaps never
+ * compared, and is not taken over. A domain that has ended, or was saved without an image that
+ * counts, is taken over, and the first look at events follows its end. */
 static bool is_taken_over(struct compartment *c, const struct domain_state *d)
 {
         bool paused = d->phase == DOMAIN_PAUSED, saved = live_is_saved(d);
@@ -65,14 +65,14 @@ static void warn_foreign(const struct compartment *c, const struct domain_list_r
                         vm->name, d->domid);
 }
 
-/* A VM of which nobody could say what it does is at rest after all. */
+/* A VM whose state was unknown turns out to be at rest. */
 static void comes_to_rest(struct compartment *c)
 {
         if (compartment_state(c) == VM_UNKNOWN)
                 compartment_set_state(c, compartment_at_rest(c), "the hypervisor answers");
 }
 
-/* Keeps in *left what is not taken over. */
+/* Leaves in *left the VMs whose domains are not taken over. */
 static void sort_out(struct left *left, const struct domain_list_rep *domains)
 {
         size_t count = left->count;
@@ -138,7 +138,7 @@ static enum status clear_up(struct arena *a, struct compartment *c)
         return s;
 }
 
-/* One peer that is away is waited for once, not once a VM. */
+/* If a peer is away, it is waited for once, and not once for each VM. */
 static void clear_up_all(struct left *l)
 {
         struct arena *a = arena_new();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is asked at the door, one thin handler a message: access has been checked by role (the
- * message table), here by VM; then a story or a neighbour. Errors pass access_reply() on the way
- * out.
+ * What is asked at the door: one thin handler for each message. The message table has checked
+ * access by role; a handler checks it by VM, and then calls a story or another daemon. Errors pass
+ * access_reply() on the way out.
  */
 #include "compartment-mgr/requests.h"
 #include "compartment-mgr/access.h"
@@ -107,7 +107,7 @@ static enum status on_attest(struct request *r, const struct attest_req *q, stru
 
 /* --- VMs --------------------------------------------------------------------------------- */
 
-/* What is not in the table may be a VM that others started: then the refusal says so. */
+/* A VM that is not in the table may be one that others started: then the refusal says so. */
 static enum status claim(struct request *r, const char *vm, const char *operation,
                          struct compartment **c_out)
 {
@@ -160,8 +160,8 @@ static const char *to_be_running(struct request *r, const struct compartment *c)
         }
 }
 
-/* Whoever asks, unless another was named. The TCB itself owns no VM: nobody could have it attested,
- * and it is what nobody asked for. */
+/* The owner is the principal that asks, unless the request names another one. `self` cannot own a
+ * VM: no caller is `self`, so nobody could ask to have the VM attested. */
 static enum status owner_of(const struct request *r, const struct vm_define_req *q,
                             struct principal *owner_out)
 {
@@ -193,7 +193,7 @@ static enum status on_vm_define(struct request *r, const struct vm_define_req *q
         return compartment_define(&d, r->arena, &p->vm);
 }
 
-/* Ours is perhaps the only key of an encrypted disk. */
+/* The seal has perhaps the only key of an encrypted disk. */
 static enum status may_forget(const struct vm_definition *vm, bool forget_key)
 {
         for (size_t i = 0; i < vm->disks.count && !forget_key; i++)
@@ -249,7 +249,7 @@ static enum status on_vm_list(struct request *r, const struct vm_list_req *q, st
         return live_list(r->arena, r->caller, &p->vms.items, &p->vms.count);
 }
 
-/* To others than admins it is as if it were not there. */
+/* Only an admin is told of a VM that others started. */
 static enum status no_such_vm(struct request *r, const char *vm)
 {
         struct uuid uuid = {};
@@ -285,8 +285,8 @@ static enum status on_vm_show(struct request *r, const struct vm_show_req *q, st
 
 /* --- the life of one VM ---------------------------------------------------------------------- */
 
-/* What these requests have in common: the VM is claimed, has to be in a state, then something is
- * done with it and its summary told. */
+/* What these requests have in common: the VM is claimed and has to be in a certain state; then
+ * something is done with it, and the reply has its summary. */
 struct deed {
         const char *name; /* as others are told that it is under way */
         enum status (*may)(struct request *r, const struct compartment *c);
@@ -331,7 +331,7 @@ static enum status must_be_at_rest(struct request *r, const struct compartment *
         return compartment_must_be(c, compartment_at_rest(c), to_be_stopped(r, c));
 }
 
-/* Also where an earlier stop came half-way. */
+/* VM_STOPPING: an earlier stop came half-way. */
 static enum status must_be_running_or_stopping(struct request *r, const struct compartment *c)
 {
         return compartment_state(c) == VM_STOPPING ? ST_DONE : must_be_running(r, c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dispatch table of the door, made from the message table. */
+/* The requests that the door answers: CM_MSG of include/bulkhead/messages.def. */
 #ifndef BULKHEAD_COMPARTMENT_MGR_REQUESTS_H
 #define BULKHEAD_COMPARTMENT_MGR_REQUESTS_H
 
@@ -8,9 +8,9 @@
 extern const struct handler requests_handlers[];
 extern const size_t requests_handlers_count;
 
-/* Before compartments_open(): where those are who are told. */
+/* Before compartments_open(): the server whose watchers are told of changes. */
 void requests_open(struct server *server);
-/* Tells those who watch; for compartments_open(). */
+/* Tells those that watch; for compartments_open(). */
 void requests_vm_changed(const struct vm_definition *vm, enum vm_state state, const char *why);
 
 #endif

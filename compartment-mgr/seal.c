@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The story of a seal (OpenTC D05.4, 3.5.2). Comes here from vm_seal with the VM claimed and
- * stopped. The new LUKS2 headers are made in memory, journalled, and reach the disks only after
- * integrity-mgr has committed to the generation that they belong to: a crash before that leaves the
- * disks as they were, a crash after it is completed by the next settling.
+ * The story of a seal (OpenTC D05.4, 3.5.2). vm_seal comes here with the VM claimed and stopped.
+ * The new LUKS2 headers are made in memory and journalled. They reach the disks only after
+ * integrity-mgr has committed to their generation: a crash before that leaves the disks as they
+ * were, and after a crash behind it the next settling completes the seal.
  */
 #include "compartment-mgr/device_check.h"
 #include "compartment-mgr/descriptors.h"
@@ -16,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The present secret, for those who may change the disks: it comes out as at a start. */
+/* The secret of the present seal, which opens the disks for the change. It is unsealed as at a
+ * start. *secret_out: a pipe to read it from. */
 static enum status present_secret(struct operation *o, int *secret_out)
 {
         int ends[2];
@@ -36,7 +37,7 @@ static enum status present_secret(struct operation *o, int *secret_out)
         return s;
 }
 
-/* Then what its owner asked for at a start holds here, too. */
+/* If so, what the owner asked for at a start has to hold here, too. */
 static bool opens_by_seal(const struct operation *o, bool format, int passphrase)
 {
         return passphrase < 0 && !format && o->sealed.generation;
@@ -74,7 +75,7 @@ static enum status stage(struct operation *o, uint64_t generation)
         return operation_svdm(o, CALL(svdm_stage, &q, &p), PEER_SHORT);
 }
 
-/* Measured as they will be: through the new headers. */
+/* Has the disks measured as they will be, through the new headers, and sealed. */
 static enum status commit(struct operation *o, const struct descriptor *d, uint64_t generation,
                           const struct svdm_prepare_rep *prepared)
 {
@@ -92,8 +93,8 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
         return peer_call(PEER_IM, CALL(im_seal, &q, &p), o->arena, PEER_LONG);
 }
 
-/* Whatever became of the commit, even if its answer was lost: integrity-mgr knows, and the disks
- * follow it. What was refused before stays the error. */
+/* integrity-mgr knows what became of the commit, even if its answer was lost, and the disks follow
+ * that. If the commit failed with s, its error stays the error. */
 static enum status settle_after(struct operation *o, enum status s, uint64_t generation)
 {
         struct error why = *error_last();
@@ -109,8 +110,8 @@ static enum status settle_after(struct operation *o, enum status s, uint64_t gen
         return s ? s : settled;
 }
 
-/* --format is for disks whose key nobody has yet. Typed once more, from a shell's history, it would
- * take with the disks' headers all that a sealed VM has written. */
+/* --format is for disks whose key nobody has yet. If it is typed once more, from a shell's history,
+ * it would destroy the headers, and with them all that a sealed VM has written. */
 static enum status may_format(const struct operation *o, bool format)
 {
         if (!format || !o->sealed.generation)

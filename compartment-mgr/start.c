@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The story of a start (OpenTC D05.4, figure 3.9). Comes here from vm_start with the VM claimed;
- * asks integrity-mgr, svdm and the domain worker, and holds open disks and the end of a pipe into
- * which a secret goes that it never reads.
+ * The story of a start (OpenTC D05.4, figure 3.9). vm_start comes here with the VM claimed. The
+ * story asks integrity-mgr, svdm and the domain worker. It holds open disks, and the writing end of
+ * a pipe for the secret, which it never reads.
  */
 #include "compartment-mgr/device_check.h"
 #include "lib/io.h"
@@ -23,8 +23,8 @@
 
 enum { TURN_MOST = 1800 * 1000 /* ms */ };
 
-/* libxl gives devices and hot-plug programs fixed times, which a Dom0 that builds more domains at
- * once than it has CPUs does not keep: so they take turns, in whatever order. */
+/* libxl gives devices and hot-plug programs fixed times, which a Dom0 does not keep if it builds
+ * more domains at once than it has CPUs. So starts take turns, in any order. */
 static sem_t builders;
 
 static void make_builders(void)
@@ -83,8 +83,9 @@ static enum status unpause(struct operation *o, const struct svdm_unlock_rep *de
         return worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_unpause, &q, &p), o->arena);
 }
 
-/* Once it runs it writes to its disks, and what it woke from fits them no more: so the image goes
- * before. Compared first, so that what is refused keeps it. */
+/* Once the guest runs it writes to its disks, and its image does not fit them any more: so the
+ * image is forgotten before. The domain is compared first, so that a start that is refused keeps
+ * it. */
 static enum status wake(struct operation *o, const struct svdm_unlock_rep *devices, uint32_t domid)
 {
         enum status s = o->memory.path ? unpause(o, devices, domid, true) : ST_DONE;
@@ -100,7 +101,7 @@ static void remember(struct operation *o, uint32_t domid)
                 report_error("keeping which domain runs a VM");
 }
 
-/* In reverse; what the connection to svdm has not kept goes when it closes. */
+/* Undoes the steps in reverse. What svdm has not kept goes when the connection to it closes. */
 static void undo(struct operation *o, bool built, bool kept)
 {
         struct error why = *error_last();
@@ -162,7 +163,7 @@ enum status start_vm(struct arena *a, struct compartment *c)
         s = device_check_nics(&o);
         if (s)
                 goto out;
-        built = true; /* also half-built, should the worker die */
+        built = true; /* or half-built, if the worker dies */
         s = build_paused(&o, &devices, &domid);
         if (s == ST_EXISTS) { /* that domain is not ours to end */
                 built = false;
@@ -175,8 +176,7 @@ enum status start_vm(struct arena *a, struct compartment *c)
         if (s)
                 goto out;
         kept = true;
-        s = operation_keep(
-                &o); /* before running: if we die here, no running guest loses its disks */
+        s = operation_keep(&o); /* before running: if we die, no running guest loses its disks */
         if (s)
                 goto out;
         s = wake(&o, &devices, domid);

@@ -134,7 +134,7 @@ static void add_peer(struct facts *f, struct arena *a, enum peer peer, const cha
         add_all(f, svdm.facts.items, svdm.facts.count);
 }
 
-/* integrity-mgr has said it, if it answers. */
+/* integrity-mgr's facts say so, if it answers. */
 static bool is_approved(const struct facts *f)
 {
         for (size_t i = 0; i < f->count; i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stories of a stop, clean or at once, and of a domain that ended by itself. Come here from
- * vm_stop, vm_destroy and follow.c with the VM claimed; ask the domain worker, svdm and, for
- * update="clean-stop", integrity-mgr.
+ * The stories of a stop, clean or at once, and of a domain that ended by itself. vm_stop,
+ * vm_destroy, hibernate.c and follow.c come here with the VM claimed. The stories ask the domain
+ * worker, svdm and, for update="clean-stop", integrity-mgr.
  */
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/memory_image.h"
@@ -40,8 +40,9 @@ bool stop_was_clean(const struct domain_state *d)
                (d->reason == REASON_POWEROFF || d->reason == REASON_REBOOT);
 }
 
-/* A domain that is gone already is what was wanted, but nobody knows how it ended; one of this UUID
- * that others started is left alone. seconds: 0 at once. */
+/* Ends the VM's domain after `seconds`, 0 for at once. If the domain is gone already, this is
+ * ST_DONE, but not clean: nobody knows how it ended. A domain of this UUID that others started is
+ * left alone. */
 static enum status end_domain(struct arena *a, const struct vm_definition *vm, uint32_t seconds,
                               bool *clean)
 {
@@ -105,10 +106,10 @@ static enum status end_and_give_back(struct arena *a, struct compartment *c, uin
         return s;
 }
 
-/* The TCB vouches for what the guest wrote: the same secret, sealed to what the disks are now. If
- * that fails, the VM is still stopping, so that a repeated stop can do it: once stopped it could
- * never start again. This is kept in memory alone: whoever has the disk must not be able to ask for
- * a re-seal. */
+/* The TCB vouches for what the guest wrote: it seals the same secret to what the disks are now. If
+ * that fails, the VM is still VM_STOPPING, so that a repeated stop can do it: once stopped, the VM
+ * could never start again. Only memory says that a re-seal is due: a file could be put there by an
+ * attacker who has the disk. */
 static enum status reseal(struct arena *a, struct compartment *c)
 {
         struct operation o = OPERATION_NONE;

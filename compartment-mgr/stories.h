@@ -26,7 +26,7 @@ enum status stop_at_once(struct arena *a, struct compartment *c);
 enum status stop_ended(struct arena *a, struct compartment *c, const char *why, bool *clean_out);
 /* Ends the domain of a VM whose memory is on disk. */
 enum status stop_saved(struct arena *a, struct compartment *c);
-/* Of one that is forgotten: whatever an operation that was cut short has left with svdm. */
+/* For a VM that is undefined: clears up what an operation that was cut short has left with svdm. */
 void stop_forget(struct arena *a, const struct compartment *c);
 /* Whether a domain's end was the guest's own doing. d: NULL if it is gone. */
 bool stop_was_clean(const struct domain_state *d);
@@ -37,34 +37,36 @@ enum status follow_end(struct arena *a, struct compartment *c, const struct doma
 /* Whether follow_end() would do something about it. */
 bool follow_must(enum vm_state state, const struct domain_state *d);
 
-/* One device of the definition of a VM that runs: comes after the checks of a start, or is back
- * where it was; goes, its key with it, or stays if the guest does not let go of it. */
+/* Give a VM that runs a device of its definition, after the checks of a start; and take one away,
+ * its key with it. If the first fails, the VM does not have the device; if the guest does not let
+ * go of a disk, the VM keeps it. */
 enum status attach_device(struct arena *a, struct compartment *c, const char *device);
 enum status attach_detach(struct arena *a, struct compartment *c, const char *device);
 
-/* In memory; afterwards suspended, or running. */
+/* Suspend a VM in memory, and let it run on. */
 enum status suspend_vm(struct arena *a, struct compartment *c);
 enum status suspend_resume(struct arena *a, struct compartment *c);
 
-/* Its memory to an encrypted image; afterwards hibernating, or running. start_vm() wakes it: the
- * image is a disk that has to open with the VM's secret, and is forgotten before the guest runs on.
- */
+/* Writes the VM's memory to an encrypted image and ends its domain. If that fails, the VM runs on.
+ * start_vm() wakes it: the image is a disk that has to open with the VM's secret, and it is
+ * forgotten before the guest runs on. */
 enum status hibernate_vm(struct arena *a, struct compartment *c);
-/* A guest that was saved, or nearly, goes on in its domain: no image counts any more before it
- * does. ST_WRONG_STATE if it runs. */
+/* Lets a guest that was saved, or nearly, run on in its domain, after its image was revoked.
+ * ST_WRONG_STATE if it runs already. */
 enum status hibernate_run_on(struct arena *a, struct compartment *c);
 
-/* Seals the VM's disks to what they, the host and the configuration are. passphrase: -1 or a pipe.
- */
+/* Seals the VM's disks to what the disks, the host and the configuration are now. passphrase: a
+ * pipe to read it from, or -1. */
 enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
                     int passphrase);
 
+/* Attests what the descriptor asks for, if the caller may see it. */
 enum status attest_request(struct request *r, const struct attest_req *q, struct attest_rep *p);
 
 /* At the daemon's start: takes over the domains that run, ends those that were left half-built,
  * settles the seals that a crash interrupted. What cannot be reached is logged and tried again
- * before each operation. Then the event threads begin, and autostart if the host has started.
- * state: folder that tells in which boot that was last. */
+ * before each operation. Then the event threads begin, and autostart if the host has just started.
+ * state: the state folder, for autostart_run(). */
 void recover_host(int state);
 
 /* getCurrentState() of OpenTC D05.4, 3.3: what runs here, and how far it can be believed. */
@@ -73,7 +75,7 @@ struct facts {
         size_t count, room;
 };
 void state_facts(struct arena *a, struct facts *facts_out);
-/* Before the drop of rights is over: whether the daemons have users of their own. */
+/* Once. own_users: the daemons have users of their own. hypervisor: "xen" or "sim". */
 void state_setup(bool own_users, const char *hypervisor);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stories of suspending a VM in memory and of letting it run on. Come here from vm_suspend and
- * vm_resume with the VM claimed; only the domain worker is asked. Devices and keys stay where they
- * are: the guest is as it was, but no time passes for it.
+ * The stories of suspending a VM in memory and of letting it run on. vm_suspend, vm_resume and
+ * hibernate.c come here with the VM claimed; only the domain worker is asked. Devices and keys stay
+ * where they are: the guest is as it was, but no time passes for it.
  */
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which parts of the trusted computing base are measured on this host, as far as the kernel's own
- * files tell: what `bulkhead host image` makes can be recognised, not proved, from here. The proof
- * is PCR 4, compared with the value of the EFI file or approved by the site key.
+ * files tell. From here one can recognise what `bulkhead host image` makes, but not prove it: the
+ * proof is PCR 4, compared with the value of the EFI file or approved by the site key.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_TCB_H
 #define BULKHEAD_COMPARTMENT_MGR_TCB_H
@@ -22,13 +22,13 @@ struct tcb {
         char pcr4[65];      /* lower case; "" if the kernel does not tell */
 };
 
-/* Reads FOLDER/proc and FOLDER/sys ("" but in tests). root: the device of /. What cannot be read
- * is as what is not there. */
+/* Reads FOLDER/proc and FOLDER/sys; folder is "" except in tests. root: the device of /. What
+ * cannot be read counts as missing. */
 void tcb_read(const char *folder, dev_t root, struct tcb *tcb_out);
 
 enum { TCB_FACTS = 3 };
-/* The number of facts, of area "tcb". approved: whether the site key approved the present static
- * PCRs. */
+/* Writes facts of area "tcb" and returns their number. approved: the site key has approved the
+ * present static PCRs. */
 size_t tcb_facts(struct arena *a, const struct tcb *tcb, bool approved,
                  struct fact facts_out[static TCB_FACTS]);
 

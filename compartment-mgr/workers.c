@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Starts the workers, each as the user that it needs; main.c alone comes here. */
+/* Starts each worker as the user that it needs. main.c alone comes here. */
 #include "compartment-mgr/workers.h"
 #include "lib/config.h"
 #include "lib/report.h"

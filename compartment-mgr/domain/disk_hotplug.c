@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Xen's hot-plug program for the disks of VMs: libxl runs it, as root, for each that it attaches or
- * detaches. Tells the kernel's back-end which block device it is, by number, and does nothing else;
- * Xen's own script forks some thirty times for that, and looks for sharing, which svdm rules out.
+ * The hot-plug program for the disks of VMs, which libxl runs, as root, for each disk that it
+ * attaches or detaches. It tells the kernel's back-end the number of the block device, and does
+ * nothing else. Xen's own script forks some thirty times for that, and looks for sharing, which
+ * svdm rules out.
  *
  *   disk_hotplug add|remove       XENBUS_PATH in the environment: the device, below Dom0's folder
  */
@@ -48,7 +49,7 @@ static enum status attach(struct arena *a, const char *device)
         return s ? s : store_write(arena_print(a, "%s/hotplug-status", device), "connected");
 }
 
-/* libxl reads the reason there. */
+/* Leaves the reason where libxl reads it. */
 static void tell(struct arena *a, const char *device)
 {
         const struct error *e = error_last();

@@ -3,10 +3,10 @@
  * A hypervisor that runs nothing: domains are records in a folder, so that they outlive every
  * process of ours as real ones do. Only the domain worker comes here; it touches that folder only.
  *
- * What a guest or another toolstack would do is played by files in that folder: "guest-UUID" with
- * "poweroff", "reboot" or "crash" in it is a guest that ended so, "gone" one that others destroyed;
- * "foreign-NAME" with a UUID in it is a domain that others started; "holds-UUID" with a disk in it
- * is a guest that does not let go of that.
+ * Files in that folder play what a guest or another toolstack would do. The word in "guest-UUID"
+ * says how a guest ended: "poweroff", "reboot", "crash", or "gone" if others destroyed the domain;
+ * "stubborn" is a guest that does not shut down when asked. "foreign-NAME" with a UUID in it is a
+ * domain that others started. "holds-UUID" with a disk in it is a guest that does not let go of it.
  */
 #include "compartment-mgr/domain/domain.h"
 #include "lib/state_kinds.h"
@@ -37,7 +37,7 @@ static enum status sim_open(const char *path)
         return s ? s : state_kinds_check(folder);
 }
 
-/* Children share the warm parent's open file, and with it its lock: so each opens its own. */
+/* flock(2) locks an open file, which children share with the warm parent: so each opens its own. */
 static enum status lock_folder(int *lock_out)
 {
         *lock_out = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -177,7 +177,7 @@ static enum status must_be(const struct sim_domain *d, const char *state)
                        : ST_DONE;
 }
 
-/* config: what it has to be built from, NULL if that does not matter. */
+/* config: what the domain has to be built from; NULL: any. */
 static enum status change_state(const struct uuid *uuid, const char *from, const char *to,
                                 const struct vm_config *config, struct arena *a)
 {
@@ -377,7 +377,7 @@ static enum status sim_destroy(const struct uuid *uuid, struct arena *a)
         return s;
 }
 
-/* A record has nothing to save: it ends cleanly, unless "stubborn" is what its guest is. */
+/* Ends cleanly, as a record has nothing to shut down, unless the guest plays "stubborn". */
 static enum status sim_stop(const struct uuid *uuid, unsigned seconds, struct arena *a,
                             bool *clean_out)
 {
@@ -479,7 +479,7 @@ static enum status sim_facts(struct arena *a, struct value **facts_out, size_t *
         return ST_DONE;
 }
 
-/* Every change makes, moves or removes a file of the folder, which its time shows. */
+/* Every change makes, moves or removes a file in the folder, and so changes the folder's time. */
 static enum status sim_wait(struct arena *a)
 {
         static struct timespec seen;

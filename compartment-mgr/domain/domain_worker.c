@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The domain worker: all that knows libxl. Reads no outside input but what libxl reads itself.
+ * The domain worker: the only program that has libxl. It reads no outside input except what libxl
+ * itself reads.
  *
  *   domain_worker --hypervisor xen FOLDER   builds, runs and ends domains; as root, for libxl
  *   domain_worker --hypervisor sim FOLDER   the same with records in FOLDER

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hypervisor Xen: the stories of a domain's life. Only the domain worker comes here, as root:
- * it speaks to Xen by libxl and to xenstore, and libxl runs Xen's hot-plug scripts. What a child of
- * the worker began and did not end (it was killed) is known by the domain's mark
- * (domain_xen_store.h), so that a destroy takes it away.
+ * it speaks to Xen by libxl and to xenstore, and libxl runs Xen's hot-plug scripts. If a child of
+ * the worker is killed halfway, the domain's mark (domain_xen_store.h) tells that the domain is
+ * ours, so that a destroy takes it away.
  */
 #include "compartment-mgr/domain/domain.h"
 #include "compartment-mgr/domain/domain_xen_attach.h"
@@ -25,7 +25,7 @@ enum {
         GONE_LOOK = 50         /* ms between two looks at what the kernel still has */
 };
 
-/* No libxl here: what it holds must not be shared with the children. */
+/* Does not begin with libxl: a context must not be shared with the children. */
 static enum status xen_open_backend(const char *folder)
 {
         (void)folder;
@@ -39,7 +39,7 @@ static enum status xen_open_backend(const char *folder)
 
 /* --- taking down --------------------------------------------------------------------------- */
 
-/* Domain and devices: the kernel lets go of them a moment after libxl has returned. */
+/* Waits for the domain and its devices: the kernel lets go of them a moment after libxl returns. */
 static enum status wait_until_gone(struct arena *a, struct xen_domain *d)
 {
         int64_t deadline = deadline_in(GONE_WAIT);
@@ -119,7 +119,7 @@ static enum status must_be_new(struct arena *a, const struct vm_config *c)
         return s;
 }
 
-/* Else the hot-plug script's failure would name neither interface nor bridge. */
+/* Asked beforehand, since the hot-plug script's failure would name neither interface nor bridge. */
 static enum status need_bridges(const struct vm_config *c)
 {
         struct stat st;
@@ -172,7 +172,7 @@ static enum status build(struct arena *a, const struct domain_create_req *q, lib
         if (s) {
                 struct error why = *error_last();
 
-                /* libxl takes down what it could not build; this is for when it could not */
+                /* libxl takes down what it could not build, unless that fails, too */
                 if (xen_destroy(&c->uuid, a) != ST_NOT_FOUND)
                         report_warning("VM %s: what was built of it is taken down", c->name);
                 error_keep(&why);
@@ -280,7 +280,7 @@ static enum status xen_suspend(const struct uuid *uuid, struct arena *a)
         return r ? xen_failed(r, FMT("pausing domain %s", d.name)) : ST_DONE;
 }
 
-/* What was never compared does not get to run this way. */
+/* A domain that was never compared is not let run here. */
 static enum status xen_resume(const struct uuid *uuid, struct arena *a)
 {
         struct xen_domain d;
@@ -310,8 +310,8 @@ static void answered(libxl_ctx *ctx, int r, void *domain)
         (void)ctx, (void)r, (void)domain;
 }
 
-/* libxl waits up to a minute for the guest to say that it has heard: longer than we were told to.
- * So it is asked without waiting; what counts is whether the guest ends. */
+/* Asks without waiting: libxl would wait up to a minute for the guest's acknowledgement, which may
+ * be longer than the admin said. What counts is whether the guest ends. */
 static enum status ask_to_end(struct xen_domain *d)
 {
         const libxl_asyncop_how how = {.callback = answered};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Devices that come to a domain while it runs, and go. The back-end for Xen comes here, in a child
- * of the domain worker; speaks to Xen by libxl, which runs the hot-plug programs. What a domain has
- * is read where guests cannot write.
+ * of the domain worker. libxl speaks to Xen and runs the hot-plug programs. The devices of a domain
+ * are read where guests cannot write.
  */
 #include "compartment-mgr/domain/domain_xen_attach.h"
 #include "compartment-mgr/domain/domain_xen_check.h"
@@ -42,7 +42,7 @@ static enum status find(struct arena *a, const struct xen_domain *d, const char 
         return s;
 }
 
-/* Its number among the interfaces of the configuration. */
+/* The device's number among the interfaces of the configuration, or NO_NIC. */
 static int nic_of(const struct vm_config *c, const char *device)
 {
         for (size_t i = 0; i < c->nics.count; i++)
@@ -71,7 +71,7 @@ static const char *subject(const struct xen_domain *d, const char *device)
 
 /* --- taking away ----------------------------------------------------------------------------- */
 
-/* By force also where the guest does not answer: it has just been refused. */
+/* force: takes it even if the guest does not answer; for a disk that was just refused. */
 static enum status take_disk(const struct xen_domain *d, const char *device, bool force)
 {
         libxl_device_disk disk;
@@ -94,7 +94,7 @@ static enum status take_disk(const struct xen_domain *d, const char *device, boo
         return r ? xen_failed(r, FMT("detaching %s", subject(d, device))) : ST_DONE;
 }
 
-/* No key, and nothing to lose: after libxl's 10 s also without the guest. */
+/* An interface has no key and nothing to lose: after 10 s libxl takes it without the guest. */
 static enum status take_nic(const struct xen_domain *d, const char *device)
 {
         libxl_device_nic nic;

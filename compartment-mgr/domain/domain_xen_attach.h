@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Devices of a domain that runs: its part of the back-end's table (domain.h). */
+/* Devices of a domain that runs: attach, detach and devices of the back-end's table (domain.h). */
 #ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_ATTACH_H
 #define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_ATTACH_H
 

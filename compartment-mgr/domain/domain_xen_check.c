@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Compares a domain with what was asked for. The back-end for Xen comes here between building a
- * domain and letting it run, and after a domain's end for what is left of its devices. Reads the
- * store and sysfs.
+ * domain and letting it run, and after a domain's end, to see what is left of its devices. This
+ * file reads xenstore and sysfs.
  */
 #include "compartment-mgr/domain/domain_xen_check.h"
 
@@ -85,8 +85,8 @@ static enum status check_cpus(struct arena *a, const struct xen_domain *d,
         return s;
 }
 
-/* Where libxl keeps it: for pv only; there it is what the guest was built with. One that was woken
- * has it in its memory, and there none is kept. */
+/* libxl keeps the command line for pv guests only; there it is what the guest was built with. For a
+ * guest that was woken it keeps none: the guest has it in its memory. */
 static enum status check_command_line(struct arena *a, const struct xen_domain *d,
                                       const struct vm_config *c, bool woken)
 {
@@ -104,7 +104,8 @@ static enum status check_command_line(struct arena *a, const struct xen_domain *
 
 /* --- its devices ----------------------------------------------------------------------------- */
 
-/* Of one kind, their numbers; each has its back-end where Dom0's lie, and there are no others. */
+/* The numbers of the devices of one kind. Each has its back-end in Dom0, and there are no others.
+ */
 static enum status list_devices(struct arena *a, const struct xen_domain *d, const char *kind,
                                 size_t expected, const char *const **numbers_out)
 {
@@ -134,7 +135,7 @@ static const char *backend_path(char path[PATH], const struct xen_domain *d, con
         return path;
 }
 
-/* NULL in *number_out if no disk is attached under that name. */
+/* The number of the disk of that name; NULL in *number_out if there is none. */
 static enum status number_of(struct arena *a, const struct xen_domain *d,
                              const char *const *numbers, size_t count, const char *device,
                              const char **number_out)
@@ -310,15 +311,14 @@ enum status xen_check(struct arena *a, const struct xen_domain *d,
         return s ? s : check_nics(a, d, &q->config);
 }
 
-/* --- what is left of them ----------------------------------------------------------------------
- */
+/* --- what is left of its devices ------------------------------------------------------------- */
 
 static void add_left(struct arena *a, const char **left, const char *name)
 {
         *left = *left ? arena_print(a, "%s, %s", *left, name) : arena_text(a, name);
 }
 
-/* What has no front-end is no device, but what a late hot-plug script wrote. */
+/* A node without front-end is no device, but something that a late hot-plug script wrote. */
 static enum status left_in_store(struct arena *a, uint32_t domid, const char *kind,
                                  const char **left)
 {

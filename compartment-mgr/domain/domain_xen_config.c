@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A VM's configuration to libxl's. The back-end for Xen comes here before it builds a domain; only
- * memory and the descriptors of the boot files are touched.
+ * Makes libxl's configuration from a VM's. The back-end for Xen comes here before it builds a
+ * domain; only memory and the descriptors of the boot files are touched.
  */
 #include "compartment-mgr/domain/domain_xen_config.h"
 #include "lib/io.h"
@@ -40,7 +40,7 @@ static bool has_boot_file(const struct vm_config *c, const char *name)
         return false;
 }
 
-/* Bytes that nobody can change any more, so that those that were measured are those that run. */
+/* Insists on bytes that nobody can change any more: what runs is what was measured. */
 static enum status check_boot_file(const struct vm_config *c, const char *name, int fd)
 {
         const int needed = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
@@ -61,7 +61,7 @@ static enum status check_boot_file(const struct vm_config *c, const char *name, 
         return ST_DONE;
 }
 
-/* Its number is that of the device that was unlocked, and it is still what its path shows. */
+/* The path has to lead to the block device with the number that svdm gave. */
 enum status xen_config_check_disk(const struct disk *disk, const struct block_device *d)
 {
         struct stat st;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a domain is asked for, as libxl wants to be told. Touches memory and descriptors only. */
+/* The configuration of a domain, as libxl wants it. Touches memory and descriptors only. */
 #ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_CONFIG_H
 #define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_CONFIG_H
 
@@ -8,17 +8,17 @@
 #include <libxl.h>
 #include <limits.h>
 
-/* Refuses what this back-end does not build (ST_UNSUPPORTED), and a request whose parts are not
- * those of its configuration: a device for each disk, sealed memfds for kernel and ramdisk. */
+/* Refuses what this back-end does not build (ST_UNSUPPORTED), and a request whose parts do not fit
+ * its configuration, which needs a device for each disk, and sealed memfds for kernel and ramdisk.
+ */
 enum status xen_config_check(const struct domain_create_req *q);
-/* From a checked request. Nothing in it refers to anything by a name that can be given to something
- * else later, but for the devices, which are compared by number once they are attached. libxl does
- * nothing by itself when the guest ends. hotplug: the program that attaches disks. *out is the
- * caller's to dispose. */
+/* Fills in *out, which the caller disposes of, from a checked request. Only devices are named by a
+ * path that could come to mean something else; they are compared by number once they are attached.
+ * *out tells libxl to do nothing when the guest ends. hotplug: the program that attaches disks. */
 void xen_config_build(const struct domain_create_req *q, const char *hotplug,
                       libxl_domain_config *out);
 
-/* Of one device, the same: number is the Nth interface of the configuration. */
+/* The same for one device. number: of the interface in the configuration, from 0. */
 enum status xen_config_check_disk(const struct disk *disk, const struct block_device *d);
 void xen_config_disk(const struct block_device *d, const char *hotplug, libxl_device_disk *out);
 void xen_config_nic(const struct nic *n, int number, libxl_device_nic *out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The context, what libxl says, and which domains there are. Asks, changes nothing. */
+/* The context, what libxl says, and which domains there are. This file only asks. */
 #include "compartment-mgr/domain/domain_xen_libxl.h"
 #include "lib/report.h"
 
@@ -11,11 +11,11 @@
 #include <xentoollog.h>
 
 static libxl_ctx *ctx;
-static char said[256]; /* the errors since xen_open(), the first one first: it is the cause */
+static char said[256]; /* errors since xen_open(); the first one, which is the cause, comes first */
 
 /* --- what libxl says --------------------------------------------------------------------- */
 
-/* Without "libxl_device.c:1265:some_function: ", which is for its authors. */
+/* Leaves out "libxl_device.c:1265:some_function: ", which is for libxl's authors. */
 static const char *without_place(const char *line)
 {
         const char *place = strstr(line, ".c:"), *end = place ? strstr(place, ": ") : NULL;
@@ -102,7 +102,7 @@ enum status xen_failed(int error, const char *subject)
 
 /* --- which domains there are --------------------------------------------------------------- */
 
-/* As a WORD: others may have named it with any character. */
+/* The name, made a WORD: a domain of others may have any characters in it. */
 static const char *name_of(struct arena *a, const libxl_dominfo *info)
 {
         static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -129,7 +129,7 @@ static enum status look_at(struct arena *a, const libxl_dominfo *info, struct xe
         *out = (struct xen_domain){.info = *info, .name = name_of(a, info)};
         out->info.ssid_label = NULL; /* the list's */
         s = mark_read(a, &uuid, &out->mark);
-        /* one that is being built has no domid yet, and cannot run */
+        /* the mark of a domain that is being built has no domid yet; such a domain is paused */
         out->ours = out->mark.stage == MARK_BUILDING
                             ? info->paused
                             : out->mark.stage && out->mark.domid == info->domid;

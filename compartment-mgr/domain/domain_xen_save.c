@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory images, by libxl: the domain worker comes here, and touches the image's device alone.
- * libxl writes and reads a stream in pieces of any length; a device whose sectors have no tag
- * before they are first written takes whole blocks alone. So a thread stands between them, with a
- * pipe to libxl.
+ * Memory images, by libxl. The back-end for Xen comes here; of files, only the image's device is
+ * touched. libxl writes and reads a stream in pieces of any length. But the sectors of the device
+ * have no tag before they are first written, so the device takes only whole blocks. So a thread
+ * stands between the two, with a pipe to libxl.
  */
 #include "compartment-mgr/domain/domain_xen_save.h"
 #include "lib/io.h"
@@ -20,12 +20,12 @@
 
 enum {
         STREAM_VERSION = 2, /* of libxl, since Xen 4.6 */
-        CHUNK = 1 << 20,    /* what is written and read at once; of the image, the last one too */
-        ALIGNMENT = 4096    /* of memory, for O_DIRECT */
+        CHUNK = 1 << 20,    /* bytes that are written and read at once, also at the image's end */
+        ALIGNMENT = 4096    /* of buffers, for O_DIRECT */
 };
 
-/* The path only leads to the device; which one it must be says its number. Past the page cache:
- * there what was written would be read again before it is written in full. */
+/* The path leads to the device, and the number says which device it must be. O_DIRECT, because the
+ * page cache may read a block before it is written, and such a block has no tag yet. */
 static enum status open_image(const struct block_device *memory, int flags, int *fd_out)
 {
         int fd = open(memory->path, flags | O_CLOEXEC | O_NONBLOCK | O_DIRECT);
@@ -48,10 +48,10 @@ static enum status open_image(const struct block_device *memory, int flags, int 
 
 struct pump {
         pthread_t thread;
-        int pipe, image; /* this thread's end */
-        int other;       /* libxl's end, the caller's to close */
+        int pipe, image; /* the thread's ends */
+        int other;       /* libxl's end of the pipe, which pump_end() closes */
         uint64_t at;
-        int error; /* of the device, once joined */
+        int error; /* the device's, to be read after pump_end() */
 };
 
 static void *to_device(void *arg)
@@ -69,8 +69,8 @@ static void *to_device(void *arg)
                         p->error = r < 0 ? errno : ENOSPC;
                 p->at += CHUNK;
         }
-        /* a reader that reads ahead of the end finds zeros, not what has no tag yet, unless it is
-         * the device's */
+        /* from_device() reads ahead, and behind the stream's end has to find zeros, not blocks that
+         * have no tag; ENOSPC is the device's end */
         if (chunk && !p->error &&
             pwrite(p->image, memset(chunk, 0, CHUNK), CHUNK, (off_t)p->at) < 0 && errno != ENOSPC)
                 p->error = errno;
@@ -83,7 +83,7 @@ static void *to_device(void *arg)
         return NULL;
 }
 
-/* Reads ahead of libxl, which says when it has enough by closing its end. */
+/* Reads ahead of libxl, until the device's end or until libxl's end of the pipe is closed. */
 static void *from_device(void *arg)
 {
         struct pump *p = arg;
@@ -136,7 +136,7 @@ enum status xen_resume_saved(uint32_t domid, const char *name)
         return r ? xen_failed(r, FMT("letting domain %s run on", name)) : ST_DONE;
 }
 
-/* Some guests end before their memory could be written: they run on. */
+/* Lets a guest run on that suspended itself, but whose memory could not be written. */
 static void run_on(struct xen_domain *d)
 {
         struct error why = *error_last();
@@ -200,7 +200,7 @@ static enum status restore_from(libxl_ctx *ctx, libxl_domain_config *config, con
         libxl_domain_restore_params_dispose(&params);
         pump_end(&p);
         if (!r)
-                return ST_DONE; /* what it has read ahead in vain is no failure */
+                return ST_DONE; /* a failure to read further ahead is none */
         if (p.error == EILSEQ || p.error == EIO)
                 return FAIL(ST_CHANGED, .subject = path,
                             .expected = "the memory that the VM left when it hibernated",

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All that knows libxenstore. The back-end for Xen comes here from a child of the domain worker;
- * writes below /local/domain/0/bulkhead, and removes what dead domains left. disk_hotplug writes of
- * the disk that it attaches.
+ * The only file that talks to libxenstore. The back-end for Xen comes here from a child of the
+ * domain worker: it writes below /local/domain/0/bulkhead, and removes what dead domains have left.
+ * disk_hotplug comes here to write about the disk that it attaches.
  */
 #include "compartment-mgr/domain/domain_xen_store.h"
 #include "lib/channel.h"
@@ -23,7 +23,7 @@
 enum { BEGIN_TIME = 30 /* s */ };
 
 static struct xs_handle *store;
-static int line = -1; /* to xenstored's socket, unused: hung up when it ends */
+static int line = -1; /* to xenstored's socket; only to be hung up when xenstored ends */
 static bool watching;
 
 static enum status unreachable(const char *doing)
@@ -32,9 +32,9 @@ static enum status unreachable(const char *doing)
                     .remedy = "xenstored has to run in Dom0: systemctl status xenstored");
 }
 
-/* Where there is a socket its daemon has to be behind it: libxenstore, even told to use nothing
- * else (4.17), would turn to the kernel's device, which waits for ever for a daemon that is gone.
- */
+/* If there is a socket, xenstored has to answer at it. Otherwise libxenstore (4.17), even if told
+ * to use nothing but the socket, would turn to the kernel's device, where a request waits for ever
+ * for a daemon that is gone. */
 static bool somebody_answers(void)
 {
         struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -117,7 +117,7 @@ enum status store_remove(const char *path)
 
 /* --- waiting ----------------------------------------------------------------------------- */
 
-/* Each watch is answered with one event at once: those are not changes. */
+/* Takes the one event with which each watch is answered at once: it is not a change. */
 static enum status begin_watching(void)
 {
         static const char *const watches[] = {"@introduceDomain", "@releaseDomain"};
@@ -138,14 +138,14 @@ static enum status begin_watching(void)
         return s;
 }
 
-/* libxenstore's own descriptor stays silent for ever once xenstored has ended (4.17). */
+/* Looks at our own line: libxenstore's descriptor (4.17) stays silent once xenstored has ended. */
 static bool has_hung_up(const struct pollfd *p)
 {
         errno = EPIPE;
         return p->revents != 0;
 }
 
-/* Everything that has happened by now is one change. errno says why there is no more. */
+/* Takes all events that have come by now, as one change. errno says why there is no further one. */
 static bool take_events(void)
 {
         bool any = false;
@@ -216,7 +216,7 @@ enum status mark_read(struct arena *a, const struct uuid *uuid, struct mark *mar
         return ST_DONE;
 }
 
-/* Dom0's own, whatever the folder above would hand down. */
+/* Gives the node to Dom0 alone, whatever permissions it inherits. */
 static bool write_own(const char *path, const char *text)
 {
         struct xs_permissions dom0 = {.id = 0, .perms = XS_PERM_NONE};

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * xenstore, as the back-end for Xen needs it. A guest may write below /local/domain/ID/{data,
- * device,control...}: nothing is read there that is believed; what is believed lies below
- * /libxl, /vm and /local/domain/0, where guests cannot write.
+ * device,control...}, so nothing there is believed. What is believed lies below /libxl, /vm and
+ * /local/domain/0, where guests cannot write.
  *
- * One connection a process, opened when first used: never in a warm parent.
+ * Each process has one connection, which is opened when it is first used: never in a warm parent.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_STORE_H
 #define BULKHEAD_COMPARTMENT_MGR_DOMAIN_DOMAIN_XEN_STORE_H
 
 #include "lib/message.h"
 
-/* ST_UNREACHABLE if xenstored is gone; what else is here connects by itself. */
+/* ST_UNREACHABLE if xenstored is gone. The other functions connect by themselves. */
 enum status store_connect(void);
 /* NULL in *text_out if there is no such node. */
 enum status store_read(struct arena *a, const char *path, const char **text_out);
@@ -20,12 +20,12 @@ enum status store_list(struct arena *a, const char *path, const char *const **na
                        size_t *count_out);
 
 enum status store_write(const char *path, const char *text);
-/* With all below it; ST_DONE if there is no such node. */
+/* Removes a node with all below it; ST_DONE if there is no such node. */
 enum status store_remove(const char *path);
 
-/* Waits until a domain came, ended or went since the last call of this process; true at the first
- * call, which is where watching begins. ms: at most that long (NO_DEADLINE: for ever); false in
- * *changed_out if nothing happened. ST_UNREACHABLE if the store is gone. */
+/* Waits, for ms at most (NO_DEADLINE: for ever), until a domain has come, ended or gone since the
+ * last call of this process. *changed_out: did that happen? True at the first call, where watching
+ * begins. ST_UNREACHABLE if the store is gone. */
 enum status store_wait(int ms, bool *changed_out);
 
 /* The mark of a domain that this back-end built: UUID and domid, since both may come again, and how
