@@ -33,7 +33,8 @@ static enum status check_curve(const char *path, EVP_PKEY *key)
                 return ST_DONE;
         return FAIL(ST_INVALID, .subject = path, .expected = "a P-256 key (prime256v1)",
                     .found = curve,
-                    .remedy = "openssl ecparam -genkey -name prime256v1 -noout -out site.pem");
+                    .remedy = "give the site key of this host; for a new host: openssl ecparam "
+                              "-genkey -name prime256v1 -noout -out new-site.pem");
 }
 
 static enum status read_public(const char *path, struct arena *a, struct bytes *der_out)
@@ -51,7 +52,9 @@ static enum status read_public(const char *path, struct arena *a, struct bytes *
         key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
         if (!key) {
                 s = FAIL(ST_INVALID, .subject = path, .expected = "a public key in PEM",
-                         .remedy = FMT("openssl pkey -in site.pem -pubout -out %.64s", path));
+                         .remedy = FMT("if it is the private key: openssl pkey -in %.120s "
+                                       "-pubout -out %.120s.public",
+                                       path, path));
                 goto out;
         }
         s = check_curve(path, key);
@@ -211,7 +214,8 @@ static const struct argp_option approve_options[] = {
          "The first line opens the site key in the TPM (asked for without it)", 1},
         {"site-key", OPTION_SITE_KEY, "PRIVATE.pem", 0, "Sign here with this key", 1},
         {"print", OPTION_PRINT, "FILE", 0,
-         "Only write what has to be signed; elsewhere: openssl dgst -sha256 -sign site.pem FILE",
+         "Only write what has to be signed; elsewhere: openssl dgst -sha256 -sign site.pem FILE "
+         ">SIGNATURE",
          1},
         {"signature", OPTION_SIGNATURE, "FILE", 0, "The signature (DER) that was made elsewhere",
          1},

@@ -40,7 +40,8 @@ enum status site_key_public(struct bytes spki, TPM2B_PUBLIC *out)
                 return FAIL(ST_INVALID, .subject = "site key",
                             .expected = "the public key of a P-256 key pair, DER",
                             .found = curve[0] ? curve : "something else",
-                            .remedy = "openssl ecparam -name prime256v1 -genkey -out site.pem");
+                            .remedy = "openssl ecparam -genkey -name prime256v1 -noout -out "
+                                      "new-site.pem");
         return ST_DONE;
 }
 
@@ -61,7 +62,7 @@ enum status site_key_signature(struct bytes der, TPMT_SIGNATURE *out)
         if (!good)
                 return FAIL(ST_INVALID, .subject = "signature",
                             .expected = "a DER signature, ECDSA P-256 with SHA-256",
-                            .remedy = "openssl dgst -sha256 -sign site.pem TO-SIGN");
+                            .remedy = "openssl dgst -sha256 -sign site.pem TO-SIGN >SIGNATURE");
         return ST_DONE;
 }
 

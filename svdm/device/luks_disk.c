@@ -279,7 +279,9 @@ static enum status add_slot(const char *path, struct crypt_device *cd, struct by
         if (r == -EINVAL || r == -ENOSPC)
                 return FAIL(ST_REFUSED, .subject = path, .expected = "a free key slot",
                             .found = cryptsetup_said(r),
-                            .remedy = FMT("cryptsetup luksKillSlot %s N", path));
+                            .remedy = FMT("cryptsetup luksRemoveKey %s frees the slot of the "
+                                          "passphrase that it asks for",
+                                          path));
         return r < 0 ? cryptsetup_failed(path, r, NULL) : ST_DONE;
 }
 

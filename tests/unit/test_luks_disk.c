@@ -248,7 +248,7 @@ static const struct refusal {
         {"for i in 1 2 3 4 5 6 7; do cryptsetup luksAddKey -q " LUKS_OPTIONS " --key-file key disk "
          "key || exit 1; done; ! cryptsetup luksAddKey -q " LUKS_OPTIONS " --key-file key disk "
          "key 2>/dev/null",
-         NULL, ST_REFUSED, "luksKillSlot"},
+         NULL, ST_REFUSED, "luksRemoveKey"},
         {"cryptsetup reencrypt -q --init-only --disable-locks --force-offline-reencrypt "
          "--resilience none --key-file key --cipher aes-xts-plain64 disk",
          NULL, ST_REFUSED, "--resume-only"},
