@@ -139,6 +139,10 @@ static const char *to_be_stopped(struct request *r, const struct compartment *c)
                                    "%s gives up what it had in memory",
                                    name, name);
         case VM_SUSPENDED:
+                return arena_print(r->arena,
+                                   "bulkhead vm resume %s lets it run on, bulkhead vm destroy "
+                                   "%s gives up what it has in memory",
+                                   name, name);
         case VM_PRESERVED:
                 return arena_print(r->arena, "bulkhead vm destroy %s", name);
         default:
@@ -201,8 +205,9 @@ static enum status may_forget(const struct vm_definition *vm, bool forget_key)
                         return FAIL(ST_REFUSED, .subject = FMT("VM %s", vm->name),
                                     .found = "a sealed VM with an encrypted disk, whose key would "
                                              "be gone",
-                                    .remedy =
-                                            FMT("bulkhead vm undefine --forget-key %s", vm->name));
+                                    .remedy = FMT("if a passphrase opens its disks, or their data "
+                                                  "may go: bulkhead vm undefine --forget-key %s",
+                                                  vm->name));
         return ST_DONE;
 }
 

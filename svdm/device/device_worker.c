@@ -273,7 +273,7 @@ static enum status refuse_stranger(const struct device_write_header_req *q, cons
                     .found = found,
                     .remedy =
                             "put the sealed disk back under that path; to give it up: bulkhead vm "
-                            "undefine --forget-key, then define and seal again");
+                            "undefine --forget-key NAME, then define and seal again");
 }
 
 /* The journal comes from a process with fewer rights. What it makes of the disk's head has to be a

@@ -26,7 +26,7 @@ static enum status refuse_plain(const struct file_device *d)
                     .found = "a plain one",
                     .remedy = FMT("to keep its data, free its last 32 MiB (of an image: truncate "
                                   "-s +32M), then cryptsetup reencrypt --encrypt --type luks2 "
-                                  "--reduce-device-size 32M %s; --format destroys it",
+                                  "--reduce-device-size 32M %s; --format destroys the data",
                                   d->path));
 }
 
@@ -53,7 +53,7 @@ static enum status adopt(const struct file_device *d, const struct authority *au
         if (authority->kind == AUTHORITY_NONE)
                 return FAIL(ST_DENIED, .subject = d->path,
                             .expected = "a passphrase that opens the disk", .found = "none",
-                            .remedy = "give its passphrase");
+                            .remedy = "give its passphrase by --passphrase-file");
         if (authority->kind == AUTHORITY_SECRET) {
                 secret_disk_key(authority->bytes, &d->uuid, old_key);
                 opens = (struct bytes){old_key, sizeof old_key};
