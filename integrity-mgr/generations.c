@@ -18,8 +18,9 @@
 
 static const char file[] = "generations";
 
-static const char anew[] = "restore integrity-mgr's newest state folder from a backup; or move it "
-                           "away, bulkhead host setup and approve, and seal each VM again";
+static const char anew[] = "restore integrity-mgr's newest state folder; without it only a "
+                           "passphrase opens a VM's disks: docs/operations.md, \"What does it "
+                           "mean when a start is refused?\"";
 
 static int folder = -1;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

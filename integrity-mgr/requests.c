@@ -84,8 +84,9 @@ enum status on_im_setup(struct request *r, const struct im_setup_req *q, struct 
         pthread_mutex_lock(&one_at_a_time);
         if (host_get())
                 s = FAIL(ST_EXISTS, .subject = "the set-up of this host",
-                         .remedy = "to approve a new state of it: bulkhead host approve; for a new "
-                                   "TPM or new keys, move integrity-mgr's state folder away first");
+                         .remedy = "to approve a new state of it: bulkhead host approve; if its "
+                                   "TPM was replaced: docs/operations.md, \"What does it mean "
+                                   "when a start is refused?\"");
         if (!s)
                 s = set_up(r->arena, q);
         pthread_mutex_unlock(&one_at_a_time);

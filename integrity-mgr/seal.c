@@ -235,8 +235,10 @@ static enum status compare_plugins(const struct seal_record *r, const struct pre
         for (size_t i = 0; i < p->found.count; i++) {
                 enum status s = differs(FMT("plug-in %s", p->found.plugins[i].name),
                                         &r->plugins.items[i].file, &p->found.plugins[i].file,
-                                        "install the plug-in that was sealed; or, if the new one "
-                                        "is trusted, seal again: bulkhead vm seal");
+                                        "put back the plug-in that was sealed; or, if the new "
+                                        "one is trusted, seal again, with a passphrase of the "
+                                        "VM's disks: bulkhead vm seal NAME DESCRIPTOR.xml "
+                                        "--passphrase-file FILE");
 
                 if (s)
                         return s;

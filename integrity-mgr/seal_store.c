@@ -69,8 +69,9 @@ static enum status not_the_one(const char *name, enum status s, const char *foun
 {
         return FAIL(s, .subject = name, .expected = "the seal that this host committed to",
                     .found = found,
-                    .remedy = "restore integrity-mgr's newest state from a backup; or seal the VM "
-                              "again: bulkhead vm seal");
+                    .remedy = "restore integrity-mgr's newest state folder; or seal the VM again, "
+                              "with a passphrase of its disks: bulkhead vm seal NAME "
+                              "DESCRIPTOR.xml --passphrase-file FILE");
 }
 
 /* The digest covers the version within the record, but not the file's head: were the head believed

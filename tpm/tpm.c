@@ -144,7 +144,7 @@ enum status tpm_use(struct tpm *t, const struct tpm_use_req *req)
             req->keys.table_index != KEYS_TABLE || !(req->keys.static_pcrs & KEYS_TRUSTED) ||
             req->keys.static_pcrs >> 24)
                 return FAIL(ST_DAMAGED, .subject = "the stored keys",
-                            .remedy = "restore them, or: bulkhead host setup");
+                            .remedy = "restore integrity-mgr's newest state folder from a backup");
         s = tpm_blob(req->keys.site_public, (struct bytes){NULL, 0}, &t->site, &private);
         if (s)
                 return s;

@@ -139,7 +139,8 @@ static enum status check_state(const struct tpm *t, const struct pcr_value *pcrs
                         return FAIL(ST_REFUSED, .subject = FMT("PCR %u", pcrs[i].pcr),
                                     .expected = "a PCR that something was measured into",
                                     .found = "all 00 or all FF",
-                                    .remedy = "set the host up with other static PCRs");
+                                    .remedy = "give the value after a measured boot; is that on in "
+                                              "the firmware's set-up?");
         return ST_DONE;
 }
 

@@ -91,7 +91,9 @@ enum status tpm_load(struct tpm *t, struct bytes public, struct bytes private, E
         if (tpm_code(rc) & TPM2_RC_FMT1 && tpm_code(rc) != TPM2_RC_BAD_AUTH)
                 return FAIL(ST_DAMAGED, .subject = "a key that this TPM made",
                             .expected = "one that it loads again", .found = "it refuses it",
-                            .remedy = "restore the state folder from a backup, or seal again");
+                            .remedy = "restore integrity-mgr's newest state folder; or, if it is a "
+                                      "VM's seal, seal the VM again, with a passphrase of its "
+                                      "disks");
         return tpm_failed(rc, "loading a key");
 }
 
@@ -159,7 +161,7 @@ static enum status read_some(struct tpm *t, uint32_t left, struct pcr_value *val
         if (!mask)
                 s = FAIL(ST_UNSUPPORTED, .subject = "PCRs of the TPM",
                          .expected = hash_name(t->keys.alg), .found = "no such bank of PCRs",
-                         .remedy = "switch the bank on in the firmware, or choose the other one");
+                         .remedy = "switch the bank on in the firmware's set-up");
         *done_out = mask;
         Esys_Free(got);
         Esys_Free(found);
@@ -254,7 +256,9 @@ static enum status counter_handle(struct tpm *t, ESYS_TR *handle, uint32_t index
         return FAIL(ST_TPM_REPLACED, .subject = FMT("NV counter 0x%08x", index),
                     .expected = "the counter made at set-up",
                     .found = rc ? "none" : "another kind of index",
-                    .remedy = "bulkhead host setup");
+                    .remedy = "put the old TPM back; without it only a passphrase opens a VM's "
+                              "disks: docs/operations.md, \"What does it mean when a start is "
+                              "refused?\"");
 }
 
 enum status tpm_counter_read(struct tpm *t, ESYS_TR *handle, uint32_t index, uint64_t *out)

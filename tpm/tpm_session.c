@@ -51,8 +51,9 @@ static enum status replaced(struct tpm *t, const TPM2B_NAME *found)
         hex_write(pinned_hex, pinned->data, pinned->len > 64 ? 64 : pinned->len);
         return FAIL(ST_TPM_REPLACED, .subject = "storage root key 0x81000001",
                     .expected = pinned_hex, .found = found_hex,
-                    .remedy = "if this TPM is new or was cleared: bulkhead host setup, then "
-                              "restore each VM's disk passphrase and seal it again");
+                    .remedy = "put the old TPM back; without it only a passphrase opens a VM's "
+                              "disks: docs/operations.md, \"What does it mean when a start is "
+                              "refused?\"");
 }
 
 static enum status check_pinned(struct tpm *t)

@@ -194,8 +194,8 @@ static enum status choose_static(struct tpm *t, struct arena *a, uint32_t wanted
                         return FAIL(ST_REFUSED, .subject = FMT("static PCR %u", values[i].pcr),
                                     .expected = "a value that something was measured into",
                                     .found = "all 00 or all FF",
-                                    .remedy = "switch measured boot on in the firmware, or choose "
-                                              "other static PCRs");
+                                    .remedy = "switch measured boot on in the firmware's "
+                                              "set-up");
         }
         return ST_DONE;
 }
