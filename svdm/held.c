@@ -122,7 +122,8 @@ static enum status refuse_held(const struct claim *other, const struct held_disk
 
         uuid_write(&other->what.vm, uuid);
         return FAIL(ST_BUSY, .subject = d->path, .expected = "a disk that no other VM holds",
-                    .found = FMT("VM %s holds it", uuid), .remedy = "bulkhead vm stop that VM");
+                    .found = FMT("VM %s holds it", uuid),
+                    .remedy = FMT("bulkhead vm stop %s", uuid));
 }
 
 /* The claim that is in the way of ours, and the disk that both want (NULL: it is another operation

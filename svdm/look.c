@@ -16,7 +16,7 @@ static enum status refuse_held(const struct block_device *mapped, size_t count, 
                         return FAIL(ST_EXISTS, .subject = FMT("device %s", device),
                                     .expected = "one that the VM does not hold",
                                     .found = "it holds it already",
-                                    .remedy = "bulkhead vm detach it first");
+                                    .remedy = FMT("bulkhead vm detach NAME %s", device));
         return ST_DONE;
 }
 

@@ -46,7 +46,7 @@ static const struct command vm_commands[] = {
 
 static const struct command commands[] = {
         {"status", "what runs, which TPM, which hypervisor, what is measured", cmd_status, NULL},
-        {"host", "setup, approve, image: the keys and the approved states of this host", NULL,
+        {"host", "setup, approve, image: the keys and approved states of this host", NULL,
          host_commands},
         {"vm", "define, list, show, seal, start, stop, suspend and more", NULL, vm_commands},
         {"measure", "one measurement, as XML; needs neither daemon, TPM nor root", cmd_measure,

@@ -161,7 +161,7 @@ static void print_one(const struct vm_summary *vm)
                 snprintf(domid, sizeof domid, "%u", vm->domid);
                 snprintf(memory, sizeof memory, "%llu MiB", (unsigned long long)vm->memory >> 20);
         }
-        printf("%-16s %-10s %5s %8s %-7s %-16s %s\n", vm->name, vm_state_word(vm->state), domid,
+        printf("%-16s %-11s %5s %8s %-7s %-16s %s\n", vm->name, vm_state_word(vm->state), domid,
                memory,
                vm->foreign      ? "-"
                : vm->generation ? "yes"
@@ -180,7 +180,7 @@ static void print_list(const struct vm_list_rep *reply, bool json)
                 output_json(list);
                 return;
         }
-        printf("%-16s %-10s %5s %8s %-7s %-16s %s\n", "NAME", "STATE", "DOMID", "MEMORY", "SEALED",
+        printf("%-16s %-11s %5s %8s %-7s %-16s %s\n", "NAME", "STATE", "DOMID", "MEMORY", "SEALED",
                "OWNER", "UUID");
         for (size_t i = 0; i < reply->vms.count; i++)
                 print_one(&reply->vms.items[i]);

@@ -130,8 +130,9 @@ static enum status need_bridges(const struct vm_config *c)
                                     .subject = FMT("%s of VM %s", c->nics.items[i].device, c->name),
                                     .expected = FMT("a bridge %s", c->nics.items[i].bridge),
                                     .found = "none in Dom0",
-                                    .remedy = FMT("ip link add %s type bridge",
-                                                  c->nics.items[i].bridge));
+                                    .remedy =
+                                            FMT("ip link add %s type bridge && ip link set %s up",
+                                                c->nics.items[i].bridge, c->nics.items[i].bridge));
         return ST_DONE;
 }
 
