@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is there now of a VM: its configuration and disks as the request tells, its targets as they
+ * are measured, and the binding over all of it (docs/constructions.md). The stories of sealing fill
+ * it in anew for each request.
+ */
+#ifndef BULKHEAD_INTEGRITY_MGR_PRESENT_H
+#define BULKHEAD_INTEGRITY_MGR_PRESENT_H
+
+#include "integrity-mgr/measure.h"
+#include "lib/message.h"
+
+struct present {
+        struct uuid vm;
+        struct digest config;
+        struct descriptor descriptor; /* predicates resolved */
+        struct disk_seen_list disks;
+        bool *writable; /* of each disk */
+        struct found found;
+        uint32_t pcr; /* where the binding is extended */
+        struct digest binding;
+};
+
+/* Needs vm, config and descriptor. Fills in disks, measures the targets and logs what was found:
+ * the log is on disk before anything is judged by it. */
+enum status present_look(struct arena *a, struct present *p, const struct open_disk_list *disks,
+                         const struct open_disk_list *targets);
+/* After present_look: the predicates judge what was found; then the binding is computed. */
+enum status present_bind(struct arena *a, struct present *p);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compares a seal record with what is there now, for seal.c. Nothing is asked and nothing kept. */
+#include "integrity-mgr/seal_compare.h"
+#include "integrity-mgr/difference.h"
+
+#include <string.h>
+
+static const char remedy_again[] = "restore it; or, if the change was meant, seal again, with a "
+                                   "passphrase of the VM's disks: bulkhead vm seal NAME "
+                                   "DESCRIPTOR.xml --passphrase-file FILE";
+
+static enum status differs(const char *subject, const struct digest *was, const struct digest *is,
+                           const char *remedy)
+{
+        char a[DIGEST_HEX], b[DIGEST_HEX];
+
+        if (digest_equal(was, is))
+                return ST_DONE;
+        digest_hex(was, a);
+        digest_hex(is, b);
+        return FAIL(ST_CHANGED, .subject = subject,
+                    .expected = FMT("%s:%s", hash_name(was->alg), a),
+                    .found = FMT("%s:%s", hash_name(is->alg), b), .remedy = remedy);
+}
+
+static enum status compare_disks(const struct seal_record *r, const struct present *p)
+{
+        if (r->disks.count != p->disks.count)
+                return FAIL(ST_CHANGED, .subject = "the VM's disks",
+                            .expected = FMT("%zu", r->disks.count),
+                            .found = FMT("%zu", p->disks.count), .remedy = remedy_again);
+        for (size_t i = 0; i < p->disks.count; i++) {
+                char was[37], is[37];
+
+                if (!memcmp(&r->disks.items[i].uuid, &p->disks.items[i].uuid,
+                            sizeof p->disks.items[i].uuid))
+                        continue;
+                uuid_write(&r->disks.items[i].uuid, was);
+                uuid_write(&p->disks.items[i].uuid, is);
+                return FAIL(ST_CHANGED, .subject = FMT("disk %.200s", p->disks.items[i].path),
+                            .expected = FMT("LUKS UUID %s", was), .found = FMT("LUKS UUID %s", is),
+                            .remedy = remedy_again);
+        }
+        return ST_DONE;
+}
+
+static enum status compare_plugins(const struct seal_record *r, const struct present *p)
+{
+        for (size_t i = 0; i < p->found.count; i++) {
+                enum status s = differs(FMT("plug-in %s", p->found.plugins[i].name),
+                                        &r->plugins.items[i].file, &p->found.plugins[i].file,
+                                        "put back the plug-in that was sealed; or, if the new "
+                                        "one is trusted, seal again, with a passphrase of the "
+                                        "VM's disks: bulkhead vm seal NAME DESCRIPTOR.xml "
+                                        "--passphrase-file FILE");
+
+                if (s)
+                        return s;
+        }
+        return ST_DONE;
+}
+
+/* A VM's facts say which setting it is that differs; without them only that one does. */
+static enum status compare_config(const struct seal_record *r, const struct present *p)
+{
+        enum status s = ST_DONE;
+
+        if (digest_equal(&r->config, &p->config))
+                return ST_DONE;
+        for (size_t i = 0; i < p->found.count && i < r->measurements.count && !s; i++)
+                if (!strcmp(p->descriptor.targets.items[i].plugin, "vm"))
+                        s = difference_check(&r->measurements.items[i], &p->found, i, remedy_again);
+        return s ? s : differs("the VM's configuration", &r->config, &p->config, remedy_again);
+}
+
+enum status seal_compare_setting(const struct seal_record *r, const struct present *p)
+{
+        enum status s = compare_config(r, p);
+
+        if (!s)
+                s = compare_disks(r, p);
+        if (!s && (r->plugins.count != p->found.count || r->measurements.count != p->found.count))
+                s = FAIL(ST_DAMAGED, .subject = "the seal record",
+                         .expected = FMT("%zu targets", p->found.count),
+                         .found = FMT("%zu", r->measurements.count), .remedy = remedy_again);
+        return s ? s : compare_plugins(r, p);
+}
+
+/* A whole image that is one of the VM's own disks. Never a header, which no guest reaches. */
+static bool guest_writes(const struct present *p, const struct target *t)
+{
+        for (size_t i = 0; i < p->disks.count; i++)
+                if (p->writable[i] && !strcmp(p->disks.items[i].path, t->argument))
+                        return !strcmp(t->plugin, "disk");
+        return false;
+}
+
+enum status seal_compare_measured(const struct seal_record *r, const struct present *p,
+                                  bool after_run)
+{
+        const struct target *targets = p->descriptor.targets.items;
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < p->found.count && !s; i++)
+                if (!targets[i].judged && !(after_run && guest_writes(p, &targets[i])))
+                        s = difference_check(&r->measurements.items[i], &p->found, i, remedy_again);
+        return s;
+}
