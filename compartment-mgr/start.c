@@ -121,74 +121,99 @@ static void undo(struct operation *o, bool built, bool kept)
         error_keep(&why);
 }
 
+/* --- the story --- */
+
+/* What has been done, for undo(). */
+struct start {
+        struct operation o;
+        struct svdm_unlock_rep devices;
+        uint32_t domid;
+        bool built; /* or half-built, if the worker died */
+        bool kept;
+};
+
+/* Whatever can be refused before a disk is opened. */
+static enum status permit(struct operation *o)
+{
+        enum status s = operation_must_be_sealed(o);
+
+        if (!s)
+                s = operation_read_config(o);
+        if (!s)
+                s = networks_permit(&o->config, &o->vm->owner, o->arena);
+        return s ? s : device_check_disks(o);
+}
+
+static enum status open_all(struct operation *o)
+{
+        enum status s;
+
+        if (*compartment_memory(o->compartment))
+                operation_with_memory(o, arena_text(o->arena, compartment_memory(o->compartment)),
+                                      "memory");
+        s = operation_open_disks(o);
+        return s ? s
+                 : operation_open_targets(o, &o->sealed.descriptor, o->open.disks.items,
+                                          o->open.disks.count);
+}
+
+static enum status build(struct start *start)
+{
+        struct operation *o = &start->o;
+        enum status s;
+
+        start->built = true;
+        s = build_paused(o, &start->devices, &start->domid);
+        if (s != ST_EXISTS)
+                return s;
+        start->built = false; /* that domain is not ours to end */
+        return live_refuse_foreign(o->arena, o->vm->name, &o->vm->uuid) ? ST_REFUSED : s;
+}
+
+/* Checks after building, when nothing is opened by name any more. Keeps before running: if we die,
+ * no running guest loses its disks. */
+static enum status run(struct start *start)
+{
+        struct operation *o = &start->o;
+        enum status s = operation_check(o);
+
+        if (s)
+                return s;
+        start->kept = true;
+        s = operation_keep(o);
+        if (!s)
+                s = wake(o, &start->devices, start->domid);
+        if (!s)
+                s = unpause(o, &start->devices, start->domid, false);
+        if (!s)
+                remember(o, start->domid);
+        return s;
+}
+
 enum status start_vm(struct arena *a, struct compartment *c)
 {
-        struct operation o = OPERATION_NONE;
-        struct svdm_unlock_rep devices = {0};
-        bool built = false, kept = false;
-        uint32_t domid = 0;
+        struct start start = {.o = OPERATION_NONE};
         enum status s;
 
         compartment_set_state(c, VM_STARTING, "");
-        s = operation_begin(&o, a, c);
-        if (s)
-                goto out;
-        s = operation_must_be_sealed(&o);
-        if (s)
-                goto out;
-        s = operation_read_config(&o);
-        if (s)
-                goto out;
-        s = networks_permit(&o.config, &o.vm->owner, a);
-        if (s)
-                goto out;
-        s = device_check_disks(&o);
-        if (s)
-                goto out;
-        if (*compartment_memory(c))
-                operation_with_memory(&o, arena_text(a, compartment_memory(c)), "memory");
-        s = operation_open_disks(&o);
-        if (s)
-                goto out;
-        s = operation_open_targets(&o, &o.sealed.descriptor, o.open.disks.items,
-                                   o.open.disks.count);
-        if (s)
-                goto out;
-        s = operation_unseal_disks(&o); /* measures and judges first */
-        if (s)
-                goto out;
-        s = operation_unlock(&o, &devices);
-        if (s)
-                goto out;
-        s = device_check_nics(&o);
-        if (s)
-                goto out;
-        built = true; /* or half-built, if the worker dies */
-        s = build_paused(&o, &devices, &domid);
-        if (s == ST_EXISTS) { /* that domain is not ours to end */
-                built = false;
-                if (live_refuse_foreign(a, o.vm->name, &o.vm->uuid))
-                        s = ST_REFUSED; /* and the error says whose it is */
-        }
-        if (s)
-                goto out;
-        s = operation_check(&o); /* after building: nothing is opened by name any more */
-        if (s)
-                goto out;
-        kept = true;
-        s = operation_keep(&o); /* before running: if we die, no running guest loses its disks */
-        if (s)
-                goto out;
-        s = wake(&o, &devices, domid);
-        if (s)
-                goto out;
-        s = unpause(&o, &devices, domid, false);
+        s = operation_begin(&start.o, a, c);
         if (!s)
-                remember(&o, domid);
-out:
+                s = permit(&start.o);
+        if (!s)
+                s = open_all(&start.o);
+        if (!s)
+                s = operation_unseal_disks(&start.o); /* measures and judges first */
+        if (!s)
+                s = operation_unlock(&start.o, &start.devices);
+        if (!s)
+                s = device_check_nics(&start.o);
+        if (!s)
+                s = build(&start);
+        if (!s)
+                s = run(&start);
         if (s)
-                undo(&o, built, kept);
-        operation_end(&o);
+                undo(&start.o, start.built, start.kept);
+        operation_end(&start.o);
         compartment_set_refusal(c, s);
         compartment_set_state(c, s ? compartment_at_rest(c) : VM_RUNNING,
                               s ? status_sentence(s) : "");
