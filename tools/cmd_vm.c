@@ -369,8 +369,8 @@ static const struct argp_option seal_options[] = {
          "Make new encrypted disks: DESTROYS what is on the VM's writable disks", 1},
         {"passphrase-file", OPTION_PASSPHRASE_FILE, "FILE", 0,
          "The first line opens the LUKS2 disks that are adopted (asked for without it); with "
-         "--format, "
-         "it will open the new disks too: without one their key is in this TPM alone",
+         "--format, it will open the new disks too: without one their key is in this TPM alone, "
+         "and none can be added later",
          1},
         {0},
 };
@@ -407,8 +407,8 @@ int cmd_vm_seal(int argc, char **argv)
                 "Makes (--format) or adopts the VM's encrypted disks and seals their key to what "
                 "the descriptor measures and to this host's approved states.\v"
                 "Without --format nothing on a disk is destroyed: a LUKS2 disk is adopted by "
-                "adding "
-                "a key slot, a plain one is refused. Sealing again binds the present state anew.",
+                "adding a key slot, a plain one is refused. Sealing again binds the present state "
+                "anew; after a change it takes a passphrase of the disks.",
                 children,
                 NULL,
                 NULL};
