@@ -14,12 +14,11 @@ static const struct handler *handler_of(const struct handler *handlers, size_t c
 static const char *who_may(unsigned who)
 {
         if (who & VERIFIER)
-                return "ask as root, or as a member of the group of compartment-mgr's "
-                       "--admin-group "
-                       "or --verifier-group";
+                return "ask as root, or as a member of a group that compartment-mgr was started "
+                       "with: bulkhead-admin, bulkhead-verifier";
         if (who & ADMIN)
-                return "ask as root, or as a member of the group of compartment-mgr's "
-                       "--admin-group";
+                return "ask as root, or as a member of the group that compartment-mgr was started "
+                       "with: bulkhead-admin";
         return "ask compartment-mgr: bulkhead does";
 }
 

@@ -53,7 +53,7 @@ static void read_options(int argc, char **argv)
         static const struct argp argp = {.options = options,
                                          .parser = parse,
                                          .children = children,
-                                         .doc = "The device manager of Bulkhead: opens, seals and "
+                                         .doc = "The device manager of Bulkhead: opens, maps and "
                                                 "unlocks the disks of VMs."};
 
         config_init();
