@@ -290,7 +290,7 @@ enum status tpm_approve(struct tpm *t, struct arena *a, const struct tpm_approve
         if (here && !t->keys.site_private.len)
                 return FAIL(ST_INVALID, .subject = "an approval",
                             .expected = "a signature made where the site key is",
-                            .remedy = "bulkhead host approve tells what to sign");
+                            .remedy = "bulkhead host approve --print FILE writes what to sign");
         what_to_sign(t, req->pcrs.items, req->pcrs.count, req->epoch, to_sign);
         s = here ? tpm_passphrase(req->passphrase, &auth)
                  : site_key_signature(req->signature, &signature);
@@ -304,7 +304,9 @@ enum status tpm_approve(struct tpm *t, struct arena *a, const struct tpm_approve
                 return FAIL(ST_REFUSED, .subject = "an approval",
                             .expected = "the site key's signature over what is to be signed",
                             .found = "one that does not verify",
-                            .remedy = "sign the bytes again, with the site key of this host");
+                            .remedy =
+                                    "sign with the site key of this host what --print writes, and "
+                                    "repeat its --pcr and --image with --signature");
         made->pcrs.count = req->pcrs.count;
         made->pcrs.items =
                 arena_copy(a, req->pcrs.items, req->pcrs.count * sizeof(struct pcr_value));
