@@ -21,7 +21,7 @@ static enum status ask(const struct principal *asker, const struct attest_req *q
         struct im_attest_rep answer;
         enum status s;
 
-        ask.targets.items = (struct open_disk *)t->items;
+        ask.targets.items = (struct open_target *)t->items;
         ask.targets.count = t->count;
         s = peer_call(PEER_IM, CALL(im_attest, &ask, &answer), a, PEER_LONG);
         if (s)

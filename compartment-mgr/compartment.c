@@ -5,6 +5,7 @@
  * undefining, which must not overtake each other.
  */
 #include "compartment-mgr/compartment.h"
+#include "lib/component.h"
 #include "lib/report.h"
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
@@ -285,6 +286,34 @@ bool compartment_owns_path(const char *path, const struct principal *owner)
         }
         pthread_mutex_unlock(&table.lock);
         return owns;
+}
+
+/* Of two components that have that disk: what has them both. */
+static const char *disk_of(const struct vm_definition *d, const struct disk *disk, struct arena *a,
+                           const char *other)
+{
+        char vm[COMPONENT_VM];
+        const char *id;
+
+        if (other || component_child(a, component_vm(&d->uuid, vm), disk->device, &id))
+                return COMPONENT_VMS;
+        return id;
+}
+
+const char *compartment_disk_at(const char *path, struct arena *a)
+{
+        const char *found = NULL;
+
+        pthread_mutex_lock(&table.lock);
+        for (size_t i = 0; i < table.count; i++) {
+                const struct vm_definition *d = &table.vms[i]->definition;
+
+                for (size_t j = 0; j < d->disks.count; j++)
+                        if (!strcmp(path, d->disks.items[j].path))
+                                found = disk_of(d, &d->disks.items[j], a, found);
+        }
+        pthread_mutex_unlock(&table.lock);
+        return found;
 }
 
 bool compartment_owned_by(const char *vm, const struct principal *owner)

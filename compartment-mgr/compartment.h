@@ -36,6 +36,9 @@ enum status compartments_list(struct arena *a, struct vm_definition **definition
                               struct vm_summary **summaries_out, size_t *count_out);
 /* Whether a VM of that owner has a disk at that path. */
 bool compartment_owns_path(const char *path, const struct principal *owner);
+/* The identifier (lib/component.h) of the disk at that path; of one that several VMs have, that of
+ * all VMs. NULL: no VM has it. */
+const char *compartment_disk_at(const char *path, struct arena *a);
 /* Whether there is a VM of that name or UUID, of that owner. */
 bool compartment_owned_by(const char *vm, const struct principal *owner);
 

@@ -11,6 +11,7 @@
 #include "compartment-mgr/open_disks.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/workers.h"
+#include "lib/component.h"
 #include "lib/memory_file.h"
 
 #include <errno.h>
@@ -168,7 +169,14 @@ static enum status open_boot(const struct vm_definition *d, struct arena *a,
         return s;
 }
 
-static enum status asked_vm(const struct target *t, struct arena *a, struct open_disk *out)
+static const char *name_vm(const struct uuid *vm, struct arena *a)
+{
+        char component[COMPONENT_VM];
+
+        return arena_text(a, component_vm(vm, component));
+}
+
+static enum status asked_vm(const struct target *t, struct arena *a, struct open_target *out)
 {
         struct svdm_open_rep open = {};
         struct vm_definition d;
@@ -184,7 +192,7 @@ static enum status asked_vm(const struct target *t, struct arena *a, struct open
         vm.boot = open.disks.items;
         vm.boot_count = open.disks.count;
         vm.named = config.disks.items;
-        out->uuid = d.uuid;
+        out->component = name_vm(&d.uuid, a);
         s = write_vm(&vm, a, &out->file);
 out:
         open_disks_close(open.disks.items, open.disks.count);
@@ -192,13 +200,13 @@ out:
 }
 
 enum status facts_of_vm(const struct facts_scope *scope, const struct target *t, struct arena *a,
-                        struct open_disk *out)
+                        struct open_target *out)
 {
         if (!scope->own)
                 return asked_vm(t, a, out);
         if (!is_named(scope->own->vm, t->argument))
                 return not_this_one(t, scope->own->vm);
-        out->uuid = scope->own->vm->uuid;
+        out->component = name_vm(&scope->own->vm->uuid, a);
         return write_vm(scope->own, a, &out->file);
 }
 
@@ -238,7 +246,7 @@ struct json_object *facts_hypervisor_json(const struct domain_hypervisor_rep *h)
 }
 
 enum status facts_of_hypervisor(const struct facts_scope *scope, const struct target *t,
-                                struct arena *a, struct open_disk *out)
+                                struct arena *a, struct open_target *out)
 {
         struct domain_hypervisor_rep p;
         enum status s = facts_hypervisor(a, &p);
@@ -326,7 +334,7 @@ static enum status write_own_vms(struct arena *a, const struct caller *asker, in
 
 /* target_kinds.c sees to it that only admins get vms:all. */
 enum status facts_of_vms(const struct facts_scope *scope, const struct target *t, struct arena *a,
-                         struct open_disk *out)
+                         struct open_target *out)
 {
         struct caller own = {};
 

@@ -35,11 +35,11 @@ struct json_object *facts_hypervisor_json(const struct domain_hypervisor_rep *h)
 enum status facts_all_vms_json(struct arena *a, const struct domain_hypervisor_rep *h,
                                struct json_object **json_out);
 
-/* Writes the facts of that target, as canonical JSON, into a sealed memory file: disk_out->file,
- * which becomes the caller's. The caller has set everything else of *disk_out. For a VM, uuid
- * becomes the VM's; an operation gets ST_DENIED for another VM than its own. */
+/* Writes the facts of that target, as canonical JSON, into a sealed memory file: open_out->file,
+ * which becomes the caller's. The caller has set everything else of *open_out. For a VM, the
+ * component becomes the VM; an operation gets ST_DENIED for another VM than its own. */
 typedef enum status facts_gatherer(const struct facts_scope *scope, const struct target *target,
-                                   struct arena *a, struct open_disk *disk_out);
+                                   struct arena *a, struct open_target *open_out);
 facts_gatherer facts_of_vm, facts_of_hypervisor, facts_of_vms;
 
 #endif

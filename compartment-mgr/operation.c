@@ -243,7 +243,7 @@ enum status operation_unseal(struct operation *o, int secret)
         struct im_unseal_rep p;
 
         q.disks = o->open.disks;
-        q.targets = (struct open_disk_list){o->targets.items, o->targets.count};
+        q.targets = (struct open_target_list){o->targets.items, o->targets.count};
         q.memory = o->memory_header;
         q.secret = secret;
         return peer_call(PEER_IM, CALL(im_unseal, &q, &p), o->arena, PEER_LONG);

@@ -89,7 +89,7 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
         struct im_seal_rep p;
 
         q.disks = prepared->disks;
-        q.targets = (struct open_disk_list){o->targets.items, o->targets.count};
+        q.targets = (struct open_target_list){o->targets.items, o->targets.count};
         return peer_call(PEER_IM, CALL(im_seal, &q, &p), o->arena, PEER_LONG);
 }
 

@@ -132,7 +132,7 @@ static enum status reseal(struct arena *a, struct compartment *c)
         q.generation = o.sealed.generation + 1;
         q.config = operation_config(&o);
         q.disks = o.open.disks;
-        q.targets = (struct open_disk_list){o.targets.items, o.targets.count};
+        q.targets = (struct open_target_list){o.targets.items, o.targets.count};
         s = peer_call(PEER_IM, CALL(im_reseal, &q, &p), a, PEER_LONG);
         if (!s)
                 s = compartment_set_generation(c, q.generation);

@@ -2,6 +2,7 @@
 /* The table of target kinds. targets.c alone reads it. */
 #include "compartment-mgr/target_kinds.h"
 #include "compartment-mgr/compartment.h"
+#include "lib/component.h"
 
 #include <string.h>
 
@@ -33,7 +34,10 @@ static bool of_own_vms(const struct principal *p, const struct target *t)
 /* --- the table --------------------------------------------------------------------------------*/
 
 const struct target_kind target_kinds[] = {
-        {"disk", of_vm_with_disk, NULL},   {"luks", of_vm_with_disk, NULL},
-        {"vm", of_vm_named, facts_of_vm},  {"hypervisor", of_everybody, facts_of_hypervisor},
-        {"vms", of_own_vms, facts_of_vms}, {NULL, NULL, NULL},
+        {"disk", COMPONENT_HOST, COVERS_CONTENT, of_vm_with_disk, NULL},
+        {"luks", COMPONENT_HOST, COVERS_HEADER, of_vm_with_disk, NULL},
+        {"vm", COMPONENT_VMS, COVERS_VM, of_vm_named, facts_of_vm},
+        {"hypervisor", COMPONENT_HYPERVISOR, COVERS_NOTHING, of_everybody, facts_of_hypervisor},
+        {"vms", COMPONENT_VMS, COVERS_NOTHING, of_own_vms, facts_of_vms},
+        {NULL, COMPONENT_HOST, COVERS_NOTHING, NULL, NULL},
 };

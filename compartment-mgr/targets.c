@@ -4,12 +4,16 @@
  * here; descriptors are duplicated.
  */
 #include "compartment-mgr/targets.h"
+#include "compartment-mgr/compartment.h"
 
 #include <string.h>
 
 void targets_clear(struct targets *t)
 {
-        open_disks_close(t->items, t->count);
+        for (size_t i = 0; i < t->count; i++)
+                open_disks_close(
+                        &(struct open_disk){.file = t->items[i].file, .header = t->items[i].header},
+                        1);
         t->count = 0;
 }
 
@@ -75,20 +79,35 @@ enum status targets_permit(const struct caller *c, const struct target *targets,
 
 /* --- opening --------------------------------------------------------------------------------- */
 
+static enum status open_path(const struct target *t, const struct open_disk *disks, size_t count,
+                             const struct targets_from *from, struct arena *a,
+                             struct open_target *out)
+{
+        const struct open_disk *disk = disk_at(t->argument, disks, count);
+        const char *component = compartment_disk_at(t->argument, a);
+        struct open_disk opened = {.file = -1, .header = -1};
+        enum status s = disk ? open_disks_share(disk, &opened)
+                             : from->open(from->with, t->argument, a, &opened);
+
+        if (component)
+                out->component = component;
+        out->file = opened.file;
+        out->header = opened.header;
+        return s;
+}
+
 static enum status open_one(const struct target *t, const struct open_disk *disks, size_t count,
-                            const struct targets_from *from, struct arena *a, struct open_disk *out)
+                            const struct targets_from *from, struct arena *a,
+                            struct open_target *out)
 {
         const struct target_kind *kind = kind_of(t->plugin);
-        const struct open_disk *disk;
 
-        *out = (struct open_disk){.path = t->argument, .file = -1, .header = -1};
+        *out = (struct open_target){
+                .component = kind->component, .covers = kind->covers, .file = -1, .header = -1};
         if (kind->facts)
                 return kind->facts(from->scope, t, a, out);
-        disk = disk_at(t->argument, disks, count);
-        if (disk)
-                return open_disks_share(disk, out);
         if (*t->argument == '/')
-                return from->open(from->with, t->argument, a, out);
+                return open_path(t, disks, count, from, a, out);
         return kind->plugin || !*t->argument ? ST_DONE : refuse_unknown(t, a);
 }
 

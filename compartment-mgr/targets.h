@@ -12,7 +12,7 @@
 #include "compartment-mgr/target_kinds.h"
 
 struct targets {
-        struct open_disk items[TARGETS_MOST]; /* with file descriptors of their own */
+        struct open_target items[TARGETS_MOST]; /* with file descriptors of their own */
         size_t count;
 };
 #define TARGETS_NONE                                                                               \

@@ -8,7 +8,10 @@
 
 #include <pthread.h>
 
-enum { EVENT_MOST = COMPONENT_MOST + 1024 };
+enum {
+        EVENT_MOST = COMPONENT_MOST + 1024,
+        ATTESTED_MOST = EVENT_MOST + TARGETS_MOST * (COMPONENT_MOST + 64)
+};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct log *the_log; /* once open it stays */
@@ -46,9 +49,10 @@ enum status host_log_get(struct log **log_out)
         return s;
 }
 
-/* Writes an event node. generation 0 and outcome NULL leave their attribute out. */
-static enum status write_event(const struct principal *by, const char *kind, const char *component,
-                               uint64_t generation, const char *outcome, struct buffer *out)
+/* Begins an event node. generation 0 and outcome NULL leave their attribute out. */
+static struct document begin_event(const struct principal *by, const char *kind,
+                                   const char *component, uint64_t generation, const char *outcome,
+                                   struct buffer *out)
 {
         struct document d = document_begin(out);
         char who[PRINCIPAL_TEXT_SIZE];
@@ -61,16 +65,28 @@ static enum status write_event(const struct principal *by, const char *kind, con
         document_attribute(&d, "kind", kind);
         if (outcome)
                 document_attribute(&d, "outcome", outcome);
-        document_close(&d);
-        return document_end(&d);
+        return d;
 }
 
-static enum status write_attested(struct arena *a, const struct principal *by,
-                                  struct bytes *node_out)
+static enum status end_event(struct document *d)
 {
-        struct buffer text = BUFFER_INIT(EVENT_MOST);
-        enum status s = write_event(by, "attest", COMPONENT_HOST, 0, NULL, &text);
+        document_close(d);
+        return document_end(d);
+}
 
+static enum status write_attested(struct arena *a, const struct found *found,
+                                  const struct principal *by, struct bytes *node_out)
+{
+        struct buffer text = BUFFER_INIT(ATTESTED_MOST);
+        struct document d = begin_event(by, "attest", COMPONENT_HOST, 0, NULL, &text);
+        enum status s;
+
+        for (size_t i = 0; i < found->count; i++) {
+                document_open(&d, "measured");
+                document_attribute(&d, "component", found->targets[i].component);
+                document_close(&d);
+        }
+        s = end_event(&d);
         if (!s)
                 *node_out = (struct bytes){arena_copy(a, text.data, text.len), text.len};
         buffer_clear(&text);
@@ -90,7 +106,7 @@ enum status host_log_found(struct arena *a, const struct found *found,
         for (size_t i = 0; i < found->count; i++)
                 entries[i].node = found->forms[i].canonical;
         if (!s && attested_for)
-                s = write_attested(a, attested_for, &entries[count++].node);
+                s = write_attested(a, found, attested_for, &entries[count++].node);
         return s ? s : log_append(log, entries, count, place_out);
 }
 
@@ -100,12 +116,14 @@ enum status host_log_event(const struct principal *by, const char *kind, const c
         struct buffer text = BUFFER_INIT(EVENT_MOST);
         struct log_entry entry = {0};
         struct error kept = *error_last();
+        struct document d;
         struct log_place place;
         struct log *log;
         enum status s = host_log_get(&log);
 
+        d = begin_event(by, kind, component, generation, status_sentence(outcome), &text);
         if (!s)
-                s = write_event(by, kind, component, generation, status_sentence(outcome), &text);
+                s = end_event(&d);
         entry.node = buffer_bytes(&text);
         if (!s)
                 s = log_append(log, &entry, 1, &place);

@@ -19,8 +19,8 @@ enum status host_log_open(int dir, enum hash_alg alg);
 enum status host_log_get(struct log **log_out);
 
 /* Appends what was found. *entries_out: one for each measurement, in the arena. attested_for: whom
- * an event of kind "attest" behind the measurements names; it has no outcome, since nobody knows
- * that yet. NULL: no such event. */
+ * an event of kind "attest" behind the measurements names, with the component of each of them; it
+ * has no outcome, since nobody knows that yet. NULL: no such event. */
 enum status host_log_found(struct arena *a, const struct found *found,
                            const struct principal *attested_for, struct log_entry **entries_out,
                            struct log_place *place_out);

@@ -7,6 +7,7 @@
 #include "integrity-mgr/measure.h"
 #include "integrity-mgr/plugin_jobs.h"
 #include "measure/measure_run.h"
+#include "lib/component.h"
 #include "lib/config.h"
 #include "lib/worker.h"
 
@@ -37,7 +38,7 @@ void measure_stop(void)
 /* The measuring of one target, with memory and an error of its own: threads do not share these. */
 struct duty {
         const struct target *target;
-        const struct open_disk *open;
+        const struct open_target *open;
         uint32_t cores;
         struct arena *arena;
         struct measurement *measurement;
@@ -169,6 +170,18 @@ static void measure_queue(struct queue *q)
         pthread_mutex_destroy(&q->lock);
 }
 
+static enum status check_open(const struct open_target *open, size_t open_count, size_t count)
+{
+        enum status s = ST_DONE;
+
+        if (count != open_count)
+                return FAIL(ST_PROTOCOL, .subject = "the open targets",
+                            .expected = FMT("%zu", count), .found = FMT("%zu", open_count));
+        for (size_t i = 0; i < count && !s; i++)
+                s = component_parse(open[i].component);
+        return s;
+}
+
 static uint32_t cores_each(size_t count)
 {
         size_t each = cores / count;
@@ -244,18 +257,17 @@ static enum status end_all(struct duty *duties, size_t count, enum status s)
 }
 
 enum status measure_all(struct arena *a, const struct target *targets, size_t count,
-                        const struct open_disk *open, size_t open_count, enum hash_alg alg,
+                        const struct open_target *open, size_t open_count, enum hash_alg alg,
                         struct found *found_out)
 {
         struct target *asked = arena_get_many(a, count + 1, sizeof *asked);
         struct duty *duties = arena_get_many(a, count + 1, sizeof *duties);
         struct queue q = {.duties = duties, .count = count};
-        enum status s;
+        enum status s = check_open(open, open_count, count);
 
-        *found_out = (struct found){.count = count};
-        if (count != open_count)
-                return FAIL(ST_PROTOCOL, .subject = "the open targets",
-                            .expected = FMT("%zu", count), .found = FMT("%zu", open_count));
+        *found_out = (struct found){.targets = open, .count = count};
+        if (s)
+                return s;
         found_out->measurements = arena_get_many(a, count + 1, sizeof *found_out->measurements);
         found_out->plugins = arena_get_many(a, count + 1, sizeof *found_out->plugins);
         found_out->forms = arena_get_many(a, count + 1, sizeof *found_out->forms);

@@ -15,16 +15,17 @@ void measure_start(struct worker *measure_worker);
 void measure_stop(void);
 
 struct found {
-        struct measurement *measurements; /* one for each target, in their order */
-        struct plugin_seen *plugins;      /* the same */
-        struct measurement_form *forms;   /* the same; digests in measure_all()'s algorithm */
+        const struct open_target *targets; /* as they were given, the caller's */
+        struct measurement *measurements;  /* one for each target, in their order */
+        struct plugin_seen *plugins;       /* the same */
+        struct measurement_form *forms;    /* the same; digests in measure_all()'s algorithm */
         size_t count;
 };
 
-/* alg: the host's. open: the descriptors of the targets, in the same order; they stay the caller's.
- * On failure the error is that of the first target, in order, that could not be measured. */
+/* alg: the host's. open: the open targets, in the same order; they stay the caller's. On failure
+ * the error is that of the first target, in order, that could not be measured. */
 enum status measure_all(struct arena *a, const struct target *targets, size_t count,
-                        const struct open_disk *open, size_t open_count, enum hash_alg alg,
+                        const struct open_target *open, size_t open_count, enum hash_alg alg,
                         struct found *found_out);
 
 #endif

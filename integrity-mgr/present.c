@@ -21,7 +21,7 @@ static void see_disks(struct arena *a, struct present *p, const struct open_disk
 }
 
 enum status present_look(struct arena *a, struct present *p, const struct open_disk_list *disks,
-                         const struct open_disk_list *targets)
+                         const struct open_target_list *targets)
 {
         const struct descriptor *d = &p->descriptor;
         const struct host_state *host;

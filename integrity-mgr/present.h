@@ -24,7 +24,7 @@ struct present {
 /* Needs vm, config and descriptor. Fills in disks, measures the targets and logs what was found:
  * the log is on disk before anything is judged by it. */
 enum status present_look(struct arena *a, struct present *p, const struct open_disk_list *disks,
-                         const struct open_disk_list *targets);
+                         const struct open_target_list *targets);
 /* After present_look: the predicates judge what was found; then the binding is computed. */
 enum status present_bind(struct arena *a, struct present *p);
 

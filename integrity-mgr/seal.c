@@ -160,7 +160,7 @@ enum status seal_make(struct arena *a, const struct im_seal_req *req)
 
 /* What is there now, measured by the record's own descriptor. */
 static enum status look(struct arena *a, const struct seal_record *r, const struct digest *config,
-                        const struct open_disk_list *disks, const struct open_disk_list *targets,
+                        const struct open_disk_list *disks, const struct open_target_list *targets,
                         struct present *p)
 {
         enum status s;

@@ -68,7 +68,7 @@ static enum status compare_config(const struct seal_record *r, const struct pres
         if (digest_equal(&r->config, &p->config))
                 return ST_DONE;
         for (size_t i = 0; i < p->found.count && i < r->measurements.count && !s; i++)
-                if (!strcmp(p->descriptor.targets.items[i].plugin, "vm"))
+                if (p->found.targets[i].covers == COVERS_VM)
                         s = difference_check(&r->measurements.items[i], &p->found, i, remedy_again);
         return s ? s : differs("the VM's configuration", &r->config, &p->config, remedy_again);
 }
@@ -87,11 +87,13 @@ enum status seal_compare_setting(const struct seal_record *r, const struct prese
 }
 
 /* A whole image that is one of the VM's own disks. Never a header, which no guest reaches. */
-static bool guest_writes(const struct present *p, const struct target *t)
+static bool guest_writes(const struct present *p, size_t target)
 {
+        const struct target *t = &p->descriptor.targets.items[target];
+
         for (size_t i = 0; i < p->disks.count; i++)
                 if (p->writable[i] && !strcmp(p->disks.items[i].path, t->argument))
-                        return !strcmp(t->plugin, "disk");
+                        return p->found.targets[target].covers == COVERS_CONTENT;
         return false;
 }
 
@@ -102,7 +104,7 @@ enum status seal_compare_measured(const struct seal_record *r, const struct pres
         enum status s = ST_DONE;
 
         for (size_t i = 0; i < p->found.count && !s; i++)
-                if (!targets[i].judged && !(after_run && guest_writes(p, &targets[i])))
+                if (!targets[i].judged && !(after_run && guest_writes(p, i)))
                         s = difference_check(&r->measurements.items[i], &p->found, i, remedy_again);
         return s;
 }

@@ -1,36 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which target covers which disk, for seal.c. Nothing but the request is looked at. */
 #include "integrity-mgr/seal_cover.h"
+#include "lib/component.h"
 
 #include <string.h>
 
 /* The UUID of an encrypted disk is bound in any case, but its cipher stands in the header; of a
  * plain one nothing is. What a clean stop measures anew does not cover a header. */
-static bool covers(const struct target *t, const struct open_disk *disk, bool clean_stop)
+static bool covers_disk(enum covers covers, const struct open_disk *disk, bool clean_stop)
 {
-        if (strcmp(t->argument, disk->path))
-                return false;
-        return (disk->encrypted && !strcmp(t->plugin, "luks")) ||
-               (!(disk->encrypted && clean_stop) && !strcmp(t->plugin, "disk"));
+        return (disk->encrypted && covers == COVERS_HEADER) ||
+               (!(disk->encrypted && clean_stop) && covers == COVERS_CONTENT);
 }
 
 /* The facts of a VM hold the digests of its boot files; those of another VM say nothing here. */
-static bool is_this_vm(const struct im_seal_req *req, size_t i)
+static bool covers_vm(const struct open_target *open, const struct uuid *vm)
 {
-        const struct target *t = &req->descriptor.targets.items[i];
+        char component[COMPONENT_VM];
 
-        return !strcmp(t->plugin, "vm") && i < req->targets.count &&
-               !memcmp(&req->targets.items[i].uuid, &req->vm, sizeof req->vm);
+        return open->covers == COVERS_VM && !strcmp(open->component, component_vm(vm, component));
 }
 
 static bool is_covered(const struct im_seal_req *req, const struct open_disk *disk)
 {
         const struct descriptor *d = &req->descriptor;
 
-        for (size_t i = 0; i < d->targets.count; i++)
-                if (covers(&d->targets.items[i], disk, d->clean_stop) ||
-                    (disk->boot && is_this_vm(req, i)))
+        for (size_t i = 0; i < d->targets.count && i < req->targets.count; i++) {
+                const struct open_target *open = &req->targets.items[i];
+
+                if (!strcmp(d->targets.items[i].argument, disk->path) &&
+                    covers_disk(open->covers, disk, d->clean_stop))
                         return true;
+                if (disk->boot && covers_vm(open, &req->vm))
+                        return true;
+        }
         return false;
 }
 

@@ -383,6 +383,22 @@ START_TEST(owners_have_paths)
 }
 END_TEST
 
+START_TEST(disks_have_components)
+{
+        char component[COMPONENT_VM];
+        struct vm_summary v, other;
+        const char *id;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        id = compartment_disk_at("/dev/vg/x", a);
+        ck_assert_str_eq(component_parent(a, id), component_vm(&v.uuid, component));
+        ck_assert_str_eq(component_name(a, id), "xvda");
+        ck_assert_ptr_null(compartment_disk_at("/dev/vg/y", a));
+        ck_assert_int_eq(define("db2", &other), ST_DONE);
+        ck_assert_str_eq(compartment_disk_at("/dev/vg/x", a), COMPONENT_VMS);
+}
+END_TEST
+
 /* What a version without principals kept. */
 static void keep_as_version_2(const char *name, const char *owner, uint32_t owner_uid)
 {
@@ -536,6 +552,7 @@ int main(void)
         tcase_add_test(t, changes_and_releases_are_told);
         tcase_add_test(t, owners_have_vms);
         tcase_add_test(t, owners_have_paths);
+        tcase_add_test(t, disks_have_components);
         tcase_add_test(t, owners_of_version_2_are_principals);
         tcase_add_test(t, the_claim_knows_for_whom);
         tcase_add_test(t, a_damaged_definition_is_left_out);

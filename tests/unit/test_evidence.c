@@ -13,6 +13,7 @@
 #include "tests/fault/folder.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,12 +334,23 @@ START_TEST(test_aik)
 END_TEST
 
 /* Nothing is told that is not on disk: whatever call fails, there is no evidence. */
+static bool is_logged(int dir, const char *event)
+{
+        static char content[1 << 20];
+        int fd = openat(dir, "log", O_RDONLY);
+        ssize_t n = read(fd, content, sizeof content);
+
+        close(fd);
+        ck_assert_int_gt(n, 0);
+        return memmem(content, (size_t)n, event, strlen(event));
+}
+
 START_TEST(test_durable)
 {
         struct tpm_keys keys = {.alg = HASH_SHA256};
         struct arena *a = arena_new();
         struct target target = {.name = "disk:/a", .plugin = "disk", .pcr = 16};
-        struct open_disk open = {.path = "/a", .file = -1, .header = -1};
+        struct open_target open = {.component = "host/vms", .file = -1, .header = -1};
         struct im_attest_req q = {.asker = {PRINCIPAL_USER, "1000"},
                                   .descriptor = {.kind = 1, .targets = {&target, 1}},
                                   .targets = {&open, 1}};
@@ -367,6 +379,8 @@ START_TEST(test_durable)
                 ck_assert_uint_eq(fake_tpm->attested.qualifying.alg, HASH_SHA256);
         }
         ck_assert_uint_ge(n, 4);
+        ck_assert(is_logged(dir, "<event by=\"uid:1000\" component=\"host\" kind=\"attest\">"
+                                 "<measured component=\"host/vms\"></measured></event>"));
         folder_remove(dir);
         arena_free(a);
 }

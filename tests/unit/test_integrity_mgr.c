@@ -6,6 +6,7 @@
  */
 #include "lib/principal.h"
 #include "lib/channel.h"
+#include "lib/component.h"
 #include "lib/config.h"
 #include "tests/unit/swtpm.h"
 #include "verifier/verify.h"
@@ -155,6 +156,15 @@ static struct open_disk open_image(void)
         return d;
 }
 
+/* Until the next one. */
+static struct open_target *open_target(const struct open_disk *d)
+{
+        static struct open_target t;
+
+        t = (struct open_target){COMPONENT_VMS, COVERS_CONTENT, d->file, d->header};
+        return &t;
+}
+
 static void write_image(char content)
 {
         FILE *f = fopen(image, "w");
@@ -206,7 +216,7 @@ static enum status seal(uint64_t generation, struct descriptor d)
                                 .descriptor = d,
                                 .config = config_digest,
                                 .disks = {&disk, 1},
-                                .targets = {&disk, 1},
+                                .targets = {open_target(&disk), 1},
                                 .secret = pipe_with(secret, 32)};
         struct im_seal_rep p;
         enum status s = call(CALL(im_seal, &q, &p));
@@ -223,7 +233,7 @@ static enum status unseal(void)
                                   .vm = vm,
                                   .config = config_digest,
                                   .disks = {&disk, 1},
-                                  .targets = {&disk, 1},
+                                  .targets = {open_target(&disk), 1},
                                   .memory = -1};
         struct im_unseal_rep p;
         uint8_t got[33];
@@ -250,7 +260,7 @@ static enum status reseal(uint64_t generation)
                                   .generation = generation,
                                   .config = config_digest,
                                   .disks = {&disk, 1},
-                                  .targets = {&disk, 1}};
+                                  .targets = {open_target(&disk), 1}};
         struct im_reseal_rep p;
         enum status s = call(CALL(im_reseal, &q, &p));
 
@@ -289,7 +299,7 @@ static enum status attest_on(int fd, struct arena *arena, const char *dest, cons
         struct im_attest_req q = {.asker = {PRINCIPAL_USER, "1000"},
                                   .challenge = challenge,
                                   .log_seen = seen,
-                                  .targets = {&disk, 1}};
+                                  .targets = {open_target(&disk), 1}};
         enum status s = descriptor_read((struct bytes){(uint8_t *)text, strlen(text)}, HASH_SHA256,
                                         arena, &q.descriptor);
 

@@ -150,10 +150,12 @@ static size_t open_descriptors(void)
         return n;
 }
 
+static const char *component = "host";
+
 static enum status measure(const char *plugin)
 {
         const struct target t = {.name = "test:x", .plugin = plugin, .argument = "x", .method = ""};
-        const struct open_disk none = {.path = "x", .file = -1, .header = -1};
+        const struct open_target none = {.component = component, .file = -1, .header = -1};
 
         arena_empty(a);
         return measure_all(a, &t, 1, &none, 1, HASH_SHA256, &found);
@@ -194,6 +196,18 @@ static void tear_down(void)
 }
 
 /* --- tests --------------------------------------------------------------------------------- */
+
+/* What has no name can be neither logged nor sealed. */
+START_TEST(a_target_without_a_component_is_refused)
+{
+        component = "host//vms";
+        ck_assert_int_eq(measure("good"), ST_INVALID);
+        component = "";
+        ck_assert_int_eq(measure("good"), ST_INVALID);
+        component = "host";
+        ck_assert_int_eq(measure("good"), ST_DONE);
+}
+END_TEST
 
 START_TEST(the_waiting_job_measures)
 {
@@ -329,6 +343,7 @@ int main(void)
 
         tcase_set_timeout(t, 120);
         tcase_add_checked_fixture(t, set_up, tear_down);
+        tcase_add_test(t, a_target_without_a_component_is_refused);
         tcase_add_test(t, the_waiting_job_measures);
         tcase_add_loop_test(t, a_changed_file_is_noticed_at_once, 0, 2);
         tcase_add_test(t, a_file_that_others_may_write_is_refused_although_it_is_loaded);

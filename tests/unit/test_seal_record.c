@@ -29,8 +29,11 @@ static struct target targets[2];
 static struct predicate predicate;
 static struct descriptor descriptor;
 static struct open_disk disks[2];
+static struct open_target opened[2];
 static struct digest config;
 static const struct uuid vm = {{1, 2, 3}}, other_vm = {{4}};
+#define VM "host/vms/01020300-0000-0000-0000-000000000000"
+#define OTHER_VM "host/vms/04000000-0000-0000-0000-000000000000"
 
 static void set_up_host(void)
 {
@@ -80,6 +83,8 @@ static void prepare(void)
                                       .writable = true,
                                       .file = -1,
                                       .header = -1};
+        opened[0] = (struct open_target){VM "/xvda", COVERS_CONTENT, -1, -1};
+        opened[1] = (struct open_target){VM "/xvdb", COVERS_HEADER, -1, -1};
         config = digest_of(HASH_SHA256, "config", 6);
 }
 
@@ -113,7 +118,7 @@ static enum status do_seal(uint64_t generation, char secret_of)
                                 .descriptor = descriptor,
                                 .config = config,
                                 .disks = {disks, 2},
-                                .targets = {disks, 2}};
+                                .targets = {opened, 2}};
         enum status s;
 
         memset(secret, secret_of, sizeof secret);
@@ -136,7 +141,7 @@ static enum status do_unseal(char *secret_of)
                                   .vm = vm,
                                   .config = config,
                                   .disks = {disks, 2},
-                                  .targets = {disks, 2},
+                                  .targets = {opened, 2},
                                   .memory = -1};
         enum status s;
 
@@ -157,7 +162,7 @@ static enum status do_reseal(uint64_t generation)
                                   .generation = generation,
                                   .config = config,
                                   .disks = {disks, 2},
-                                  .targets = {disks, 2}};
+                                  .targets = {opened, 2}};
 
         return seal_renew(a, &q);
 }
@@ -415,21 +420,28 @@ START_TEST(test_clean_stop_vouches_for_the_guest_alone)
 END_TEST
 
 static const struct {
-        const char *plugin, *path; /* of the only target besides luks:/b */
+        enum covers covers; /* of the only target besides luks:/b */
+        const char *path;
         bool encrypted, clean_stop;
         enum status sealed;
 } coverings[] = {
-        {"disk", "/a", false, false, ST_DONE},      {"disk", "/a", true, false, ST_DONE},
-        {"disk", "/a", false, true, ST_DONE},       {"disk", "/a", true, true, ST_INVALID},
-        {"luks", "/a", true, false, ST_DONE},       {"luks", "/a", true, true, ST_DONE},
-        {"disk", "/a/.", false, false, ST_INVALID}, {"luks", "/b", true, false, ST_INVALID},
-        {"file", "/a", true, false, ST_INVALID},
+        {COVERS_CONTENT, "/a", false, false, ST_DONE},
+        {COVERS_CONTENT, "/a", true, false, ST_DONE},
+        {COVERS_CONTENT, "/a", false, true, ST_DONE},
+        {COVERS_CONTENT, "/a", true, true, ST_INVALID},
+        {COVERS_HEADER, "/a", true, false, ST_DONE},
+        {COVERS_HEADER, "/a", true, true, ST_DONE},
+        {COVERS_HEADER, "/a", false, false, ST_INVALID},
+        {COVERS_CONTENT, "/a/.", false, false, ST_INVALID},
+        {COVERS_HEADER, "/b", true, false, ST_INVALID},
+        {COVERS_NOTHING, "/a", true, false, ST_INVALID},
+        {COVERS_VM, "/a", false, false, ST_INVALID},
 };
 
 START_TEST(test_a_disk_that_nothing_measures_is_not_sealed)
 {
         open_log();
-        targets[0].plugin = coverings[_i].plugin;
+        opened[0].covers = coverings[_i].covers;
         targets[0].argument = coverings[_i].path;
         disks[0].encrypted = coverings[_i].encrypted;
         descriptor.clean_stop = coverings[_i].clean_stop;
@@ -441,26 +453,26 @@ START_TEST(test_a_disk_that_nothing_measures_is_not_sealed)
 END_TEST
 
 static const struct {
-        const char *plugin, *argument; /* of the target that may cover /kernel */
-        bool own_facts;                /* open with the facts of this VM */
+        enum covers covers; /* of the target that may cover /kernel */
+        const char *component, *argument;
         enum status sealed;
 } boot_coverings[] = {
-        {"vm", "web01", true, ST_DONE},          {"vm", "web01", false, ST_INVALID},
-        {"vm", "web02", false, ST_INVALID},      {"disk", "/kernel", false, ST_DONE},
-        {"disk", "/kernel2", false, ST_INVALID}, {"luks", "/kernel", false, ST_INVALID},
-        {"vms", "all", true, ST_INVALID},
+        {COVERS_VM, VM, "web01", ST_DONE},
+        {COVERS_VM, OTHER_VM, "web01", ST_INVALID},
+        {COVERS_VM, "host/vms", "web01", ST_INVALID},
+        {COVERS_CONTENT, VM "/kernel", "/kernel", ST_DONE},
+        {COVERS_CONTENT, VM "/kernel", "/kernel2", ST_INVALID},
+        {COVERS_HEADER, VM "/kernel", "/kernel", ST_INVALID},
+        {COVERS_NOTHING, VM, "all", ST_INVALID},
 };
 
 START_TEST(test_a_kernel_that_nothing_measures_is_not_sealed)
 {
         open_log();
-        targets[0].plugin = boot_coverings[_i].plugin;
+        opened[0].covers = boot_coverings[_i].covers;
+        opened[0].component = boot_coverings[_i].component;
         targets[0].argument = boot_coverings[_i].argument;
-        disks[0] = (struct open_disk){.path = "/kernel",
-                                      .uuid = boot_coverings[_i].own_facts ? vm : other_vm,
-                                      .boot = true,
-                                      .file = -1,
-                                      .header = -1};
+        disks[0] = (struct open_disk){.path = "/kernel", .boot = true, .file = -1, .header = -1};
         ck_assert_int_eq(do_seal(1, 'x'), boot_coverings[_i].sealed);
         if (boot_coverings[_i].sealed) {
                 ck_assert_str_eq(error_last()->subject, "boot file /kernel");
@@ -475,9 +487,8 @@ START_TEST(test_a_changed_configuration_is_named)
         char secret_of;
 
         open_log();
-        targets[1].plugin = "vm";
-        disks[1] = (struct open_disk){
-                .path = "/b", .uuid = vm, .boot = true, .file = -1, .header = -1};
+        opened[1] = (struct open_target){VM, COVERS_VM, -1, -1};
+        disks[1] = (struct open_disk){.path = "/b", .boot = true, .file = -1, .header = -1};
         ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
         configuration();
         cipher();

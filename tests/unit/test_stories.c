@@ -13,6 +13,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
+#include "lib/component.h"
 #include "lib/config.h"
 #include "measure/measure_run.h"
 #include "proof/measurement.h"
@@ -102,11 +103,15 @@ static struct open_disk *make_disks(struct arena *a)
         return d;
 }
 
-static void check_targets(const struct open_disk *targets, size_t count)
+static void check_targets(const struct open_target *targets, size_t count)
 {
+        char component[COMPONENT_VM];
+
         ck_assert_uint_eq(count, 2);
         ck_assert_int_ge(targets[0].header, 0);
-        ck_assert_mem_eq(&targets[1].uuid, &vm_uuid, sizeof vm_uuid);
+        ck_assert_uint_eq(targets[0].covers, COVERS_HEADER);
+        ck_assert_uint_eq(targets[1].covers, COVERS_VM);
+        ck_assert_str_eq(targets[1].component, component_vm(&vm_uuid, component));
         ck_assert_int_gt(pread(targets[1].file, world.facts, sizeof world.facts - 1, 0), 0);
         ck_assert_int_lt(write(targets[1].file, "x", 1), 0); /* sealed */
 }
@@ -897,7 +902,7 @@ static void same_as_plugin(const char *plugin, const char *argument, facts_gathe
                            .plugin = plugin,
                            .argument = argument,
                            .method = ""};
-        struct open_disk facts = {.file = -1};
+        struct open_target facts = {.file = -1};
         struct measurement told;
         struct digest of_plugin, of_state;
         int so;

@@ -22,9 +22,15 @@ bool compartment_owned_by(const char *vm, const struct principal *owner)
         return !strcmp(vm, "own") && !strcmp(owner->name, "1001");
 }
 
+const char *compartment_disk_at(const char *path, struct arena *a)
+{
+        (void)a;
+        return strcmp(path, "/own") ? NULL : "host/vms/own/xvda";
+}
+
 #define FACTS(name)                                                                                \
         enum status name(const struct facts_scope *scope, const struct target *t, struct arena *a, \
-                         struct open_disk *out)                                                    \
+                         struct open_target *out)                                                  \
         {                                                                                          \
                 (void)scope, (void)t, (void)a, (void)out;                                          \
                 gathered = #name;                                                                  \
@@ -105,17 +111,20 @@ END_TEST
 static const struct {
         const char *plugin, *argument, *from;
         enum status status;
+        const char *component;
+        enum covers covers;
 } measured[] = {
-        {"disk", "/any", "file", ST_DONE},
-        {"luks", "/any", "file", ST_DONE},
-        {"vm", "/any", "facts_of_vm", ST_DONE},
-        {"hypervisor", "xen", "facts_of_hypervisor", ST_DONE},
-        {"vms", "own", "facts_of_vms", ST_DONE},
-        {"size", "/any", "file", ST_DONE},
-        {"clock", "", "", ST_DONE},
-        {"VMS", "all", "", ST_INVALID},
-        {"vmz", "all", "", ST_INVALID},
-        {"", "all", "", ST_INVALID},
+        {"disk", "/any", "file", ST_DONE, "host", COVERS_CONTENT},
+        {"disk", "/own", "file", ST_DONE, "host/vms/own/xvda", COVERS_CONTENT},
+        {"luks", "/own", "file", ST_DONE, "host/vms/own/xvda", COVERS_HEADER},
+        {"vm", "/any", "facts_of_vm", ST_DONE, "host/vms", COVERS_VM},
+        {"hypervisor", "xen", "facts_of_hypervisor", ST_DONE, "host/hypervisor", COVERS_NOTHING},
+        {"vms", "own", "facts_of_vms", ST_DONE, "host/vms", COVERS_NOTHING},
+        {"size", "/any", "file", ST_DONE, "host", COVERS_NOTHING},
+        {"clock", "", "", ST_DONE, "host", COVERS_NOTHING},
+        {"VMS", "all", "", ST_INVALID, "", 0},
+        {"vmz", "all", "", ST_INVALID, "", 0},
+        {"", "all", "", ST_INVALID, "", 0},
 };
 
 START_TEST(each_from_its_own)
@@ -132,6 +141,9 @@ START_TEST(each_from_its_own)
         if (measured[_i].status) {
                 ck_assert_str_eq(error_last()->subject, "a target");
                 ck_assert_str_eq(error_last()->expected, "disk, luks, vm, hypervisor, vms");
+        } else {
+                ck_assert_str_eq(t.items[0].component, measured[_i].component);
+                ck_assert_int_eq(t.items[0].covers, measured[_i].covers);
         }
         targets_clear(&t);
         arena_free(a);

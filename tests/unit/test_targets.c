@@ -3,6 +3,7 @@
  * Targets that are open disks are those very disks; nothing leaks. The table of kinds is the test's
  * own: with one line more, all else follows.
  */
+#include "compartment-mgr/compartment.h"
 #include "compartment-mgr/targets.h"
 
 #include <check.h>
@@ -62,6 +63,12 @@ static enum status opens(void *with, const char *path, struct arena *arena,
         return ST_DONE;
 }
 
+const char *compartment_disk_at(const char *path, struct arena *arena)
+{
+        (void)arena;
+        return strcmp(path, "/a") ? NULL : "host/vms/u/xvda";
+}
+
 static const struct targets_from from = {.open = opens, .with = &opener_file};
 
 /* --- a kind of target that is new ------------------------------------------------------------ */
@@ -72,19 +79,20 @@ static bool of_lower_uids(const struct principal *p, const struct target *t)
 }
 
 static enum status facts_of_vtpm(const struct facts_scope *scope, const struct target *t,
-                                 struct arena *arena, struct open_disk *disk_out)
+                                 struct arena *arena, struct open_target *open_out)
 {
         (void)arena;
         ck_assert_ptr_eq(scope, from.scope);
         opened[opened_count++] = t->argument;
-        disk_out->file = memfd_create("facts", MFD_CLOEXEC);
+        open_out->file = memfd_create("facts", MFD_CLOEXEC);
+        open_out->component = "host/vms/web01/vtpm";
         return ST_DONE;
 }
 
 const struct target_kind target_kinds[] = {
-        {"disk", NULL, NULL},
-        {"vtpm", of_lower_uids, facts_of_vtpm},
-        {NULL, NULL, NULL},
+        {"disk", "host", COVERS_CONTENT, NULL, NULL},
+        {"vtpm", "host/vms", COVERS_NOTHING, of_lower_uids, facts_of_vtpm},
+        {NULL, "host/other", COVERS_NOTHING, NULL, NULL},
 };
 
 static struct descriptor descriptor(const char *const *arguments, size_t count)
@@ -122,10 +130,8 @@ START_TEST(in_order)
         ck_assert_int_eq(t.items[2].file, -1);
         ck_assert(same(t.items[3].file, disks[0].file));
         ck_assert(same(t.items[3].header, disks[0].header));
-        ck_assert(t.items[3].encrypted);
         ck_assert_int_ne(t.items[3].file, disks[0].file); /* its own to close */
         ck_assert_int_eq(t.items[4].file, -1);
-        ck_assert_str_eq(t.items[4].path, "relative");
         targets_clear(&t);
         targets_clear(&t);
         ck_assert_uint_eq(descriptors(), before);
@@ -172,6 +178,37 @@ START_TEST(facts_are_never_disks)
         ck_assert_int_eq(targets_open(&t, &d, disks, 2, &from, a), ST_DONE);
         ck_assert_uint_eq(opened_count, 2);
         ck_assert(!same(t.items[0].file, disks[0].file));
+        targets_clear(&t);
+}
+END_TEST
+
+/* The kind's component; the disk of a VM where the path is one; what the facts say. */
+START_TEST(each_has_its_component)
+{
+        static const struct {
+                const char *plugin, *argument, *component;
+                enum covers covers;
+        } named[] = {
+                {"disk", "/a", "host/vms/u/xvda", COVERS_CONTENT},
+                {"disk", "/c", "host", COVERS_CONTENT},
+                {"size", "/a", "host/vms/u/xvda", COVERS_NOTHING},
+                {"size", "/c", "host/other", COVERS_NOTHING},
+                {"vtpm", "/a", "host/vms/web01/vtpm", COVERS_NOTHING},
+        };
+        const char *arguments[5];
+        struct targets t = TARGETS_NONE;
+        struct descriptor d;
+
+        for (size_t i = 0; i < 5; i++)
+                arguments[i] = named[i].argument;
+        d = descriptor(arguments, 5);
+        for (size_t i = 0; i < 5; i++)
+                d.targets.items[i].plugin = named[i].plugin;
+        ck_assert_int_eq(targets_open(&t, &d, disks, 2, &from, a), ST_DONE);
+        for (size_t i = 0; i < 5; i++) {
+                ck_assert_str_eq(t.items[i].component, named[i].component);
+                ck_assert_int_eq(t.items[i].covers, named[i].covers);
+        }
         targets_clear(&t);
 }
 END_TEST
@@ -233,6 +270,7 @@ int main(void)
         tcase_add_test(t, failure_closes_all);
         tcase_add_test(t, opening_again_closes_the_first);
         tcase_add_test(t, facts_are_never_disks);
+        tcase_add_test(t, each_has_its_component);
         tcase_add_test(t, a_new_kind_is_permitted_as_its_line_says);
         tcase_add_test(t, unknown_names_are_refused_with_those_that_are_known);
         tcase_add_test(t, too_many);
