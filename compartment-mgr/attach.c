@@ -6,7 +6,6 @@
  * this moment the hypervisor alone knows.
  */
 #include "compartment-mgr/device_check.h"
-#include "compartment-mgr/networks.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
@@ -16,40 +15,26 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What was named: one of both. */
-struct wanted {
-        const char *device;
-        const struct disk *disk;
-        const struct nic *nic;
-};
-
-static const char *subject(const struct operation *o, const struct wanted *w)
+static const char *subject(const struct operation *o, const char *device)
 {
-        return arena_print(o->arena, "device %s of VM %s", w->device, o->vm->name);
+        return arena_print(o->arena, "device %s of VM %s", device, o->vm->name);
 }
 
 /* --- which device ---------------------------------------------------------------------------- */
 
-static enum status find_wanted(const struct operation *o, const char *device, struct wanted *w)
+static enum status find_wanted(const struct operation *o, const char *device, struct vm_device *d)
 {
-        *w = (struct wanted){.device = device};
-        for (size_t i = 0; i < o->config.disks.count; i++) {
-                const struct disk *d = &o->config.disks.items[i];
+        char nouns[VM_DEVICE_NOUNS];
 
-                if (strcmp(d->kind, "boot") && !strcmp(d->device, device))
-                        w->disk = d;
-        }
-        for (size_t i = 0; i < o->config.nics.count; i++)
-                if (!strcmp(o->config.nics.items[i].device, device))
-                        w->nic = &o->config.nics.items[i];
-        if (w->disk || w->nic)
+        if (vm_device_find(&o->config, device, d))
                 return ST_DONE;
-        return FAIL(
-                ST_NOT_FOUND, .subject = subject(o, w),
-                .expected = "a disk or interface of its definition", .found = "none of that name",
-                .remedy = FMT("bulkhead vm show %s lists them; for another one: define and seal "
-                              "the VM anew",
-                              o->vm->name));
+        return FAIL(ST_NOT_FOUND, .subject = subject(o, device),
+                    .expected = FMT("a %s of its definition", vm_device_nouns(nouns)),
+                    .found = "none of that name",
+                    .remedy =
+                            FMT("bulkhead vm show %s lists them; for another one: define and seal "
+                                "the VM anew",
+                                o->vm->name));
 }
 
 static enum status is_attached(const struct operation *o, const char *device, bool *attached_out)
@@ -66,52 +51,46 @@ static enum status is_attached(const struct operation *o, const char *device, bo
 }
 
 /* On a connection of its own: what this operation has open would keep it busy. */
-static enum status unmap(const struct operation *o, const struct wanted *w)
+static enum status unmap(const struct operation *o, const struct vm_device *d)
 {
-        struct svdm_unmap_req q = {.vm = o->vm->uuid, .device = w->device};
+        struct svdm_unmap_req q = {.vm = o->vm->uuid, .device = d->name};
         struct svdm_unmap_rep p;
 
-        if (!w->disk)
+        if (!d->kind->mapped)
                 return ST_DONE;
         return peer_call(PEER_SVDM, CALL(svdm_unmap, &q, &p), o->arena, PEER_SHORT);
 }
 
 /* What is mapped of a device that the domain does not have is left of an operation that was cut
  * short. */
-static enum status must_be_detached(const struct operation *o, const struct wanted *w)
+static enum status must_be_detached(const struct operation *o, const struct vm_device *d)
 {
         bool attached;
-        enum status s = is_attached(o, w->device, &attached);
+        enum status s = is_attached(o, d->name, &attached);
 
         if (s || !attached)
-                return s ? s : unmap(o, w);
-        return FAIL(ST_EXISTS, .subject = subject(o, w), .expected = "not attached",
+                return s ? s : unmap(o, d);
+        return FAIL(ST_EXISTS, .subject = subject(o, d->name), .expected = "not attached",
                     .found = "attached already",
-                    .remedy = FMT("bulkhead vm detach %s %s", o->vm->name, w->device));
+                    .remedy = FMT("bulkhead vm detach %s %s", o->vm->name, d->name));
 }
 
 /* --- may it come? ---------------------------------------------------------------------------- */
 
-static enum status permit(struct operation *o, const struct wanted *w)
+static enum status permit(struct operation *o, const struct vm_device *d)
 {
-        struct vm_config only = o->config;
-        struct nic nic;
-        enum status s;
+        enum status s = ST_DONE;
 
-        if (!w->nic)
-                return device_check_one(o, w->device);
-        nic = *w->nic;
-        only.nics.items = &nic;
-        only.nics.count = 1;
-        s = networks_permit(&only, &o->vm->owner, o->arena);
-        return s ? s : device_check_one(o, w->device);
+        if (d->kind->permit)
+                s = d->kind->permit(&o->config, d, &o->vm->owner, o->arena);
+        return s ? s : device_check_one(o, d);
 }
 
 /* The disks of the VM as they are now, measured and judged as at a start; only then does the device
  * worker get the secret. */
-static enum status judge(struct operation *o, const struct wanted *w)
+static enum status judge(struct operation *o, const struct vm_device *d)
 {
-        enum status s = operation_look(o, w->disk ? w->device : "");
+        enum status s = operation_look(o, d->kind->mapped ? d->name : "");
 
         if (!s)
                 s = operation_open_targets(o, &o->sealed.descriptor, o->open.disks.items,
@@ -121,10 +100,10 @@ static enum status judge(struct operation *o, const struct wanted *w)
 
 /* --- coming ---------------------------------------------------------------------------------- */
 
-static enum status give(struct operation *o, const struct wanted *w,
+static enum status give(struct operation *o, const struct vm_device *d,
                         const struct svdm_unlock_rep *mapped)
 {
-        struct domain_attach_req q = {.config = o->config, .device = w->device};
+        struct domain_attach_req q = {.config = o->config, .device = d->name};
         struct domain_attach_rep p;
 
         q.devices = mapped->devices;
@@ -132,10 +111,10 @@ static enum status give(struct operation *o, const struct wanted *w,
 }
 
 /* In reverse. A device that the domain still has is never unmapped under its feet. */
-static void undo(struct operation *o, const struct wanted *w, bool given, bool kept)
+static void undo(struct operation *o, const struct vm_device *d, bool given, bool kept)
 {
         struct error why = *error_last();
-        struct domain_detach_req q = {.uuid = o->vm->uuid, .device = w->device};
+        struct domain_detach_req q = {.uuid = o->vm->uuid, .device = d->name};
         struct domain_detach_rep p;
         enum status s = ST_NOT_FOUND;
 
@@ -146,57 +125,51 @@ static void undo(struct operation *o, const struct wanted *w, bool given, bool k
                 report_error("detaching a device whose attaching was refused");
         } else if (kept) {
                 operation_end(o);
-                if (unmap(o, w))
+                if (unmap(o, d))
                         report_error("unmapping a device whose attaching was refused");
         }
         error_keep(&why);
 }
 
-static enum status attach_disk(struct operation *o, const struct wanted *w)
+static enum status map(struct operation *o, struct svdm_unlock_rep *mapped_out, bool *kept_out)
+{
+        enum status s = operation_unlock(o, mapped_out);
+
+        if (!s)
+                s = operation_check(o);
+        if (s)
+                return s; /* nothing is kept: it goes with the connection */
+        *kept_out = true;
+        return operation_keep(o); /* before the guest has it: if we die here, it loses no disk */
+}
+
+static enum status join(struct operation *o, const struct vm_device *d)
 {
         struct svdm_unlock_rep mapped = {0};
         bool given = false, kept = false;
-        enum status s = operation_unlock(o, &mapped);
+        enum status s = d->kind->mapped ? map(o, &mapped, &kept) : ST_DONE;
 
+        if (!s) {
+                given = true; /* also half, should the worker die */
+                s = give(o, d, &mapped);
+        }
         if (s)
-                return s; /* nothing is kept: it goes with the connection */
-        s = operation_check(o);
-        if (s)
-                goto out;
-        kept = true;
-        s = operation_keep(o); /* before the guest has it: if we die here, it loses no disk */
-        if (s)
-                goto out;
-        given = true; /* also half, should the worker die */
-        s = give(o, w, &mapped);
-out:
-        if (s)
-                undo(o, w, given, kept);
-        return s;
-}
-
-static enum status attach_nic(struct operation *o, const struct wanted *w)
-{
-        const struct svdm_unlock_rep none = {0};
-        enum status s = give(o, w, &none);
-
-        if (s)
-                undo(o, w, true, false);
+                undo(o, d, given, kept);
         return s;
 }
 
 enum status attach_device(struct arena *a, struct compartment *c, const char *device)
 {
         struct operation o = OPERATION_NONE;
-        struct wanted w;
+        struct vm_device d;
         enum status s = operation_join(&o, a, c);
 
         if (!s)
                 s = operation_read_config(&o);
         if (!s)
-                s = find_wanted(&o, device, &w);
+                s = find_wanted(&o, device, &d);
         if (!s)
-                s = must_be_detached(&o, &w);
+                s = must_be_detached(&o, &d);
         if (!s)
                 s = operation_must_be_judgeable(
                         &o, arena_print(a,
@@ -204,11 +177,11 @@ enum status attach_device(struct arena *a, struct compartment *c, const char *de
                                         "start attaches all",
                                         o.vm->name, o.vm->name));
         if (!s)
-                s = permit(&o, &w);
+                s = permit(&o, &d);
         if (!s)
-                s = judge(&o, &w);
+                s = judge(&o, &d);
         if (!s)
-                s = w.disk ? attach_disk(&o, &w) : attach_nic(&o, &w);
+                s = join(&o, &d);
         operation_end(&o);
         if (!s)
                 compartment_set_state(c, VM_RUNNING, arena_print(a, "%s attached", device));
@@ -217,9 +190,9 @@ enum status attach_device(struct arena *a, struct compartment *c, const char *de
 
 /* --- going ----------------------------------------------------------------------------------- */
 
-static enum status take(struct operation *o, const struct wanted *w)
+static enum status take(struct operation *o, const struct vm_device *d)
 {
-        struct domain_detach_req q = {.uuid = o->vm->uuid, .device = w->device};
+        struct domain_detach_req q = {.uuid = o->vm->uuid, .device = d->name};
         struct domain_detach_rep p;
         enum status s =
                 worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_detach, &q, &p), o->arena);
@@ -231,7 +204,7 @@ enum status attach_detach(struct arena *a, struct compartment *c, const char *de
 {
         struct operation o = OPERATION_NONE;
         bool attached = false;
-        struct wanted w;
+        struct vm_device d;
         enum status s;
 
         o.arena = a;
@@ -239,15 +212,15 @@ enum status attach_detach(struct arena *a, struct compartment *c, const char *de
         o.vm = compartment_definition(c);
         s = operation_read_config(&o);
         if (!s)
-                s = find_wanted(&o, device, &w);
+                s = find_wanted(&o, device, &d);
         if (!s)
                 s = is_attached(&o, device, &attached);
         if (!s && attached)
-                s = take(&o, &w);
+                s = take(&o, &d);
         if (!s)
-                s = unmap(&o, &w); /* also what a detach that was cut short has left */
+                s = unmap(&o, &d); /* also what a detach that was cut short has left */
         if (!s && !attached)
-                s = FAIL(ST_WRONG_STATE, .subject = subject(&o, &w), .expected = "attached",
+                s = FAIL(ST_WRONG_STATE, .subject = subject(&o, device), .expected = "attached",
                          .found = "not attached",
                          .remedy = FMT("bulkhead vm attach %s %s", o.vm->name, device));
         if (!s)

@@ -10,19 +10,9 @@
 
 #include <string.h>
 
-enum { OF_HYPERVISOR, OF_VMS, OF_DEVICE, VALUES_MOST = 8 };
+enum { OF_HYPERVISOR, OF_VMS, OF_DEVICE, VALUES_OF_ALL = 5 };
 
 /* --- the device in question ------------------------------------------------------------------ */
-
-static void add(struct node *n, const char *name, const char *text)
-{
-        n->values.items[n->values.count++] = (struct value){name, text};
-}
-
-static const char *yes_or_no(bool b)
-{
-        return b ? "true" : "false";
-}
 
 static const char *uuid_text(struct arena *a, const struct uuid *uuid)
 {
@@ -32,45 +22,24 @@ static const char *uuid_text(struct arena *a, const struct uuid *uuid)
         return arena_text(a, text);
 }
 
-static struct node *begin_device(const struct operation *o, const char *device, const char *kind,
-                                 struct measurement *m)
+static struct measurement measure(const struct operation *o, const struct vm_device *d)
 {
         char owner[PRINCIPAL_TEXT_SIZE];
         struct arena *a = o->arena;
-        struct node *n;
+        struct node *n = arena_get(a, sizeof *n);
+        struct measurement m = {
+                .target = arena_print(a, "device:%s", d->name), .plugin = "device", .version = 1};
 
-        *m = (struct measurement){
-                .target = arena_print(a, "device:%s", device), .plugin = "device", .version = 1};
-        m->nodes.items = n = arena_get(a, sizeof *n);
-        m->nodes.count = 1;
-        *n = (struct node){.id = m->target, .type = "device"};
-        n->values.items = arena_get_many(a, VALUES_MOST, sizeof *n->values.items);
-        add(n, "kind", kind);
-        add(n, "name", device);
-        add(n, "vm", o->vm->name);
-        add(n, "uuid", uuid_text(a, &o->vm->uuid));
-        add(n, "owner", arena_text(a, principal_write(&o->vm->owner, owner)));
-        return n;
-}
-
-static struct measurement of_disk(const struct operation *o, const struct disk *d)
-{
-        struct measurement m;
-        struct node *n = begin_device(o, d->device, "disk", &m);
-
-        add(n, "path", d->path);
-        add(n, "protection", d->kind);
-        add(n, "writable", yes_or_no(d->writable));
-        return m;
-}
-
-static struct measurement of_nic(const struct operation *o, const struct nic *nic)
-{
-        struct measurement m;
-        struct node *n = begin_device(o, nic->device, "nic", &m);
-
-        add(n, "bridge", nic->bridge);
-        add(n, "mac", nic->mac);
+        *n = (struct node){.id = m.target, .type = "device"};
+        n->values.items =
+                arena_get_many(a, VALUES_OF_ALL + VM_DEVICE_VALUES, sizeof *n->values.items);
+        vm_device_value(n, "kind", d->kind->name);
+        vm_device_value(n, "name", d->name);
+        vm_device_value(n, "vm", o->vm->name);
+        vm_device_value(n, "uuid", uuid_text(a, &o->vm->uuid));
+        vm_device_value(n, "owner", arena_text(a, principal_write(&o->vm->owner, owner)));
+        d->kind->tell(d, n);
+        m.nodes = (struct node_list){n, 1};
         return m;
 }
 
@@ -92,11 +61,11 @@ static bool is_wanted(const struct operation *o, const char *device)
 }
 
 /* Anew for each device: a moment ago it was another state. */
-static enum status ask(struct operation *o, const char *device, struct measurement of_device)
+static enum status ask(struct operation *o, const struct vm_device *d)
 {
-        struct measurement state[STATE_PARTS] = {[OF_DEVICE] = of_device};
+        struct measurement state[STATE_PARTS] = {[OF_DEVICE] = measure(o, d)};
         struct im_device_req q = {
-                .asker = *compartment_asker(o->compartment), .vm = o->vm->uuid, .device = device};
+                .asker = *compartment_asker(o->compartment), .vm = o->vm->uuid, .device = d->name};
         struct im_device_rep p;
         enum status s = current_state(o->arena, &state[OF_HYPERVISOR], &state[OF_VMS]);
 
@@ -107,81 +76,69 @@ static enum status ask(struct operation *o, const char *device, struct measureme
         return peer_call(PEER_IM, CALL(im_device, &q, &p), o->arena, PEER_LONG);
 }
 
-static bool is_boot(const struct disk *d)
+enum status device_check_one(struct operation *o, const struct vm_device *d)
 {
-        return !strcmp(d->kind, "boot");
+        return is_wanted(o, d->name) ? ask(o, d) : ST_DONE;
 }
 
-static enum status check_disk(struct operation *o, const struct disk *d)
+/* Of those that svdm opens, or of all others. */
+static enum status check_some(struct operation *o, bool mapped)
 {
-        return !is_boot(d) && is_wanted(o, d->device) ? ask(o, d->device, of_disk(o, d)) : ST_DONE;
-}
-
-static enum status check_nic(struct operation *o, const struct nic *nic)
-{
-        return is_wanted(o, nic->device) ? ask(o, nic->device, of_nic(o, nic)) : ST_DONE;
-}
-
-enum status device_check_disks(struct operation *o)
-{
+        size_t count;
+        const struct vm_device *items = vm_device_list(&o->config, o->arena, &count);
         enum status s = ST_DONE;
 
-        for (size_t i = 0; i < o->config.disks.count && !s; i++)
-                s = check_disk(o, &o->config.disks.items[i]);
+        for (size_t i = 0; i < count && !s; i++)
+                if (items[i].kind->mapped == mapped)
+                        s = device_check_one(o, &items[i]);
         return s;
 }
 
-enum status device_check_nics(struct operation *o)
+enum status device_check_mapped(struct operation *o)
 {
-        enum status s = ST_DONE;
-
-        for (size_t i = 0; i < o->config.nics.count && !s; i++)
-                s = check_nic(o, &o->config.nics.items[i]);
-        return s;
+        return check_some(o, true);
 }
 
-enum status device_check_one(struct operation *o, const char *device)
+enum status device_check_others(struct operation *o)
 {
-        const struct vm_config *c = &o->config;
-
-        for (size_t i = 0; i < c->disks.count; i++)
-                if (!is_boot(&c->disks.items[i]) && !strcmp(c->disks.items[i].device, device))
-                        return check_disk(o, &c->disks.items[i]);
-        for (size_t i = 0; i < c->nics.count; i++)
-                if (!strcmp(c->nics.items[i].device, device))
-                        return check_nic(o, &c->nics.items[i]);
-        return FAIL(ST_NOT_FOUND, .subject = FMT("device %s of VM %s", device, o->vm->name),
-                    .expected = "a disk or interface of its definition",
-                    .remedy = FMT("bulkhead vm show %s names them", o->vm->name));
+        return check_some(o, false);
 }
 
 enum status device_check_all(struct operation *o)
 {
-        enum status s = device_check_disks(o);
+        enum status s = device_check_mapped(o);
 
-        return s ? s : device_check_nics(o);
+        return s ? s : device_check_others(o);
 }
 
-static bool has_device(const struct vm_config *c, const struct device_check *check)
+/* --- in a new descriptor --------------------------------------------------------------------- */
+
+static bool has_device(const struct vm_device *items, size_t count, const struct device_check *c)
 {
-        for (size_t i = 0; i < c->disks.count; i++)
-                if (!is_boot(&c->disks.items[i]) && is_for(check, c->disks.items[i].device))
-                        return true;
-        for (size_t i = 0; i < c->nics.count; i++)
-                if (is_for(check, c->nics.items[i].device))
+        for (size_t i = 0; i < count; i++)
+                if (is_for(c, items[i].name))
                         return true;
         return false;
 }
 
-enum status device_check_named(const struct descriptor *d, const struct vm_config *config)
+static enum status refuse(const struct device_check *c, const struct vm_config *config)
 {
+        char nouns[VM_DEVICE_NOUNS], naming[VM_DEVICE_NOUNS];
+
+        return FAIL(ST_INVALID, .subject = "a deviceCheck of the descriptor",
+                    .expected = FMT("a %s of VM %s", vm_device_nouns(nouns), config->name),
+                    .found = *c->device ? c->device : "none: it has no devices",
+                    .remedy = FMT("name %s, or * for every one", vm_device_naming(naming)));
+}
+
+enum status device_check_named(const struct descriptor *d, const struct vm_config *config,
+                               struct arena *a)
+{
+        size_t count;
+        const struct vm_device *items = vm_device_list(config, a, &count);
+
         for (size_t i = 0; i < d->checks.count; i++)
-                if (!has_device(config, &d->checks.items[i]))
-                        return FAIL(ST_INVALID, .subject = "a deviceCheck of the descriptor",
-                                    .expected = FMT("a disk or interface of VM %s", config->name),
-                                    .found = *d->checks.items[i].device ? d->checks.items[i].device
-                                                                        : "none: it has no devices",
-                                    .remedy = "name a disk by its device (xvda), the first "
-                                              "interface vif0, or * for every one");
+                if (!has_device(items, count, &d->checks.items[i]))
+                        return refuse(&d->checks.items[i], config);
         return ST_DONE;
 }

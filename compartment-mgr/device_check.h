@@ -11,16 +11,17 @@
 #define BULKHEAD_COMPARTMENT_MGR_DEVICE_CHECK_H
 
 #include "compartment-mgr/operation.h"
+#include "compartment-mgr/vm_device.h"
 
 /* All of these need o->sealed and o->config. ST_PREDICATE names the device, the predicate and its
  * reasons; any other error is a refusal, too. Nothing is asked where the seal has no such check. */
-enum status device_check_disks(struct operation *o); /* boot files are no devices */
-enum status device_check_nics(struct operation *o);
+enum status device_check_mapped(struct operation *o); /* those that svdm opens: before it does */
+enum status device_check_others(struct operation *o);
 enum status device_check_all(struct operation *o);
-/* Of one device by its name; a name that the configuration does not have is ST_NOT_FOUND. */
-enum status device_check_one(struct operation *o, const char *device);
+enum status device_check_one(struct operation *o, const struct vm_device *d);
 
 /* ST_INVALID if a descriptor has a check for a device that the configuration does not have. */
-enum status device_check_named(const struct descriptor *d, const struct vm_config *config);
+enum status device_check_named(const struct descriptor *d, const struct vm_config *config,
+                               struct arena *a);
 
 #endif

@@ -6,6 +6,7 @@
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/access.h"
 #include "compartment-mgr/compartment.h"
+#include "compartment-mgr/vm_device.h"
 #include "compartment-mgr/workers.h"
 
 #include <string.h>
@@ -113,27 +114,22 @@ void live_devices(struct arena *a, const struct vm_definition *vm,
         struct config_parse_rep parsed;
         struct domain_devices_req q = {.uuid = vm->uuid};
         struct domain_devices_rep p = {};
-        const struct vm_config *c = &parsed.config;
+        const struct vm_device *devices;
         struct device_state *items;
+        size_t count;
 
         *count_out = 0;
         if (worker_call(workers.config, CONFIG_DEADLINE, CALL(config_parse, &parse, &parsed), a))
                 return;
         if (worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_devices, &q, &p), a))
                 p.devices.count = 0;
-        *devices_out = items = arena_get_many(a, c->disks.count + c->nics.count, sizeof *items);
-        for (size_t i = 0; i < c->disks.count; i++) {
-                const struct disk *d = &c->disks.items[i];
+        devices = vm_device_list(&parsed.config, a, &count);
+        *devices_out = items = arena_get_many(a, count, sizeof *items);
+        for (; *count_out < count; ++*count_out) {
+                const struct vm_device *d = &devices[*count_out];
 
-                if (strcmp(d->kind, "boot"))
-                        items[(*count_out)++] = (struct device_state){d->device, d->path,
-                                                                      has_device(&p, d->device)};
-        }
-        for (size_t i = 0; i < c->nics.count; i++) {
-                const struct nic *n = &c->nics.items[i];
-
-                items[(*count_out)++] =
-                        (struct device_state){n->device, n->bridge, has_device(&p, n->device)};
+                items[*count_out] = (struct device_state){d->name, d->where,
+                                                          has_device(&p, d->name), d->kind->name};
         }
 }
 

@@ -146,7 +146,7 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
         s = operation_read_config(&o);
         if (s)
                 goto out;
-        s = device_check_named(&d, &o.config);
+        s = device_check_named(&d, &o.config, a);
         if (s)
                 goto out;
         if (opens_by_seal(&o, format, passphrase))

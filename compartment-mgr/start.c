@@ -8,7 +8,6 @@
 #include "lib/io.h"
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/memory_image.h"
-#include "compartment-mgr/networks.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
@@ -140,8 +139,8 @@ static enum status permit(struct operation *o)
         if (!s)
                 s = operation_read_config(o);
         if (!s)
-                s = networks_permit(&o->config, &o->vm->owner, o->arena);
-        return s ? s : device_check_disks(o);
+                s = vm_device_permit_all(&o->config, &o->vm->owner, o->arena);
+        return s ? s : device_check_mapped(o);
 }
 
 static enum status open_all(struct operation *o)
@@ -206,7 +205,7 @@ enum status start_vm(struct arena *a, struct compartment *c)
         if (!s)
                 s = operation_unlock(&start.o, &start.devices);
         if (!s)
-                s = device_check_nics(&start.o);
+                s = device_check_others(&start.o);
         if (!s)
                 s = build(&start);
         if (!s)

@@ -225,12 +225,9 @@ static const struct device_state *state_of(const struct vm_show_rep *reply, cons
         return NULL;
 }
 
-static bool is_disk(const struct vm_show_rep *reply, const char *device)
+static bool is_of(const struct device_state *d, const char *kind)
 {
-        for (size_t i = 0; i < reply->disks.count; i++)
-                if (!strcmp(reply->disks.items[i].device, device))
-                        return true;
-        return false;
+        return !strcmp(d->kind, kind);
 }
 
 static bool is_attached(const struct vm_show_rep *reply, const char *device)
@@ -248,7 +245,7 @@ static struct json_object *json_interfaces(const struct vm_show_rep *reply)
                 const struct device_state *d = &reply->devices.items[i];
                 struct json_object *nic;
 
-                if (is_disk(reply, d->device))
+                if (!is_of(d, "nic"))
                         continue;
                 nic = json_object_new_object();
                 output_json_text(nic, "device", d->device);
@@ -311,9 +308,9 @@ static void show_text(const struct vm_show_rep *reply)
         for (size_t i = 0; i < reply->devices.count; i++) {
                 const struct device_state *d = &reply->devices.items[i];
 
-                if (!is_disk(reply, d->device))
-                        printf("  interface   %s %s%s\n", d->device, d->where,
-                               told_attached(reply, d->device));
+                if (!is_of(d, "disk"))
+                        printf("  %-11s %s %s%s\n", is_of(d, "nic") ? "interface" : d->kind,
+                               d->device, output_clean(d->where), told_attached(reply, d->device));
         }
         if (reply->config.len)
                 printf("  config      %.*s\n", (int)reply->config.len,

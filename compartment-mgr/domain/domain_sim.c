@@ -351,10 +351,11 @@ static enum status sim_devices(const struct uuid *uuid, struct arena *a,
         *devices_out = items =
                 arena_get_many(a, d.devices.count + d.config.nics.count, sizeof *items);
         for (size_t i = 0; i < d.devices.count; i++)
-                items[(*count_out)++] = (struct device_state){d.devices.items[i].device, "", true};
+                items[(*count_out)++] =
+                        (struct device_state){d.devices.items[i].device, "", true, ""};
         for (size_t i = 0; i < d.config.nics.count; i++)
                 items[(*count_out)++] =
-                        (struct device_state){d.config.nics.items[i].device, "", true};
+                        (struct device_state){d.config.nics.items[i].device, "", true, ""};
         return ST_DONE;
 }
 

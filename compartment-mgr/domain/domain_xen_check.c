@@ -247,7 +247,7 @@ static enum status name_disks(struct arena *a, const struct xen_domain *d,
 
                 s = store_read(a, backend_path(path, d, "vbd", numbers[i], "dev"), &name);
                 if (name)
-                        devices[(*devices_count)++] = (struct device_state){name, "", true};
+                        devices[(*devices_count)++] = (struct device_state){name, "", true, ""};
         }
         return s;
 }
@@ -267,7 +267,7 @@ enum status xen_check_devices(struct arena *a, const struct xen_domain *d,
         *devices_out = arena_get_many(a, disks_count + nics_count, sizeof **devices_out);
         for (size_t i = 0; i < nics_count; i++)
                 (*devices_out)[(*count_out)++] =
-                        (struct device_state){arena_print(a, "vif%s", nics[i]), "", true};
+                        (struct device_state){arena_print(a, "vif%s", nics[i]), "", true, ""};
         return name_disks(a, d, disks, disks_count, *devices_out, count_out);
 }
 
