@@ -16,7 +16,7 @@ is_ours() {
         local exe
         exe=$(readlink "/proc/$1/exe" 2>/dev/null) ||
                 exe= # without root: processes that are not dumpable hide it
-        [[ ${exe% (deleted)} == */"$2" ]] || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null |
+        [[ ${exe% (deleted)} == */"$2" ]] || tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" |
                 grep -qF -- "$2"
 }
 
