@@ -22,8 +22,8 @@ bool access_admit(int fd, struct caller *caller_out);
 /* May this caller see VMs of that owner? An admin sees all, a verifier its own. */
 bool access_sees_vm(const struct caller *c, const struct principal *owner);
 
-/* On the way out: takes what was expected out of the thread's error, except for admins. Returns s.
- */
+/* On the way out: except for admins, takes what was expected out of the thread's error. Returns
+ * s. */
 enum status access_reply(const struct caller *c, enum status s);
 
 #endif

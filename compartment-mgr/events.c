@@ -191,8 +191,7 @@ static void *look_for_ever(void *nothing)
         return nothing;
 }
 
-/* Pauses before a VM that could not be followed is tried again: at once it would only fail again.
- */
+/* Pauses before a VM that could not be followed is tried again: at once it would fail again. */
 static void *try_again_for_ever(void *nothing)
 {
         for (;;) {

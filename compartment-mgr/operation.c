@@ -132,8 +132,7 @@ static enum status take_memory(struct operation *o)
         return ST_DONE;
 }
 
-/* Compares the answer with the request: svdm keeps its order, and says which ones are boot files.
- */
+/* Compares the answer with the request, whose order svdm keeps; svdm says which are boot files. */
 static enum status check_opened(struct operation *o)
 {
         const struct disk *named = o->config.disks.items;

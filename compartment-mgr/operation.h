@@ -32,8 +32,7 @@ struct operation {
 /* For a VM that does not run: learns its present seal, unmaps devices that a crash may have left
  * mapped, and settles its disks (operation_settle()). */
 enum status operation_begin(struct operation *o, struct arena *a, struct compartment *c);
-/* For a VM that runs: learns its present seal, and touches nothing. ST_WRONG_STATE if it has none.
- */
+/* For a VM that runs: learns its present seal, touches nothing. ST_WRONG_STATE if it has none. */
 enum status operation_join(struct operation *o, struct arena *a, struct compartment *c);
 /* ST_WRONG_STATE if the VM has no seal. */
 enum status operation_must_be_sealed(const struct operation *o);
@@ -47,8 +46,7 @@ void operation_with_memory(struct operation *o, const char *path, const char *ki
 enum status operation_open_disks(struct operation *o);
 /* The same for a VM that runs. device: the one disk that is to be unlocked, "" for none. */
 enum status operation_look(struct operation *o, const char *device);
-/* The descriptor of a boot file, "kernel" or "ramdisk", which stays the operation's; -1 for none.
- */
+/* The descriptor of a boot file, "kernel" or "ramdisk"; it stays the operation's. -1 for none. */
 int operation_boot_file(const struct operation *o, const char *device);
 /* Opens the targets of d. A target that is one of disks gets the file that is open there. */
 enum status operation_open_targets(struct operation *o, const struct descriptor *d,

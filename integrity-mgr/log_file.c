@@ -140,8 +140,7 @@ static bool read_frame(struct log_file *f, uint64_t at, struct buffer *buffer,
         return read_frame_head(buffer_bytes(buffer), head_out) && !memcmp(found.bytes, sum, SUM);
 }
 
-/* Tells the entries of a whole frame. False, and none is told, if its body is not `count` entries.
- */
+/* Tells the entries of a whole frame. False, and tells none, if its body is not `count` entries. */
 static bool tell_frame(const struct buffer *frame, const struct frame_head *head,
                        log_file_entry entry, void *context)
 {

@@ -23,8 +23,7 @@ enum status journal_stage(int dir, const struct uuid *vm, uint64_t generation,
 /* *found_out: is there one? If so *out is it, in the arena. ST_DAMAGED if it is not whole. */
 enum status journal_load(int dir, const struct uuid *vm, struct arena *a, bool *found_out,
                          struct journal *out);
-/* The runs of that disk of a journal that was loaded, in the arena. ST_DAMAGED if they are others.
- */
+/* The runs of that disk, in the arena. ST_DAMAGED if they are not those that the journal lists. */
 enum status journal_runs(int dir, const struct journal *j, size_t disk, struct arena *a,
                          struct bytes *out);
 enum status journal_drop(int dir, const struct uuid *vm); /* ST_DONE if there is none */

@@ -104,8 +104,7 @@ static enum status check_command_line(struct arena *a, const struct xen_domain *
 
 /* --- its devices ----------------------------------------------------------------------------- */
 
-/* The numbers of the devices of one kind. Each has its back-end in Dom0, and there are no others.
- */
+/* The numbers of the devices of one kind. Each has its back-end in Dom0, nothing else has. */
 static enum status list_devices(struct arena *a, const struct xen_domain *d, const char *kind,
                                 size_t expected, const char *const **numbers_out)
 {

@@ -49,8 +49,7 @@ static enum status failed(const char *name, int error)
                     .remedy = "modprobe dm-mod; is /dev/mapper/control there?");
 }
 
-/* Runs a task. NULL if that failed: then *error_out is an errno, or 0 if there is no such device.
- */
+/* Runs a task. NULL if that fails: *error_out is an errno then, or 0 if there is no such device. */
 static struct dm_task *ask(int type, const char *name, struct dm_info *info, int *error_out)
 {
         struct dm_task *t = dm_task_create(type);

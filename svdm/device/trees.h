@@ -18,8 +18,8 @@ enum status trees_begin(const char *path);
 
 /* The hash tree of the disk that fd is open on (for reading) and that `seen` identifies. A tree
  * that was kept serves if device, inode, size, mtime and ctime of the file are unchanged. Otherwise
- * a new tree is made; the tree of a block device is not kept. The caller closes
- * *tree_out, and only reads it: others may have the tree mapped. */
+ * a new tree is made; the tree of a block device is not kept. The caller closes *tree_out, and only
+ * reads it: others may have the tree mapped. */
 enum status trees_get(const char *path, int fd, const struct disk_identity *seen, int *tree_out,
                       uint8_t root_out[static VERITY_ROOT_LEN]);
 /* Removes the kept tree with that root hash (hexadecimal): it does not fit its image any more. */

@@ -1,10 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A sealed start beside `xl create` of the same guest, on a real Dom0 with the bed's files: medians
-# of
-# PAIRS (5) in which the two take turns, and their ratio; also with the time taken off that
-# sha256sum
-# needs for what a seal measures, kernel, ramdisk and image. In the bed:
+# of PAIRS (5) in which the two take turns, and their ratio. The ratio is also given without the
+# time that sha256sum needs for what a seal measures: kernel, ramdisk and image. In the bed:
 #   tests/xen/live run -t 900 "$(cat tests/bench/bench_start.sh)"
 set -euo pipefail
 export BULKHEAD_RUN=${BULKHEAD_RUN:-/run/bulkhead}

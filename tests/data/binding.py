@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-# What a seal is bound to, computed from docs/architecture.md alone: prints the expected digests of
-# tests/unit/test_binding.c.
+# What a seal is bound to, computed from integrity-mgr/binding.h's formula alone: prints the expected
+# digests of tests/unit/test_binding.c.
 import hashlib, struct
 
 def field(b):

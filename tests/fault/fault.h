@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Faults at the Nth call that changes something on disk: write, pwrite, fsync, fdatasync, renameat,
- * unlinkat, ftruncate, openat for writing, and what a test itself counts by fault_point(). Linked
- * with
- * $(FAULT_WRAP). Counting begins with fault_arm().
+ * unlinkat, ftruncate, openat for writing, and what a test itself counts by fault_point(). A test
+ * is linked with $(FAULTS) of the Makefile. Counting begins with fault_arm().
  */
 #ifndef BULKHEAD_TESTS_FAULT_FAULT_H
 #define BULKHEAD_TESTS_FAULT_FAULT_H

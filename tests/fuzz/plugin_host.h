@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The host of a measure plug-in as fuzz targets play it: aborts where the plug-in breaks its rules.
- */
+/* The host of a measure plug-in, as fuzz targets play it: aborts if a plug-in breaks its rules. */
 #ifndef BULKHEAD_TESTS_FUZZ_PLUGIN_HOST_H
 #define BULKHEAD_TESTS_FUZZ_PLUGIN_HOST_H
 

@@ -12,9 +12,8 @@ rm -rf "$work"
 mkdir -p "$work"
 cd "$work" || exit 2
 trust=$BULKHEAD_RUN/trust
-# Where there is a hypervisor that boots something, BULKHEAD_GUEST is a folder with vmlinux and
-# initrd
-# of a guest. rounds MANY FEW: the second number on a machine that is slow (BULKHEAD_SLOW).
+# If the hypervisor boots something, BULKHEAD_GUEST is a folder with vmlinux and initrd of a guest.
+# rounds MANY FEW: FEW on a machine that is slow (BULKHEAD_SLOW), else MANY.
 rounds() { if [[ ${BULKHEAD_SLOW-} ]]; then echo "$2"; else echo "$1"; fi; }
 made=()
 

@@ -212,8 +212,7 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response,
         return TSS2_RC_SUCCESS;
 }
 
-/* The transport is opened once for each TPM, as tpm_worker does it: opening has no limit of time.
- */
+/* Opens the transport once for each TPM, as tpm_worker does: opening has no limit of time. */
 static TSS2_TCTI_CONTEXT *transport;
 static char transport_conf[512];
 

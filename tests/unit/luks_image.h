@@ -8,8 +8,7 @@
 
 enum { LUKS_IMAGE_COPY = 16384 };
 
-/* Both copies, as `cryptsetup luksFormat` lays them out; json at most LUKS_IMAGE_COPY - 4096 - 1.
- */
+/* Both copies, as `cryptsetup luksFormat` lays them out. json: up to LUKS_IMAGE_COPY - 4097. */
 void luks_image_make(uint8_t copies[static 2 * LUKS_IMAGE_COPY], const void *json, size_t len);
 /* Makes a copy's checksum right again. */
 void luks_image_sign(uint8_t *copy, size_t len);

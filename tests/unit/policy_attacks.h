@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Predicates that must never be believed: ways to a wrong true, to files, sockets, code, endless
- * time and memory. Used by test_policy (in one process) and test_workers (in the real sandbox).
+ * time and memory. test_policy uses them in one process, test_xml_workers in the real sandbox.
  */
 #ifndef BULKHEAD_TESTS_POLICY_ATTACKS_H
 #define BULKHEAD_TESTS_POLICY_ATTACKS_H

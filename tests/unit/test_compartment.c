@@ -467,8 +467,7 @@ START_TEST(a_damaged_definition_is_left_out)
 }
 END_TEST
 
-/* --- files of other versions (tests/data/state/README.md) --------------------------------------
- */
+/* --- files of other versions (tests/data/state/README.md) ------------------------------------ */
 
 #define KEPT_VM "0f0e0d0c-0b0a-4908-8706-050403020100"
 

@@ -33,8 +33,7 @@ static struct {
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 static struct uuid vm;
 
-/* --- the hypervisor ----------------------------------------------------------------------------
- */
+/* --- the hypervisor -------------------------------------------------------------------------- */
 
 static void tell(void)
 {
@@ -50,8 +49,7 @@ enum status worker_call(struct worker *w, int deadline_ms, struct call call, str
         (void)w, (void)deadline_ms, (void)a;
         ck_assert_int_eq(call.number, MESSAGE_domain_list);
         pthread_mutex_lock(&world.lock);
-        d = (struct domain_state){
-                .uuid = vm, .name = "db1", .ours = true, .phase = DOMAIN_RUNNING};
+        d = (struct domain_state){.uuid = vm, .name = "db1", .ours = true, .phase = DOMAIN_RUNNING};
         p->domains.items = &d;
         p->domains.count = world.there;
         world.lists++;
@@ -103,8 +101,7 @@ unsigned __wrap_sleep(unsigned seconds)
         return 0;
 }
 
-/* --- the story ---------------------------------------------------------------------------------
- */
+/* --- the story ------------------------------------------------------------------------------- */
 
 bool follow_must(enum vm_state state, const struct domain_state *d)
 {
@@ -127,8 +124,7 @@ enum status follow_end(struct arena *a, struct compartment *c, const struct doma
         return ST_DONE;
 }
 
-/* --- tests -------------------------------------------------------------------------------------
- */
+/* --- tests ----------------------------------------------------------------------------------- */
 
 static struct arena *a;
 static char folder[512];

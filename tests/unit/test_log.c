@@ -202,8 +202,8 @@ START_TEST(test_proofs)
 }
 END_TEST
 
-/* A power cut may leave any beginning of the last frame: what came before is there, and it goes on.
- */
+/* A power cut may leave any beginning of the last frame: what came before stays, and the log goes
+ * on. */
 START_TEST(test_torn_tail)
 {
         off_t whole, at;

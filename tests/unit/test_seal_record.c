@@ -532,8 +532,7 @@ START_TEST(test_events_name_their_component)
 }
 END_TEST
 
-/* --- faults ------------------------------------------------------------------------------------
- */
+/* --- faults ---------------------------------------------------------------------------------- */
 
 /* In a child: opens the state, seals generation 2 with a fault at call n. Its exit status: 0 never
  * reached, 1 the seal went well, 2 it was refused, FAULT_EXIT killed. */

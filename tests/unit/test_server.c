@@ -164,16 +164,14 @@ static void start_server(unsigned give)
         start_server_as_given(give);
 }
 
-/* --- a second listener, by which other requests are answered, to a principal of another kind ---
- */
+/* --- a second listener, which answers other requests, to a principal of another kind --- */
 
 static enum status tell_name(struct request *r, const void *q, void *p)
 {
         struct vm_show_rep *reply = p;
 
         (void)q;
-        reply->vm = (struct vm_summary){
-                .name = "x", .last_refusal = r->caller->principal.name};
+        reply->vm = (struct vm_summary){.name = "x", .last_refusal = r->caller->principal.name};
         return ST_DONE;
 }
 

@@ -57,8 +57,7 @@ static struct {
         enum descriptor_kind kind; /* of descriptors that the XML worker returns */
         enum authority_kind authority_kind;
         int connection; /* svdm's, as far as it is open */
-        /* The image of the memory: its file, and as what it is known to integrity-mgr and mapped.
-         */
+        /* The memory image: its file, what integrity-mgr knows of it, and as what it is mapped. */
         bool image, image_bound, image_mapped, image_asked, image_new, woken;
 } world;
 

@@ -311,8 +311,7 @@ START_TEST(the_srk_is_gone)
 }
 END_TEST
 
-/* --- M: what a TPM may answer ------------------------------------------------------------------
- */
+/* --- M: what a TPM may answer ---------------------------------------------------------------- */
 
 static const struct {
         unsigned code, times;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A host that is set up, for tests: what integrity-mgr does around the TPM's functions, in short.
- */
+/* A host that is set up, for tests: does in short what integrity-mgr does around the TPM. */
 #include "tests/unit/tpm_host.h"
 
 #include "tests/unit/swtpm.h"

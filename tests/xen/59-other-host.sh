@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Something else was measured into PCR 4 since the host was approved: no sealed VM starts, a
-# verifier
-# does not trust the evidence. The last script: only a reboot brings the PCR back.
+# Something else was measured into PCR 4 since the host was approved: no sealed VM starts, and a
+# verifier does not trust the evidence. The last script: only a reboot brings the PCR back.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 export TPM2TOOLS_TCTI=device:/dev/tpmrm0

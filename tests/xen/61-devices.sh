@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What a VM is given: disks under dm-crypt and dm-integrity, images under dm-verity, from loop
-# devices
-# that go with them. What was measured is what is read, whatever happens to the files; all is gone
-# when the VM stops. dmsetup, losetup, cryptsetup and veritysetup are the judges.
+# devices that go with them. What was measured is what is read, whatever happens to the files; all
+# is gone when the VM stops. dmsetup, losetup, cryptsetup and veritysetup are the judges.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 # shellcheck source=tests/xen/dom0/devices.bash

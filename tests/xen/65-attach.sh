@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # A real guest is given a disk and an interface while it runs, and loses them: it says so itself,
-# and
-# what is mapped comes and goes with them. A refusal leaves nothing.
+# and what is mapped comes and goes with them. A refusal leaves nothing.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 # shellcheck source=tests/xen/guest.bash

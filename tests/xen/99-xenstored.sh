@@ -1,10 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The hypervisor's store is restarted under a running guest: while it is away nothing is claimed
-# that
-# nobody knows, nothing is ended, nobody waits for ever; afterwards the guest is Bulkhead's again.
-# Last of all it is lost for good, from which only a reboot of the host leads back: no script can
-# come after this one.
+# The hypervisor's store is restarted under a running guest: while the store is away nobody claims
+# to know what cannot be known, nothing is ended, nobody waits for ever; afterwards the guest is
+# Bulkhead's again. Last of all the store is lost for good, from which only a reboot of the host
+# leads back: no script can come after this one.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 # shellcheck source=tests/xen/guest.bash

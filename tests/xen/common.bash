@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The test bed, outside: a disk with Dom0's root, a TPM, and QEMU that boots Debian's Xen. Sourced
-# by
-# run, shell and live. Everything lies in $bed. Two ways to boot, by XEN_BOOT: "direct" (QEMU loads
-# hypervisor, kernel and initramfs; the root is a plain ext4), or "unified" (UEFI firmware loads the
-# one file of `bulkhead host image`; the root is under dm-verity, what is written lies on
+# by run, shell, live and tamper. Everything lies in $bed. XEN_BOOT has two values: "direct" (QEMU
+# loads hypervisor, kernel and initramfs; the root is a plain ext4), or "unified" (UEFI firmware
+# loads the one file of `bulkhead host image`; the root is under dm-verity, what is written lies on
 # state.img).
 # shellcheck shell=bash
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The back-end for Xen without the daemons, for the bed's scripts: what compartment-mgr would ask
- * of it, also what it never would. One line a result: the status's number, then its error or its
- * answer. domain_try create XL.CFG              disks as the file names them, which are block
- * devices domain_try unpause XL.CFG DOMID [KEY=VALUE...]    something else than what was built
+ * The back-end for Xen without the daemons, for the bed's scripts: asks it what compartment-mgr
+ * would ask, and also what compartment-mgr never would. Prints a line for each result: the number
+ * of the status, then its error or the answer.
+ *
+ *   domain_try create XL.CFG                             the file names block devices as disks
+ *   domain_try unpause XL.CFG DOMID [KEY=VALUE...]       KEY=VALUE: not what was built
  *   domain_try stop UUID SECONDS | destroy UUID | suspend UUID | resume UUID | list | facts
- *   domain_try wait COUNT                 says "changed" that often
+ *   domain_try wait COUNT                                says "changed" that often
  */
 #include "compartment-mgr/domain/domain.h"
 #include "compartment-mgr/config/xl_config.h"
@@ -188,8 +190,7 @@ static int list(void)
                 uuid_write(&d->uuid, uuid);
                 printf("%s %s %" PRIu32 " %s %s %s %" PRIu64 "\n", uuid, d->name, d->domid,
                        d->ours ? "ours" : "foreign", domain_phase_word(d->phase),
-                       d->reason ? domain_reason_word(d->reason) : "-",
-                       d->memory);
+                       d->reason ? domain_reason_word(d->reason) : "-", d->memory);
         }
         return s ? answer(s) : 0;
 }
