@@ -42,7 +42,7 @@ L_XLU := -lxlutil
 ROOMS := lib xml tpm measure policy proof verifier verifier/kinds integrity-mgr compartment-mgr \
         compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds \
         plugins/facts tools
-# What has a main() of its own, or takes the place of another library's function: in no archive.
+# Files that have a main(), or that take the place of a library's function, are in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/config/config_worker \
         compartment-mgr/config/without_libxl compartment-mgr/domain/domain_worker \
         compartment-mgr/domain/disk_hotplug integrity-mgr/main measure/measure_worker \
@@ -66,7 +66,7 @@ LIBS_compartment-mgr := $(L_SSL) $(L_SEC) $(L_JSON)
 MAIN_xml_worker := xml/xml_worker
 ROOMS_xml_worker := xml lib
 LIBS_xml_worker := $(L_SSL) $(L_SEC) $(L_XML)
-# Without libxl: the static libxlutil, and what that takes of libxl from a file of its own.
+# It has no libxl: it links the static libxlutil, and a file of ours for what that takes of libxl.
 MAIN_config_worker := compartment-mgr/config/config_worker
 ROOMS_config_worker := compartment-mgr/config lib
 OBJS_config_worker := compartment-mgr/config/without_libxl
@@ -112,7 +112,7 @@ $(foreach p,vm hypervisor vms,$(eval OBJS_$(p).so := plugins/$(p) plugins/facts/
         plugins/facts/facts_nodes))
 $(foreach p,vm hypervisor vms,$(eval LIBS_$(p).so := $(L_JSON)))
 
-# --- tests: all rooms and what the tests themselves share; OBJS_name what is more than that ------
+# --- tests: each links all rooms and what the tests share; OBJS_name is what it links besides ---
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))

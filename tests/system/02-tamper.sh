@@ -20,7 +20,7 @@ flip tamper-root.img 4242
 expect 0 bulkhead vm start tamper
 expect 0 bulkhead vm stop tamper
 
-# a key slot more, added by somebody who has the master key or a passphrase: here a changed header
+# Somebody who has the volume key or a passphrase can write a good header that is another one.
 cp tamper-data.img saved.img
 python3 - tamper-data.img <<'PY'
 import sys, re, hashlib
@@ -38,7 +38,7 @@ cryptsetup isLuks --type luks2 tamper-data.img || fail 'the changed header has t
 expect 1 bulkhead vm start tamper
 cp saved.img tamper-data.img
 
-# What was sealed is this VM: one of the same name, disks and configuration is another.
+# The seal is this VM's: a new VM with the same name, disks and configuration is another one.
 expect 1 bulkhead vm define tamper.cfg
 expect 0 bulkhead vm start tamper
 expect 0 bulkhead vm stop tamper

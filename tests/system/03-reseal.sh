@@ -13,7 +13,7 @@ same "$(cryptsetup luksUUID reseal-data.img)" "$uuid" 'UUID of the disk'
 same "$(cryptsetup luksDump reseal-data.img | grep -c ': luks2$')" 1 'number of key slots'
 expect 0 bulkhead vm start reseal
 expect 0 bulkhead vm stop reseal
-# From a shell's history: what a sealed VM has written is not taken by a flag for new disks.
+# --format, typed again from a shell's history, does not destroy what a sealed VM has written.
 expect 1 bulkhead vm seal reseal reseal-seal.xml --format
 says 'undefine --forget-key'
 same "$(cryptsetup luksUUID reseal-data.img)" "$uuid" 'UUID of the disk'

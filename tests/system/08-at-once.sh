@@ -23,5 +23,5 @@ for ((i = 0; i < n; i++)); do
         grep -q "sha256:$(sha256sum "$i.img" | cut -d' ' -f1)" "$i-evidence.xml" ||
                 fail "the disk of request $i"
 done
-# Somebody else's challenge is somebody else's evidence.
+# Evidence for one challenge does not answer another one.
 expect 1 bulkhead verify 0-evidence.xml --trust "$trust" --challenge "$(cat 1.challenge)"

@@ -6,8 +6,8 @@
 
 vm killed
 expect 0 bulkhead vm seal killed killed-seal.xml --format
-# Only processes of this embedded default: they have its run folder among their arguments, or
-# descend from one that has.
+# Only processes of this embedded default: a process has its run folder among its arguments, or
+# descends from one that has.
 victims() { # NAME
         local pid root
         root=$(cat "$BULKHEAD_RUN/supervise.pid")
@@ -19,7 +19,7 @@ victims() { # NAME
                 done
         done
 }
-# In turn of one daemon and of another: a supervisor gives up on a daemon whose lives are all short.
+# Of different daemons by turns: the supervisor gives up on a daemon whose lives are short.
 kinds=(compartment-mgr integrity-mgr svdm xml_worker measure_worker device_worker config_worker
         policy_worker domain_worker tpm_worker)
 delays=(0.01)
@@ -38,7 +38,7 @@ kill_during() { # KIND MOMENT DELAY
         wait $!
         answers
         state=$(state_of killed)
-        # A daemon that answered may find only now that a worker is gone, and be started anew.
+        # A daemon may answer once before it finds that its worker is gone, and is started anew.
         [[ $state ]] || { answers; state=$(state_of killed); }
         case $state in
         running | stopping) bulkhead vm destroy killed >/dev/null 2>&1 ;;
@@ -54,7 +54,7 @@ kill_during() { # KIND MOMENT DELAY
         output=$(bulkhead vm stop killed 2>&1) || fail "$1 killed during $2 after $3: $output"
 }
 
-# In each round each process at another moment, and all of them at all after three.
+# Each round kills each process at another moment; three rounds have killed each at every moment.
 rounds=$(rounds 3 1)
 for ((round = 0; round < rounds; round++)); do
         for ((k = 0; k < ${#kinds[@]}; k++)); do

@@ -9,7 +9,7 @@ expect 0 bulkhead vm seal storm storm-seal.xml --format
 n=$(rounds 34 6) tries=$(rounds 5 100) pause=$(rounds 0.02 0.3)
 for c in "start storm" "stop storm" "seal storm storm-seal.xml"; do
         for ((i = 0; i < n; i++)); do
-                # Busy is an answer too, but not what this is about: asked again, a few times.
+                # "Busy" is an answer, too, but not the one that is wanted: asks again, a few times.
                 for ((try = 0; try < tries; try++)); do
                         # shellcheck disable=SC2086
                         bulkhead vm $c >/dev/null 2>&1

@@ -28,7 +28,7 @@ for p in evil broken; do
         says_not root:
 done
 expect 1 bulkhead verify first.xml --challenge "$c"
-# The very challenge, but carried to the host with another question.
+# The challenge is the same, but it went to the host with another descriptor.
 expect 0 bulkhead verify first.xml --trust mine.trust --challenge "$c" \
         --descriptor judged-attest.xml
 attesting LOG "disk:$work/judged-root.img" >sent.xml

@@ -17,7 +17,7 @@ says 'it is running'
 vm again
 expect 0 bulkhead vm seal again again-seal.xml --format
 expect 0 bulkhead vm start again
-# Logs name VMs and disks: they are their owner's alone.
+# Logs name VMs and disks, so only their owner may read them.
 same "$(find "$other" -maxdepth 1 -name '*.log' -perm /077)" '' 'logs that others can read'
 # A power cut: everything but the TPM's state is gone.
 for n in supervise compartment-mgr svdm integrity-mgr; do kill -9 "$(cat "$other/$n.pid")"; done

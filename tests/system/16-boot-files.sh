@@ -9,7 +9,7 @@ sealing "disk:$work/boots-root.img luks:$work/boots-data.img" >without.xml
 expect 1 bulkhead vm seal boots without.xml --format
 says "boot file $work/vmlinuz"
 says '<measureTarget name="vm:boots" dest="PCR16"/>'
-# The line that it says is the one that helps.
+# The refusal says which line to add, and with that line it works.
 line=$(sed -n 's/.*add to the descriptor: \(<measureTarget .*\/>\).*/\1/p' <<<"$output")
 sed "s|</measurement-desc>|$line&|" without.xml >with.xml
 expect 0 bulkhead vm seal boots with.xml --format
@@ -28,7 +28,7 @@ cp saved vmlinuz
 expect 0 bulkhead vm start boots
 expect 0 bulkhead vm stop boots
 
-# By its own path it is covered, too; the facts of another VM cover nothing.
+# A target with the kernel's own path covers it, too; the facts of another VM cover nothing.
 boot="disk:$work/vmlinuz ${BULKHEAD_GUEST:+disk:$BULKHEAD_GUEST/initrd}"
 sealing "$boot disk:$work/boots-root.img luks:$work/boots-data.img" >path.xml
 expect 0 bulkhead vm seal boots path.xml

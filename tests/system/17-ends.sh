@@ -45,7 +45,7 @@ says 'restart of VM ends'
 expect 0 bulkhead vm start ends
 flip ends-root.img 5
 guest_ends ends reboot
-# The states on the way there are seen, too: what ends them is the refusal.
+# Other states are seen on the way: waits for the refusal itself.
 for ((i = 0; i < 100; i++)); do
         bulkhead vm show ends | grep -q "disk:$work/ends-root.img: not what was sealed" && break
         pause 0.1
@@ -77,7 +77,7 @@ guest_ends ends gone
 becomes ends stopped
 same "$(generation_of ends)" "$generation" 'generation'
 
-# By force: no clean stop, and the person is told.
+# Ended by force: no clean stop, and whoever asked is told.
 expect 0 bulkhead vm start ends
 guest_ends ends stubborn
 expect 0 bulkhead vm stop ends --timeout 1

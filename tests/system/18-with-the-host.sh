@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# VMs that start with the host: once a boot, in order, and what fails is that VM's last refusal.
-# Also: suspended VMs and such that ended meanwhile survive a restart of compartment-mgr.
+# VMs start with the host: once a boot, in order, and a start that fails is that VM's last refusal.
+# Also, a restarted compartment-mgr finds VMs that are suspended, or that have ended meanwhile.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/common.bash"
 

@@ -26,7 +26,7 @@ expect 1 bulkhead measure vm:facts
 says 'compartment-mgr'
 expect 1 bulkhead measure "vm:$work/facts.cfg"
 says 'compartment-mgr'
-# What is sealed to the hypervisor and to what all VMs do: the one stays, the other does not.
+# A seal to the hypervisor opens. vms:own is for attestations, so a seal with it is refused.
 sealing "vm:facts disk:$work/facts-root.img luks:$work/facts-data.img hypervisor:$kind" \
         >facts-seal.xml
 expect 0 bulkhead vm seal facts facts-seal.xml --format

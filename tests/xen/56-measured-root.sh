@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What of Dom0 is measured, and does `status` say it: PCR 4 is what the EFI file gives, the root is
-# read-only under dm-verity, its disk changed is an error of reading, only the state is writable.
-# Booted the direct way, none of that is claimed.
+# What of Dom0 is measured, and `status` says so: PCR 4 is what the EFI file gives, the root is
+# read-only under dm-verity, a changed block of its disk cannot be read, only the state is writable.
+# In a Dom0 that was booted the direct way `status` claims none of that.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/../system/common.bash"
 export TPM2TOOLS_TCTI=device:/dev/tpmrm0

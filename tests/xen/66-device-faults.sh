@@ -38,7 +38,7 @@ nothing_left 'without /dev/loop-control'
 # --- no room for a tree ---
 cp a-root.img before.img
 truncate -s 256M a-root.img
-# What fallocate cannot have to the last block is written; then 1.5 MB are given back.
+# fallocate does not get the last blocks, so they are written; then 1.5 MB are given back.
 filler=/var/lib/bulkhead/filler
 expect 0 fallocate -l $(($(stat -f -c '%f * %S' /var/lib/bulkhead) - (48 << 20))) $filler
 cat /dev/zero >$filler.rest 2>/dev/null
