@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes XML that is canonical as it is written. Every process that makes a document comes here;
- * no file, no XML library. What is written is ours, what stands in values may be anybody's.
+ * Writes XML that is canonical from the start. Every process that makes a document comes here; it
+ * needs no file and no XML library.
  */
 #include "lib/document.h"
 
@@ -15,26 +15,15 @@ struct document document_begin(struct buffer *out)
         return (struct document){.out = out};
 }
 
-/* The 0 byte behind the text stops it from reading past the end. */
-size_t document_character(const char *text)
+size_t document_character(const uint8_t *p, size_t left)
 {
-        const unsigned char *p = (const unsigned char *)text;
-        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-        size_t more = *p < 0x80 ? 0 : *p >> 5 == 6 ? 1 : *p >> 4 == 14 ? 2 : *p >> 3 == 30 ? 3 : 9;
-        uint32_t c = more ? *p & (0x3f >> more) : *p;
+        size_t len = utf8_sequence(p, left);
 
-        if (more > 3)
+        if (len == 1 && *p < 0x20)
+                return *p == '\t' || *p == '\n' || *p == '\r';
+        if (len == 3 && p[0] == 0xef && p[1] == 0xbf && p[2] >= 0xbe) /* U+FFFE, U+FFFF */
                 return 0;
-        for (size_t i = 1; i <= more; i++) {
-                if (p[i] >> 6 != 2)
-                        return 0;
-                c = c << 6 | (p[i] & 0x3f);
-        }
-        if (c < least[more] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-                return 0;
-        if (c < 0x20 ? c != '\t' && c != '\n' && c != '\r' : c == 0xfffe || c == 0xffff)
-                return 0;
-        return more + 1;
+        return len;
 }
 
 /* Canonical XML 1.0, section 2.3: what stands for a character in text and in attributes. */
@@ -60,7 +49,7 @@ static const char *escaped(unsigned char c, bool in_attribute)
         }
 }
 
-/* Nearly every character: itself wherever it stands. */
+/* Stands for itself in text and in attributes; nearly every character does. */
 static bool is_plain(unsigned char c)
 {
         return c >= ' ' && c < 0x7f && c != '&' && c != '<' && c != '>' && c != '"';
@@ -79,7 +68,7 @@ static void add_escaped(struct document *d, const char *text, bool in_attribute)
                         continue;
                 }
                 instead = escaped(*p, in_attribute);
-                len = document_character((const char *)p);
+                len = document_character(p, strnlen((const char *)p, 4));
                 if (!len) {
                         d->bad = true;
                         return;

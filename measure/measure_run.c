@@ -174,7 +174,7 @@ static bool is_text(const char *text)
         for (size_t len; *text; text += len) {
                 const unsigned char *p = (const unsigned char *)text;
 
-                len = document_character(text);
+                len = document_character(p, strnlen(text, 4));
                 if (!len || *p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
                         return false;
         }

@@ -6,6 +6,7 @@
  * file. Lives in xml_worker, in policy workers and in the verifier.
  */
 #include "xml/xml_limits.h"
+#include "lib/document.h"
 
 #include <libxml/c14n.h>
 #include <libxml/catalog.h>
@@ -170,33 +171,12 @@ static enum status forbidden(const struct scan *s, const char *expected, const c
                               "bulkhead-descriptor");
 }
 
-/* The length of the UTF-8 character at p (RFC 3629), 0 if it is none or XML forbids it. */
-static size_t character(const uint8_t *p, size_t left)
-{
-        static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-        size_t len = *p < 0x80 ? 1 : *p >> 5 == 6 ? 2 : *p >> 4 == 14 ? 3 : *p >> 3 == 30 ? 4 : 0;
-        uint32_t c;
-
-        if (!len || len > left)
-                return 0;
-        if (len == 1)
-                return *p >= 0x20 || *p == '\t' || *p == '\n' || *p == '\r' ? 1 : 0;
-        c = *p & (0x7f >> len);
-        for (size_t i = 1; i < len; i++) {
-                if (p[i] >> 6 != 2)
-                        return 0;
-                c = c << 6 | (p[i] & 0x3f);
-        }
-        if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || c == 0xfffe ||
-            c == 0xffff)
-                return 0;
-        return len;
-}
-
 static enum status check_characters(struct scan *s)
 {
         while (s->at < s->end) {
-                size_t len = character(s->at, (size_t)(s->end - s->at));
+                size_t len = *s->at >= 0x20 && *s->at < 0x80
+                                     ? 1
+                                     : document_character(s->at, (size_t)(s->end - s->at));
 
                 if (!len)
                         return forbidden(s, "UTF-8 text without control characters",
