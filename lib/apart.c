@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The child sees the memory of its parent at the fork and the descriptors it was told of, and can
- * read, write and compute. On the pipe: the status (u8), the error's length (u32), the error, the
+ * The child has its parent's memory and descriptors as they were at the fork; the sandbox decides
+ * what it can do with them. On the pipe: the status (u8), the error's length (u32), the error, the
  * answer.
  */
 #include "lib/apart.h"
@@ -51,7 +51,7 @@ static _Noreturn void child(int fd, const struct apart *how, void *input)
         _exit(io_write(fd, head.data, head.len) || io_write(fd, result.data, result.len) ? 3 : 0);
 }
 
-/* Everything until the end of the pipe; ST_TIMEOUT when the time is over first. */
+/* All that the child writes until it closes the pipe, or ST_TIMEOUT. */
 static enum status collect(int fd, int64_t deadline, struct buffer *all)
 {
         struct pollfd p = {.fd = fd, .events = POLLIN};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Work on bytes that somebody else made is done apart: in a forked child without rights, which
- * hands back one RECORD or reply of messages.def on a pipe. Only what a child wrote that then ended
- * with 0 counts, and only if it is that record to the byte.
+ * hands back one RECORD or reply of messages.def on a pipe. The answer counts only if the child
+ * then exited with 0, and only if its bytes are exactly one such record.
  */
 #ifndef BULKHEAD_LIB_APART_H
 #define BULKHEAD_LIB_APART_H
@@ -12,15 +12,18 @@
 
 struct apart {
         const struct sandbox *sandbox;
-        int wall_ms;                /* the child is killed then: ST_TIMEOUT; NO_DEADLINE: never */
-        const struct shape *answer; /* of what work fills in; without descriptors */
-        enum status (*prepare)(void *input); /* in the child, with its rights; may be NULL */
-        enum status (*work)(void *input, struct arena *a, void *answer_out); /* without */
+        int wall_ms;                /* then the child is killed, ST_TIMEOUT; or NO_DEADLINE */
+        const struct shape *answer; /* of what work() fills in; it has no FD */
+        /* Runs in the child before the sandbox; may be NULL. */
+        enum status (*prepare)(void *input);
+        /* Runs in the child inside the sandbox. */
+        enum status (*work)(void *input, struct arena *a, void *answer_out);
 };
 
-/* Forks, prepares, sandboxes, works, collects: the answer lies in the arena, all zero unless
- * ST_DONE. An error that was described there is kept for this thread and its status returned; a
- * child that dies otherwise is ST_WORKER. The child sees the memory of its parent at the fork. */
+/* Forks, prepares, enters the sandbox, works, collects. What *answer_out points to lies in the
+ * arena; it is all zero unless ST_DONE. An error that the child described is kept for this thread,
+ * and its status returned; ST_WORKER if the child died. The child sees its parent's memory as it
+ * was at the fork, input included. */
 enum status apart_run(const struct apart *how, void *input, struct arena *a, void *answer_out);
 
 #endif

@@ -14,7 +14,7 @@ struct arena;
 
 struct arena *arena_new(void);
 void arena_free(struct arena *a);  /* NULL is fine */
-void arena_empty(struct arena *a); /* what was given out is gone; the arena can be used again */
+void arena_empty(struct arena *a); /* frees what was given out; the arena can be used again */
 
 void *arena_get(struct arena *a, size_t size);                /* zeroed, aligned for anything */
 void *arena_get_many(struct arena *a, size_t n, size_t size); /* n * size, overflow is fatal */
@@ -22,7 +22,8 @@ char *arena_text(struct arena *a, const char *text);
 void *arena_copy(struct arena *a, const void *bytes, size_t len); /* with a 0 byte after it */
 char *arena_print(struct arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* For what lives outside an arena: malloc that never returns NULL. */
+/* For what lives outside an arena: calloc(3) and reallocarray(3) that never return NULL; free(3)
+ * gives it back. */
 void *memory_new(size_t n, size_t size);
 void *memory_grow(void *p, size_t n, size_t size);
 

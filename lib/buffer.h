@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Bytes that belong to somebody else. */
+/* Bytes in memory that somebody else owns. */
 struct bytes {
         const uint8_t *data;
         size_t len;
@@ -58,11 +58,13 @@ void hex_write(char *out, const uint8_t *bytes, size_t len); /* 2 * len + 1 char
 /* The number of bytes written, or -1: odd length, another character, more than `room` bytes. */
 long hex_read(const char *text, size_t text_len, uint8_t *out, size_t room);
 
-/* The length of the UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. */
+/* The length of the UTF-8 sequence at p (RFC 3629: no overlong forms, no surrogates), or 0. left:
+ * the bytes at p, at least 1. */
 size_t utf8_sequence(const uint8_t *p, size_t left);
-/* What a terminal and a log may be given of a text that is anybody's (NULL is ""), cut to `size`
- * with its 0 byte: UTF-8, with '?' for a control character, be it of ASCII or of U+0080 to U+009F
- * (U+009B begins an escape sequence), and for one that turns the direction of what follows. */
+/* Makes a text of unknown origin (NULL is "") safe for terminals and logs: UTF-8, cut to `size`
+ * bytes with the 0. '?' stands for a byte that is no UTF-8, for a control character (C0, DEL, and
+ * C1, since U+009B begins an escape sequence), for U+2028 and U+2029, which end a line, and for a
+ * character that changes the text's direction. */
 void utf8_printable(char *to, size_t size, const char *from);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames over unix sockets: who sends them is checked elsewhere, how long they are is checked here.
- */
+/* Frames over unix sockets. The length of a frame is checked here, its sender elsewhere. */
 #include "lib/channel.h"
 
 #include <errno.h>
@@ -70,14 +69,9 @@ static void attach_fds(struct msghdr *msg, char *control, const int *fds, size_t
 enum status channel_send_frame(int fd, uint16_t number, struct bytes body, const int *fds,
                                size_t fds_count, int64_t deadline)
 {
-        const uint8_t header[FRAME_HEADER] = {body.len >> 24,
-                                              body.len >> 16,
-                                              body.len >> 8,
-                                              body.len,
-                                              number >> 8,
-                                              number,
-                                              (uint8_t)(fds_count >> 8),
-                                              (uint8_t)fds_count};
+        const uint8_t header[FRAME_HEADER] = {
+                body.len >> 24, body.len >> 16, body.len >> 8,  body.len,
+                number >> 8,    number,         fds_count >> 8, fds_count};
         _Alignas(struct cmsghdr) char control[CMSG_SPACE(MESSAGE_FDS_MOST * sizeof(int))];
         struct iovec parts[2] = {{(void *)header, sizeof header}, {(void *)body.data, body.len}};
         struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2};
@@ -156,7 +150,8 @@ void frame_reader_clear(struct frame_reader *r)
         r->header_have = r->body_len = r->fds_expected = 0;
 }
 
-/* Takes descriptors out of control data; every one, so that none leaks even when refused. */
+/* Takes every descriptor out of the control data, so that none leaks. False: there were more than
+ * `most`, and those are closed. */
 static bool collect_fds(struct frame *f, struct msghdr *msg, size_t most)
 {
         bool fits = !(msg->msg_flags & MSG_CTRUNC);
@@ -181,8 +176,8 @@ static bool collect_fds(struct frame *f, struct msghdr *msg, size_t most)
         return fits;
 }
 
-/* How much can be read before a descriptor comes; refused, and not taken, if one comes with it:
- * letting go of somebody's last descriptor can wait for long. */
+/* How many bytes can be read before those that carry a descriptor. *refused_out: the next byte
+ * carries one. It is peeked at and not taken, since to close a socket that lingers can block. */
 static size_t without_fds(int fd, void *to, size_t len, bool *refused_out)
 {
         struct iovec part = {to, len};
@@ -193,7 +188,7 @@ static size_t without_fds(int fd, void *to, size_t len, bool *refused_out)
         return n > 0 ? (size_t)n : len;
 }
 
-/* One recvmsg() of at most len bytes. 0: nothing there now. */
+/* One recvmsg() of at most len bytes; *got_out is 0 if nothing is there now. */
 static enum status receive_some(struct frame_reader *r, int fd, void *to, size_t len,
                                 size_t fds_most, size_t *got_out)
 {
@@ -402,9 +397,9 @@ enum status channel_connect(const char *path, int64_t deadline, int *fd_out)
 
         *fd_out = -1;
         if (strlen(path) >= sizeof address.sun_path)
-                return FAIL(
-                        ST_UNREACHABLE, .subject = path, .found = "a path too long for a socket",
-                        .expected = "at most 107 characters", .remedy = "choose a shorter --run");
+                return FAIL(ST_UNREACHABLE, .subject = path, .expected = "at most 107 characters",
+                            .found = "a path too long for a socket",
+                            .remedy = "choose a shorter --run");
         strcpy(address.sun_path, path);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)

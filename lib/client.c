@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Asking a daemon. The command comes here for compartment-mgr, compartment-mgr for the two others.
- */
+/* Asks a daemon. The command comes here for compartment-mgr, and that for the two others. */
 #include "lib/client.h"
 #include "lib/config.h"
 
@@ -8,11 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAUSE = 50 /* ms between two tries */, HELLO_TIME = 5000 };
+enum { PAUSE = 50, HELLO_TIME = 5000 }; /* ms: between two tries; for the hello of one */
 
 /* --- connections --- */
 
-/* An answer of the daemon's own stays as it is, and so does what is wrong with the path. */
+/* An error that the daemon answered stays as it is; so does one about the path, which alone has
+ * `expected`. */
 static enum status not_there(const struct client *c, const char *path, enum status s)
 {
         char found[sizeof error_last()->found];
@@ -49,7 +49,8 @@ static int take_parked(struct client *c)
         return fd;
 }
 
-/* Nothing is to be read there: no word out of turn, no end. */
+/* Between two requests the daemon has nothing to say. If there is something to read, be it the end,
+ * the connection is of no use. */
 static bool is_quiet(int fd)
 {
         struct pollfd p = {fd, POLLIN | POLLRDHUP, 0};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The other end of a door: how the command and the daemons ask a daemon. A client names one daemon
- * of this host, whose socket lies in the run folder; connections to it are plain descriptors. A
- * request that broke off half-way is never sent again from here. May be used from many threads.
+ * of this host, whose socket lies in the run folder; connections to it are plain descriptors. No
+ * request is ever sent twice: one that broke off may have been done. Many threads may share a
+ * client.
  *
  *   static struct client im = CLIENT("integrity-mgr", SOCKET_IM, "start it");
  *   s = client_call(&im, PATIENCE, CALL(im_sealed, &q, &p), arena, DEADLINE);
@@ -19,7 +20,7 @@ enum { CLIENT_PARKED_MOST = 4 };
 struct client {
         const char *name;   /* of the daemon, for errors */
         const char *socket; /* its name in the run folder */
-        const char *remedy; /* when it is not there */
+        const char *remedy; /* for a daemon that cannot be reached */
         /* connections that wait for their next request */
         int parked[CLIENT_PARKED_MOST];
         size_t parked_count;
@@ -30,24 +31,24 @@ struct client {
                 name, socket, remedy, {0}, 0, PTHREAD_MUTEX_INITIALIZER                            \
         }
 
-/* Connects and says hello. A daemon may be restarting: tried again until patience_ms have passed;
- * with 0 there is one try, whose hello may take five seconds. ST_UNREACHABLE with the daemon's
- * name, the socket, and the remedy; ST_PROTOCOL if its version is another one. */
+/* Connects and says hello. The daemon may be restarting, so it tries again until patience_ms have
+ * passed; with 0 there is one try, whose hello may take five seconds. ST_UNREACHABLE with the
+ * daemon's name, the socket, and the remedy; ST_PROTOCOL if the daemon has another version. */
 enum status client_connect(const struct client *c, int patience_ms, int *fd_out);
-/* One request on a connection that is there; deadline_ms may be NO_DEADLINE. */
+/* One request on a connection; deadline_ms may be NO_DEADLINE. */
 enum status client_ask(int fd, struct call call, struct arena *a, int deadline_ms);
 
-/* For requests that leave nothing behind on their connection: one that was parked, if the daemon is
- * still at its other end, or a new one. */
+/* A parked connection whose daemon is still there, or a new one: for requests that keep nothing on
+ * their connection. */
 enum status client_borrow(struct client *c, int patience_ms, int *fd_out);
-/* Gives it back after its last request was answered; after anything else it is to be closed. */
+/* Gives a borrowed connection back. Only if its last request was answered; else close it. */
 void client_park(struct client *c, int fd);
 /* One request on a borrowed connection. */
 enum status client_call(struct client *c, int patience_ms, struct call call, struct arena *a,
                         int deadline_ms);
 
-/* The next event on a connection that watches (CM's request `watch`), and from then on asks nothing
- * else. The event lies in the arena. ST_TIMEOUT: there was none yet. */
+/* The next event on a connection that watches (compartment-mgr's request `watch`); nothing else may
+ * be asked on it. The event lies in the arena. ST_TIMEOUT: there was none yet. */
 enum status client_event(int fd, struct arena *a, int deadline_ms, struct telling *told_out);
 
 #endif

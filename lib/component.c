@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Identifiers of components as text. Anybody may come here; memory only. */
+/* Identifiers of components as text. Any process may come here; it touches nothing but memory. */
 #include "lib/component.h"
 #include "lib/message.h"
 
@@ -13,7 +13,7 @@ static bool is_plain(char c)
         return c && strchr(plain, c);
 }
 
-/* The names that a file system has uses of its own for. */
+/* "." and "..", which mean something to a file system. */
 static bool is_dots(const char *name, size_t len)
 {
         return (len == 1 || len == 2) && !strncmp(name, "..", len);
@@ -28,7 +28,7 @@ static int hex_value(char c)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-/* The byte that %XX at text stands for; 0 if that is no such. */
+/* The byte that the %XX at text stands for; 0 if there is none. */
 static char escaped(const char *text)
 {
         int high = *text == '%' ? hex_value(text[1]) : -1,
@@ -37,8 +37,8 @@ static char escaped(const char *text)
         return low >= 0 ? (char)(high << 4 | low) : 0;
 }
 
-/* Writes the name that begins at text; returns the number of bytes that were read, 0 if they are no
- * name. name_out: room for that text. */
+/* Unescapes the name at the beginning of text. Returns the number of bytes read, or 0 if they are no
+ * name in its written form. name_out: as much room as text. */
 static size_t read_name(const char *text, char *name_out)
 {
         size_t read = 0, n = 0;
@@ -54,8 +54,8 @@ static size_t read_name(const char *text, char *name_out)
                 name_out[n++] = c;
         }
         name_out[n] = 0;
-        /* Dots are escaped where they are the whole name, and only there. */
-        return is_dots(name_out, n) ? (raw ? 0 : read) : plain_escaped ? 0 : read;
+        /* Dots that are the whole name are escaped, all of them; no other plain byte is. */
+        return (is_dots(name_out, n) ? raw : plain_escaped) ? 0 : read;
 }
 
 enum status component_parse(const char *text)
@@ -72,8 +72,8 @@ enum status component_parse(const char *text)
                         return ST_DONE;
         }
         return FAIL(ST_INVALID, .subject = "the identifier of a component",
-                    .expected = "names of letters, digits and ._:+- with / between them, all else "
-                                "as %XX",
+                    .expected = "names of letters, digits and ._:+- with / between them, "
+                                "all else as %XX",
                     .found = FMT("%.200s", text));
 }
 

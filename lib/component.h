@@ -6,10 +6,10 @@
  *   id   = name *( "/" name )            at most 4,095 bytes
  *   name = 1*( plain / "%" HEX HEX )     HEX: 0-9, A-F; plain: A-Z a-z 0-9 . _ : + -
  *
- * Each has one written form: a plain byte is never written as %XX, but for the dots of the names
- * "." and "..", which otherwise would mean something to a file system; %00 is none. What a name
- * stands for never changes while it is there, and a number that the hypervisor gives out again (a
- * domid) is never in it.
+ * Each identifier has one written form: a plain byte is never written as %XX, but for the dots of
+ * the names "." and "..", which would mean something to a file system. There is no %00. An
+ * identifier stands for one thing as long as that exists, so a number that the hypervisor gives out
+ * again (a domid) is never in one.
  *
  *   host   host/hypervisor   host/vms   host/vms/UUID   host/vms/UUID/xvda   host/tcb/plugins/NAME
  */
@@ -32,22 +32,22 @@ enum { COMPONENT_MOST = 4095, COMPONENT_VM = sizeof "host/vms/" + 36 };
 /* ST_INVALID unless the text is an identifier in its written form. */
 enum status component_parse(const char *text);
 
-/* The component of that name below parent, in the arena; parent "": at the top. name: any bytes but
- * NUL, which are written as %XX where they are not plain. ST_INVALID for an empty name,
+/* The identifier of the component called `name` below `parent` ("" for one at the top), in the
+ * arena. name: any bytes but NUL; those that are not plain become %XX. ST_INVALID for an empty name,
  * ST_TOO_LARGE beyond 4,095 bytes. */
 enum status component_child(struct arena *a, const char *parent, const char *name,
                             const char **id_out);
-/* That of a VM. */
+/* The identifier of a VM. Returns out. */
 struct uuid;
 const char *component_vm(const struct uuid *vm, char out[static COMPONENT_VM]);
 
-/* Of identifiers: what it is a part of, "" for one at the top; and its last name as it was given to
- * component_child(). Both in the arena. */
+/* What the component is a part of, in the arena; "" for one at the top. */
 const char *component_parent(struct arena *a, const char *id);
+/* The last name, as it was given to component_child(), in the arena. */
 const char *component_name(struct arena *a, const char *id);
-/* As memcmp(): a component stands before its parts, and its parts before its next sibling. */
+/* An order, as strcmp(): a component stands before its parts, and these before its next sibling. */
 int component_compare(const char *a, const char *b);
-/* Whether id is that component or a part of it, however far below. */
+/* Whether id names that component or a part of it, however far below. */
 bool component_is_in(const char *id, const char *component);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folders from options, environment or the usual prefix, in that order. */
+/* Folders by option, by environment or by default, in that order of weight. */
 #include "lib/config.h"
 #include "lib/report.h"
 

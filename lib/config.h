@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where things are and who may do what: the options that all daemons share, parsed by argp, each
- * with a default under the usual prefix and an environment variable for the embedded default.
+ * Where things are: the options that all daemons share, parsed by argp. Each has an environment
+ * variable, which counts where the option is not given, and a default.
  *
  *   --run DIR      BULKHEAD_RUN      /run/bulkhead           sockets
  *   --state DIR    BULKHEAD_STATE    /var/lib/bulkhead       one folder a daemon
@@ -20,12 +20,12 @@
 struct config {
         const char *run, *state, *libexec, *plugins, *share, *etc;
 };
-extern struct config config; /* defaults and environment are in it from config_init() on */
+extern struct config config; /* set by config_init(), then by config_argp */
 void config_init(void);
-extern const struct argp config_argp; /* a child parser: --run ... --share */
+extern const struct argp config_argp; /* a child parser for the options above */
 
 enum { CONFIG_PATH = 512 };
-/* dir/name, fatal if too long. */
+/* Writes dir/name into path and returns it; fatal if it is too long. */
 const char *config_path(char path[CONFIG_PATH], const char *dir, const char *name);
 
 /* The users of the daemons and of the workers without rights. */
@@ -33,7 +33,7 @@ const char *config_path(char path[CONFIG_PATH], const char *dir, const char *nam
 #define USER_IM "bulkhead-im"
 #define USER_SVDM "bulkhead-svdm"
 #define USER_WORKER "bulkhead-worker"
-#define GROUP_TPM "tss" /* whose the TPM device is */
+#define GROUP_TPM "tss" /* may open /dev/tpmrm0 */
 
 #define SOCKET_CM "bulkhead.sock"
 #define SOCKET_IM "integrity-mgr.sock"

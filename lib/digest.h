@@ -10,7 +10,7 @@
 #include "lib/buffer.h"
 #include "lib/status.h"
 
-/* The numbers are TPM_ALG_ID (TCG Algorithm Registry, table 3). */
+/* The numbers are the TPM_ALG_IDs of the TCG Algorithm Registry, table 3. */
 enum hash_alg { HASH_NONE = 0, HASH_SHA256 = 0x000b, HASH_SHA384 = 0x000c };
 
 enum { DIGEST_MOST = 48, DIGEST_HEX = 2 * DIGEST_MOST + 1 };
@@ -27,12 +27,12 @@ enum hash_alg hash_of_name(const char *name); /* HASH_NONE if unknown */
 bool digest_equal(const struct digest *a, const struct digest *b); /* constant time */
 void digest_hex(const struct digest *d, char hex[DIGEST_HEX]);
 struct digest digest_of(enum hash_alg alg, const void *bytes, size_t len);
-/* Of all that can be read from fd, from its start on, by pread(); size_out: may be NULL. */
+/* The digest of all of a file, read by pread() whatever its offset; size_out: bytes, may be NULL. */
 enum status digest_of_file(enum hash_alg alg, int fd, struct digest *digest_out,
                            uint64_t *size_out);
 
-/* A hash under way. hash_end() gives the digest and frees; hash_drop() only frees. Errors of
- * OpenSSL are fatal: there is nothing safe to go on with. */
+/* A hash under way. hash_end() gives the digest and frees the hash; hash_drop() only frees it (NULL
+ * is fine). Errors of OpenSSL are fatal: there is nothing safe to go on with. */
 struct hash;
 struct hash *hash_begin(enum hash_alg alg);
 void hash_add(struct hash *h, const void *bytes, size_t len);   /* raw */

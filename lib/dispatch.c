@@ -19,7 +19,7 @@ static const char *who_may(unsigned who)
         if (who & ADMIN)
                 return "ask as root, or as a member of the group that compartment-mgr was started "
                        "with: bulkhead-admin";
-        return "ask compartment-mgr: bulkhead does";
+        return "use the command bulkhead, which asks compartment-mgr";
 }
 
 static enum status call(const struct handler *h, const struct message_info *info, struct request *r,
@@ -37,13 +37,13 @@ static enum status call(const struct handler *h, const struct message_info *info
         s = message_decode(info->request, f->body, f->fds, f->fds_count, r->arena, request);
         if (s)
                 return s;
-        f->fds_count = 0; /* they are the struct's now */
+        f->fds_count = 0; /* the descriptors are the struct's now */
         s = h->call(r, request, reply);
         message_close_fds(info->request, request);
         return s;
 }
 
-/* Statuses without a description of their own still reach the peer as an error. */
+/* The error of a status that nobody described is the status alone. */
 static const struct error *error_of(enum status s)
 {
         if (error_last()->status != s)
@@ -81,7 +81,7 @@ enum status dispatch(const struct handler *handlers, size_t count, struct reques
         }
         s = channel_send(fd, f->number, info->reply, reply, deadline);
         message_close_fds(info->reply, reply);
-        if (s == ST_INTERNAL) /* a reply of ours that does not encode: say so, go on */
+        if (s == ST_INTERNAL) /* our reply does not encode, so nothing was sent yet */
                 s = channel_send_error(fd, error_last(), deadline);
         return s;
 }

@@ -8,9 +8,9 @@
 
 enum { REPLY_DEADLINE = 10000 }; /* ms for a peer to take a reply */
 
-/* Checks permission, decodes, calls the handler, sends the reply or the error. The frame's
- * descriptors are closed. ST_DONE if the connection can go on (a refused request is such
- * a case), an error if it must be closed. */
+/* Checks permission, decodes, calls the handler, sends the reply or the error. Closes the frame's
+ * descriptors. ST_DONE if the connection can go on, also after a request that was refused; an error
+ * if the connection must be closed. */
 enum status dispatch(const struct handler *handlers, size_t count, struct request *r,
                      struct frame *f, int fd);
 

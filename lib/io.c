@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every process comes here. Nothing is kept. */
+/* Descriptors and clocks. Every process comes here; nothing is kept from call to call. */
 #include "lib/io.h"
 
 #include <errno.h>
@@ -39,7 +39,7 @@ int io_write_at(int fd, const void *bytes, size_t len, uint64_t at)
         return 0;
 }
 
-/* 1 to go on, 0 at the end, -1. */
+/* 1 to go on, 0 at the file's end, -1 for an error. */
 static int some_read(ssize_t n, size_t *done)
 {
         if (n > 0)

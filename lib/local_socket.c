@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Unix sockets as doors. The daemons come here before they drop their rights, and at each caller.
+/*
+ * Unix sockets as doors. Daemons come here before they drop their rights, and for each caller.
  */
 #include "lib/local_socket.h"
 

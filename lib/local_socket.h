@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doors of this host: unix sockets, whose kernel says who is at the other end. */
+/* Doors of this host: unix sockets. The kernel says who is at the other end. */
 #ifndef BULKHEAD_LIB_LOCAL_SOCKET_H
 #define BULKHEAD_LIB_LOCAL_SOCKET_H
 
@@ -9,22 +9,23 @@
 
 enum { LOCAL_GROUPS_MOST = 256 };
 
-/* As the kernel told of a peer when it connected: SO_PEERCRED and SO_PEERGROUPS. */
+/* What the kernel noted of a peer when it connected: SO_PEERCRED and SO_PEERGROUPS. */
 struct local_peer {
         uid_t uid;
         gid_t gid;
         pid_t pid;
-        gid_t groups[LOCAL_GROUPS_MOST]; /* supplementary ones; none if it has more */
+        gid_t groups[LOCAL_GROUPS_MOST]; /* supplementary; empty for a peer that has more */
         size_t groups_count;
 };
 
-/* Makes the socket anew, of that mode such as 0666: before privileges are dropped. */
+/* Makes the socket anew, with that mode (such as 0666), before privileges are dropped. The listener
+ * is the caller's: non-blocking, close-on-exec. */
 enum status local_socket_listen(const char *path, unsigned mode, int *listener_out);
 /* False if the kernel does not say. */
 bool local_socket_peer(int fd, struct local_peer *peer_out);
-/* (gid_t)-1 is nobody's group. */
+/* False for (gid_t)-1, which stands for no group. */
 bool local_peer_in_group(const struct local_peer *peer, gid_t group);
-/* Names the caller uid:N; grants nothing. */
+/* Sets the caller's principal to uid:N; grants nothing. */
 void local_peer_name(const struct local_peer *peer, struct caller *caller_out);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Files in memory, for every process that hands a fixed content to another. */
 #include "lib/memory_file.h"
 
 #include <errno.h>
@@ -25,8 +26,8 @@ enum status memory_file_new(const char *name, int *fd_out)
         return *fd_out < 0 ? failed() : ST_DONE;
 }
 
-/* The kernel refuses as long as any page of it has a user besides the file, be it only the
- * reclaim or the migration of memory that passes by; its own patience is 150 ms. */
+/* The kernel refuses as long as anything but the file holds one of its pages, even if that is only
+ * memory reclaim or page migration passing by. The kernel itself waits 150 ms at most. */
 enum status memory_file_seal(int fd)
 {
         for (int i = 0; fcntl(fd, F_ADD_SEALS, SEALS); i++) {
@@ -34,8 +35,8 @@ enum status memory_file_seal(int fd)
                         return failed();
                 if (i == TRIES)
                         return FAIL(ST_BUSY, .subject = SUBJECT,
-                                    .expected = "nobody who could still write to it",
-                                    .found = "somebody", .remedy = "try again");
+                                    .expected = "no process that can still write to it",
+                                    .found = "one that can", .remedy = "try again");
                 usleep(PAUSE_US);
         }
         return ST_DONE;

@@ -5,10 +5,11 @@
 
 #include "lib/status.h"
 
-/* Empty, writable, can be sealed; the name is what /proc shows. The caller closes it. */
+/* A new file: empty, writable, close-on-exec, not sealed yet. name: what /proc shows. The caller
+ * closes it. */
 enum status memory_file_new(const char *name, int *fd_out);
-/* From here on nobody can change it: F_SEAL_WRITE, GROW, SHRINK, SEAL. Waits a few seconds for
- * mappings that can write and for pages that are in use to go; ST_BUSY when they stay. */
+/* Makes content and size unchangeable (F_SEAL_WRITE, GROW, SHRINK, SEAL). Waits up to two seconds
+ * for writable mappings and pages in use to go; ST_BUSY if they stay. */
 enum status memory_file_seal(int fd);
 
 #endif

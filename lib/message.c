@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The codec: walks the shape of a struct, which the message table gives, and never trusts a length.
- * Every process comes here with bytes from its peers; nothing is touched but those and the arena.
+ * Every process comes here with bytes from its peers; it touches those and the arena alone.
  */
 #include "lib/message.h"
 
@@ -43,13 +43,13 @@ struct shape {
 _Static_assert(2 * DISKS_AND_BOOT_MOST + 2 * TARGETS_MOST + 2 <= MESSAGE_FDS_MOST,
                "a frame has no place for the descriptors of a seal");
 
-/* What LIST(type, name, most) is, whatever its type. */
+/* Any struct NAME_list: they differ only in the type of their items. */
 struct list {
         void *items;
         size_t count;
 };
 
-/* An enum is read and written as what it is to this compiler. */
+/* The codec reads and writes any enum as the unsigned that this compiler makes of it. */
 #define VALUE(constant, word) [constant] = word,
 #define ENUMERATION(name, values)                                                                  \
         _Static_assert(sizeof(enum name) == sizeof(unsigned), "enum " #name " is no unsigned");    \
@@ -61,7 +61,7 @@ struct list {
         }
 #include "bulkhead/messages.def"
 
-/* A function per struct, because only inside one can the fields' macros name their struct. */
+/* One function per struct: inside it the fields' macros can name that struct as `self`. */
 #define BOOL(name) {KIND_BOOL, offsetof(self, name), 0, NULL},
 #define U32(name) {KIND_U32, offsetof(self, name), 0, NULL},
 #define U64(name) {KIND_U64, offsetof(self, name), 0, NULL},
@@ -345,7 +345,7 @@ static bool decode_list(struct decoder *d, const struct field *f, struct list *o
 {
         size_t count = read_u32(&d->in);
 
-        /* every record takes a byte at least: what is not there is not allocated */
+        /* Every record takes at least one byte, so a count without its bytes allocates nothing. */
         if (d->in.bad || count > f->most || count > d->in.left)
                 return false;
         out->items = arena_get_many(d->arena, count, f->sub->size);
@@ -470,7 +470,7 @@ enum status error_decode(struct bytes in, struct error *out)
         read_error_text(&r, out->expected, sizeof out->expected);
         read_error_text(&r, out->found, sizeof out->found);
         read_error_text(&r, out->remedy, sizeof out->remedy);
-        /* an error that says "done" would turn a refusal into its opposite */
+        /* An error that said "done" would turn a refusal into its opposite. */
         if (!reader_done(&r) || !status_known(number) || number == ST_DONE)
                 return FAIL(ST_PROTOCOL, .subject = "an error message that cannot be read");
         out->status = number;

@@ -12,8 +12,8 @@
  *   EVIDENCE          struct bytes of at most 16 MiB
  *   DIGEST            struct digest: algorithm (u16, 0 for none) and its bytes
  *   UUID              struct uuid, 16 bytes
- *   FD                int, one byte that says whether a descriptor travels beside the frame; -1
- *                     or 0 for none (0 to 2 never travel), always -1 when decoded
+ *   FD                int: a descriptor. On the wire one byte, 1 if a descriptor travels beside the
+ *                     frame. None is -1 or 0, and -1 once decoded; 1 and 2 cannot be sent
  *   STRUCT            a RECORD
  *   LIST              struct RECORD_list: a count (u32, at most that BOUND) and that many RECORDs
  *
@@ -40,7 +40,7 @@ enum {
         MESSAGE_FDS_MOST = 200   /* below SCM_MAX_FD (253) */
 };
 
-/* Of what a message or a record may hold, how many at most. */
+/* How many of something a message or a record may hold. */
 enum {
 #define BOUND(name, number, what) name = (number),
 #include "bulkhead/messages.def"
@@ -121,16 +121,16 @@ enum message_number {
 #include "bulkhead/messages.def"
 };
 
-/* Who may ask; a principal has one or more of these bits. */
+/* Roles: which may ask a request, and which a caller has. One or more of these bits. */
 enum { ADMIN = 1, VERIFIER = 2, DAEMON = 4, PARENT = 8, ANYONE = 0xff };
 
 /*
- * A request and where its reply goes. CALL() alone makes one, so that the request is the message's
- * own and so is the reply: another pair does not compile.
+ * A request and where its reply goes. CALL() alone makes one, so that a request or a reply of
+ * another message does not compile.
  *
  *   struct im_sealed_req q = {.vm = vm};
  *   struct im_sealed_rep p;
- *   s = peer_call(PEER_IM, CALL(im_sealed, &q, &p), arena, PEER_SHORT);
+ *   s = client_call(&im, PATIENCE, CALL(im_sealed, &q, &p), arena, DEADLINE);
  */
 struct call {
         uint16_t number;
@@ -141,13 +141,13 @@ struct call {
         ((struct call){MESSAGE_##name, POINTER(struct name##_req, request),                        \
                        _Generic((reply), struct name##_rep *                                       \
                                 : (reply))})
-/* An event to tell, by the same rule. */
+/* An event to tell; TELL() makes one by the same rule. */
 struct telling {
         uint16_t number;
         const void *event;
 };
 #define TELL(name, event) ((struct telling){MESSAGE_##name, POINTER(struct name##_event, event)})
-/* The pointer as it is, if it points to that type. */
+/* The pointer itself, if it points to that type; anything else does not compile. */
 #define POINTER(type, pointer) _Generic((pointer), type * : (pointer), const type * : (pointer))
 
 /* The shape of one struct, for the codec. */
@@ -171,18 +171,20 @@ const struct message_info *message_info(uint16_t number); /* NULL if there is no
 
 size_t shape_size(const struct shape *shape);
 
-/* Encodes *in. Descriptors are put into fds (not duplicated), at most MESSAGE_FDS_MOST. Fields
- * over their caps are ST_INTERNAL: ours is the bug. */
+/* Encodes *in. Descriptors are put into fds as they are, at most MESSAGE_FDS_MOST; fds and fds_count
+ * may be NULL where there are none. ST_INTERNAL for a field over its cap: the bug is our own. */
 enum status message_encode(const struct shape *shape, const void *in, struct buffer *out, int *fds,
                            size_t *fds_count);
 /* Decodes into *out (shape_size() bytes). Takes descriptors from fds in order; all must be used.
- * On error none is closed: the caller still owns every one. */
+ * ST_PROTOCOL for anything else; then the caller still owns every descriptor. */
 enum status message_decode(const struct shape *shape, struct bytes in, const int *fds,
                            size_t fds_count, struct arena *a, void *out);
 
 /* Closes every descriptor in a decoded or filled struct and sets it to -1. */
 void message_close_fds(const struct shape *shape, void *message);
 
+/* An error as a body of MESSAGE_ERROR: the status (u32) and four texts, each with its length (u16)
+ * before it. ST_PROTOCOL for one that cannot be read, has an unknown status, or is ST_DONE. */
 void error_encode(const struct error *e, struct buffer *out);
 enum status error_decode(struct bytes in, struct error *out);
 
