@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one grammar of principals. Every process that names one comes here; nothing is looked up. */
+/* The one grammar of principals. Every process that names one comes here; no account is
+ * looked up. */
 #include "lib/principal.h"
 
 #include <stdio.h>
@@ -68,7 +69,7 @@ bool principal_is_valid(const struct principal *p)
         return p->kind < kinds_count && kinds[p->kind].prefix && kinds[p->kind].is_name(p->name);
 }
 
-/* The name is where it stands in text. */
+/* out->name points into text. */
 static bool read_text(const char *text, struct principal *out)
 {
         *out = principal_self;

@@ -16,7 +16,7 @@ enum {
 
 enum { COLUMNS = 100, INDENT = 2, LINE_MOST = 8192 };
 
-/* One item of a list, its lines broken at blanks. */
+/* Prints one item of a list, its lines broken at blanks. */
 static void __attribute__((format(printf, 1, 2))) item(const char *format, ...)
 {
         char line[LINE_MOST], *rest = NULL;

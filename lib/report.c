@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One line an event to standard error, written by one write() so that processes do not mix. */
+/* One line an event to standard error, by one write() so that lines of two processes do not mix. */
 #include "lib/report.h"
 #include "lib/buffer.h"
 

@@ -154,7 +154,7 @@ static void allow(scmp_filter_ctx filter, const char *const *names)
                         fatal("cannot build a system call filter (" #call ")");                    \
         } while (0)
 
-/* Files to be read and run, and what it takes to enter the next sandbox. */
+/* To read and run files, and to enter the next sandbox. */
 static void allow_loading(scmp_filter_ctx filter)
 {
         RULE(SCMP_ACT_ALLOW, openat, 1,
@@ -166,7 +166,8 @@ static void allow_loading(scmp_filter_ctx filter)
         RULE(SCMP_ACT_ALLOW, prctl, 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
 }
 
-/* Memory, but none that is written and executed; fstat() is newfstatat() with an empty path. */
+/* Memory that is not executable, fstat() (which is newfstatat() with an empty path), and what the
+ * profile adds by argument. */
 static void allow_narrowly(scmp_filter_ctx filter, enum sandbox_profile profile)
 {
         RULE(SCMP_ACT_ALLOW, mmap, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
@@ -179,10 +180,10 @@ static void allow_narrowly(scmp_filter_ctx filter, enum sandbox_profile profile)
                 return;
         if (profile == SANDBOX_LOAD)
                 allow_loading(filter);
-        /* glibc falls back from clone3, whose flags a filter cannot see, to clone */
+        /* A filter cannot see the flags of clone3, so glibc is made to fall back to clone. */
         RULE(SCMP_ACT_ERRNO(ENOSYS), clone3, 0);
         RULE(SCMP_ACT_ALLOW, clone, 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-        /* where a plug-in is loaded first, both filters stand over it */
+        /* LOAD's filter stays in force under THREADS', so it has to allow this, too. */
         if (profile == SANDBOX_THREADS || profile == SANDBOX_LOAD)
                 RULE(SCMP_ACT_ALLOW, ioctl, 1, SCMP_A1(SCMP_CMP_EQ, BLKGETSIZE64));
         if (profile == SANDBOX_PEER) {
@@ -223,7 +224,7 @@ void sandbox_warm_up(enum sandbox_profile profile)
         filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
         if (!filter)
                 fatal("cannot build a system call filter");
-        /* a tree, not a list: the kernel runs it for every call there is when it is entered */
+        /* A tree, not a list: on entry the kernel runs the filter once for every system call. */
         seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         allow(filter, calls_compute);
         if (profile >= SANDBOX_THREADS)
@@ -255,13 +256,13 @@ void sandbox_enter(const struct sandbox *s)
         limit(RLIMIT_CORE, 0);
         if (s->profile == SANDBOX_COMPUTE || s->profile == SANDBOX_THREADS) {
                 limit(RLIMIT_FSIZE, 0);
-                signal(SIGXFSZ, SIG_IGN); /* a last word to a log that is a file fails, no more */
+                signal(SIGXFSZ, SIG_IGN); /* where stderr is a file, write() just fails */
         }
         if (s->files)
                 limit(RLIMIT_NOFILE, s->files);
         if (s->cpu_seconds)
                 limit(RLIMIT_CPU, s->cpu_seconds);
-#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes and calls what it likes */
+#ifndef __SANITIZE_ADDRESS__ /* it reserves terabytes and makes calls of its own */
         if (s->memory)
                 limit(RLIMIT_AS, s->memory);
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
@@ -284,8 +285,7 @@ bool user_drop(const char *user, const char *group_too)
                 gid_too = gr->gr_gid;
         pw = getpwnam(user);
         if (!pw)
-                fatal("there is no user %s: make it (packaging/bulkhead.sysusers), "
-                      "or do not start as root",
+                fatal("no user %s: make it (packaging/bulkhead.sysusers), or do not start as root",
                       user);
         if (setgroups(gid_too ? 1 : 0, &gid_too) < 0 ||
             setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) < 0 ||

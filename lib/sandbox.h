@@ -11,10 +11,10 @@
 
 enum sandbox_profile {
         SANDBOX_COMPUTE, /* read, write, memory, exit: nothing that names a file or a peer */
-        SANDBOX_THREADS, /* and threads, pread and fstat on descriptors it has */
-        SANDBOX_LOAD,    /* and opens files to read and run them, until it enters another */
-        SANDBOX_PEER,    /* and sockets that it has or connects: for tpm_worker */
-        SANDBOX_DAEMON,  /* and files by name: for the daemons themselves; no exec */
+        SANDBOX_THREADS, /* COMPUTE; threads, pread() and the size of a block device */
+        SANDBOX_LOAD,    /* THREADS; opens files to read and run them; may enter another sandbox */
+        SANDBOX_PEER,    /* THREADS; local and IP sockets, connected or to connect: tpm_worker */
+        SANDBOX_DAEMON,  /* THREADS; local sockets and files by name, no exec: the daemons */
 };
 
 struct sandbox {
@@ -26,17 +26,17 @@ struct sandbox {
 
 /* Builds the system call filters, so that sandbox_enter() after a fork is quick. */
 void sandbox_warm_up(enum sandbox_profile profile);
-/* No new privileges, no core files, RLIMIT_FSIZE 0 for COMPUTE and THREADS, limits, filter. A
- * forbidden call kills the process with SIGSYS. */
+/* Sets no_new_privs, forbids core files and (COMPUTE, THREADS) any write to a file, sets the
+ * limits, installs the filter. From then on a forbidden call kills the process with SIGSYS. */
 void sandbox_enter(const struct sandbox *s);
 
-/* Becomes that user and its group for good, no supplementary groups but those of group_too (NULL
- * for none). False when not root: the process stays who it is and `status` says so. Fatal when
- * root and the user does not exist. */
+/* Becomes that user, with the user's group and no supplementary one but group_too (NULL for none),
+ * for good. False if the process is not root: it keeps its user, and `bulkhead status` says so.
+ * Fatal if there is no such user. */
 bool user_drop(const char *user, const char *group_too);
 
-/* For every process at its start: no core files, not dumpable, umask 077, a clean environment but
- * PATH and what begins with BULKHEAD_. */
+/* For every process at its start: no core files, not dumpable, umask 077, and of the environment
+ * only PATH, what begins with BULKHEAD_, and the options of sanitizers. */
 void process_harden(void);
 
 #endif

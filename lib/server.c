@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The loop of a server over its listeners and connections, and what it tells those who watch. */
+/* The loop of a server over its listeners and connections, and the events that it tells. */
 #include "lib/server_parts.h"
 #include "lib/report.h"
 
@@ -15,7 +15,7 @@
 
 enum { STOP_TIME = 5000, TICK = 1000, EVENTS_AT_ONCE = 64 /* times in ms */ };
 
-/* Of what has no struct of its own. */
+/* Sources that have no struct of their own. */
 static enum source back = SOURCE_BACK, signalled = SOURCE_SIGNAL, watched = SOURCE_WATCHED;
 
 static void also_wait(struct server *s, int fd, uint32_t events, void *source)
@@ -79,7 +79,7 @@ void server_free(struct server *s)
         free(s);
 }
 
-/* --- events told to those who watch --- */
+/* --- events --- */
 
 void server_watch(struct request *r)
 {
@@ -119,7 +119,7 @@ static void wait_for_signals(struct server *s)
         pthread_sigmask(SIG_BLOCK, &set, NULL);
         signal(SIGPIPE, SIG_IGN);
         s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        also_wait(s, s->signals, EPOLLIN, &signalled); /* never read: each server sees it */
+        also_wait(s, s->signals, EPOLLIN, &signalled); /* never read, so that each server sees it */
 }
 
 static void wait_for_requests(struct server *s)
@@ -132,7 +132,7 @@ static void wait_for_requests(struct server *s)
         }
 }
 
-/* -1 to go on, or the exit status. */
+/* Returns -1 to go on, or what server_run() is to return. */
 static int handle_event(struct server *s, void *source)
 {
         switch (*(enum source *)source) {
@@ -149,7 +149,8 @@ static int handle_event(struct server *s, void *source)
         }
 }
 
-/* Connections first, each closes at most itself; what follows may close any of them. */
+/* Connections first: reading one closes at most that one. What follows may close any of them, and
+ * the events after it would point to freed memory. */
 static int handle_events(struct server *s, const struct epoll_event *events, int n)
 {
         enum source *others[EVENTS_AT_ONCE];
@@ -176,7 +177,7 @@ int server_run(struct server *s, const int *also_watch, size_t watch_count)
 
         wait_for_signals(s);
         for (size_t i = 0; i < watch_count; i++)
-                also_wait(s, also_watch[i], 0, &watched); /* hang-up is always reported */
+                also_wait(s, also_watch[i], 0, &watched); /* EPOLLHUP is always reported */
         while (result < 0) {
                 int n = epoll_wait(s->epoll, events, EVENTS_AT_ONCE, TICK);
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A server has one or more listeners: each is a socket with a table of the requests that it answers
- * and a way to learn who has come. The server reads frames without ever waiting for one peer,
- * checks number, size and permission, and hands each whole request to a thread of its own, which
- * runs the handler and writes the reply. All listeners of a server share its threads and its
- * connections by one rule of fairness (server_parts.h).
+ * and a way to learn its callers' principals. The server reads frames without ever waiting for one
+ * peer, and hands each whole request to a thread of its own, which checks permission and shape
+ * (dispatch.h), runs the handler and writes the reply. All listeners of a server share its threads
+ * and its connections by one rule of fairness (server_parts.h).
  *
- * A handler may block. It reads as straight as it is: its memory is request->arena, its error is
- * the thread's (status.h). A connection has one request at a time.
+ * A handler may block. Its memory is request->arena, its error is the thread's (status.h). A
+ * connection has one request at a time.
  */
 #ifndef BULKHEAD_LIB_SERVER_H
 #define BULKHEAD_LIB_SERVER_H
@@ -15,12 +15,12 @@
 #include "lib/message.h"
 #include "lib/principal.h"
 
-/* Who is at the other end of a connection, and what the listener grants to it. */
+/* Whoever is at the other end of a connection, and what the listener grants to it. */
 struct caller {
         struct principal principal;
         unsigned roles;                 /* ADMIN, VERIFIER, DAEMON, PARENT */
-        bool may_pass_fds;              /* descriptors beside its requests */
-        char name[PRINCIPAL_NAME_SIZE]; /* room for the principal's; such a caller is not copied */
+        bool may_pass_fds;              /* may send descriptors beside its requests */
+        char name[PRINCIPAL_NAME_SIZE]; /* principal may point here: do not copy a caller */
 };
 
 struct connection;
@@ -28,8 +28,8 @@ struct connection;
 struct request {
         struct arena *arena;
         const struct caller *caller;
-        /* What a handler keeps on the connection; session_end is called with it when the
-         * connection closes (never while a handler runs). */
+        /* A handler may keep a session on its connection: *session_end is called with *session
+         * when the connection closes, never while a handler runs. */
         void **session;
         void (**session_end)(void *session);
         struct connection *connection; /* for server_watch(); NULL in a worker */
@@ -50,8 +50,8 @@ struct handler {
  *   #include "bulkhead/messages.def"
  *   };
  *
- * Descriptors in a request are closed after the handler returns: it duplicates what it keeps.
- * Descriptors that a handler puts into the reply are closed after it is sent.
+ * Descriptors in a request are closed after the handler returns, so the handler duplicates those
+ * that it keeps. Descriptors that it puts into the reply are closed after that was sent.
  */
 #define HANDLER_PROTOTYPE(number, name, who, asked, reply)                                         \
         enum status on_##name(struct request *, const struct name##_req *, struct name##_rep *);   \
@@ -63,7 +63,7 @@ struct handler {
 
 struct server_options {
         size_t requests_most;    /* threads at once */
-        size_t connections_most; /* the longest idle one makes room for a new one */
+        size_t connections_most; /* then the one that is idle longest is closed for a new one */
 };
 
 struct server_listener {
@@ -71,27 +71,29 @@ struct server_listener {
         const struct handler *handlers;
         size_t handlers_count;
         size_t frame_most; /* bytes in a request's body */
-        /* Learns who has connected on fd, and grants roles. Does not wait. *caller_out is empty
-         * before. False, no valid principal, or no role: turned away. */
+        /* Learns the principal that has connected on fd, and grants roles. Does not wait. Is given
+         * an empty *caller_out. The peer is turned away if this is false, or if the principal is
+         * not valid or has no role. */
         bool (*admit)(int fd, struct caller *caller_out);
 };
 
 struct server;
 struct server *server_new(const struct server_options *o);
-/* Before server_run(). */
+/* Only before server_run(). Copies *listener. */
 void server_add_listener(struct server *s, const struct server_listener *listener);
-/* Serves until SIGTERM or SIGINT (blocks them itself), then waits for the requests under way, at
- * most five seconds. Returns 0, or 3 when it cannot go on. also_watch: descriptors (of warm
- * parents) whose hang-up ends the server with 3; may be NULL. Several servers of one process each
- * run in a thread of their own, and a signal ends them all. */
+/* Serves until SIGTERM or SIGINT (which it blocks), then waits for the requests under way, at most
+ * five seconds. Returns 0, or 3 when it cannot go on. also_watch: descriptors (of warm parents)
+ * whose hang-up ends the server with 3; may be NULL. A process with several servers runs each in a
+ * thread of its own; a signal ends them all. */
 int server_run(struct server *s, const int *also_watch, size_t watch_count);
-/* After server_run(): closes connections and listeners. Where a request is still under way nothing
- * is freed: it may use all of it. NULL is fine. */
+/* After server_run(): closes connections and listeners, and frees. Does nothing while a request is
+ * still under way, which may use any of it. NULL is fine. */
 void server_free(struct server *s);
 
-/* Marks the connection of this request as one that is told this server's events. */
+/* From now on the connection of this request is told the server's events. */
 void server_watch(struct request *r);
-/* Tells an event to every connection that watches; one that does not read is closed. */
+/* Tells an event to every connection that watches, and closes a connection that does not take it at
+ * once. A connection whose request is being answered misses the event. */
 void server_tell(struct server *s, struct telling telling);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lets connections in, each with its caller and its rank, and closes them. */
+/* Admits connections, each with its caller and rank, and closes them. */
 #include "lib/server_parts.h"
 
 #include <errno.h>
@@ -34,8 +34,9 @@ static void *close_apart(void *fd)
         return NULL;
 }
 
-/* A stranger may have sent descriptors that nobody has read: closing the last one of a socket that
- * lingers waits as long as its maker liked (socket(7), SO_LINGER). The server's loop does not. */
+/* A peer may have sent descriptors that nobody has read. If one is the last of a socket that
+ * lingers, close() blocks for as long as that peer chose (SO_LINGER in socket(7)): not in the
+ * loop. */
 static void let_go(int fd, enum rank rank)
 {
         if (rank == RANK_MASTER || !server_start_thread(close_apart, (void *)(intptr_t)fd))
@@ -74,8 +75,8 @@ void server_wait_for_more(struct connection *c, int how)
                 server_forget(c);
 }
 
-/* The connection of that rank or below that has been idle longest, for a flood must not keep
- * others out. */
+/* Closes the connection of that rank or below that has been idle longest: a flood of connections
+ * must not keep other peers out. */
 static void make_room(struct server *s, enum rank rank)
 {
         struct connection *c, *oldest = NULL;
@@ -99,7 +100,7 @@ static struct connection *new_connection(struct listener *l, int fd)
         return c;
 }
 
-/* False: turned away. */
+/* False: the peer is turned away. */
 static bool admit(struct connection *c)
 {
         struct server *s = c->server;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads what peers send, as it comes: a hello, then requests. Nobody waits here for one peer. */
+/* Reads what peers send, as it comes: a hello, then requests. Nothing here waits for a peer. */
 #include "lib/server_parts.h"
 
 #include <sys/epoll.h>
 
-enum { FRAME_TIME = 10000 /* ms for a hello, and for a frame once it has begun */ };
+enum { FRAME_TIME = 10000 }; /* ms for a hello, and for a frame that has begun */
 
 static bool answer_hello(struct connection *c)
 {
@@ -28,7 +28,7 @@ static bool answer_hello(struct connection *c)
                                    NULL, 0, deadline_in(0));
 }
 
-/* False: what came is refused. */
+/* False: the connection is to be closed. */
 static bool step(struct connection *c, bool *whole_out)
 {
         size_t most = c->phase == PHASE_HELLO ? 4 : c->listener->frame_most;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs each request in a thread of its own, and takes its connection back afterwards. */
+/* Runs each request in a thread of its own, and takes the connection back afterwards. */
 #include "lib/dispatch.h"
 #include "lib/server_parts.h"
 
@@ -49,9 +49,9 @@ static void start_queued(struct server *s)
                 c->phase = PHASE_RUNNING;
                 if (!server_start_thread(serve, c)) {
                         c->phase = PHASE_QUEUED;
-                        break; /* no thread now: the next one handed back tries again */
+                        break; /* no thread now: tried again when one hands back */
                 }
-                *at = next; /* c is its thread's, which may have handed it back by now */
+                *at = next; /* not c->next_queued: c is its thread's, and may be handed back */
                 if (!next)
                         s->queue_end = at;
                 s->running[c->rank]++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shares of a server's threads and connections. Touches nothing. */
+/* Shares of a server's threads and connections. Pure functions. */
 #include "lib/server_parts.h"
 
 enum rank server_rank_of(unsigned roles)

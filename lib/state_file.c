@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Durable state: whole records, replaced as a whole. What lies here can have been changed by
- * anybody who had the disk, so it is checked like bytes from outside.
+ * Durable state: whole records, replaced as a whole. Whoever had the disk can have changed them, so
+ * they are checked like bytes from outside.
  */
 #include "lib/state_file.h"
 #include "lib/io.h"
@@ -47,7 +47,7 @@ enum status state_lock(int dir)
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 close(fd);
                 return FAIL(ST_BUSY, .subject = "the state folder",
-                            .found = "another daemon has it", .remedy = "stop that one first");
+                            .found = "another daemon has it", .remedy = "stop that daemon first");
         }
         return ST_DONE;
 }
@@ -73,9 +73,8 @@ static void write_head(struct buffer *head, const struct state_kind *kind, struc
 
 static int write_temporary(int dir, const char *temporary, struct bytes head, struct bytes content)
 {
-        int fd =
-                openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-        int error = 0;
+        const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
+        int fd = openat(dir, temporary, flags, 0600), error = 0;
 
         if (fd < 0)
                 return errno;
@@ -106,7 +105,8 @@ enum status state_write(int dir, const char *name, const struct state_kind *kind
                 unlinkat(dir, temporary, 0);
                 return failed(name, error);
         }
-        /* The rename is there but may not last: the caller must not go on as if it did. */
+        /* If this fails the rename is done but may not survive a crash: the caller must not rely
+         * on it. */
         return fsync(dir) < 0 ? failed(name, errno) : ST_DONE;
 }
 
@@ -154,7 +154,7 @@ static bool fits(struct bytes file, struct bytes content, const uint8_t sum[stat
         return !memcmp(d.bytes, sum, SUM_SIZE);
 }
 
-/* The sum comes before kind and version: a bit that flipped there is damage. */
+/* The sum is checked before kind and version, in which a bit can flip, too. */
 enum status state_parse(const char *name, struct bytes file, const struct state_kind *kind,
                         struct state_content *out)
 {
@@ -180,22 +180,14 @@ enum status state_parse(const char *name, struct bytes file, const struct state_
         return ST_DONE;
 }
 
+/* -1 with errno, also if the file ends before. */
 static int read_all(int fd, uint8_t *to, size_t len)
 {
-        while (len) {
-                ssize_t n = read(fd, to, len);
+        ssize_t n = io_read(fd, to, len);
 
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0) {
-                        if (!n)
-                                errno = EIO;
-                        return -1;
-                }
-                to += n;
-                len -= (size_t)n;
-        }
-        return 0;
+        if (n >= 0 && (size_t)n < len)
+                errno = EIO;
+        return n == (ssize_t)len ? 0 : -1;
 }
 
 enum status state_load(int dir, const char *name, const struct state_kind *kind, struct arena *a,

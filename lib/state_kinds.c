@@ -12,8 +12,8 @@
 
 /* --- from version to version ----------------------------------------------------------------- */
 
-/* Its owner was a name, and a uid if a local user had that name. Whoever else was meant has no
- * account on this host: that is a certificate's holder, as far as there is such a one. */
+/* In version 2 the owner was a name, with a uid if a local user had it. An owner without an account
+ * on this host can only be the holder of a certificate of that name. */
 static enum status lift_vm_2(const void *old, struct arena *a, void *next_out)
 {
         const struct vm_definition_2 *o = old;
@@ -34,7 +34,7 @@ static enum status lift_vm_2(const void *old, struct arena *a, void *next_out)
         return principal_needed(&next->owner, "the owner of a VM");
 }
 
-/* Of each kind its older versions that are read, oldest first: {version, shape, lift}. */
+/* Of each kind the older versions that are read, oldest first: {version, shape, lift}. */
 static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_vm_2}},
                                 older_vm_domain[] = {}, older_vm_memory[] = {},
                                 older_autostart[] = {}, older_sim_domain[] = {},
@@ -57,7 +57,8 @@ const size_t state_kinds_count = sizeof state_kinds / sizeof *state_kinds;
 
 /* --- a folder -------------------------------------------------------------------------------- */
 
-/* A newer head over a body that is not whole is damage: its owner's to tell. */
+/* ST_UNSUPPORTED only for a whole file of a newer version. Damage is left to the file's owner, who
+ * tells of it when reading the file. */
 static enum status check_file(int dir, const char *name, struct arena *a)
 {
         char kind[STATE_KIND_SIZE];

@@ -13,8 +13,8 @@
 #include "lib/state_file.h"
 
 #define STATE_KINDS(KIND)                                                                          \
-        /* compartment-mgr: a VM; which domain runs it, in which boot; where its memory is; the    \
-         * boot in which VMs were started with the host; the simulated hypervisor's */             \
+        /* compartment-mgr: a VM; the domain and boot in which it runs; where its memory image is; \
+         * the boot for which autostart was done; the simulated hypervisor's domains */            \
         KIND(vm, "vm", 3, &shape_vm_definition)                                                    \
         KIND(vm_domain, "vm-domain", 1, NULL)                                                      \
         KIND(vm_memory, "vm-memory", 1, &shape_memory_image)                                       \
@@ -25,8 +25,8 @@
         KIND(host, "host", 1, &shape_host_state)                                                   \
         KIND(generations, "generations", 2, &shape_seal_table_file)                                \
         KIND(seal, "seal", 2, &shape_seal_record)                                                  \
-        /* svdm: the redo journal, and one header in it; what a VM holds; the device worker's: of  \
-         * which file a hash tree is */                                                            \
+        /* svdm: the redo journal, and one header in it; what a VM holds; and, of device_worker,   \
+         * the file that a hash tree was made of */                                                \
         KIND(journal, "svdm-journal", 1, &shape_journal)                                           \
         KIND(header, "svdm-header", 1, NULL)                                                       \
         KIND(held, "svdm-held", 3, &shape_attachment)                                              \
@@ -42,9 +42,9 @@ extern const struct state_kind
 extern const struct state_kind *const state_kinds[];
 extern const size_t state_kinds_count;
 
-/* A daemon looks through its folder before it uses it: ST_UNSUPPORTED if there is a file of any
- * of these kinds that a newer Bulkhead wrote, so that nothing is taken for missing or damaged, and
- * nothing overwritten, because this version cannot read it. */
+/* Looks through a state folder, before the daemon uses any of it: ST_UNSUPPORTED if a newer
+ * Bulkhead wrote a file of any of these kinds. So nothing is taken for missing, or overwritten,
+ * only because this version cannot read it. */
 enum status state_kinds_check(int dir);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Brings records of state files up to today's version. All owners of state come here; touched are
- * the files that they name, by state_file.h alone.
+ * Brings records of state files up to today's version. All owners of state come here; it touches
+ * the files that they name, through state_file.h alone.
  */
 #include "lib/state_record.h"
 #include "lib/report.h"
@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* The Nth version that is read: the older ones, then today's. */
+/* The shape of the n-th version that is read, oldest first; the last is today's. */
 static const struct shape *shape_at(const struct state_kind *kind, size_t n)
 {
         return n < kind->older_count ? kind->older[n].shape : kind->shape;
@@ -104,8 +104,7 @@ enum status state_renew_record(int dir, const char *name, const struct state_kin
         enum status s = read_record(dir, name, kind, a, record_out, &version);
 
         if (!s && version != kind->version && state_write_record(dir, name, kind, record_out)) {
-                report_error("writing state of an older version anew, which is tried again at the "
-                             "next start");
+                report_error("rewriting state of an older version (tried again at the next start)");
                 error_clear();
         }
         return s;

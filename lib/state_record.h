@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Records in state files, whichever version wrote them. An older record is read by its own shape
- * and lifted from version to version (struct state_older) until it is today's; nobody else sees
- * an older one. Where a kind has no shape the record is a struct bytes.
+ * Records in state files, whichever version wrote them. An older record is decoded by its own shape
+ * and converted from version to version (struct state_older) up to today's, so that no other code
+ * sees an older one. Where a kind has no shape the record is a struct bytes.
  */
 #ifndef BULKHEAD_LIB_STATE_RECORD_H
 #define BULKHEAD_LIB_STATE_RECORD_H
@@ -11,17 +11,16 @@
 
 enum status state_write_record(int dir, const char *name, const struct state_kind *kind,
                                const void *record);
-/* As state_load(); ST_DAMAGED also if the content is not of its version's shape, or of a version
- * that this Bulkhead does not read any more. The file stays as it is. */
+/* As state_load(); ST_DAMAGED also if the content does not have its version's shape, or if this
+ * Bulkhead does not read that version any more. The file stays as it is. */
 enum status state_read_record(int dir, const char *name, const struct state_kind *kind,
                               struct arena *a, void *record_out);
-/* The same, and an older file is written anew: whole and durable before the old one is gone. If
- * that fails the record was read all the same, with a warning: the next read tries again. Not for
- * files whose bytes something else names by a digest. */
+/* The same, and rewrites a file of an older version, as durably as state_write(). If that fails it
+ * warns and returns the record all the same; the next read tries again. Not for files whose bytes
+ * something else names by a digest. */
 enum status state_renew_record(int dir, const char *name, const struct state_kind *kind,
                                struct arena *a, void *record_out);
-/* What was loaded, to today's record: for an owner that first has to look at the bytes as they
- * are on disk. */
+/* Today's record of what state_load() gave, for an owner that also needs the bytes on disk. */
 enum status state_decode_record(const struct state_kind *kind, const struct state_content *content,
                                 struct arena *a, void *record_out);
 

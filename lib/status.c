@@ -21,8 +21,8 @@ static const struct {
 
 static _Thread_local struct error kept;
 
-/* An identifier from outside must not forge a log line or move a terminal's cursor, and what is
- * kept must cross sockets: UTF-8, also where it is cut. */
+/* An identifier from outside must not forge a log line or move a terminal's cursor, and a kept text
+ * must be UTF-8, also where it was cut, to cross sockets. */
 enum status error_set(enum status s, const struct why *why)
 {
         struct error e = {.status = s};

@@ -2,8 +2,8 @@
 /*
  * Statuses, and the one error that explains a status to a person.
  *
- * A function that can fail returns an enum status. Whoever knows most about a failure describes
- * it once, with FAIL(), and everybody above passes the status up unchanged. The description is
+ * A function that can fail returns an enum status. The function that knows most about a failure
+ * describes it once, with FAIL(), and its callers pass the status up unchanged. The description is
  * kept per thread (a thread serves one request), and crosses sockets in the reply.
  */
 #ifndef BULKHEAD_LIB_STATUS_H
@@ -15,12 +15,12 @@ enum status {
 #undef STATUS
 };
 
-/* What a person needs to act: all four may be empty, none is ever NULL in a kept error. Control
- * characters are replaced by '?' when an error is kept, and what is too long is cut. */
+/* What a person needs to act. Each text may be empty; when an error is kept it is made printable,
+ * as by utf8_printable(), and cut to its size. */
 struct error {
         enum status status;
         char subject[256];  /* what it is about: a target, a file, a VM, a PCR */
-        char expected[256]; /* shown to admins only */
+        char expected[256]; /* access.c of compartment-mgr keeps it from all but admins */
         char found[256];
         char remedy[320]; /* the command that mends it or shows more */
 };
@@ -31,7 +31,7 @@ struct why {
 
 /* return FAIL(ST_CHANGED, .subject = target, .expected = hex, .remedy = "restore the disk"); */
 #define FAIL(s, ...) error_set((s), &(struct why){__VA_ARGS__})
-/* The same with a formatted subject or found, valid until the statement ends. */
+/* A formatted text for FAIL() or a call, at most 255 bytes; it lives until the block ends. */
 #define FMT(...) status_format((char[256]){0}, __VA_ARGS__)
 
 enum status error_set(enum status s, const struct why *why);
@@ -39,7 +39,7 @@ const char *status_format(char text[256], const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
 const struct error *error_last(void);   /* of this thread; status ST_DONE if none is kept */
-void error_keep(const struct error *e); /* takes over one that came from another process */
+void error_keep(const struct error *e); /* keeps one that came from elsewhere as this thread's */
 void error_clear(void);
 
 const char *status_sentence(enum status s); /* never NULL, also for numbers that are unknown */

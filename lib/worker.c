@@ -29,9 +29,9 @@ struct worker {
         int control;
         bool ahead;           /* it wants one job made ahead */
         pthread_mutex_t lock; /* over what follows */
-        uint64_t jobs;        /* how many were made: the last one's number */
-        struct job *ready;    /* made ahead, for whoever comes first */
-        bool making;          /* somebody makes the next one */
+        uint64_t jobs;        /* how many were made, which is the number of the last */
+        struct job *ready;    /* made ahead, for the thread that comes first */
+        bool making;          /* a thread is making the next one */
 };
 
 struct job {
@@ -41,8 +41,8 @@ struct job {
         struct worker *worker;
         uint64_t number;
         int deadline_ms;
-        bool begun; /* the warm parent knows that its time runs */
-        bool asked; /* for the first time */
+        bool begun; /* the warm parent knows that the job's time runs */
+        bool asked; /* it has had its first request */
 };
 
 /* --- making jobs --- */
@@ -72,7 +72,8 @@ static enum status open_job(struct worker *w, int theirs_out[JOB_FDS], struct jo
         return ST_DONE;
 }
 
-/* Has a job made: ahead, with which packet goes that another's time has begun (m), or at once. */
+/* Has a job made, to be used at once or ahead. The same packet may tell that another job's time has
+ * begun (m). */
 static enum status make_job(struct worker *w, struct job_message m, bool at_once,
                             struct job **job_out)
 {
@@ -96,7 +97,7 @@ static enum status make_job(struct worker *w, struct job_message m, bool at_once
         return s;
 }
 
-/* Tells that the time of a job begins (if m has one), and has the next one made. */
+/* Tells the warm parent that a job's time begins (if m names one), and has the next job made. */
 static void renew(struct worker *w, struct job_message m)
 {
         struct job *next = NULL;
@@ -107,7 +108,7 @@ static void renew(struct worker *w, struct job_message m)
         w->making |= mine;
         pthread_mutex_unlock(&w->lock);
         if ((!mine || make_job(w, m, false, &next)) && m.begun)
-                job_message_send(w->control, &m, NULL); /* if that fails it is gone, and seen so */
+                job_message_send(w->control, &m, NULL); /* failure: the warm parent is gone */
         if (!mine)
                 return;
         pthread_mutex_lock(&w->lock);
@@ -130,7 +131,8 @@ static struct job *take_ready(struct worker *w)
         return NULL;
 }
 
-/* The warm parent keeps the time; ours is later, in case that it hangs itself. */
+/* The warm parent keeps the time. Our own deadline is two seconds later, for a warm parent that
+ * hangs. */
 static void set_time(struct job *j, int deadline_ms)
 {
         j->deadline_ms = deadline_ms;
@@ -175,14 +177,7 @@ static _Noreturn void become_worker(const char *program, const char *const *args
         fatal("cannot run %s: %s", program, strerror(errno));
 }
 
-static const char *base_name(const char *path)
-{
-        const char *slash = strrchr(path, '/');
-
-        return slash ? slash + 1 : path;
-}
-
-/* The warm parent's first message says which protocol it speaks, and that it is warm. */
+/* The warm parent's first message says that it is warm, and which protocol it speaks. */
 static enum status wait_until_warm(struct worker *w)
 {
         struct pollfd p = {w->control, POLLIN, 0};
@@ -221,7 +216,7 @@ enum status worker_start(const char *program, const char *const *args, const cha
         w->pid = pid;
         w->control = fds[0];
         pthread_mutex_init(&w->lock, NULL);
-        snprintf(w->name, sizeof w->name, "%s", base_name(program));
+        snprintf(w->name, sizeof w->name, "%s", basename(program));
         s = wait_until_warm(w);
         if (s) {
                 worker_stop(w);
@@ -242,7 +237,7 @@ void worker_stop(struct worker *w)
         if (!w)
                 return;
         job_kill(w->ready);
-        close(w->control); /* it kills its children and ends */
+        close(w->control); /* the warm parent sees this, kills its children and ends */
         while (waitpid(w->pid, NULL, 0) < 0 && errno == EINTR)
                 ;
         pthread_mutex_destroy(&w->lock);
@@ -251,7 +246,7 @@ void worker_stop(struct worker *w)
 
 /* --- jobs --- */
 
-/* How the child ended, waiting for it at most until `deadline`. */
+/* Waits for the child's end, at most until `deadline`, and says how it was. */
 static enum status exit_of(struct job *j, int64_t deadline)
 {
         struct pollfd p = {j->exit_pipe, POLLIN, 0};
@@ -259,7 +254,7 @@ static enum status exit_of(struct job *j, int64_t deadline)
         ssize_t r;
 
         if (poll(&p, 1, deadline_left(deadline)) != 1)
-                return FAIL(ST_TIMEOUT, .subject = j->name, .found = "it does not end");
+                return FAIL(ST_TIMEOUT, .subject = j->name, .found = "a process that does not end");
         do
                 r = read(j->exit_pipe, &m, sizeof m);
         while (r < 0 && errno == EINTR);
@@ -278,7 +273,7 @@ static enum status exit_of(struct job *j, int64_t deadline)
         return ST_DONE;
 }
 
-/* Gone without an answer: why is in how it ended. */
+/* The child is gone without an answer; how it ended says why. */
 static enum status why_gone(struct job *j)
 {
         enum status s = exit_of(j, deadline_in(END_TIME));
@@ -290,7 +285,7 @@ enum status job_ask(struct job *j, struct call call)
 {
         enum status s = channel_send_request(j->socket, call, j->deadline);
 
-        if (!j->asked) /* after the request, which nothing is to hold up */
+        if (!j->asked) /* only now, so that the request does not wait for it */
                 renew(j->worker, (struct job_message){.begun = j->begun ? 0 : j->number,
                                                       .deadline_ms = j->deadline_ms});
         j->asked = j->begun = true;
@@ -317,7 +312,7 @@ void job_set_deadline(struct job *j, int deadline_ms)
         const struct job_message m = {.begun = j->number, .deadline_ms = deadline_ms};
 
         set_time(j, deadline_ms);
-        job_message_send(j->worker->control, &m, NULL); /* if that fails it is gone, and seen so */
+        job_message_send(j->worker->control, &m, NULL); /* failure: the warm parent is gone */
 }
 
 void job_last(struct job *j)
@@ -357,7 +352,7 @@ bool job_alive(struct job *j)
         return poll(&p, 1, 0) == 0;
 }
 
-/* Why is kept. */
+/* Kills a job after an error, which stays the thread's. */
 static void job_drop(struct job **j)
 {
         struct error why = *error_last();
@@ -393,7 +388,7 @@ enum status worker_call(struct worker *w, int deadline_ms, struct call call, str
                 return s;
         }
         ended = job_end(j);
-        if (ended) /* an answer of a process that then died is no answer */
+        if (ended) /* the answer of a process that then failed does not count */
                 message_close_fds(message_info(call.number)->reply, call.reply);
         return ended;
 }

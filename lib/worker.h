@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Workers: processes apart that do the dangerous duties.
+ * Workers: processes of their own for the dangerous duties.
  *
  * A daemon starts each kind once, as a *warm parent*: fork and exec, libraries and grammars loaded,
  * own user. For every job the warm parent forks a child, which enters its sandbox, serves requests
@@ -9,9 +9,9 @@
  * on a pipe that the child never sees. A result counts only when the child then exited with 0.
  * A warm parent that loses its daemon kills its children and ends.
  *
- * Where the worker wants it (`ahead`), the daemon has a job made before it needs one: its child
- * waits in its sandbox, and a request goes to it without a detour by the warm parent, which is told
- * beside that the job's time has begun.
+ * If a worker's duty says `ahead`, the daemon has one job made before it needs it: the child waits
+ * in its sandbox, so that a request goes to it at once, and the warm parent is only told that the
+ * job's time has begun.
  */
 #ifndef BULKHEAD_LIB_WORKER_H
 #define BULKHEAD_LIB_WORKER_H
@@ -24,35 +24,39 @@
 struct worker; /* a warm parent; may be used from many threads at once */
 struct job;    /* used by one thread at a time */
 
-/* program: path of the executable; args: up to its NULL, without the program's name. user: whom
- * to become (ignored when not root, NULL to stay), group_too: as user_drop(). Fatal duties are the
- * worker's own. */
+/* Starts a warm parent and waits until it is warm. program: path of the executable. args: its
+ * arguments without the program's name, NULL at the end; NULL for none. user and group_too: as for
+ * user_drop(), user NULL to stay. ST_WORKER if it does not start, ST_PROTOCOL if it belongs to
+ * another version. */
 enum status worker_start(const char *program, const char *const *args, const char *user,
                          const char *group_too, struct worker **worker_out);
 int worker_hangup_fd(const struct worker *w); /* for server_run()'s also_watch */
 void worker_stop(struct worker *w);           /* NULL is fine */
 
-/* deadline_ms: for the whole job, NO_DEADLINE for one that lives on. */
+/* Takes the job that was made ahead, or has one made. deadline_ms: for the whole job, from its
+ * first request on; NO_DEADLINE for a job that lives on. */
 enum status job_start(struct worker *w, int deadline_ms, struct job **job_out);
-/* As channel_call(). ST_WORKER or ST_TIMEOUT when the child is gone or the time is over. */
+/* As channel_call(). ST_WORKER if the child is gone, ST_TIMEOUT if the job's time is over. */
 enum status job_call(struct job *j, struct call call, struct arena *a);
 /* The same in two steps, to do something else while the child works. */
 enum status job_ask(struct job *j, struct call call);
 enum status job_answer(struct job *j, struct call call, struct arena *a);
-/* Another deadline, from now on. */
+/* Gives the job another deadline, counted from now. */
 void job_set_deadline(struct job *j, int deadline_ms);
-/* That was the last request: the child ends as soon as it has answered. */
+/* No request follows: the child ends as soon as it has answered. */
 void job_last(struct job *j);
-/* Closes the socket, waits for the exit status: ST_DONE only for exit 0. Frees. NULL is fine. */
+/* Lets the child end, waits for its exit status, frees the job: ST_DONE only for exit 0. NULL is
+ * fine. */
 enum status job_end(struct job *j);
-void job_kill(struct job *j); /* drops it: killed and freed. NULL is fine */
-bool job_alive(struct job *j);
+/* Kills the child and frees the job. NULL is fine. */
+void job_kill(struct job *j);
+bool job_alive(struct job *j); /* false once the child has ended */
 
 /* One job with one request: what most callers want. On error the reply means nothing and
  * its descriptors are closed. */
 enum status worker_call(struct worker *w, int deadline_ms, struct call call, struct arena *a);
-/* The same in three steps: worker_ask(), job_answer(), and job_end(), until which the answer is an
- * assertion and no more. On error *job_out is NULL. */
+/* The same in three steps: worker_ask(), job_answer(), job_end(). The answer counts only after
+ * job_end() has returned ST_DONE. On error *job_out is NULL. */
 enum status worker_ask(struct worker *w, int deadline_ms, struct call call, struct job **job_out);
 
 /* --- the worker's side --------------------------------------------------------------------- */
@@ -62,9 +66,10 @@ struct worker_duty {
         const struct handler *handlers;
         size_t handlers_count;
         const struct sandbox *sandbox; /* entered by each child; NULL: none (root by need) */
-        bool ahead; /* one child is forked ahead of its job, child_begin() and sandbox included */
-        /* In a child forked ahead, before its job begins: once through what that will do, on an
-         * example of our own, so that the job meets no page for the first time. May be NULL. */
+        bool ahead; /* fork one child ahead of its job; it waits in its sandbox */
+        /* Called in a child that was forked ahead, while it waits: does once, on a built-in
+         * example, what the job will do, so that the job itself causes fewer page faults. May be
+         * NULL. */
         void (*rehearse)(void);
         void (*child_begin)(void); /* in each child, before the sandbox; may be NULL */
         void (*child_end)(void);   /* in each child, after its last request; may be NULL */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A warm parent: one thread, no parsing of anything from outside. It forks a child a job, keeps the
- * time, kills, and tells how each ended.
+ * A warm parent: one thread that parses nothing from outside. It forks one child a job, keeps the
+ * time, kills late children, and tells the daemon how each ended.
  */
 #include "lib/channel.h"
 #include "lib/dispatch.h"
@@ -23,17 +23,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A job made ahead is forked a moment later: whatever was begun just now comes first. */
+/* The child of a job made ahead is forked a moment later, after work that has just begun. */
 enum { CHILDREN_MOST = 256, PAUSE = 2 /* ms */ };
 
 struct child {
         uint64_t job;
-        pid_t pid;     /* 0: to be forked when it is due, or its job begins */
-        int socket;    /* the child's end, until it has it; then -1 */
-        int exit_pipe; /* ours alone: a child cannot say how it ended */
+        pid_t pid;     /* 0: not forked yet; that happens when it is due, or when its job begins */
+        int socket;    /* the child's end; -1 once the child has it */
+        int exit_pipe; /* to tell how it ended; never in a child */
         int64_t due, deadline;
         bool timed_out;
-        bool killed; /* nothing more is awaited but its end */
+        bool killed; /* only its end is still awaited */
 };
 
 static struct child children[CHILDREN_MOST];
@@ -62,8 +62,8 @@ static _Noreturn void serve_job(const struct worker_duty *duty, int socket)
                 session_end(session);
         if (duty->child_end)
                 duty->child_end();
-        sched_yield(); /* whoever has our answer need not wait for the end of our memory */
-        /* the daemon closing its end is how a job ends well */
+        sched_yield(); /* lets the daemon take the answer before this process is torn down */
+        /* A job ends well when the daemon closes its end. */
         _exit(!s || s == ST_UNREACHABLE ? 0 : 3);
 }
 
@@ -135,7 +135,7 @@ static void fork_child(const struct worker_duty *duty, struct child *c)
         if (pid == 0)
                 be_child(duty, c, parent);
         if (pid < 0)
-                return; /* tried again when its job begins */
+                return; /* no process now: tried again when its job begins */
         setpgid(pid, pid);
         c->pid = pid;
         close(c->socket);
@@ -164,7 +164,7 @@ static void begin_job(const struct worker_duty *duty, const struct job_message *
         while (c < children + children_count && c->job != m->begun)
                 c++;
         if (c == children + children_count)
-                return; /* it is dead, and the daemon knows */
+                return; /* that child is dead, and the daemon was told */
         c->deadline = deadline_in(m->deadline_ms < 0 ? NO_DEADLINE : m->deadline_ms);
         if (c->pid)
                 return;
@@ -223,13 +223,13 @@ static void reap(void)
                 c = child_of(pid);
                 if (!c)
                         continue;
-                kill(-pid, SIGKILL); /* what it left behind */
+                kill(-pid, SIGKILL); /* what the child left behind in its group */
                 tell_exit(c->exit_pipe, wait_status, c->timed_out);
                 forget(c);
         }
 }
 
-/* Dropped before they were forked. */
+/* Forgets jobs that the daemon dropped before their child was forked. */
 static void forget_dropped(void)
 {
         for (size_t i = children_count; i-- > 0;)
@@ -239,6 +239,7 @@ static void forget_dropped(void)
                 }
 }
 
+/* Kills children whose time is over. Returns ms until the next deadline, -1 if there is none. */
 static int kill_late(void)
 {
         int soonest = -1;
@@ -264,7 +265,7 @@ static _Noreturn void end_all(void)
         exit(0);
 }
 
-/* How long poll() may wait: for a deadline, or until a child is due. */
+/* How many ms poll() may wait: until a deadline, or until a child is due; -1 for ever. */
 static int wait_time(void)
 {
         int soonest = kill_late();
@@ -279,7 +280,8 @@ static int wait_time(void)
         return soonest;
 }
 
-/* Control socket, signals, and the exit pipes, whose closing at the other end means: drop it. */
+/* Waits on the control socket, on signals, and on the exit pipes: the daemon drops a job by closing
+ * its end of the job's pipe. */
 static void wait_and_handle(const struct worker_duty *duty, int signals)
 {
         struct pollfd p[2 + CHILDREN_MOST] = {{CONTROL_FD, POLLIN, 0}, {signals, POLLIN, 0}};
