@@ -74,7 +74,7 @@ static void print_json(const struct status_rep *reply)
         output_json(facts);
 }
 
-enum { NAME_WIDTH = 28, FACTS = 256 + 1 };
+enum { NAME_WIDTH = 28, FACTS = STATUS_FACTS_MOST + 1 /* add_image() adds one */ };
 
 static void print_area(const struct status_rep *reply, const char *area, bool told[static FACTS])
 {
