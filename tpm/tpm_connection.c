@@ -22,13 +22,13 @@ uint32_t tpm_code(TSS2_RC rc)
         return code & TPM2_RC_FMT1 ? code & (TPM2_RC_FMT1 | 0x3f) : code & 0xfff;
 }
 
-/* Something outside us changed: another connection, session or set of keys is needed. */
+/* The TPM or the connection changed under us: connection, session and loaded keys are made anew. */
 static bool means_stale(TSS2_RC rc)
 {
         uint32_t layer = rc & TSS2_RC_LAYER_MASK, code = tpm_code(rc);
 
         if (layer && layer != TSS2_RESMGR_TPM_RC_LAYER)
-                return true; /* TCTI, or ESYS that does not believe a response */
+                return true; /* the TCTI failed, or ESYS did not believe a response */
         return (code >= TPM2_RC_REFERENCE_H0 && code <= TPM2_RC_REFERENCE_S6) ||
                code == TPM2_RC_BAD_AUTH || code == TPM2_RC_HANDLE;
 }
@@ -53,8 +53,9 @@ static bool is_held(struct tpm *t, TPM2_HANDLE handle)
                ours == handle;
 }
 
-/* This process has the TPM to itself, so whatever is loaded and not held is a leftover of ours:
- * of a worker that was killed, or of a response that was lost. An error only if nobody answers. */
+/* This process has the TPM to itself, so whatever is loaded and not held is left over from a
+ * worker that was killed or from a response that was lost. Returns an error only if the
+ * transport fails. */
 static TSS2_RC flush_leftovers(struct tpm *t)
 {
         static const TPM2_HANDLE kinds[] = {TPM2_TRANSIENT_FIRST, TPM2_LOADED_SESSION_FIRST,
@@ -83,8 +84,8 @@ static TSS2_RC flush_leftovers(struct tpm *t)
         return TSS2_RC_SUCCESS;
 }
 
-/* tpm2-tss 3.2.1 takes flags off a session for a command that cannot use them, and after an error
- * it does not put them back: a later secret would travel in clear. */
+/* tpm2-tss 3.2.1 takes flags off a session for a command that cannot use them, and does not put
+ * them back after an error. The next secret would then travel in clear. */
 TSS2_RC tpm_encrypt(struct tpm *t)
 {
         return Esys_TRSess_SetAttributes(
@@ -162,12 +163,12 @@ enum status tpm_failed(TSS2_RC rc, const char *doing)
                     .remedy = "bulkhead status");
 }
 
-ESYS_TR tpm_hold(struct tpm *t, ESYS_TR handle)
+void tpm_hold(struct tpm *t, ESYS_TR handle)
 {
         for (size_t i = 0; i < TPM_HELD_MOST; i++)
                 if (t->held[i] == ESYS_TR_NONE) {
                         t->held[i] = handle;
-                        return handle;
+                        return;
                 }
         fatal("more than %d things held in the TPM at once", TPM_HELD_MOST);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Set-up: makes what the registry (keys.h) names, takes over what is there and ours, refuses what
- * is not. Only the SRK and two counters stay in the TPM; the rest is blobs for the caller. So an
- * interrupted set-up leaves nothing that the next one minds.
+ * Set-up: makes what the registry (keys.h) names, takes over what is there if it is ours, and
+ * refuses it if not. Only the SRK and two counters stay in the TPM; the rest is blobs for the
+ * caller. So an interrupted set-up leaves nothing that would disturb the next one.
  */
 #include "tpm/site_key.h"
 #include "tpm/tpm_internal.h"
@@ -58,7 +58,8 @@ static enum status make_srk(struct tpm *t)
         return ST_DONE;
 }
 
-/* Pins it: every session from now on is to this key. */
+/* Makes or takes over the SRK, and pins its Name: from now on every session is salted to this
+ * key. */
 static enum status set_up_srk(struct tpm *t, struct arena *a, struct tpm_keys *keys)
 {
         TPM2B_PUBLIC public;
@@ -96,8 +97,14 @@ static enum status define_counter(struct tpm *t, uint32_t index)
 
         if (rc)
                 return tpm_failed(rc, "making a counter");
-        Esys_TR_Close(t->esys, &handle); /* it is looked at anew, as it is in the TPM */
+        Esys_TR_Close(t->esys, &handle); /* the caller looks at it anew, as it is in the TPM */
         return ST_DONE;
+}
+
+static TSS2_RC find_counter(struct tpm *t, uint32_t index, ESYS_TR *handle_out)
+{
+        return ASK(t, Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE,
+                                            ESYS_TR_NONE, handle_out));
 }
 
 static enum status set_up_counter(struct tpm *t, uint32_t index)
@@ -107,12 +114,13 @@ static enum status set_up_counter(struct tpm *t, uint32_t index)
         TPM2B_NAME *found = NULL;
         ESYS_TR handle = ESYS_TR_NONE;
         enum status s = ST_DONE;
-        TSS2_RC rc = ASK(t, Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE,
-                                                  ESYS_TR_NONE, &handle));
+        TSS2_RC rc = find_counter(t, index, &handle);
 
         if (tpm_code(rc) == TPM2_RC_HANDLE) {
                 s = define_counter(t, index);
-                return s ? s : set_up_counter(t, index);
+                if (s)
+                        return s;
+                rc = find_counter(t, index, &handle);
         }
         if (!rc)
                 rc = Esys_TR_GetName(t->esys, handle, &found);
@@ -143,8 +151,8 @@ static bool has_index(struct tpm *t, uint32_t index)
         return there;
 }
 
-/* The EK that has a certificate; the RSA one where both or none have, the ECC one where the TPM
- * does not make RSA keys. */
+/* The identity comes from the EK that has a certificate. If both have one, or neither, it is the
+ * RSA EK, or the ECC EK where the TPM makes no RSA keys. */
 static enum status host_identity(struct tpm *t, struct digest *out)
 {
         bool ecc = has_index(t, KEYS_EK_CERT_ECC) && !has_index(t, KEYS_EK_CERT_RSA);
@@ -206,7 +214,7 @@ static enum status random_bytes(uint8_t out[static KEYS_SECRET_SIZE])
 {
         if (RAND_bytes(out, KEYS_SECRET_SIZE) != 1)
                 return FAIL(ST_INTERNAL, .subject = "random numbers");
-        out[KEYS_SECRET_SIZE - 1] |= 1; /* TPMs drop an authValue's trailing zero bytes */
+        out[KEYS_SECRET_SIZE - 1] |= 1; /* TPMs drop trailing zero bytes of an authValue */
         return ST_DONE;
 }
 
