@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a person asks for, as XML, becomes a bounded struct here. Lives in xml_worker, which has
- * no rights; whoever receives the struct checks its caps again (lib/message.c). The grammar has
- * already decided on every shape when the functions below read, so they only convert.
+ * What a person asks for, as XML, becomes a bounded struct here. Lives in processes without rights
+ * (xml_worker, children of the command); the receiver of the struct checks its caps again
+ * (lib/message.c). The grammar has accepted a document before the functions below read it, so they
+ * only convert.
  */
 #include "xml/descriptor.h"
 
@@ -17,7 +18,7 @@
 
 enum { HEX_MOST = 256 };
 
-static struct grammar *grammars[3]; /* by kind */
+static struct grammar *grammars[DESCRIPTOR_SEALING + 1]; /* by kind */
 
 enum status descriptor_init(const char *grammar_dir)
 {
@@ -40,7 +41,7 @@ static enum status wrong(const xmlNode *at, const char *expected, const char *fo
                     .expected = expected, .found = found, .remedy = REMEDY);
 }
 
-/* "" if it is not there. */
+/* The attribute's value, "" if there is none. */
 static const char *attribute(const xmlNode *node, const char *name, struct arena *a)
 {
         xmlChar *value = xmlGetNoNsProp(node, BAD_CAST name);
@@ -58,12 +59,12 @@ static struct bytes hex_attribute(const xmlNode *node, const char *name, struct 
 
         if (!strncmp(text, "0x", 2))
                 text += 2;
-        len = hex_read(text, strlen(text), bytes, sizeof bytes); /* the grammar has checked it */
+        len = hex_read(text, strlen(text), bytes, sizeof bytes); /* hex, by the grammar */
         return len > 0 ? (struct bytes){arena_copy(a, bytes, (size_t)len), (size_t)len}
                        : (struct bytes){0};
 }
 
-/* What the grammar cannot say of a text that crosses sockets and reaches terminals. */
+/* The grammar cannot say this of a text, which crosses sockets and reaches terminals. */
 static enum status check_text(const xmlNode *at, const char *text, size_t most)
 {
         if (strlen(text) > most)
@@ -123,7 +124,7 @@ static void read_pcrs(const xmlNode *node, struct arena *a, struct descriptor *o
                 out->pcrs |= 1u << (atoi(p + strlen("PCR")) % PCR_COUNT);
 }
 
-/* The canonical form that the element has as a document of its own. */
+/* The canonical form of the element as a document of its own. */
 static enum status read_stylesheet(xmlNode *node, struct arena *a, struct bytes *out)
 {
         xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
@@ -165,7 +166,8 @@ static enum status read_check(const xmlNode *node, struct arena *a, struct descr
 
 /* --- the document ---------------------------------------------------------------------------- */
 
-/* What is left to predicates must have one, and attestations leave all to the verifier's. */
+/* A target that only predicates judge needs a predicate. Only a seal can have such targets: in an
+ * attestation the verifier's predicates judge all of them. */
 static enum status check_judged(const xmlNode *at, const struct descriptor *d)
 {
         for (size_t i = 0; i < d->targets.count; i++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks over a projection node by node. Written by hand and not left to the grammar alone, since
- * it runs before every predicate, in processes that hold no grammar, and since uniqueness is
- * beyond RELAX NG. Touches nothing but the tree.
+ * Looks over a projection node by node. Written by hand because it runs before every predicate, in
+ * processes that hold no grammar, and because RELAX NG cannot demand that names are unique.
+ * Touches nothing but the tree.
  */
 #include "xml/document_check.h"
 
@@ -26,7 +26,8 @@ static bool is(const xmlNode *node, const char *name)
                !strcmp((const char *)node->name, name);
 }
 
-/* The value of the one attribute of that name, without namespace; it lies in the tree. */
+/* The value of the attribute of that name, without namespace, as it lies in the tree; NULL if there
+ * is none, or if it is more than plain text. */
 static const char *value(const xmlNode *node, const char *name)
 {
         for (const xmlAttr *a = node->properties; a; a = a->next)
@@ -38,7 +39,7 @@ static const char *value(const xmlNode *node, const char *name)
         return NULL;
 }
 
-/* Exactly these attributes, in names of up to three. */
+/* The node has exactly these attributes; NULL ends fewer than three. */
 static enum status check_attributes(const xmlNode *node, const char *const names[3])
 {
         size_t wanted = 0, found = 0;
@@ -51,7 +52,7 @@ static enum status check_attributes(const xmlNode *node, const char *const names
         return found == wanted ? ST_DONE : wrong(node, "no other attribute", "one");
 }
 
-/* One text at most, nothing else. */
+/* The node holds one text at most, and nothing else. */
 static enum status check_text_only(const xmlNode *node)
 {
         const xmlNode *n = node->children;
@@ -68,7 +69,7 @@ static int by_text(const void *a, const void *b)
         return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* keys: texts, which are freed. */
+/* Frees keys, and the texts in it. */
 static enum status check_unique(const xmlNode *at, char **keys, size_t count)
 {
         enum status s = ST_DONE;
@@ -129,7 +130,7 @@ static enum status check_value(const xmlNode *node)
         return s ? s : check_text_only(node);
 }
 
-/* Values first, then nodes, as they are written. */
+/* Values come before nodes, as measurement_write() has them. */
 static enum status check_node(const xmlNode *node)
 {
         enum status s = check_attributes(node, (const char *const[3]){"id", "type"});
@@ -138,7 +139,7 @@ static enum status check_node(const xmlNode *node)
         for (; n && is(n, "value") && !s; n = n->next)
                 s = check_value(n);
         for (; n && is(n, "node") && !s; n = n->next)
-                s = check_node(n); /* as deep as XML_DEPTH */
+                s = check_node(n); /* at most XML_DEPTH deep: xml_read() saw to that */
         if (s)
                 return s;
         return n ? wrong(n, "<value>s, then <node>s, in a <node>", (const char *)n->name)
@@ -178,7 +179,7 @@ static enum status check_measurement(const xmlNode *node)
                  : check_siblings(node);
 }
 
-/* Ascending, one algorithm, hex of its length. */
+/* PCRs come in ascending order, all of one algorithm, each a digest in hex. */
 static enum status check_pcr(const xmlNode *node, const xmlNode *before)
 {
         enum status s = check_attributes(node, (const char *const[3]){"alg", "index"});

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Grammars. Loading reads files of the grammar folder, which is part of the TCB, and nothing
- * else; afterwards no file is touched. Comes here: whoever has a document to check.
+ * Grammars. Loading one reads files of the grammar folder, which is part of the TCB, and no other;
+ * checking a document touches no file.
  */
 #include "xml/grammar.h"
 
@@ -18,7 +18,7 @@ enum { INCLUDES_MOST = 4 };
 
 struct grammar {
         xmlRelaxNG *schema;
-        xmlDoc *texts[1 + INCLUDES_MOST]; /* the grammar's own documents, for their documentation */
+        xmlDoc *texts[1 + INCLUDES_MOST]; /* its files, for the documentation in them */
         size_t texts_count;
 };
 
@@ -27,6 +27,7 @@ static bool is(const xmlNode *node, const char *name)
         return node->type == XML_ELEMENT_NODE && !strcmp((const char *)node->name, name);
 }
 
+/* Reads the file, and those that it includes, into g->texts. */
 static bool load_texts(struct grammar *g, const char *dir, const char *file)
 {
         char *path = NULL;
@@ -100,7 +101,8 @@ void grammar_free(struct grammar *g)
         free(g);
 }
 
-/* The documentation of the element that the grammar calls `name`; under `node`, in depth. */
+/* The grammar's documentation of the element `name`, looked for in `node`, its siblings and all
+ * below them. */
 static const char *documentation(const xmlNode *node, const char *name)
 {
         for (; node; node = node->next) {
@@ -120,7 +122,7 @@ static const char *documentation(const xmlNode *node, const char *name)
         return NULL;
 }
 
-/* What stands for the nearest element at or above `at` that the grammar documents. */
+/* The documentation of the nearest element, from `at` upwards, that the grammar documents. */
 static const char *expected(const struct grammar *g, const xmlNode *at, const xmlNode **node_out)
 {
         for (; at && at->type == XML_ELEMENT_NODE; at = at->parent)
@@ -136,7 +138,7 @@ static const char *expected(const struct grammar *g, const xmlNode *at, const xm
         return "another root element";
 }
 
-/* The start tag of `node` as it was read, cut to `room`. */
+/* Writes the start tag of `node`, cut to `room`. */
 static void write_tag(const xmlNode *node, char *text, size_t room)
 {
         size_t used = (size_t)snprintf(text, room, "<%s", node->name);

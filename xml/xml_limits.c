@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The quarantine of XML. Whatever came from outside passes here before anybody builds upon it:
- * one pass over the bytes finds what libxml2 would choke on (80,000 attributes cost it nine
- * seconds) or must never be asked (document types); only then does libxml2 parse. Touches no
- * file. Lives in xml_worker, in policy workers and in the verifier.
+ * The quarantine of XML. All XML from outside passes here first: one pass over the bytes finds what
+ * libxml2 would choke on (80,000 attributes cost it nine seconds) and what it must never be given
+ * (document types); only then does libxml2 parse. Touches no file. Lives in xml_worker, in policy
+ * workers and in the verifier.
  */
 #include "xml/xml_limits.h"
 #include "lib/document.h"
@@ -24,7 +24,8 @@ const struct xml_caps xml_caps_evidence = {.bytes = 16 << 20, .nodes = 1 << 19};
 
 /* --- memory, loaders, errors ----------------------------------------------------------------- */
 
-/* A NULL that libxslt overlooks turns into a wrong answer: none ever reaches it. */
+/* libxslt overlooks some failed allocations and then answers wrongly, so the process ends
+ * instead. */
 static _Noreturn void out_of_memory(void)
 {
         static const char text[] = "bulkhead: out of memory\n";
@@ -100,7 +101,7 @@ static void on_error(void *context, xmlError *error)
         note(context, error->line, error->node, error->message);
 }
 
-/* libxslt tells an error in pieces, the place first: they are put together in one line. */
+/* libxslt reports an error in pieces, the place first. They are joined into one line. */
 void xml_errors_generic(void *context, const char *format, ...)
 {
         struct xml_errors *errors = context;
@@ -138,8 +139,8 @@ void xml_errors_end(void)
 
 /* --- one pass over the bytes ----------------------------------------------------------------- */
 
-/* Not a parser: it follows markup just far enough to count. Where it and libxml2 would disagree
- * the document is not well formed, and libxml2 stops there. */
+/* This is no parser: it follows markup just far enough to count. Where it and libxml2 would
+ * disagree, the document is not well formed and libxml2 refuses it. */
 struct scan {
         const struct xml_caps *caps;
         const char *name;
@@ -194,7 +195,7 @@ static bool next_is(const struct scan *s, const char *text)
         return (size_t)(s->end - s->at) >= len && !memcmp(s->at, text, len);
 }
 
-/* To after the next `text`, or to the end. */
+/* Moves to after the next `text`, or to the end. */
 static void skip_past(struct scan *s, const char *text)
 {
         size_t len = strlen(text);
@@ -208,7 +209,7 @@ static bool is_space(uint8_t c)
         return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* The quoted value after `name` in the XML declaration, is it `value`? Absent: `without`. */
+/* Whether the XML declaration gives `name` that value; `without` if it does not give `name`. */
 static bool declares(const char *declaration, const char *name, const char *value, bool without)
 {
         const char *p = strstr(declaration, name);
@@ -268,7 +269,7 @@ static enum status check_attribute(struct scan *s, size_t *count)
         return check_name(s);
 }
 
-/* At the character after '<'. */
+/* s->at is the character after '<'. */
 static enum status check_start_tag(struct scan *s)
 {
         size_t attributes = 0;

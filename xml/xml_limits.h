@@ -27,35 +27,36 @@ struct xml_caps {
 extern const struct xml_caps xml_caps_document; /* 1 MiB, 65,536 nodes: what a person writes */
 extern const struct xml_caps xml_caps_evidence; /* 16 MiB, 524,288 nodes: what we write */
 
-/* Once a process, before any other call of libxml2 or libxslt. After it these libraries never
- * see a NULL from an allocator: the process says "out of memory" and exits with status 3. */
+/* Before any other call of libxml2 or libxslt; a second call does nothing. From then on no
+ * allocator returns NULL to these libraries: the process says "out of memory" and exits with status
+ * 3. */
 void xml_limits_init(void);
 
-/* true: until false, files may be loaded. For grammars at warm-up, not for input. */
+/* Lets libxml2 load files, or forbids it again: for grammars at warm-up, never for input. */
 void xml_limits_files(bool allowed);
 
-/* The tree, to be freed with xmlFreeDoc(). ST_INVALID or ST_TOO_LARGE with the line in the error's
- * subject; `name` stands for the document there. */
+/* Parses the text; the caller frees the tree with xmlFreeDoc(). ST_INVALID or ST_TOO_LARGE, with
+ * `name` and the line as subject. */
 enum status xml_read(struct bytes text, const char *name, const struct xml_caps *caps,
                      xmlDoc **doc_out);
 
-/* Exclusive canonical form as `xmllint --exc-c14n` prints it, comments included: whoever hashes
- * that output has our digest. */
+/* The exclusive canonical form, with comments, in the arena: the bytes that `xmllint --exc-c14n`
+ * prints. ST_INVALID for a document that has none. */
 enum status xml_canonical(xmlDoc *doc, struct arena *a, struct bytes *out);
 
-/* Everything that libxml2 (both callbacks) and libxslt report between begin and end, of which
- * one at a time may be open in a process. Its count must be 0 for a result to be believed. */
+/* Collects what libxml2 (by both of its callbacks) and libxslt report between begin and end; a
+ * process can have one such pair open. A result counts only if `count` is 0. */
 struct xml_errors {
         unsigned count;
         int line;       /* of the first */
         xmlNode *node;  /* of the first, or NULL */
         char text[256]; /* of the first */
-        bool in_pieces; /* text came by a generic callback */
+        bool in_pieces; /* text came from xml_errors_generic() */
 };
 void xml_errors_begin(struct xml_errors *errors);
 void xml_errors_end(void);
 
-/* For libxslt's own callback. context: a struct xml_errors. */
+/* A generic error callback, also for libxslt. context: a struct xml_errors. */
 void xml_errors_generic(void *context, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 

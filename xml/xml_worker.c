@@ -24,7 +24,7 @@ static const struct handler handlers[] = {
 #include "bulkhead/messages.def"
 };
 
-/* Once through everything, so that nothing is left to be loaded behind the sandbox. */
+/* Reads an example, so that no library is left to be loaded behind the sandbox. */
 static void rehearse(void)
 {
         static const uint8_t example[] =
