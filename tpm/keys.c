@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry of what Bulkhead has in a TPM: templates as tables, Names computed here and not
- * taken from the wire. Whoever talks to the TPM comes here for a shape; nothing here talks to it.
+ * The registry of what Bulkhead has in a TPM: templates, and Names, which are computed here and not
+ * taken from the wire. The other files of tpm/ come here; nothing here talks to a TPM.
  */
 #include "tpm/keys.h"
 
@@ -55,7 +55,7 @@ TPM2B_PUBLIC keys_srk(void)
 
 TPM2B_PUBLIC keys_ak(void)
 {
-        /* noDA: its auth is random, and a locked TPM must still be able to attest. */
+        /* noDA: the AK's authValue is random, and a TPM in lockout must still attest. */
         TPM2B_PUBLIC key = ecc_key(MADE_BY_TPM | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT |
                                    TPMA_OBJECT_NODA);
 
@@ -65,7 +65,7 @@ TPM2B_PUBLIC keys_ak(void)
 
 TPM2B_PUBLIC keys_site(void)
 {
-        /* Without noDA: a passphrase can be guessed, so guesses must cost. */
+        /* Without noDA: a passphrase can be guessed, so guesses must count towards lockout. */
         TPM2B_PUBLIC key = ecc_key(MADE_BY_TPM | TPMA_OBJECT_SIGN_ENCRYPT);
 
         key.publicArea.parameters.eccDetail.scheme = (TPMT_ECC_SCHEME)ECDSA_SHA256;
@@ -136,9 +136,9 @@ TPM2B_PUBLIC keys_ek_rsa(void)
 
 TPM2B_NV_PUBLIC keys_counter(TPMI_RH_NV_INDEX index, bool written)
 {
-        /* A counter, not an ordinary index: one that is undefined and made again never counts
-         * lower than any counter this TPM has had [part 1, 37.2.5]. Whoever increments it can
-         * only deny, so an empty auth is enough, and the owner may keep his to himself. */
+        /* A counter, not an ordinary index: if it is deleted and defined again it starts above
+         * every counter that this TPM has had [part 1, 37.2.5]. An increment can only deny
+         * service, so an empty authValue is enough. */
         TPMA_NV attributes = TPM2_NT_COUNTER << TPMA_NV_TPM2_NT_SHIFT | TPMA_NV_AUTHREAD |
                              TPMA_NV_AUTHWRITE | TPMA_NV_OWNERREAD | TPMA_NV_NO_DA;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry: every handle, NV index, template and label that Bulkhead uses in a TPM, and
- * nothing of the kind anywhere else. Templates follow the TCG's "TPM 2.0 Provisioning Guidance"
- * (storage root key) and "EK Credential Profile" 2.3 (templates L-1 and L-2).
+ * The registry: every handle, NV index, template and label that Bulkhead uses in a TPM stands here
+ * and nowhere else. Templates follow the TCG's "TPM 2.0 Provisioning Guidance" (storage root key)
+ * and "EK Credential Profile" 2.3 (templates L-1 and L-2).
  */
 #ifndef BULKHEAD_TPM_KEYS_H
 #define BULKHEAD_TPM_KEYS_H
@@ -13,9 +13,9 @@
 
 enum {
         KEYS_SRK = 0x81000001u,        /* persistent */
-        KEYS_EPOCH = 0x0181b001,       /* NV counter: epochs, retired by incrementing */
+        KEYS_EPOCH = 0x0181b001,       /* NV counter: the epoch; incrementing retires it */
         KEYS_TABLE = 0x0181b002,       /* NV counter: generations of the seal table */
-        KEYS_EK_CERT_RSA = 0x01c00002, /* NV indices of EK certificates: only looked at */
+        KEYS_EK_CERT_RSA = 0x01c00002, /* NV indices of EK certificates: never written */
         KEYS_EK_CERT_ECC = 0x01c0000a,
         KEYS_COUNTER_SIZE = 8,
         KEYS_SECRET_SIZE = 32,
@@ -23,7 +23,7 @@ enum {
         KEYS_TRUSTED = 0xffff                /* PCRs that only a reset of the machine clears */
 };
 
-/* The policyRef of PolicyAuthorize, and what caps a destination PCR after its use. */
+/* The policyRef of PolicyAuthorize, and the event that caps a destination PCR after its use. */
 #define KEYS_POLICY_REF "bulkhead-site-1"
 #define KEYS_CAP "bulkhead-cap-1"
 
@@ -33,12 +33,14 @@ TPM2B_PUBLIC keys_site(void);
 TPM2B_PUBLIC keys_sealed(const struct digest *policy);
 TPM2B_PUBLIC keys_ek_rsa(void);
 TPM2B_PUBLIC keys_ek_ecc(void);
-/* A site key that lives elsewhere, by its point. */
+/* A site key that lives elsewhere: x and y are its public point. */
 TPM2B_PUBLIC keys_site_external(const uint8_t x[static 32], const uint8_t y[static 32]);
+/* written: as the counter is after its first increment, which is part of its Name. */
 TPM2B_NV_PUBLIC keys_counter(TPMI_RH_NV_INDEX index, bool written);
 TPMT_SYM_DEF keys_session_cipher(void);
 
-/* A storage key of the two standard shapes: restricted, fixed, RSA-2048 or P-256, AES-128-CFB. */
+/* Whether it is a storage key of one of the two standard shapes: restricted, fixedTPM, RSA-2048 or
+ * P-256, AES-128-CFB, SHA-256. */
 bool keys_srk_standard(const TPMT_PUBLIC *public);
 
 /* Name: nameAlg || H(public area) [TPM 2.0 part 1, 16]. Size 0 if it cannot be computed. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between the TPM's and OpenSSL's forms of one ECDSA P-256 key and its signatures. Approvals pass
- * through here before they are believed.
+ * Converts an ECDSA P-256 key and its signatures between the TPM's and OpenSSL's forms, and
+ * verifies. No approval is believed before its signature was verified here.
  */
 #include "tpm/site_key.h"
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The watchman between ESYS and the transport. tpm2-tss 3.2.1 believes response lengths that come
- * from the wire, so they are checked here, before it sees them. Everything passes through once,
- * secrets among it only as ciphertext.
+ * from the wire, so they are checked here first. All commands and responses pass through; secrets
+ * in them are encrypted by the session.
  */
 #include "tpm/tcti_watch.h"
-#include "lib/io.h"
-
 #include "lib/arena.h"
+#include "lib/io.h"
 
 #include <endian.h>
 #include <stdlib.h>
@@ -32,8 +31,8 @@ struct watch {
 
 const struct tcti_source tcti_loader = {Tss2_TctiLdr_Initialize, Tss2_TctiLdr_Finalize};
 
-/* tcti-swtpm opens a socket for each command, reads from it without a limit of time and does not
- * tell its number: it is the lowest that was free. */
+/* tcti-swtpm opens a socket for each command, reads from it without a time limit and does not tell
+ * its descriptor. But that is the lowest one that was free before the command. */
 static int lowest_free_descriptor(void)
 {
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -47,7 +46,7 @@ static void limit_wait(int fd, int patience)
 {
         struct timeval limit = {patience / 1000, patience % 1000 * 1000};
 
-        /* ENOTSOCK and EBADF say that the transport has its descriptor elsewhere. */
+        /* Fails with ENOTSOCK or EBADF where the transport opens no socket for a command. */
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 }
 
@@ -79,7 +78,7 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response,
         uint32_t stated;
         TSS2_RC r;
 
-        (void)timeout; /* ESYS waits for ever */
+        (void)timeout; /* ESYS always asks to wait for ever */
         if (!response) {
                 *size = sizeof(w->response);
                 return TSS2_RC_SUCCESS;
@@ -87,7 +86,7 @@ static TSS2_RC receive(TSS2_TCTI_CONTEXT *tcti, size_t *size, uint8_t *response,
         r = Tss2_Tcti_Receive(w->below, &got, w->response, w->patience);
         w->waited += io_now() - w->asked;
         if (r)
-                return failed(w, TSS2_TCTI_RC_IO_ERROR); /* also TRY_AGAIN: patience is at an end */
+                return failed(w, TSS2_TCTI_RC_IO_ERROR); /* TRY_AGAIN, too: patience is over */
         if (got < HEADER || got > sizeof(w->response) || got > *size)
                 return failed(w, TSS2_TCTI_RC_MALFORMED_RESPONSE);
         memcpy(&stated, w->response + 2, sizeof(stated));

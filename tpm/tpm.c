@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The TPM as a whole: a request is run over a connection that is in order, with the keys that it
- * was told to use. Lies above tpm_connection.c, tpm_session.c and tpm_parts.c; each tpm_*.c that
- * serves a request comes through tpm_run().
+ * The TPM as a whole: runs a request over a sound connection, with the keys that tpm_use() was
+ * given. Lies above tpm_connection.c, tpm_session.c and tpm_parts.c; every request comes through
+ * tpm_run().
  */
 #include "tpm/tpm_internal.h"
 
@@ -16,7 +16,7 @@ struct tpm *tpm_new(const char *conf)
 {
         struct tpm *t = memory_new(1, sizeof(*t));
 
-        /* What tpm2-tss prints by itself says nothing to a person. */
+        /* What tpm2-tss prints by itself is of no use to an operator. */
         setenv("TSS2_LOG", "all+NONE", 0);
         t->source = &tcti_loader;
         t->conf = memory_new(1, strlen(conf) + 1);
@@ -24,7 +24,7 @@ struct tpm *tpm_new(const char *conf)
         t->patience = TPM_PATIENCE;
         t->efi = !access("/sys/firmware/efi", F_OK);
         t->kept = arena_new();
-        t->trouble = true; /* a process before us may have been killed in the middle */
+        t->trouble = true; /* an earlier process may have been killed in the middle */
         t->srk = t->session = t->ak = t->epoch = t->table = ESYS_TR_NONE;
         for (size_t i = 0; i < TPM_HELD_MOST; i++)
                 t->held[i] = ESYS_TR_NONE;
@@ -125,7 +125,7 @@ static enum status use(struct tpm *t, struct arena *a, const void *req, void *re
 
 void tpm_forget(struct tpm *t)
 {
-        tpm_disconnect(t); /* the session may be to another key than the next one */
+        tpm_disconnect(t); /* the next keys may have another SRK, and so another session */
         t->used = false;
         t->keys = (struct tpm_keys){0};
         t->approvals_count = 0;

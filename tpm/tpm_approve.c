@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host is and which states of it the site key has approved
+ * The state of the host, and the approvals that the site key has signed for it
  * (docs/constructions.md, "The policy of a sealed object"). `host approve` and every unseal come
  * here.
  */
@@ -15,7 +15,7 @@
 
 enum { PASSPHRASE_MOST = 1024, PASSPHRASE_WAIT = 10 * 1000 };
 
-/* --- what the host is ------------------------------------------------------------------------ */
+/* --- the state of the host ------------------------------------------------------------------- */
 
 static enum status static_step(struct tpm *t, struct arena *a, const void *req, void *rep)
 {
@@ -36,7 +36,8 @@ enum status tpm_static(struct tpm *t, struct arena *a, struct tpm_static_rep *re
         return s ? s : tpm_run(t, static_step, a, NULL, rep_out);
 }
 
-/* PCRs in which `approval` differs; the first of them in *at. */
+/* How many PCRs differ from those of the approval, and the first of them in *at; SIZE_MAX if the
+ * approval is for another set of PCRs. */
 static size_t differences(const struct approval *approval, const struct pcr_value *now,
                           size_t count, size_t *at)
 {
@@ -174,8 +175,8 @@ static enum status bad_passphrase(const char *found)
                     .found = found);
 }
 
-/* Hashed, so that any length fits an authValue. TPMs drop trailing zero bytes of an authValue, so
- * that there must be none. */
+/* The passphrase is hashed, so that any length fits. TPMs drop trailing zero bytes of an authValue,
+ * so the last byte is made not to be zero. */
 enum status tpm_passphrase(int fd, TPM2B_AUTH *auth_out)
 {
         uint8_t text[PASSPHRASE_MOST + 1];
@@ -208,7 +209,7 @@ enum status tpm_passphrase(int fd, TPM2B_AUTH *auth_out)
 }
 
 struct approving {
-        const TPM2B_AUTH *auth; /* NULL: signed elsewhere */
+        const TPM2B_AUTH *auth; /* of the site key in the TPM; NULL: signed elsewhere */
         const uint8_t *to_sign;
         uint64_t epoch;
         TPMT_SIGNATURE *signature;

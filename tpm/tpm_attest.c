@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One quote: destination PCRs set, quoted, cleared; and nothing handed out that does not hold
- * together. The AK stays loaded, its authValue in this process.
+ * One quote: sets the destination PCRs, quotes, clears them, and returns a quote only if it agrees
+ * with the PCR values that were read. The AK stays loaded, its authValue in this process.
  */
 #include "tpm/tpm_internal.h"
 #include "tpm/tpm_policy.h"
@@ -43,7 +43,7 @@ static enum status quote(struct tpm *t, struct arena *a, uint32_t mask,
         TSS2_RC rc;
 
         memcpy(qualifying.buffer, req->qualifying.bytes, qualifying.size);
-        /* No secret is in a quote, and encrypting costs more than half a millisecond. */
+        /* A quote holds no secret, and parameter encryption costs over half a millisecond. */
         rc = Esys_TRSess_SetAttributes(t->esys, t->session, TPMA_SESSION_CONTINUESESSION, 0xff);
         if (!rc)
                 rc = ASK(t, Esys_Quote(t->esys, t->ak, t->session, ESYS_TR_NONE, ESYS_TR_NONE,
@@ -60,7 +60,7 @@ static enum status quote(struct tpm *t, struct arena *a, uint32_t mask,
         return ST_DONE;
 }
 
-/* What the extends make of each destination PCR. */
+/* Whether each destination PCR holds what the extends make of it. */
 static bool destinations_right(const struct tpm_attest_req *req, const struct tpm_attest_rep *rep)
 {
         for (size_t i = 0; i < rep->pcrs.count; i++) {
@@ -79,7 +79,7 @@ static bool destinations_right(const struct tpm_attest_req *req, const struct tp
         return true;
 }
 
-/* The digest in the quote is the digest of the values that were read. */
+/* Whether the quote's digest is that of the values that were read. */
 static bool quote_right(const struct tpm_attest_rep *rep)
 {
         struct digest read = tpm_policy_pcr_digest(rep->pcrs.items, rep->pcrs.count);
@@ -169,7 +169,7 @@ enum status tpm_attest(struct tpm *t, struct arena *a, const struct tpm_attest_r
 
         if (!s)
                 s = tpm_run(t, attest, a, req, rep_out);
-        /* After a new connection the count began anew. */
+        /* A new connection begins to count at zero. */
         rep_out->tpm_time = tcti_watch_time(t->tcti);
         if (rep_out->tpm_time >= before)
                 rep_out->tpm_time -= before;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The small things that every story with the TPM is made of: structures in and out of bytes, PCRs
- * read, set and cleared, counters, objects created and loaded.
+ * The small parts of every request: converts structures, reads, sets and clears PCRs, reads and
+ * increments counters, creates and loads objects.
  */
 #include "tpm/tpm_internal.h"
 #include "tpm/tpm_policy.h"
@@ -15,8 +15,8 @@ static enum status damaged(const char *what)
                     .remedy = "restore it from a backup, or make it again");
 }
 
-/* What tpm2-tss 3.2.1 makes of these bytes must be, written again, these bytes: it overlooks some
- * errors inside public areas. */
+/* tpm2-tss 3.2.1 overlooks some errors inside public areas. So what it read is written again, and
+ * has to give the same bytes. */
 enum status tpm_blob(struct bytes public, struct bytes private, TPM2B_PUBLIC *public_out,
                      TPM2B_PRIVATE *private_out)
 {
@@ -129,7 +129,8 @@ enum status tpm_create(struct tpm *t, struct arena *a, const TPM2B_PUBLIC *templ
         return ST_DONE;
 }
 
-/* The TPM gives at most eight values an answer; `done` are those it gave. */
+/* Reads some of the PCRs in `left`: a TPM gives at most eight values an answer. *done_out: those
+ * that it gave. */
 static enum status read_some(struct tpm *t, uint32_t left, struct pcr_value *values,
                              uint32_t *done_out)
 {
@@ -222,7 +223,7 @@ void tpm_destination_clear(struct tpm *t, uint32_t pcr)
         struct digest cap;
 
         if (t->stale)
-                return; /* it is done when the connection is made anew */
+                return; /* connect_tpm() does it after the next connection */
         h = hash_begin(alg);
         hash_field_text(h, KEYS_CAP);
         cap = hash_end(h);
@@ -252,7 +253,7 @@ static enum status counter_handle(struct tpm *t, ESYS_TR *handle, uint32_t index
         *handle = ESYS_TR_NONE;
         if (rc && tpm_code(rc) != TPM2_RC_HANDLE)
                 return tpm_failed(rc, "reading a counter of the TPM");
-        t->stale = true; /* looked at twice, as the SRK */
+        t->stale = true; /* so that tpm_run() looks once more, over a new connection */
         return FAIL(ST_TPM_REPLACED, .subject = FMT("NV counter 0x%08x", index),
                     .expected = "the counter made at set-up",
                     .found = rc ? "none" : "another kind of index",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Policy digests in software: what the TPM computes in a policy session, without one. Pure
- * functions; whoever seals, approves or explains comes here.
+ * Policy digests in software, as a TPM computes them in a policy session. Pure functions; sealing,
+ * approving and explaining refusals need them.
  */
 #include "tpm/tpm_policy.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealing and unsealing (docs/constructions.md). Secrets are in this file's
- * stack frames, in the salted session, and in the caller's pipe; nowhere else.
+ * Sealing and unsealing (docs/constructions.md). Secrets are in stack frames of this file, in the
+ * salted session and in the caller's pipe, and nowhere else.
  */
 #include "tpm/tpm_internal.h"
 #include "tpm/tpm_policy.h"
@@ -33,7 +33,7 @@ static enum status check_binding(const struct tpm *t, uint32_t pcr, const struct
         return ST_DONE;
 }
 
-/* What the destination PCR holds after its one extend, as a list of one. */
+/* The destination PCR's value after its one extend. */
 static struct pcr_value destination(uint32_t pcr, const struct digest *binding)
 {
         struct digest zero = {.alg = binding->alg};
@@ -54,7 +54,8 @@ static struct digest sealed_policy(const struct tpm *t, uint32_t pcr, const stru
 
 /* --- the policy session ---------------------------------------------------------------------- */
 
-/* The ticket that says: this TPM has seen the site key's signature on this state. */
+/* The ticket by which this TPM certifies that it has verified the site key's signature on this
+ * state. */
 static enum status approval_ticket(struct tpm *t, const struct approval *approval,
                                    TPM2B_DIGEST *state_out, TPMT_TK_VERIFIED *ticket_out)
 {
@@ -74,7 +75,7 @@ static enum status approval_ticket(struct tpm *t, const struct approval *approva
         tpm_policy_to_sign(&state, to_sign);
         d = digest_of(HASH_SHA256, to_sign, sizeof(to_sign));
         memcpy(hashed.buffer, d.bytes, 32);
-        /* Not into the NULL hierarchy, whose tickets say nothing. */
+        /* Not into the NULL hierarchy, for which TPMs make empty tickets. */
         rc = ASK(t, Esys_LoadExternal(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
                                       &t->site, ESYS_TR_RH_OWNER, &key));
         if (rc)
@@ -179,7 +180,7 @@ static TSS2_RC unseal_once(struct tpm *t, ESYS_TR object, ESYS_TR session, const
         if (data->size == KEYS_SECRET_SIZE)
                 memcpy(secret_out, data->buffer, KEYS_SECRET_SIZE);
         else
-                rc = TPM2_RC_POLICY_FAIL; /* sealed by somebody else to something else */
+                rc = TPM2_RC_POLICY_FAIL; /* no seal of Bulkhead's */
         explicit_bzero(data, sizeof(*data));
         Esys_Free(data);
         return rc;
@@ -200,7 +201,7 @@ static enum status unseal_object(struct tpm *t, ESYS_TR object, const struct ope
         rc = Esys_TRSess_SetAttributes(t->esys, session, TPMA_SESSION_CONTINUESESSION, 0xff);
         if (!rc)
                 rc = unseal_once(t, object, session, o, secret_out);
-        /* Somebody extends a PCR (a live IMA list does, into 10): ask again. */
+        /* A PCR was extended meanwhile, as a live IMA list does with PCR 10: try again. */
         for (int i = 0; i < POLICY_RESTARTS && tpm_code(rc) == TPM2_RC_PCR_CHANGED; i++) {
                 rc = ASK(t, Esys_PolicyRestart(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE,
                                                ESYS_TR_NONE));
@@ -242,7 +243,7 @@ enum status tpm_open_secret(struct tpm *t, uint32_t pcr, const struct digest *bi
         return s;
 }
 
-/* A seal that would not open is no seal. */
+/* Seals, and unseals at once: a seal that would not open is refused before it is relied on. */
 static enum status seal_secret(struct tpm *t, struct arena *a, uint32_t pcr,
                                const struct digest *binding,
                                const uint8_t secret[static KEYS_SECRET_SIZE],
@@ -304,7 +305,7 @@ static enum status secret_read(int fd, uint8_t secret[static KEYS_SECRET_SIZE])
         return ST_DONE;
 }
 
-/* 32 bytes are less than PIPE_BUF: all or none. */
+/* 32 bytes are less than PIPE_BUF, so they are written whole or not at all. */
 static enum status secret_write(int fd, const uint8_t secret[static KEYS_SECRET_SIZE])
 {
         enum status s;
@@ -437,7 +438,8 @@ struct counting {
         uint64_t before;
 };
 
-/* Run a second time it finds what the first time left: one increment is asked for, one is made. */
+/* tpm_run() may run this twice. *c remembers the counter's first value, so that one increment is
+ * made and not two. */
 static enum status table_counter(struct tpm *t, struct arena *a, const void *req, void *rep)
 {
         struct tpm_table_counter_rep *out = rep;

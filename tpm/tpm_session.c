@@ -5,8 +5,8 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
-/* ESYS salts a session to the public area that it keeps, which came from the wire, together with
- * a Name that came from the wire, too. So its own copy is looked at. */
+/* ESYS salts a session to the public area that it keeps, which came from the wire, as did the Name
+ * that it keeps beside it. So this looks at ESYS's own copy of the public area. */
 enum status tpm_srk_public(struct tpm *t, TPM2B_PUBLIC *out)
 {
         uint8_t *copy = NULL;
@@ -39,7 +39,8 @@ enum status tpm_srk_public(struct tpm *t, TPM2B_PUBLIC *out)
         return rc ? tpm_failed(rc, "reading the storage root key") : ST_DONE;
 }
 
-/* Looked at twice, over two connections, before a person is told to set up anew. */
+/* Marks the connection stale, so that tpm_run() looks twice, over two connections, before a person
+ * is told to set up anew. */
 static enum status replaced(struct tpm *t, const TPM2B_NAME *found)
 {
         const struct bytes *pinned = &t->keys.srk_name;

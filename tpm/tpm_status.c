@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What `bulkhead status` tells about the TPM. Asks only what anybody may ask, changes nothing.
+ * What `bulkhead status` tells about the TPM. Asks only what needs no authorization; changes
+ * nothing.
  */
 #include "tpm/tpm_internal.h"
 #include "tpm/tpm_policy.h"

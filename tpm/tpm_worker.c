@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tpm_worker: the only ESYS context. Started by integrity-mgr, as its own user; its one argument
- * is a TCTI string, else BULKHEAD_TCTI counts, else the kernel's resource manager is used.
+ * tpm_worker: the only ESYS context. Started by integrity-mgr as integrity-mgr's user. The TCTI is
+ * its argument, or else BULKHEAD_TCTI, or else the kernel's resource manager.
  *
- * One job of it lives on. The job opens the transport, then gives up everything but that
- * transport: no files, no programs, unix sockets and local ports only (a swtpm is connected to for
- * each command: by path, since a host's name could not be looked up). What it holds is the
- * AK's authValue; secrets pass through it from pipe to TPM and back.
+ * Its one job lives as long as the daemon. The job opens the transport and then gives up all other
+ * rights: no files, no programs, no sockets but local and IP ones (tcti-swtpm connects for each
+ * command; name it by path or address, since no host name can be looked up). It holds the AK's
+ * authValue; secrets pass through it between pipe and TPM.
  */
+#include "lib/report.h"
+#include "lib/worker.h"
 #include "tpm/tcti_watch.h"
 #include "tpm/tpm.h"
 #include "tpm/tpm_internal.h"
-#include "lib/report.h"
-#include "lib/worker.h"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -39,14 +39,14 @@ static TSS2_RC open_transport(const char *conf_wanted, TSS2_TCTI_CONTEXT **out)
         TSS2_RC rc;
 
         if (!transport) {
-                alarm(OPEN_SECONDS); /* tcti-swtpm would wait for ever: then this job dies */
+                alarm(OPEN_SECONDS); /* ends this job: tcti-swtpm would wait for ever */
                 rc = Tss2_TctiLdr_Initialize(conf_wanted, &transport);
                 alarm(0);
                 if (rc)
                         return rc; /* no TPM yet: the next request tries again */
                 sandbox_enter(&sandbox);
         } else if (tpm->broken && strncmp(conf, "swtpm:", 6) && strncmp(conf, "mssim:", 6)) {
-                _exit(3); /* a device cannot be opened again from in here: a new job can */
+                _exit(3); /* the sandbox cannot open a device again; a new job can */
         }
         *out = transport;
         return TSS2_RC_SUCCESS;
@@ -59,8 +59,7 @@ static void keep_transport(TSS2_TCTI_CONTEXT **tcti)
 
 static const struct tcti_source once = {open_transport, keep_transport};
 
-/* --- requests: tpm.h has the contract ----------------------------------------------------------
- */
+/* --- requests; tpm.h has the contract -------------------------------------------------------- */
 
 enum status on_tpm_status(struct request *r, const struct tpm_status_req *q,
                           struct tpm_status_rep *p)
@@ -148,8 +147,7 @@ static const struct handler handlers[] = {
 #include "bulkhead/messages.def"
 };
 
-/* --- the process -------------------------------------------------------------------------------
- */
+/* --- the process ----------------------------------------------------------------------------- */
 
 static void begin(void)
 {
@@ -162,7 +160,7 @@ static void end(void)
         tpm_free(tpm);
 }
 
-/* OpenSSL reads its configuration once, from a file. */
+/* OpenSSL reads its configuration, a file, while it still can. */
 static void warm_up(void)
 {
         uint8_t random[16];
