@@ -27,7 +27,8 @@ enum hash_alg hash_of_name(const char *name); /* HASH_NONE if unknown */
 bool digest_equal(const struct digest *a, const struct digest *b); /* constant time */
 void digest_hex(const struct digest *d, char hex[DIGEST_HEX]);
 struct digest digest_of(enum hash_alg alg, const void *bytes, size_t len);
-/* The digest of all of a file, read by pread() whatever its offset; size_out: bytes, may be NULL. */
+/* The digest of all of a file, read by pread() whatever its offset. size_out: the file's bytes; may
+ * be NULL. */
 enum status digest_of_file(enum hash_alg alg, int fd, struct digest *digest_out,
                            uint64_t *size_out);
 
