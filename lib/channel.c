@@ -69,9 +69,9 @@ static void attach_fds(struct msghdr *msg, char *control, const int *fds, size_t
 enum status channel_send_frame(int fd, uint16_t number, struct bytes body, const int *fds,
                                size_t fds_count, int64_t deadline)
 {
-        const uint8_t header[FRAME_HEADER] = {
-                body.len >> 24, body.len >> 16, body.len >> 8,  body.len,
-                number >> 8,    number,         fds_count >> 8, fds_count};
+        const uint8_t header[FRAME_HEADER] = {body.len >> 24, body.len >> 16, body.len >> 8,
+                                              body.len,       number >> 8,    number,
+                                              fds_count >> 8, fds_count};
         _Alignas(struct cmsghdr) char control[CMSG_SPACE(MESSAGE_FDS_MOST * sizeof(int))];
         struct iovec parts[2] = {{(void *)header, sizeof header}, {(void *)body.data, body.len}};
         struct msghdr msg = {.msg_iov = parts, .msg_iovlen = 2};

@@ -20,8 +20,8 @@ struct frame {
         size_t fds_count;
 };
 
-/* Both block until they are done, or ST_TIMEOUT at the deadline; ST_UNREACHABLE if the peer is gone.
- * most: bytes in a body. Received descriptors are the caller's, close-on-exec. */
+/* Both block until they are done, or ST_TIMEOUT at the deadline; ST_UNREACHABLE if the peer is
+ * gone. most: bytes in a body. Received descriptors are the caller's, close-on-exec. */
 enum status channel_send_frame(int fd, uint16_t number, struct bytes body, const int *fds,
                                size_t fds_count, int64_t deadline);
 enum status channel_receive_frame(int fd, size_t most, struct arena *a, struct frame *frame_out,
@@ -50,8 +50,8 @@ enum status channel_send_error(int fd, const struct error *e, int64_t deadline);
  * back is kept as this thread's and its status returned. The request's descriptors stay the
  * caller's; those in the reply become the caller's. */
 enum status channel_call(int fd, struct call call, struct arena *a, int64_t deadline);
-/* The same; *answered_out is true if the peer answered, be it with an error, and false if sending or
- * receiving failed. */
+/* The same; *answered_out is true if the peer answered, be it with an error, and false if sending
+ * or receiving failed. */
 enum status channel_ask(int fd, struct call call, struct arena *a, int64_t deadline,
                         bool *answered_out);
 /* channel_ask() in its two steps, to do something else while the other end works. */

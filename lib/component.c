@@ -37,8 +37,8 @@ static char escaped(const char *text)
         return low >= 0 ? (char)(high << 4 | low) : 0;
 }
 
-/* Unescapes the name at the beginning of text. Returns the number of bytes read, or 0 if they are no
- * name in its written form. name_out: as much room as text. */
+/* Unescapes the name at the beginning of text. Returns the number of bytes read, or 0 if they are
+ * no name in its written form. name_out: as much room as text. */
 static size_t read_name(const char *text, char *name_out)
 {
         size_t read = 0, n = 0;

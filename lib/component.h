@@ -33,8 +33,8 @@ enum { COMPONENT_MOST = 4095, COMPONENT_VM = sizeof "host/vms/" + 36 };
 enum status component_parse(const char *text);
 
 /* The identifier of the component called `name` below `parent` ("" for one at the top), in the
- * arena. name: any bytes but NUL; those that are not plain become %XX. ST_INVALID for an empty name,
- * ST_TOO_LARGE beyond 4,095 bytes. */
+ * arena. name: any bytes but NUL; those that are not plain become %XX. ST_INVALID for an empty
+ * name, ST_TOO_LARGE beyond 4,095 bytes. */
 enum status component_child(struct arena *a, const char *parent, const char *name,
                             const char **id_out);
 /* The identifier of a VM. Returns out. */

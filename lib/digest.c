@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Digests by OpenSSL. Every process may come here; no file is opened but by OpenSSL itself, once. */
+/* Digests by OpenSSL. Every process may come here; OpenSSL reads its configuration once. */
 #include "lib/digest.h"
 #include "lib/arena.h"
 

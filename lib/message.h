@@ -172,8 +172,8 @@ const struct message_info *message_info(uint16_t number); /* NULL if there is no
 size_t shape_size(const struct shape *shape);
 
 /* Encodes *in. Descriptors are put into fds as they are, at most MESSAGE_FDS_MOST; fds and
- * fds_count may be NULL where there are none. ST_INTERNAL for a field over its cap: that is a bug of
- * ours. */
+ * fds_count may be NULL where there are none. ST_INTERNAL for a field over its cap: that is a bug
+ * of ours. */
 enum status message_encode(const struct shape *shape, const void *in, struct buffer *out, int *fds,
                            size_t *fds_count);
 /* Decodes into *out (shape_size() bytes). Takes descriptors from fds in order; all must be used.

@@ -12,7 +12,6 @@
 
 #include "lib/message.h"
 
-
 /* Loads the grammars from that folder; once, before any sandbox. ST_NOT_FOUND or ST_DAMAGED. */
 enum status descriptor_init(const char *grammar_dir);
 
