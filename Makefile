@@ -330,7 +330,7 @@ install: all
 	install -m 0644 descriptors/*.rng $(DEST)/share/bulkhead/descriptors/
 	install -m 0644 descriptors/examples/*.xml $(DEST)/share/bulkhead/descriptors/examples/
 	install -m 0644 xslt-policies/*.xsl $(DEST)/share/bulkhead/xslt-policies/
-	install -m 0644 $(wildcard README.md docs/*.md) $(DEST)/share/doc/bulkhead/
+	install -m 0644 $(wildcard README.md CHANGELOG.md docs/*.md) $(DEST)/share/doc/bulkhead/
 	for m in $(MANUALS); do \
 	        install -D -m 0644 $$m $(DEST)/share/man/man$${m##*.}/$${m##*/}; done
 	for u in $(UNITS); do sed 's|/usr/libexec|$(PREFIX)/libexec|' $$u \
