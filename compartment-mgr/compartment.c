@@ -116,7 +116,7 @@ static struct compartment *find(const char *vm)
         for (size_t i = 0; i < table.count; i++) {
                 const struct vm_definition *d = &table.vms[i]->definition;
 
-                if (by_uuid ? !memcmp(&uuid, &d->uuid, sizeof uuid) : !strcmp(vm, d->name))
+                if (by_uuid ? uuid_equal(&uuid, &d->uuid) : !strcmp(vm, d->name))
                         return table.vms[i];
         }
         return NULL;

@@ -14,7 +14,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 static const char file[] = "generations";
 
@@ -190,7 +189,7 @@ static enum status commit(const struct seal_table *next, struct arena *a)
 static struct seal_entry *find(const struct uuid *vm)
 {
         for (size_t i = 0; i < table.entries.count; i++)
-                if (!memcmp(&table.entries.items[i].vm, vm, sizeof *vm))
+                if (uuid_equal(&table.entries.items[i].vm, vm))
                         return &table.entries.items[i];
         return NULL;
 }
@@ -236,7 +235,7 @@ static struct seal_table without(const struct uuid *vm, struct arena *a)
 
         next.entries.items = arena_get_many(a, table.entries.count + 1, sizeof *next.entries.items);
         for (size_t i = 0; i < table.entries.count; i++)
-                if (memcmp(&table.entries.items[i].vm, vm, sizeof *vm))
+                if (!uuid_equal(&table.entries.items[i].vm, vm))
                         next.entries.items[next.entries.count++] = table.entries.items[i];
         return next;
 }

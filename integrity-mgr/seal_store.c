@@ -11,7 +11,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 enum { NAME = 80 };
 
@@ -110,8 +109,7 @@ enum status seal_store_read(struct arena *a, const struct uuid *vm, struct seal_
         if (!says_its_version(&content))
                 return not_the_one(name, ST_DAMAGED, "a record of another version");
         s = state_decode_record(&state_kind_seal, &content, a, record_out);
-        if (!s && (memcmp(&record_out->vm, vm, sizeof *vm) != 0 ||
-                   record_out->generation != entry.generation ||
+        if (!s && (!uuid_equal(&record_out->vm, vm) || record_out->generation != entry.generation ||
                    record_out->payload != PAYLOAD_DISKS || record_out->policy != POLICY_STATE))
                 s = not_the_one(name, ST_DAMAGED, "a record of another kind");
         return s;

@@ -510,6 +510,11 @@ bool uuid_is_zero(const struct uuid *u)
         return !memcmp(u, &zero, sizeof zero);
 }
 
+bool uuid_equal(const struct uuid *a, const struct uuid *b)
+{
+        return !memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
 struct uuid uuid_random(void)
 {
         struct uuid u;

@@ -192,6 +192,7 @@ enum status error_decode(struct bytes in, struct error *out);
 void uuid_write(const struct uuid *u, char text[37]); /* lower case, with dashes */
 bool uuid_read(const char *text, struct uuid *out);
 bool uuid_is_zero(const struct uuid *u);
+bool uuid_equal(const struct uuid *a, const struct uuid *b);
 struct uuid uuid_random(void); /* RFC 4122 version 4 */
 
 #endif

@@ -41,15 +41,10 @@ static const char *file_name(char name[NAME_SIZE], const struct uuid *vm)
         return name;
 }
 
-static bool same_vm(const struct uuid *a, const struct uuid *b)
-{
-        return !memcmp(a, b, sizeof *a);
-}
-
 static struct claim *kept_of(const struct uuid *vm)
 {
         for (struct claim *c = claims; c; c = c->next)
-                if (c->kept && same_vm(&c->what.vm, vm))
+                if (c->kept && uuid_equal(&c->what.vm, vm))
                         return c;
         return NULL;
 }
@@ -132,7 +127,7 @@ static const struct claim *find_conflict(const struct attachment *ours, const st
                                          const struct held_disk **disk_out)
 {
         for (const struct claim *c = claims; c; c = c->next) {
-                const bool own = same_vm(&c->what.vm, &ours->vm);
+                const bool own = uuid_equal(&c->what.vm, &ours->vm);
 
                 *disk_out = NULL;
                 if (c == but)

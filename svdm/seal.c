@@ -143,7 +143,7 @@ enum status on_svdm_settle(struct request *r, const struct svdm_settle_req *q,
         if (s)
                 return s;
         s = settle(&q->vm, q->generation, r->arena, &p->written);
-        if (!s && n && n->staged && !memcmp(&n->vm, &q->vm, sizeof n->vm))
+        if (!s && n && n->staged && uuid_equal(&n->vm, &q->vm))
                 session_set_settled(n);
         turn_give(&turn);
         return s;

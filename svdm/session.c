@@ -27,18 +27,13 @@ static struct session *staged;
 
 /* --- turns --------------------------------------------------------------------------------- */
 
-static bool same_vm(const struct uuid *a, const struct uuid *b)
-{
-        return !memcmp(a, b, sizeof *a);
-}
-
 static bool must_wait(const struct uuid *vm, const struct session *asking, uint64_t generation)
 {
         for (const struct turn *t = turns; t; t = t->next)
-                if (same_vm(&t->vm, vm))
+                if (uuid_equal(&t->vm, vm))
                         return true;
         for (const struct session *n = staged; n; n = n->next_staged)
-                if (n != asking && same_vm(&n->vm, vm) && n->generation != generation)
+                if (n != asking && uuid_equal(&n->vm, vm) && n->generation != generation)
                         return true;
         return false;
 }

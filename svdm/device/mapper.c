@@ -390,7 +390,7 @@ static enum status remove_those(bool (*accept)(const struct uuid *vm, const void
 
 static bool is_that_vm(const struct uuid *vm, const void *with)
 {
-        return !memcmp(vm, with, sizeof *vm);
+        return uuid_equal(vm, with);
 }
 
 enum status mapper_remove_all(const struct uuid *vm, int wait_ms, mapper_visitor *before)
@@ -410,7 +410,7 @@ static bool is_not_kept(const struct uuid *vm, const void *with)
         const struct kept *kept = with;
 
         for (size_t i = 0; i < kept->count; i++)
-                if (!memcmp(vm, &kept->vms[i], sizeof *vm))
+                if (uuid_equal(vm, &kept->vms[i]))
                         return false;
         return true;
 }
