@@ -5,13 +5,13 @@
  * svdm. It writes JSON and never reads any: a stored configuration goes into it as one text.
  */
 #include "compartment-mgr/facts.h"
-#include "lib/io.h"
 #include "compartment-mgr/compartment.h"
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/open_disks.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/workers.h"
 #include "lib/component.h"
+#include "lib/io.h"
 #include "lib/memory_file.h"
 
 #include <errno.h>

@@ -5,13 +5,13 @@
  * a pipe for the secret, which it never reads.
  */
 #include "compartment-mgr/device_check.h"
-#include "lib/io.h"
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/memory_image.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
+#include "lib/io.h"
 #include "lib/report.h"
 
 #include <errno.h>

@@ -7,15 +7,15 @@
 #include "integrity-mgr/attest.h"
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
-#include "integrity-mgr/im_status.h"
 #include "integrity-mgr/host_log.h"
+#include "integrity-mgr/im_status.h"
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
 #include "lib/component.h"
-#include "lib/report.h"
 #include "lib/principal.h"
+#include "lib/report.h"
 #include "lib/state_file.h"
 
 #include <pthread.h>

@@ -5,8 +5,8 @@
  * before they are measured. Files become loop devices first. What libcryptsetup has made is
  * compared, as the kernel has it, before anybody gets it.
  */
-#include "lib/report.h"
 #include "lib/io.h"
+#include "lib/report.h"
 #include "svdm/device/crypt_map.h"
 #include "svdm/device/file_device.h"
 #include "svdm/device/loop.h"

@@ -4,8 +4,8 @@
  * LUKS is but for the order of writing. svdm compares; its device worker copies and writes.
  */
 #include "svdm/device/header_diff.h"
-#include "lib/io.h"
 #include "lib/arena.h"
+#include "lib/io.h"
 #include "lib/memory_file.h"
 
 #include <errno.h>

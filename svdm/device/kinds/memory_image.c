@@ -3,7 +3,6 @@
  * The image of a guest's memory while it hibernates: a LUKS2 disk like those that guests write,
  * with a volume key of its own. It is made for one hibernation and read once.
  */
-#include "lib/report.h"
 #include "lib/io.h"
 #include "svdm/device/file_device.h"
 #include "svdm/device/header_diff.h"
