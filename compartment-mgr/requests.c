@@ -13,7 +13,6 @@
 #include "lib/component.h"
 #include "lib/report.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define CM_MSG(number, name, who, asked, answered)                                                 \

@@ -13,7 +13,6 @@
 
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdlib.h>
 
 static const char file[] = "generations";
 

@@ -6,13 +6,11 @@
  */
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/tpm_client.h"
-#include "lib/report.h"
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
-#include <string.h>
 
 static const char file[] = "host";
 

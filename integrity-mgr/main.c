@@ -19,7 +19,6 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 128, OPTION_TCTI = 't' };

@@ -6,13 +6,12 @@
  */
 #include "integrity-mgr/measure.h"
 #include "integrity-mgr/plugin_jobs.h"
-#include "measure/measure_run.h"
 #include "lib/component.h"
 #include "lib/config.h"
 #include "lib/worker.h"
+#include "measure/measure_run.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -5,7 +5,6 @@
  */
 #include "svdm/held.h"
 #include "lib/io.h"
-#include "lib/report.h"
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
 
@@ -16,7 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { NAME_SIZE = 64, CLAIM_WAIT = 10 * 1000 /* ms */ };
 

@@ -4,7 +4,6 @@
  * folder, and its space is reserved before the guest is asked to stand still.
  */
 #include "lib/config.h"
-#include "lib/report.h"
 #include "svdm/requests.h"
 #include "svdm/session.h"
 

@@ -7,7 +7,6 @@
 #include "svdm/requests.h"
 #include "lib/channel.h"
 #include "lib/config.h"
-#include "lib/report.h"
 #include "svdm/opener.h"
 #include "svdm/session.h"
 

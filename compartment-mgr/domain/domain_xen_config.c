@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <libxl_utils.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>

@@ -7,7 +7,6 @@
  * it, and svdm has a later job release it.
  */
 #include "lib/config.h"
-#include "lib/io.h"
 #include "lib/report.h"
 #include "lib/worker.h"
 #include "svdm/device/device.h"
