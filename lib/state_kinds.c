@@ -34,14 +34,44 @@ static enum status lift_vm_2(const void *old, struct arena *a, void *next_out)
         return principal_needed(&next->owner, "the owner of a VM");
 }
 
+/* A disk beside which no device stood is of a device that nobody can tell: the VM holds it until it
+ * gives back all. */
+static enum status lift_held_3(const void *old, struct arena *a, void *next_out)
+{
+        const struct attachment_3 *o = old;
+        struct held_disk *disks = arena_get_many(a, o->disks.count, sizeof *disks);
+
+        for (size_t i = 0; i < o->disks.count; i++) {
+                const struct held_disk_3 *d = &o->disks.items[i];
+
+                disks[i] = (struct held_disk){
+                        .name = i < o->devices.count ? o->devices.items[i].device : "",
+                        .path = d->path,
+                        .node = d->node,
+                        .device = d->device,
+                        .inode = d->inode,
+                        .writable = d->writable,
+                };
+        }
+        *(struct attachment *)next_out = (struct attachment){
+                .vm = o->vm,
+                .boot = o->boot,
+                .disks = {disks, o->disks.count},
+                .devices = o->devices,
+                .bare = o->bare,
+        };
+        return ST_DONE;
+}
+
 /* Of each kind the older versions that are read, oldest first: {version, shape, lift}. */
 static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_vm_2}},
                                 older_vm_domain[] = {}, older_vm_memory[] = {},
                                 older_autostart[] = {}, older_sim_domain[] = {},
                                 older_sim_counter[] = {}, older_host[] = {},
                                 older_generations[] = {}, older_seal[] = {}, older_journal[] = {},
-                                older_header[] = {}, older_held[] = {}, older_tree[] = {},
-                                older_seal_table[] = {};
+                                older_header[] = {},
+                                older_held[] = {{3, &shape_attachment_3, lift_held_3}},
+                                older_tree[] = {}, older_seal_table[] = {};
 
 /* --- the kinds ------------------------------------------------------------------------------- */
 

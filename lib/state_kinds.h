@@ -29,7 +29,7 @@
          * the file that a hash tree was made of */                                                \
         KIND(journal, "svdm-journal", 1, &shape_journal)                                           \
         KIND(header, "svdm-header", 1, NULL)                                                       \
-        KIND(held, "svdm-held", 3, &shape_attachment)                                              \
+        KIND(held, "svdm-held", 4, &shape_attachment)                                              \
         KIND(tree, "svdm-tree", 1, &shape_hash_tree)
 
 extern const struct state_kind

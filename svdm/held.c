@@ -177,6 +177,15 @@ enum status held_claim(const struct uuid *vm, struct claim **claim_out)
         return s;
 }
 
+static struct held_disk copy_disk(struct arena *a, const struct held_disk *d)
+{
+        struct held_disk copy = *d;
+
+        copy.name = arena_text(a, d->name);
+        copy.path = arena_text(a, d->path);
+        return copy;
+}
+
 enum status held_claim_disks(struct claim *c, const struct held_disk *disks, size_t count)
 {
         struct attachment what;
@@ -187,8 +196,7 @@ enum status held_claim_disks(struct claim *c, const struct held_disk *disks, siz
         what.disks.items = arena_get_many(c->arena, count, sizeof *disks);
         what.disks.count = count;
         for (size_t i = 0; i < count; i++) {
-                what.disks.items[i] = disks[i];
-                what.disks.items[i].path = arena_text(c->arena, disks[i].path);
+                what.disks.items[i] = copy_disk(c->arena, &disks[i]);
         }
         s = wait_until_free(&what, c);
         if (!s)
@@ -226,8 +234,7 @@ static void set_devices(struct claim *c, const struct block_device *devices, siz
 
 _Static_assert(DISKS_AND_MEMORY_MOST <= 64, "attachment.bare has a bit a device");
 
-enum status held_keep(struct claim *c, const struct block_device *devices, size_t count,
-                      uint64_t bare)
+enum status held_keep(struct claim *c, const struct mapped *mapped)
 {
         char name[NAME_SIZE];
         enum status s;
@@ -237,8 +244,8 @@ enum status held_keep(struct claim *c, const struct block_device *devices, size_
                 s = FAIL(ST_WRONG_STATE, .subject = "the VM", .found = "it holds its disks already",
                          .remedy = "bulkhead vm stop NAME");
         } else {
-                set_devices(c, devices, count);
-                c->what.bare = bare;
+                set_devices(c, mapped->devices, mapped->count);
+                c->what.bare = mapped->bare;
                 s = state_write_record(folder, file_name(name, &c->what.vm), &state_kind_held,
                                        &c->what);
                 c->kept = !s;
@@ -249,30 +256,34 @@ enum status held_keep(struct claim *c, const struct block_device *devices, size_
 
 /* --- one device more, or less ---------------------------------------------------------------- */
 
-static void append(struct attachment *to, struct arena *a, const struct held_disk *disk,
-                   const struct block_device *device, bool bare)
+static void append_disk(struct attachment *to, struct arena *a, const struct held_disk *disk)
 {
-        struct held_disk *d = &to->disks.items[to->disks.count++];
+        to->disks.items[to->disks.count++] = copy_disk(a, disk);
+}
 
-        *d = *disk;
-        d->path = arena_text(a, disk->path);
+static void append_device(struct attachment *to, struct arena *a, const struct block_device *device,
+                          bool bare)
+{
         if (bare)
                 to->bare |= (uint64_t)1 << to->devices.count;
         to->devices.items[to->devices.count++] = copy_device(a, device);
 }
 
-/* A kept disk and its device have the same place in both lists. */
+/* A device need not lie in a disk, nor be mapped: so each list goes by the device's name. more:
+ * room for that many, which are to be appended. */
 static struct attachment copy_without(struct arena *a, const struct attachment *from,
-                                      const char *device)
+                                      const char *device, size_t more)
 {
         struct attachment to = {.vm = from->vm, .boot = state_boot_id()};
 
-        to.disks.items = arena_get_many(a, from->disks.count + 1, sizeof *to.disks.items);
-        to.devices.items = arena_get_many(a, from->devices.count + 1, sizeof *to.devices.items);
-        for (size_t i = 0; i < from->devices.count && i < from->disks.count; i++)
+        to.disks.items = arena_get_many(a, from->disks.count + more, sizeof *to.disks.items);
+        to.devices.items = arena_get_many(a, from->devices.count + more, sizeof *to.devices.items);
+        for (size_t i = 0; i < from->disks.count; i++)
+                if (strcmp(from->disks.items[i].name, device))
+                        append_disk(&to, a, &from->disks.items[i]);
+        for (size_t i = 0; i < from->devices.count; i++)
                 if (strcmp(from->devices.items[i].device, device))
-                        append(&to, a, &from->disks.items[i], &from->devices.items[i],
-                               from->bare >> i & 1);
+                        append_device(&to, a, &from->devices.items[i], from->bare >> i & 1);
         return to;
 }
 
@@ -318,7 +329,21 @@ enum status held_devices(const struct uuid *vm, struct arena *a, struct block_de
         return kept ? ST_DONE : refuse_not_kept();
 }
 
-enum status held_add(struct claim *c, const struct block_device *device, bool bare)
+static struct attachment copy_with(struct arena *a, const struct attachment *kept,
+                                   const struct attachment *claimed, const char *device,
+                                   const struct mapped *mapped)
+{
+        struct attachment what =
+                copy_without(a, kept, device, claimed->disks.count + mapped->count);
+
+        for (size_t i = 0; i < claimed->disks.count; i++)
+                append_disk(&what, a, &claimed->disks.items[i]);
+        for (size_t i = 0; i < mapped->count; i++)
+                append_device(&what, a, &mapped->devices[i], mapped->bare >> i & 1);
+        return what;
+}
+
+enum status held_add(struct claim *c, const char *device, const struct mapped *mapped)
 {
         struct claim *kept;
         enum status s;
@@ -327,13 +352,13 @@ enum status held_add(struct claim *c, const struct block_device *device, bool ba
         kept = kept_of(&c->what.vm);
         if (!kept) {
                 s = refuse_not_kept();
-        } else if (c->what.disks.count != 1) {
-                s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "one that is claimed");
+        } else if (!*device) {
+                s = FAIL(ST_WRONG_STATE, .subject = "the device", .expected = "one",
+                         .found = "none");
         } else {
                 struct arena *a = arena_new();
-                struct attachment what = copy_without(a, &kept->what, device->device);
+                struct attachment what = copy_with(a, &kept->what, &c->what, device, mapped);
 
-                append(&what, a, &c->what.disks.items[0], device, bare);
                 s = replace(kept, a, &what);
         }
         pthread_mutex_unlock(&lock);
@@ -349,7 +374,7 @@ enum status held_remove(const struct uuid *vm, const char *device)
         kept = kept_of(vm);
         if (kept) {
                 struct arena *a = arena_new();
-                struct attachment what = copy_without(a, &kept->what, device);
+                struct attachment what = copy_without(a, &kept->what, device, 0);
 
                 s = replace(kept, a, &what);
         }
@@ -383,15 +408,26 @@ void held_vms(struct arena *a, struct held_vm **vms_out, size_t *count_out)
         pthread_mutex_unlock(&lock);
 }
 
+/* Where it lies, or else where it is mapped. */
+static const char *path_of(const struct attachment *what, size_t device)
+{
+        const struct block_device *d = &what->devices.items[device];
+
+        for (size_t i = 0; i < what->disks.count; i++)
+                if (!strcmp(what->disks.items[i].name, d->device))
+                        return what->disks.items[i].path;
+        return d->path;
+}
+
 size_t held_bare(struct arena *a, const char **paths, size_t most)
 {
         size_t n = 0;
 
         pthread_mutex_lock(&lock);
         for (const struct claim *c = claims; c; c = c->next)
-                for (size_t i = 0; c->kept && i < c->what.disks.count && n < most; i++)
+                for (size_t i = 0; c->kept && i < c->what.devices.count && n < most; i++)
                         if (c->what.bare >> i & 1)
-                                paths[n++] = arena_text(a, c->what.disks.items[i].path);
+                                paths[n++] = arena_text(a, path_of(&c->what, i));
         pthread_mutex_unlock(&lock);
         return n;
 }

@@ -10,6 +10,12 @@
 #include "lib/message.h"
 
 struct claim;
+/* What was mapped for a VM. bare: as in struct attachment. */
+struct mapped {
+        const struct block_device *devices;
+        size_t count;
+        uint64_t bare;
+};
 
 /* Reads what VMs keep, and drops what they kept before the last boot of the host. dir: svdm's state
  * folder; it stays the caller's. */
@@ -22,20 +28,19 @@ enum status held_claim_disks(struct claim *c, const struct held_disk *disks, siz
 /* Gives up a claim that was not kept. NULL is fine. */
 void held_drop(struct claim *c);
 /* Makes the claim the VM's, durably: it lasts until held_release(). ST_WRONG_STATE if the VM keeps
- * one already. devices: what is mapped, in the order of the claim's disks; copied. bare: as in
- * struct attachment. */
-enum status held_keep(struct claim *c, const struct block_device *devices, size_t count,
-                      uint64_t bare);
+ * one already. mapped is copied. */
+enum status held_keep(struct claim *c, const struct mapped *mapped);
 /* Does that VM keep a claim? */
 bool held_by(const struct uuid *vm);
 /* The devices of a VM that runs, in the arena. ST_WRONG_STATE if it keeps no claim. */
 enum status held_devices(const struct uuid *vm, struct arena *a, struct block_device **devices_out,
                          size_t *count_out);
-/* Adds the one disk of the claim, mapped as that device, to what the VM keeps, durably. The claim
- * stays the caller's to drop. ST_WRONG_STATE if the VM keeps no claim. */
-enum status held_add(struct claim *c, const struct block_device *device, bool bare);
-/* Takes that device and its disk out of what the VM keeps, durably: other VMs may claim the disk.
- * ST_DONE if the VM does not keep it. */
+/* Adds the claim's disks, and what was mapped, to what the VM keeps, durably: those of one device,
+ * in the place of what the VM keeps of it. Either may be nothing. The claim stays the caller's to
+ * drop. ST_WRONG_STATE if the VM keeps no claim, or for no device. */
+enum status held_add(struct claim *c, const char *device, const struct mapped *mapped);
+/* Takes that device and what it lies in out of what the VM keeps, durably: other VMs may claim the
+ * disk. ST_DONE if the VM does not keep it. */
 enum status held_remove(const struct uuid *vm, const char *device);
 /* The VMs that keep disks, in the arena. */
 void held_vms(struct arena *a, struct held_vm **vms_out, size_t *count_out);

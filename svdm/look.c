@@ -20,6 +20,15 @@ static enum status refuse_held(const struct block_device *mapped, size_t count, 
         return ST_DONE;
 }
 
+/* A device may lie in no disk. */
+static bool is_of(const char *device, const struct held_disk_list *held)
+{
+        for (size_t i = 0; i < held->count; i++)
+                if (strcmp(held->items[i].name, device))
+                        return false;
+        return true;
+}
+
 static enum status look_claimed(struct request *r, struct session *n, const struct svdm_look_req *q,
                                 struct svdm_look_rep *p)
 {
@@ -37,7 +46,7 @@ static enum status look_claimed(struct request *r, struct session *n, const stru
         if (s)
                 return s;
         p->disks = opened.disks; /* the reply owns the descriptors from here on */
-        if (opened.disks.count > q->devices.count || opened.held.count != !!*q->device)
+        if (opened.disks.count > q->devices.count || !is_of(q->device, &opened.held))
                 return FAIL(ST_WORKER, .subject = "device_worker",
                             .found = "not the disks asked for");
         s = held_claim_disks(n->claim, opened.held.items, opened.held.count);

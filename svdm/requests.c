@@ -98,10 +98,9 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
                 s = job_call(n->job, CALL(device_unlock, &ask, &mapped), n->arena);
         if (s)
                 return s;
-        p->devices.items = n->devices = mapped.devices.items;
-        p->devices.count = n->devices_count = mapped.devices.count;
+        p->devices = mapped.devices;
         p->memory = mapped.memory;
-        n->bare = mapped.bare;
+        n->mapped = (struct mapped){mapped.devices.items, mapped.devices.count, mapped.bare};
         n->unlocked = true;
         return ST_DONE;
 }
@@ -127,8 +126,8 @@ enum status on_svdm_keep(struct request *r, const struct svdm_keep_req *q, struc
         if (!s && (n->kept || !n->unlocked))
                 s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "unlocked, once");
         if (!s)
-                s = n->look ? held_add(n->claim, n->devices, n->bare & 1)
-                            : held_keep(n->claim, n->devices, n->devices_count, n->bare);
+                s = n->look ? held_add(n->claim, n->device, &n->mapped)
+                            : held_keep(n->claim, &n->mapped);
         if (!s)
                 n->kept = true;
         return s;

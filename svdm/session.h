@@ -23,9 +23,7 @@ struct session {
         /* The session's own duplicates, or -1: the disk, its present header, its new header. */
         int files[OPEN_DISKS_MOST], old[OPEN_DISKS_MOST], new[OPEN_DISKS_MOST];
         bool prepared, unlocked, kept;
-        struct block_device *devices; /* mapped */
-        size_t devices_count;
-        uint64_t bare; /* as in struct attachment */
+        struct mapped mapped;
         /* Guarded by the turns' lock: */
         bool staged;
         uint64_t generation; /* staged */

@@ -109,7 +109,7 @@ static void describe_held(struct arena *a, struct held_disk **held_out, size_t *
                 const struct device *d = &operation.devices[i];
 
                 if (!d->look && lies_in(d, &(*held_out)[*count_out]))
-                        (*count_out)++;
+                        (*held_out)[(*count_out)++].name = d->name;
         }
 }
 

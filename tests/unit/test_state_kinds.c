@@ -197,6 +197,8 @@ static void means_held(const void *record, uint32_t version)
         ck_assert_str_eq(h->disks.items[0].path, "/srv/vm/root.img");
         ck_assert(!h->disks.items[0].writable);
         ck_assert(h->disks.items[1].writable);
+        ck_assert_str_eq(h->disks.items[0].name, "xvda");
+        ck_assert_str_eq(h->disks.items[1].name, "xvdb");
         ck_assert_uint_eq(h->devices.count, 2);
         ck_assert_str_eq(h->devices.items[1].device, "xvdb");
         ck_assert_uint_eq(h->bare, 0);
