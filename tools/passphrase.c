@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a passphrase and puts it into a pipe. The terminal's echo is restored however it ends. */
+/* Reads a passphrase and puts it into a pipe. The terminal's echo is restored before Ctrl-C,
+ * SIGTERM and the like end or stop the process. */
 #include "tools/passphrase.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -24,7 +27,8 @@ bool passphrase_can_ask(void)
         return fd >= 0;
 }
 
-/* The first line of fd, without its end. Its length, or -1 with errno (E2BIG if too long). */
+/* Reads the first line of fd, without its end. Returns its length, or -1 with errno: E2BIG if it is
+ * too long. */
 static ssize_t read_line(int fd, char line[static PASSPHRASE_MOST + 2])
 {
         size_t len = 0;
@@ -47,23 +51,37 @@ static ssize_t read_line(int fd, char line[static PASSPHRASE_MOST + 2])
         return (ssize_t)len;
 }
 
-/* Ctrl-C and the like wait until the echo is back. */
+/* Waits for a line. False with EINTR if one of these signals came first: it stays pending. */
+static bool line_comes(int terminal, const sigset_t *blocked)
+{
+        int signals = signalfd(-1, blocked, SFD_CLOEXEC);
+        struct pollfd p[] = {{terminal, POLLIN, 0}, {signals, POLLIN, 0}};
+        bool comes = signals >= 0 && poll(p, 2, -1) > 0 && !p[1].revents;
+
+        if (signals >= 0)
+                close(signals);
+        errno = comes ? 0 : EINTR;
+        return comes;
+}
+
+/* The line is typed without echo. A signal is blocked until the echo is back, and then
+ * delivered. */
 static ssize_t ask(int terminal, const char *prompt, char line[static PASSPHRASE_MOST + 2])
 {
+        static const int stoppers[] = {SIGINT, SIGQUIT, SIGTSTP, SIGTERM, SIGHUP};
         struct termios usual, silent;
         sigset_t block, before;
         ssize_t len = -1;
 
         sigemptyset(&block);
-        sigaddset(&block, SIGTSTP);
-        sigaddset(&block, SIGTERM);
-        sigaddset(&block, SIGHUP);
+        for (size_t i = 0; i < sizeof stoppers / sizeof *stoppers; i++)
+                sigaddset(&block, stoppers[i]);
         sigprocmask(SIG_BLOCK, &block, &before);
         if (!tcgetattr(terminal, &usual)) {
                 silent = usual;
-                silent.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
+                silent.c_lflag &= ~(tcflag_t)ECHO;
                 dprintf(terminal, "%s: ", prompt);
-                if (!tcsetattr(terminal, TCSAFLUSH, &silent))
+                if (!tcsetattr(terminal, TCSAFLUSH, &silent) && line_comes(terminal, &block))
                         len = read_line(terminal, line);
                 tcsetattr(terminal, TCSAFLUSH, &usual);
                 dprintf(terminal, "\n");
@@ -127,7 +145,7 @@ enum status passphrase_pipe(const char *file, const char *prompt, bool twice, in
                 s = FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
                 goto out;
         }
-        /* Less than PIPE_BUF into an empty pipe: neither blocks nor is cut. */
+        /* Less than PIPE_BUF into an empty pipe: write() neither blocks nor writes a part. */
         if (write(fds[1], line, (size_t)len) != len) {
                 s = FAIL(ST_IO, .subject = "pipe", .found = strerror(errno));
                 close(fds[0]);

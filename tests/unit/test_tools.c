@@ -7,13 +7,16 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
+#include <utmp.h>
 
 /* --- files --------------------------------------------------------------------------------- */
 
@@ -167,6 +170,48 @@ START_TEST(test_passphrase)
 }
 END_TEST
 
+static bool echoes(int terminal)
+{
+        struct termios t;
+
+        ck_assert_int_eq(tcgetattr(terminal, &t), 0);
+        return t.c_lflag & ECHO;
+}
+
+/* How a process ends that asks for a passphrase on a terminal of its own, where keys are typed. */
+static int ends_after(const char *keys)
+{
+        int person, terminal, pipe_end, status;
+        pid_t pid;
+
+        ck_assert_int_eq(openpty(&person, &terminal, NULL, NULL, NULL), 0);
+        pid = fork();
+        if (!pid) {
+                signal(SIGINT, SIG_DFL); /* Check has a handler for it */
+                login_tty(dup(terminal));
+                _exit(passphrase_pipe(NULL, "Passphrase", false, &pipe_end) ? 1 : 0);
+        }
+        while (echoes(terminal))
+                usleep(1000);
+        ck_assert_int_eq(write(person, keys, strlen(keys)), (ssize_t)strlen(keys));
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert_msg(echoes(terminal), "the echo stays off");
+        close(person);
+        close(terminal);
+        return status;
+}
+
+/* Ctrl-C ends the command, with the echo back; it is no part of a passphrase. */
+START_TEST(test_keys)
+{
+        int status = ends_after("secret\n");
+
+        ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
+        status = ends_after("sec\x03");
+        ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("tools");
@@ -180,6 +225,7 @@ int main(void)
         tcase_add_test(t, test_update);
         tcase_add_test(t, test_updates_at_once);
         tcase_add_loop_test(t, test_passphrase, 0, sizeof passphrases / sizeof *passphrases);
+        tcase_add_test(t, test_keys);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);
