@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host that a measurement plug-in sees: it collects nodes and trusts none of them. A measure
- * worker and `bulkhead measure` come here; it touches the plug-in's file, and hands on the
- * descriptors of the target without reading them.
+ * The host that a measurement plug-in sees: collects the plug-in's nodes and checks their form. A
+ * measure worker and `bulkhead measure` come here. Reads the plug-in's file; hands the target's
+ * descriptors to the plug-in without reading them.
  */
 #include "measure/measure_run.h"
-#include "lib/io.h"
 #include "bulkhead/measure_plugin.h"
 #include "lib/document.h"
+#include "lib/io.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -124,10 +124,10 @@ enum status measure_load(int plugin, const char *name,
                         return FAIL(ST_PLUGIN, .subject = FMT("plug-in %s", name),
                                     .expected = "a shared object with bulkhead_measure_plugin",
                                     .found = dlerror(), .remedy = "install it again");
-                /* One heap for all threads: to shrink another one, glibc asks a file of /proc
-                 * whether it may, and no file may be opened later. */
+                /* One heap for all threads: before glibc shrinks a second heap it reads a file
+                 * of /proc, and the sandbox will not let it. */
                 mallopt(M_ARENA_MAX, 1);
-                /* Providers and algorithms are fetched now: later no file may be opened. */
+                /* Fetches OpenSSL's algorithms while files can still be opened. */
                 digest_of(HASH_SHA256, "", 0);
                 digest_of(HASH_SHA384, "", 0);
         }
@@ -137,15 +137,15 @@ enum status measure_load(int plugin, const char *name,
 
 /* --- what the plug-in says ------------------------------------------------------------------- */
 
-/* The calls of the ABI carry no context: one measurement at a time, one plug-in a process. */
+/* The calls of the ABI carry no context, so a process makes one measurement at a time. */
 static struct {
         struct arena *arena;
         const char *target;
         struct node *nodes;
         size_t count, nodes_room, values_room, characters;
-        uint32_t open[MEASURE_DEPTH]; /* indices; values_room belongs to the last */
+        uint32_t open[MEASURE_DEPTH]; /* indices of open nodes; values_room is of the last */
         unsigned depth;
-        const char *broken; /* the rule that was broken first */
+        const char *broken; /* the first rule that was broken, or NULL */
         bool refused;
         measure_progress progress;
 } run;
@@ -166,7 +166,8 @@ static bool is_word(const char *text)
                       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:+-") == len;
 }
 
-/* What a TEXT field of a message and a document both carry; no control character, C1 included. */
+/* A text that a message's TEXT and a document can both carry, without control characters, C1
+ * included. */
 static bool is_text(const char *text)
 {
         if (strnlen(text, TEXT_MOST + 1) > TEXT_MOST)
@@ -181,7 +182,7 @@ static bool is_text(const char *text)
         return true;
 }
 
-/* A copy, so that the plug-in cannot change it afterwards; NULL once the cap is hit. */
+/* Copies the text, so that the plug-in cannot change it afterwards; NULL once the cap is hit. */
 static const char *keep(const char *text)
 {
         size_t len = strlen(text);
@@ -192,7 +193,8 @@ static const char *keep(const char *text)
         return arena_copy(run.arena, text, len);
 }
 
-/* The arena has no realloc: doubling leaves at most as much behind as is used. */
+/* Makes room for one more item. An arena cannot free the old array; doubling wastes at most as much
+ * memory as is used. */
 static void *grown(void *items, size_t count, size_t *room, size_t size)
 {
         void *more;
@@ -292,7 +294,7 @@ static enum status judge_run(int r, const struct bulkhead_measure_plugin *loaded
         if (!rule)
                 return ST_DONE;
         return FAIL(ST_PLUGIN, .subject = run.target, .expected = rule,
-                    .found = FMT("plug-in %s, which did otherwise", loaded->name),
+                    .found = FMT("plug-in %s breaks this rule", loaded->name),
                     .remedy = "report this to the plug-in's author");
 }
 

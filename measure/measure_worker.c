@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * measure_worker: one plug-in, one target. Started by integrity-mgr without arguments. Each
- * measurement runs in a child of its own, as a user without rights. The child can read files, no
- * more, while it loads the plug-in from the descriptor that integrity-mgr opened and hashed; then
- * it gives up everything but its memory, threads and the descriptors that it has; only after that
- * the plug-in is called. It may be asked to load before there is a target. No network, no other
- * process, no files by name, no TPM.
+ * measurement runs in a child of its own, as a user without rights. The child can only read files
+ * while it loads the plug-in from the descriptor that integrity-mgr opened and hashed. Then it
+ * gives up everything but its memory, threads and the descriptors that it has, and only then calls
+ * the plug-in. It may be told to load before there is a target. No network, no other process, no
+ * files by name, no TPM.
  */
 #include "measure/measure_run.h"
 #include "lib/digest.h"
@@ -15,13 +15,13 @@
 #define MEASURE_MSG HANDLER_PROTOTYPE
 #include "bulkhead/messages.def"
 
-/* What a plug-in's file runs as it is loaded is the plug-in's, too. */
+/* A plug-in's constructors run while it is loaded, so loading needs a sandbox, too. */
 static const struct sandbox loading = {.profile = SANDBOX_LOAD};
 static const struct sandbox sandbox = {.profile = SANDBOX_THREADS, .memory = (size_t)4 << 30};
 
 static const struct bulkhead_measure_plugin *loaded;
 
-/* Once a process: the second sandbox does not let another one in. */
+/* Once a process: the second sandbox cannot open files, so no other plug-in can be loaded. */
 static enum status load(int plugin, const char *name)
 {
         enum status s = loaded ? FAIL(ST_WRONG_STATE, .subject = "measure_worker",
@@ -67,7 +67,7 @@ int main(void)
 
         process_harden();
         report_open("measure_worker");
-        digest_of(HASH_SHA256, "", 0); /* the library that plug-ins use, too, is loaded once */
+        digest_of(HASH_SHA256, "", 0); /* warms up OpenSSL, which plug-ins use, too */
         sandbox_warm_up(sandbox.profile);
         worker_serve(&duty);
 }

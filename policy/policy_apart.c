@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Judges apart. The verifier's appraisal comes here. */
+/* Judges a predicate apart, for the verifier's appraisal. */
 #include "policy/policy_apart.h"
 
 #include "lib/apart.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evaluation of predicates. Comes here: policy_worker, in its sandbox, and the verifier. libxslt
- * is not trusted to fail loudly: running out of memory, an unknown instruction or an empty
- * stylesheet can all end in "success" (docs/policies.md). So a true counts only if nothing at all
- * was reported by any callback, the state is OK, and the result tree is exactly <true/>.
+ * Evaluates predicates, in the sandboxes of policy_worker and of the verifier. libxslt is not
+ * trusted to fail loudly: running out of memory, an unknown instruction or an empty stylesheet can
+ * all end in "success" (docs/policies.md). So <true/> counts only if no callback has reported
+ * anything, the state is OK, and the result tree is exactly <true/>.
  */
 #include "policy/policy_judge.h"
 
@@ -48,11 +48,11 @@ static void forbid_everything(void)
 
         for (int option = XSLT_SECPREF_READ_FILE; option <= XSLT_SECPREF_WRITE_NETWORK; option++)
                 xsltSetSecurityPrefs(prefs, option, xsltSecurityForbid);
-        xsltSetDefaultSecurityPrefs(prefs); /* imports obey no other */
+        xsltSetDefaultSecurityPrefs(prefs); /* imports obey only the default ones */
         xsltSetLoaderFunc(load_nothing);
 }
 
-/* libxslt keeps a callback of its own, beside libxml2's two. */
+/* libxslt has an error callback of its own, beside libxml2's two. */
 static void errors_begin(struct xml_errors *errors)
 {
         xml_errors_begin(errors);
@@ -74,7 +74,7 @@ static enum status failed(const struct xml_errors *errors, const char *expected)
                     .expected = expected, .found = errors->text, .remedy = REMEDY);
 }
 
-/* --- what it said ---------------------------------------------------------------------------- */
+/* --- the answer ------------------------------------------------------------------------------ */
 
 static enum status not_an_answer(const char *found)
 {
@@ -89,8 +89,8 @@ static bool is_plain(const xmlNode *node, const char *name)
                !strcmp((const char *)node->name, name);
 }
 
-/* A TEXT of a message: control characters become spaces, what is too long is cut between two
- * characters of UTF-8. */
+/* Makes a TEXT of a message: control characters become spaces, and a text that is too long is cut
+ * before a character of UTF-8. */
 static const char *as_text(const xmlChar *content, struct arena *a)
 {
         char *text = arena_text(a, content ? (const char *)content : "");
@@ -107,7 +107,7 @@ static const char *as_text(const xmlChar *content, struct arena *a)
         return text;
 }
 
-/* <reason path="…">text</reason>: that attribute, texts alone. */
+/* <reason path="...">text</reason>, with no other attribute and no markup. */
 static enum status read_reason(const xmlNode *node, struct arena *a, struct reason *out)
 {
         const xmlAttr *path = node->properties;
@@ -169,7 +169,7 @@ static enum status read_answer(const xmlDoc *result, struct arena *a, struct jud
 
 /* --- compiling and applying ------------------------------------------------------------------ */
 
-/* key(), but a name that no xsl:key declares is an error and not an empty set. */
+/* XSLT's key(), but with a name that no xsl:key declares it is an error, not an empty node-set. */
 static void declared_key(xmlXPathParserContext *x, int nargs)
 {
         const xsltTransformContext *context = x->context->extra;
@@ -199,7 +199,8 @@ static xsltTransformContext *new_context(const struct policy *p, xmlDoc *doc)
         context->maxTemplateVars = VARIABLES_MOST;
         xmlXPathRegisterFunc(context->xpathCtxt, BAD_CAST "document", NULL);
         xmlXPathRegisterFunc(context->xpathCtxt, BAD_CAST "generate-id", NULL);
-        xmlXPathRegisterFunc(context->xpathCtxt, BAD_CAST "key", NULL); /* or the old one stays */
+        /* libxml2 does not replace a function, so the old one goes first. */
+        xmlXPathRegisterFunc(context->xpathCtxt, BAD_CAST "key", NULL);
         xmlXPathRegisterFunc(context->xpathCtxt, BAD_CAST "key", declared_key);
         return context;
 }
@@ -233,7 +234,8 @@ static enum status transform(const struct policy *p, xmlDoc *doc, struct arena *
         return s;
 }
 
-/* A predicate that finds nothing and calls it good would also call a lost measurement good. */
+/* A predicate that answers <true/> where nothing was measured would not notice a lost
+ * measurement. */
 static enum status negative_control(const struct policy *p)
 {
         struct arena *a = arena_new();
@@ -241,7 +243,7 @@ static enum status negative_control(const struct policy *p)
         xmlDoc *doc = xmlNewDoc(BAD_CAST "1.0");
 
         xmlDocSetRootElement(doc, xmlNewDocNode(doc, NULL, BAD_CAST "projection", NULL));
-        transform(p, doc, a, &said); /* an error is as good as a false */
+        transform(p, doc, a, &said); /* an error is as good as <false> */
         xmlFreeDoc(doc);
         arena_free(a);
         if (!said.answer)
@@ -326,7 +328,7 @@ enum status policy_judge(struct bytes stylesheet, struct bytes projection, struc
         return s;
 }
 
-/* Judges once, so that nothing is left to be loaded behind a sandbox. */
+/* Judges an example, so that no library is left to be loaded behind a sandbox. */
 void policy_warm_up(void)
 {
         static const char stylesheet[] =

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules that a predicate's text has to keep, looked at before libxslt compiles it. libxslt
- * has many doors (imports, extension elements and functions, forwards-compatible mode, output
- * methods); a list of what is allowed closes those that nobody thought of. Touches only the tree.
+ * The rules for a predicate's text, checked before libxslt compiles it. libxslt has many ways out
+ * (imports, extension elements and functions, forwards-compatible mode, output methods); a list of
+ * what is allowed also closes those that nobody thought of. Touches only the tree.
  */
 #include "policy/policy_rules.h"
 
@@ -11,10 +11,11 @@
 
 #define REMEDY "docs/policies.md lists what a predicate may use"
 
-/* XSLT 1.0's attributes of each, without those that open doors. libxslt passes over one that it
- * does not know, so that a misspelt select would select something else. */
+/* The instructions of XSLT 1.0 that a predicate may use, and their attributes. Attributes are
+ * listed because libxslt ignores one that it does not know: a misspelt select would select
+ * something else. */
 static const struct {
-        const char *name, *attributes; /* a space after each */
+        const char *name, *attributes; /* each attribute with a space behind it */
 } instructions[] = {
         {"apply-templates", "select mode "},
         {"attribute", "name namespace "},
@@ -57,7 +58,7 @@ static bool is_xslt(const xmlNs *ns)
         return ns && ns->href && !strcmp((const char *)ns->href, XSLT_NAMESPACE_NAME);
 }
 
-/* NULL: not allowed. */
+/* NULL if the instruction is not allowed. */
 static const char *attributes_of(const char *instruction)
 {
         for (size_t i = 0; i < sizeof instructions / sizeof *instructions; i++)
@@ -76,13 +77,15 @@ static bool lists(const char *names, const char *name)
         return false;
 }
 
-static bool attribute_is(const xmlAttr *a, const char *name, const char *value)
+/* Whether it is an attribute of another name, or has that value. */
+static bool value_is_good(const xmlAttr *a, const char *name, const char *value)
 {
         return strcmp((const char *)a->name, name) ||
                (a->children && !strcmp((const char *)a->children->content, value));
 }
 
-/* A sort's lang would load a locale; extension prefixes and versions open doors. */
+/* xsl:sort would load a locale for its lang, the prefix lists name other namespaces, and a version
+ * that is not 1.0 means forwards-compatible mode, in which unknown instructions are skipped. */
 static enum status check_xslt_attributes(const xmlNode *node)
 {
         for (const xmlAttr *a = node->properties; a; a = a->next) {
@@ -91,10 +94,10 @@ static enum status check_xslt_attributes(const xmlNode *node)
                 if (!strcmp(name, "extension-element-prefixes") || !strcmp(name, "lang") ||
                     !strcmp(name, "exclude-result-prefixes"))
                         return wrong(node, FMT("no %s", name), FMT("<%s>", node->name));
-                if (!attribute_is(a, "version", "1.0"))
+                if (!value_is_good(a, "version", "1.0"))
                         return wrong(node, "version=\"1.0\"", "another version");
                 if (!strcmp((const char *)node->name, "output") &&
-                    !attribute_is(a, "method", "xml"))
+                    !value_is_good(a, "method", "xml"))
                         return wrong(node, "method=\"xml\"", "another method");
                 if (!a->ns && !lists(attributes_of((const char *)node->name), name))
                         return wrong(node, FMT("an attribute of <xsl:%s>", node->name), name);
@@ -133,7 +136,7 @@ static enum status check_element(const xmlNode *node)
                 s = check_xslt_attributes(node);
         for (const xmlNode *n = node->children; n && !s; n = n->next)
                 if (n->type == XML_ELEMENT_NODE)
-                        s = check_element(n); /* as deep as XML_DEPTH */
+                        s = check_element(n); /* at most XML_DEPTH deep: xml_read() saw to that */
         return s;
 }
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * policy_worker: XSLT, and nothing else. Started by integrity-mgr without arguments. Each
- * predicate is judged in a child of its own that holds nothing but its socket: no files, no
- * network, 256 MiB of memory at most, five seconds of CPU, and is gone after its answer,
- * which integrity-mgr believes only once it has exited with 0.
+ * policy_worker: XSLT, and nothing else. Started by integrity-mgr without arguments. Each predicate
+ * is judged in a child of its own that holds nothing but its socket: no files, no network, 256 MiB
+ * of memory at most, five seconds of CPU. The child ends after its answer; integrity-mgr believes
+ * the answer only if the child exited with 0.
  */
-#include "policy/policy_judge.h"
 #include "lib/report.h"
 #include "lib/worker.h"
+#include "policy/policy_judge.h"
 
 #define POLICY_MSG HANDLER_PROTOTYPE
 #include "bulkhead/messages.def"
