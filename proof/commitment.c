@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Leaves of the two trees: integrity-mgr makes them, the verifier makes them again. */
+/* Leaves of the two trees in evidence: integrity-mgr computes them, and so does a verifier. */
 #include "proof/commitment.h"
 
 #include <string.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence (docs/evidence.md): one struct, written by the one who attests and read by a verifier.
- * Bytes only; needs no XML library, opens no file.
+ * Evidence (docs/evidence.md): one struct, written by integrity-mgr and read by a verifier. From
+ * bytes and to bytes; needs no XML library, opens no file.
  *
- * The reader holds to the grammar by hand, strictly: every element and attribute in its place, no
- * namespace outside the descriptor, and the document must be its own exclusive canonical form, so
- * that the digest of a part is the digest of its bytes here and an outsider's
- * `xmllint --exc-c14n` finds the same. It judges nothing but the shape. The descriptor is only cut
- * out, and is not known to be XML until descriptor_read() gave back the same canonical form.
+ * The reader follows the grammar strictly: every element and attribute in its place, no namespace
+ * outside the descriptor. The document must be its own exclusive canonical form, so that the digest
+ * of a part is the digest of its bytes, and `xmllint --exc-c14n` gives anyone the same. Only the
+ * shape is judged. The descriptor is cut out unread: it is not known to be XML until
+ * descriptor_read() has given back the same canonical form.
  */
 #ifndef BULKHEAD_PROOF_EVIDENCE_H
 #define BULKHEAD_PROOF_EVIDENCE_H
@@ -21,10 +21,10 @@
 
 enum {
         EVIDENCE_PATH_MOST = 64,
-        BLOB_MOST = 4096, /* the TPM's structures */
+        BLOB_MOST = 4096, /* bytes of a structure of the TPM */
 };
 
-/* Of a host, by the quote of its TPM. */
+/* The kind of evidence of a host, by the quote of its TPM. */
 #define EVIDENCE_HOST "host"
 
 struct path {
@@ -32,7 +32,8 @@ struct path {
         size_t count;
 };
 
-/* Where the commitment to a measurement lies in the log, and what opens it. */
+/* Shows that a measurement is in the log: the entry's index, the random that opens the entry, and
+ * the inclusion path. */
 struct opening {
         uint64_t index;
         uint8_t random[COMMITMENT_RANDOM_LEN];
@@ -41,7 +42,7 @@ struct opening {
 
 struct evidence_measurement {
         struct bytes canonical;
-        const char *plugin, *target; /* as canonical has them; not written */
+        const char *plugin, *target; /* read from canonical; ignored when writing */
         struct opening opening;
 };
 
@@ -66,16 +67,16 @@ struct evidence {
         struct path consistency;
 };
 
-/* <result>, which the leaf covers: from log_length, log_root and the measurements found. */
+/* Writes <result>, which the leaf covers, from log_length, log_root and the measurements found. */
 enum status evidence_result(const struct evidence *e, struct buffer *out);
-/* The document, with e->result as it is. ST_TOO_LARGE if out is full; ST_INVALID for what is no
- * evidence that could be read again (a challenge too long, text that XML cannot carry). */
+/* Writes the document; e->result is put in as it is. ST_TOO_LARGE if out is full, ST_INVALID for a
+ * challenge that is too long or text that XML cannot carry. */
 enum status evidence_write(const struct evidence *e, struct buffer *out);
 
-/* The kind that a document says it is of, in the arena; NULL if it does not begin as evidence. */
+/* The kind that a document names, in the arena; NULL if it does not begin as evidence. */
 const char *evidence_kind(struct bytes text, struct arena *a);
-/* ST_INVALID or ST_TOO_LARGE, described. What *out points to lies in the arena and in `text`,
- * which has to stay; after an error only kind is set, or NULL. */
+/* ST_INVALID or ST_TOO_LARGE for anything else. What *out points to lies in the arena and in
+ * `text`, which has to stay. After an error nothing is set but kind, which may be NULL. */
 enum status evidence_read(struct bytes text, struct arena *a, struct evidence *out);
 
 #endif

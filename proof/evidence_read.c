@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verifier's reader of evidence. A cursor expects exactly what comes next; the first thing
- * that does not fit is remembered, everything after it reads as nothing, and the caller looks
- * once at the end. Opens no file.
+ * The verifier's reader of evidence. A cursor expects exactly what comes next. The name of the
+ * first thing that does not fit is kept; from then on everything reads as empty, and
+ * evidence_read() looks once at the end. Opens no file.
  *
- * Canonical form is insisted upon in one place: whatever is read is written again as it goes by
- * lib/document.h, which writes nothing but canonical XML, and at the end the two must be the same
- * bytes. So the cursor may be simple: what it misreads does not come out the same. The descriptor
- * alone, which is a person's and may have namespaces, is passed through as it is, for
- * descriptor_read() to judge.
+ * One comparison ensures canonical form: all that is read is at once written again by
+ * lib/document.h, which writes nothing but canonical XML, and at the end both must be the same
+ * bytes. So the cursor may be simple: whatever it misreads comes out different. Only the
+ * descriptor, which a person wrote and which may have namespaces, is copied as it is; its judge is
+ * descriptor_read().
  */
 #include "proof/evidence.h"
 #include "lib/document.h"
@@ -23,8 +23,8 @@ struct walk {
         struct arena *arena;
         struct evidence *e;
         const uint8_t *at, *end;
-        struct buffer again;
-        struct document echo; /* writes to again */
+        struct buffer again;  /* what was read, written again */
+        struct document echo; /* writes to `again` */
         const char *wrong;    /* the name of the first thing that is missing, or misplaced */
 };
 
@@ -101,7 +101,7 @@ static char *text_until(struct walk *w, char stop)
                 w->at += plain;
                 while (mark && i < REFERENCES && !take(w, references[i].reference))
                         i++;
-                if (mark && i == REFERENCES) /* none of canonical XML's */
+                if (mark && i == REFERENCES) /* not a reference that canonical XML has */
                         return NULL;
                 if (mark)
                         *out++ = references[i].c;
@@ -109,7 +109,7 @@ static char *text_until(struct walk *w, char stop)
         return text;
 }
 
-/* The next attribute, which must be this one. */
+/* The value of the next attribute, which must have this name. */
 static const char *attribute(struct walk *w, const char *name)
 {
         const char *value = NULL;
@@ -124,14 +124,15 @@ static const char *attribute(struct walk *w, const char *name)
         return value;
 }
 
-/* After the last attribute. */
+/* Ends a start tag, after its last attribute. */
 static void start_content(struct walk *w, const char *name)
 {
         if (!take(w, ">"))
                 wrong(w, name);
 }
 
-/* From after the last attribute: text and nothing else, and the end tag. */
+/* From the end of the start tag to that of the end tag: the text, and nothing else, between
+ * them. */
 static const char *text_content(struct walk *w, const char *name)
 {
         const char *text = NULL;
@@ -154,7 +155,7 @@ static void no_content(struct walk *w, const char *name)
         close_element(w, name);
 }
 
-/* Room for one more after `count` items. */
+/* Makes room for one more after `count` items: the room doubles at each power of two. */
 static void *grown(struct walk *w, void *items, size_t count, size_t size)
 {
         void *more;
@@ -180,7 +181,7 @@ static uint64_t number(struct walk *w, const char *name, const char *text)
         return v;
 }
 
-/* Lower case hex of least to most bytes. */
+/* Reads lower-case hex of `least` to `most` bytes. */
 static struct bytes hex(struct walk *w, const char *name, const char *text, size_t least,
                         size_t most)
 {
@@ -222,7 +223,7 @@ static void random_bytes(struct walk *w, const char *text,
 
 /* --- the grammar ----------------------------------------------------------------------------- */
 
-/* <node>HEX</node>... up to the end of `parent`. */
+/* <node>HEX</node>..., then the end of `parent`. */
 static struct path path(struct walk *w, const char *parent)
 {
         struct path p = {0};
@@ -240,8 +241,8 @@ static struct path path(struct walk *w, const char *parent)
         return p;
 }
 
-/* <node id= type=>: values, then nodes. What they say is for predicates, whose judge has a shape
- * check of his own. */
+/* <node id= type=>: values, then nodes. Their content is for predicates; projection_check() looks
+ * at it before those see it. */
 static void node(struct walk *w, size_t *nodes)
 {
         size_t values = 0;
@@ -273,7 +274,7 @@ static void measurement(struct walk *w, struct evidence_measurement *f)
         f->target = attribute(w, "target");
         number(w, "version", attribute(w, "version"));
         start_content(w, "measurement");
-        do /* there is no empty measurement */
+        do /* at least one: there is no empty measurement */
                 node(w, &nodes);
         while (element_comes(w, "node"));
         close_element(w, "measurement");
@@ -316,7 +317,7 @@ static void leaf(struct walk *w)
         e->leaf.path = path(w, "leaf");
 }
 
-/* <pcr index=>: ascending, each once. */
+/* <pcr index=>: in ascending order, each once. */
 static void pcr(struct walk *w)
 {
         struct digest value;
@@ -371,9 +372,9 @@ static void consistency(struct walk *w)
         w->e->consistency = path(w, "consistency");
 }
 
-/* With the comments around it, which are part of its canonical form, up to the first tag of what
- * comes next: in canonical XML a '<' is markup, or stands in a comment; one that quotes this tag
- * cuts the descriptor short, which descriptor_read() then refuses. */
+/* The descriptor ends where the next <result begins; comments around it belong to its canonical
+ * form. In canonical XML a '<' is markup or stands in a comment. A comment that quotes that tag
+ * cuts the descriptor short, and descriptor_read() refuses the rest. */
 static void descriptor(struct walk *w)
 {
         static const char tag[] = "<result ";
@@ -390,8 +391,8 @@ static void descriptor(struct walk *w)
         w->at = end;
 }
 
-/* The algorithm of all digests is said in <quote>, but needed before: what stands in the first
- * such tag is believed, and quote() insists that it is what it reads there. */
+/* The algorithm of all digests stands in <quote>, but is needed before. The first such tag is
+ * believed for now; quote() insists that its own says the same. */
 static enum hash_alg find_alg(const struct walk *w)
 {
         static const enum hash_alg algs[] = {HASH_SHA256, HASH_SHA384};
@@ -429,7 +430,7 @@ static void evidence(struct walk *w)
                 wrong(w, "end");
 }
 
-/* Was what was read what was written, to the byte? */
+/* Whether the document, written again, is the same bytes. */
 static bool same_again(struct walk *w, struct bytes text)
 {
         return !document_end(&w->echo) && w->again.len == text.len &&

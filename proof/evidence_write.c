@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes evidence. integrity-mgr comes here with everything done; evidence_read.c reads it. */
+/* Writes evidence. integrity-mgr comes here with a complete struct; evidence_read.c is the
+ * reader. */
 #include "proof/evidence.h"
 #include "lib/document.h"
 
@@ -14,9 +15,10 @@ static void hex_element(struct document *d, const char *name, const uint8_t *byt
 
 static void hex_attribute(struct document *d, const char *name, const uint8_t *bytes, size_t len)
 {
-        char text[2 * 64 + 1];
+        enum { MOST = CHALLENGE_MOST }; /* the longest of them */
+        char text[2 * MOST + 1];
 
-        if (len > 64) {
+        if (len > MOST) {
                 d->bad = true;
                 return;
         }

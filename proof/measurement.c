@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes measurements. Everybody comes here who hashes, logs, judges or shows one. */
+/* Writes measurements, to be hashed, logged, judged or shown. */
 #include "proof/measurement.h"
 
 static void open_node(struct document *d, const struct node *n)
@@ -15,8 +15,8 @@ static void open_node(struct document *d, const struct node *n)
         }
 }
 
-/* Nodes stand in document order: a node's parent is one of the nodes that are still open. A list
- * from elsewhere that has another order has no one form, and is bad. */
+/* Nodes stand in document order: the parent of each is one of the nodes that are still open. A list
+ * in another order has no single form, so it makes the document bad. */
 static void add_nodes(struct document *d, const struct measurement *m)
 {
         uint32_t open[DOCUMENT_DEPTH];
@@ -29,7 +29,7 @@ static void add_nodes(struct document *d, const struct measurement *m)
                         document_close(d);
                         depth--;
                 }
-                /* One level is left for the values. */
+                /* Leaves one level for the values. */
                 if ((parent && !depth) || d->depth >= DOCUMENT_DEPTH - 1) {
                         d->bad = true;
                         break;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one form of a measurement, which is what is hashed, logged, extended, judged and sent:
+ * The one form of a measurement; in it a measurement is hashed, logged, extended, judged and sent:
  *
  *   <measurement plugin= target= version=><node id= type=><value name=>text</value>...</node>...
  *
@@ -13,17 +13,18 @@
 #include "lib/arena.h"
 #include "lib/document.h"
 
-/* Made once for a request, and handed on with what was found. */
+/* A measurement's form and digest: made once in a request, then handed on. */
 struct measurement_form {
         struct bytes canonical;
         struct digest digest; /* of canonical */
 };
 
+/* Appends the measurement to a document. */
 void measurement_write(struct document *d, const struct measurement *m);
 /* canonical lies in the arena. */
 enum status measurement_form(const struct measurement *m, enum hash_alg alg, struct arena *a,
                              struct measurement_form *form_out);
-/* Where nothing but the digest is wanted. */
+/* For a caller that needs only the digest. */
 enum status measurement_digest(const struct measurement *m, enum hash_alg alg,
                                struct digest *digest_out);
 

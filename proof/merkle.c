@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Merkle trees: built by integrity-mgr (the log), checked by the verifier.
- * Plain computation over digests; nothing here knows what they stand for.
+ * Merkle trees: integrity-mgr builds one (the log's), the verifier checks paths. Plain computation
+ * over digests; nothing here knows what they stand for.
  */
 #include "proof/merkle.h"
 #include "lib/arena.h"
@@ -21,7 +21,7 @@ struct level {
 
 struct merkle {
         enum hash_alg alg;
-        int fd; /* where the hashes are */
+        int fd; /* the file with the hashes */
         bool failed;
         struct level levels[LEVELS];
 };
@@ -62,8 +62,8 @@ struct digest merkle_node(const struct digest *left, const struct digest *right)
         return digest_of(left->alg, bytes, 1 + 2 * size);
 }
 
-/* Where a hash is in the file: they stand in the order in which their last leaves came, those of
- * one last leaf from the bottom up. */
+/* The offset of a hash in the file. Hashes are ordered by the last leaf below them, and those with
+ * the same last leaf from the bottom up. */
 static off_t place(const struct merkle *t, int level, uint64_t at)
 {
         uint64_t leaf = ((at + 1) << level) - 1;
@@ -92,7 +92,8 @@ static void add_hash(struct merkle *t, int level, const struct digest *d)
         l->last[l->count++ % 2] = *d;
 }
 
-/* What one leaf made stands together in the file, from the leaf at the bottom up to level `top`. */
+/* Writes the hashes that one leaf completed, from level 0 to `top`: they are adjacent in the
+ * file. */
 static void write_hashes(struct merkle *t, int top)
 {
         size_t size = hash_size(t->alg), len = 0;
@@ -126,7 +127,8 @@ static uint64_t split(uint64_t n)
         return (uint64_t)1 << (63 - __builtin_clzll(n - 1));
 }
 
-/* The hash of the n leaves from `start`, which RFC 6962's splitting keeps aligned to n's power. */
+/* The hash over n leaves from `start` on. By RFC 6962's way to split, start is a multiple of the
+ * greatest power of two in n. */
 static struct digest subtree(const struct merkle *t, uint64_t start, uint64_t n)
 {
         struct digest left, right;
@@ -178,7 +180,7 @@ void merkle_inclusion(const struct merkle *t, uint64_t index, uint64_t count,
         inclusion(t, 0, index, count, out);
 }
 
-/* SUBPROOF(from, D[n], known) of RFC 6962, 2.1.2; known: the checker has this subtree's hash. */
+/* SUBPROOF(from, D[n], known) of RFC 6962, 2.1.2. known: the verifier has this subtree's hash. */
 static void consistency(const struct merkle *t, uint64_t start, uint64_t from, uint64_t n,
                         bool known, struct merkle_path *out)
 {
@@ -215,7 +217,8 @@ static bool same_alg(enum hash_alg alg, const struct digest *path, size_t path_c
         return hash_size(alg) != 0;
 }
 
-/* One step up on the right edge, where levels without a right sibling have no node of their own. */
+/* Goes up the right edge past the levels at which the node has no sibling, and so no hash of its
+ * own. */
 static void skip_lone_levels(uint64_t *at, uint64_t *last)
 {
         while (!(*at & 1) && *at) {

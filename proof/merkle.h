@@ -19,34 +19,36 @@ struct merkle_path {
 };
 
 struct merkle;
-/* The hashes lie in that file, 64 bytes a leaf, the caller's and empty; memory stays constant. If
- * reading or writing it ever fails, merkle_failed() stays true and no result is to be used. */
+/* A tree whose hashes lie in the file fd, two hashes a leaf, so that memory stays constant. The
+ * file is the caller's, and empty. If reading or writing it ever fails, merkle_failed() is true
+ * from then on and no result is to be used. */
 struct merkle *merkle_new_in(enum hash_alg alg, int fd);
 bool merkle_failed(const struct merkle *t);
 void merkle_free(struct merkle *t); /* NULL is fine */
 void merkle_append(struct merkle *t, const struct digest *leaf);
 uint64_t merkle_count(const struct merkle *t);
 
-/* Of the first `count` leaves; count is at most merkle_count() (asserted), and so below. */
+/* The root of the first `count` leaves. Here and below count is at most merkle_count()
+ * (asserted). */
 struct digest merkle_root(const struct merkle *t, uint64_t count);
-/* That leaf `index` (< count) is in the first `count`. */
+/* The proof that leaf `index` (< count) is among the first `count`. */
 void merkle_inclusion(const struct merkle *t, uint64_t index, uint64_t count,
                       struct merkle_path *out);
-/* That the first `from` leaves (1 to count) begin the first `count`. */
+/* The proof that the tree of `count` leaves begins with the tree of `from` (1 to count). */
 void merkle_consistency(const struct merkle *t, uint64_t from, uint64_t count,
                         struct merkle_path *out);
 
 struct digest merkle_node(const struct digest *left, const struct digest *right);
 
-/* Does the path lead from this leaf at this place to this root, every node used, none missing?
- * Digests of another algorithm, index >= count and count 0 are false. */
+/* Does the path lead from this leaf hash at this index to this root, with no node missing or left
+ * over? False for digests of another algorithm, for index >= count and for count 0. */
 bool merkle_is_included(const struct digest *leaf, uint64_t index, uint64_t count,
                         const struct digest *path, size_t path_count, const struct digest *root);
 /* The root that the path leads to; false if the path does not fit. */
 bool merkle_root_of_path(const struct digest *leaf, uint64_t index, uint64_t count,
                          const struct digest *path, size_t path_count, struct digest *root_out);
-/* Is the tree of `from` leaves the beginning of the tree of `count`? from 0 is false: nothing is
- * proved of it. */
+/* Does the path prove that the tree of `count` leaves begins with the tree of `from`? False for
+ * from 0: nothing can be proved of an empty tree. */
 bool merkle_is_consistent(uint64_t from, const struct digest *from_root, uint64_t count,
                           const struct digest *root, const struct digest *path, size_t path_count);
 

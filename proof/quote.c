@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads what a TPM signed. All bytes are an attacker's until ak_signed() said otherwise, and some
- * of them after that: a restricted key signs other structures too, so magic and type decide.
- * OpenSSL's libcrypto and nothing else; no library of the TSS.
+ * Reads what a TPM signed. All bytes may be an attacker's until ak_signed() has verified them, and
+ * even then they need not be a quote: a restricted key signs other structures, too, so magic and
+ * type decide. Needs OpenSSL's libcrypto alone, no library of the TSS.
  */
 #include "proof/quote.h"
 #include "lib/arena.h"
@@ -55,7 +55,7 @@ static enum status wrong_key(const char *expected, const char *found)
         return FAIL(ST_INVALID, .subject = "attestation key", .expected = expected, .found = found);
 }
 
-/* TPM2B: 2 bytes of length, at most `most`. */
+/* A TPM2B: a length of 2 bytes, at most `most`, and that many bytes. */
 static struct bytes read_sized(struct reader *r, size_t most)
 {
         size_t len = read_u16(r);
@@ -67,7 +67,7 @@ static struct bytes read_sized(struct reader *r, size_t most)
         return b.data ? b : (struct bytes){0};
 }
 
-/* A number of up to 32 bytes, to exactly 32. */
+/* A number of 1 to 32 bytes, padded to exactly 32. */
 static void read_number(struct reader *r, uint8_t out[static COORDINATE_LEN])
 {
         struct bytes b = read_sized(r, COORDINATE_LEN);
@@ -118,7 +118,7 @@ static enum status read_public(struct bytes public_area, uint8_t *point)
         uint16_t symmetric, scheme, scheme_hash, curve, kdf;
         enum status s;
 
-        read_sized(&r, DIGEST_MOST); /* authPolicy: who may use it, which is the host's matter */
+        read_sized(&r, DIGEST_MOST); /* authPolicy: how the host lets the key be used */
         symmetric = read_u16(&r);
         if (r.bad || type != ALG_ECC || name_alg != HASH_SHA256)
                 return wrong_key("an ECC key with SHA-256 as its name algorithm",
@@ -266,7 +266,7 @@ enum status quote_read(struct bytes attest, struct quote *out)
                 return wrong_quote("magic 0xff544347: made by a TPM", FMT("0x%08x", magic));
         if (type != ST_ATTEST_QUOTE)
                 return wrong_quote("type 0x8018: a quote", FMT("0x%04x", type));
-        read_sized(&r, 2 + 64); /* qualifiedSigner: the parent's Name is in it, which no one pins */
+        read_sized(&r, 2 + 64); /* qualifiedSigner depends on the parent, which is not pinned */
         b = read_sized(&r, QUALIFYING_MOST);
         if (b.len)
                 memcpy(q.qualifying, b.data, b.len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads and writes trust records. The record decides whom the verifier believes, so it has one
- * form: each name once, in one order, each value spelled in one way, nothing else.
+ * Reads and writes trust records. The record decides which host the verifier believes, so it has
+ * exactly one form: each name once, in one order, each value spelled in one way, nothing else.
  */
 #include "proof/trust.h"
 
@@ -32,7 +32,7 @@ static const char *next_value(struct cursor *c, const char *name)
                 c->wrong = name;
                 return "";
         }
-        start = line > len + 1 ? len + 2 : line; /* nothing at all stands for an empty value */
+        start = line > len + 1 ? len + 2 : line; /* no blank follows if the value is empty */
         value = arena_copy(c->arena, c->left.data + start, line - start);
         if (strlen(value) != line - start)
                 c->wrong = name;
@@ -58,7 +58,7 @@ static struct bytes next_hex(struct cursor *c, const char *name)
         return (struct bytes){bytes, len / 2};
 }
 
-/* "" is HASH_NONE. */
+/* An empty value is HASH_NONE. */
 static struct digest next_digest(struct cursor *c, const char *name, enum hash_alg alg)
 {
         struct bytes b = next_hex(c, name);
@@ -98,7 +98,7 @@ static bool printable(const char *text)
         return len && len <= TRUST_ENROLLED_MOST;
 }
 
-/* What holds between the values. NULL, or the name of the one that does not fit. */
+/* Checks each value against the others. NULL, or the name of one that does not fit. */
 static const char *misfit(const struct trust *t)
 {
         struct digest name;

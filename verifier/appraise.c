@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The story of one appraisal. `bulkhead verify` comes here; what is given is somebody else's. */
+/* The story of one appraisal. `bulkhead verify` comes here, with bytes that others made. */
 #include "verifier/appraise.h"
 
 #include "lib/apart.h"
@@ -16,7 +16,7 @@ struct answer {
         struct judge_rep said;
 };
 
-/* All that a process without rights sees. */
+/* The input of the children that make checks. */
 struct case_file {
         const struct appraise_input *in;
         struct bytes projection;
@@ -31,7 +31,7 @@ enum status appraise_init(const char *grammar_dir)
 
 /* --- in the process without rights ----------------------------------------------------------- */
 
-/* The answer that was given to that very question. */
+/* A verify_judge: gives the answer that ask_judges() has got to that very question. */
 static enum status recall(void *context, struct bytes stylesheet, struct bytes projection,
                           struct arena *a, struct judge_rep *out)
 {
@@ -117,7 +117,7 @@ static enum status reach_verdict(void *input, struct arena *a, void *answer_out)
         return s;
 }
 
-/* --- in the caller's ------------------------------------------------------------------------- */
+/* --- in the caller's process ----------------------------------------------------------------- */
 
 static enum status run_apart(const struct shape *answer,
                              enum status (*work)(void *, struct arena *, void *),
@@ -129,7 +129,7 @@ static enum status run_apart(const struct shape *answer,
         return apart_run(&how, f, a, answer_out);
 }
 
-/* A predicate that gives no answer is a check that fails, later. */
+/* A predicate that gives no answer is no error here: its check fails later. */
 static enum status ask_judges(struct case_file *f, struct arena *a)
 {
         struct appraisal_question question = {};
@@ -148,7 +148,7 @@ static enum status ask_judges(struct case_file *f, struct arena *a)
         return ST_DONE;
 }
 
-/* Belt and braces: what was told may be worse than it looks, but never better than its checks. */
+/* Belt and braces: whatever the child said, the verdict is never better than its checks. */
 static void doubt(struct appraisal *out)
 {
         if (!out->checks.count)

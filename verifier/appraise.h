@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Appraises evidence without trusting what reads it: evidence, trust record and descriptor are read
- * in a process without rights, and each predicate is judged in one of its own, between two such
- * processes. The first tells what predicates are to judge; the second, given their answers, makes
- * all checks and reaches the verdict. The caller's process parses nothing of it and believes only
- * the second.
+ * Appraises evidence without trusting its own parsers: evidence, trust record and descriptor are
+ * read only in children without rights. A first child finds the projection that predicates are to
+ * judge; then a child for each predicate judges it; a last child, given the answers, makes all
+ * checks and reaches the verdict. The caller's process parses none of the input, and takes the
+ * verdict from the last child alone.
  *
- * Takes bytes, opens no file, prints nothing, never exits. Forks: each call has children of its
- * own.
+ * Takes bytes, opens no file, prints nothing, never exits.
  */
 #ifndef BULKHEAD_VERIFIER_APPRAISE_H
 #define BULKHEAD_VERIFIER_APPRAISE_H
@@ -25,13 +24,13 @@ struct appraise_input {
         size_t policies_count; /* at most APPRAISE_POLICIES_MOST */
 };
 
-/* Once, before the first: reads the grammars of descriptors in that folder, which every child then
- * has, and gets libraries warm. */
+/* Once, before the first appraisal: loads the grammars of descriptors from that folder, and warms
+ * up libraries, both for all children. */
 enum status appraise_init(const char *grammar_dir);
 
-/* ST_DONE with a verdict, or why none was reached: the trust record is none, or a child gave no
- * answer. *out begins untrusted; what it points to lies in the arena. A verdict is never better
- * than its checks. */
+/* ST_DONE with a verdict, also if that is untrusted. Errors say why there is no verdict: the trust
+ * record cannot be read, or a child gave no answer; then *out is untrusted. What *out points to
+ * lies in the arena. A verdict is never better than its checks. */
 enum status appraise(const struct appraise_input *in, struct arena *a, struct appraisal *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a check ends, and how what it found is spelled. Comes here: every check. */
+/* How a check ends, and how values are spelled in its result. */
 #include "verifier/check.h"
 #include "proof/quote.h"
 #include "verifier/keep.h"
@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Evidence is an attacker's, and what is told of it reaches terminals and logs. */
+/* Evidence may be an attacker's, and what is told of it reaches terminals and logs. */
 const char *check_printable(struct work *w, const char *text)
 {
         size_t len = strlen(text), size = (len < TEXT_MOST ? len : TEXT_MOST) + 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a verifier keeps from one verification to the next. Between verify.c and check.c. */
+/* What a verifier keeps from one verification to the next; for verify.c and check.c alone. */
 #ifndef BULKHEAD_VERIFIER_KEEP_H
 #define BULKHEAD_VERIFIER_KEEP_H
 
@@ -10,7 +10,7 @@ struct ak;
 struct verifier {
         const struct evidence_kind *const *kinds; /* NULL at the end */
         struct ak *ak;                            /* of the last evidence, or NULL */
-        struct buffer public_area;
+        struct buffer public_area;                /* that key's TPMT_PUBLIC */
 };
 
 #endif

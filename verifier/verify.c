@@ -140,7 +140,7 @@ static void run_predicate(struct work *w, const struct verify_policy *policy,
         end_check(w, c);
 }
 
-/* None failed, and there are checks. */
+/* There are checks, and none failed. */
 static bool all_held(const struct check *checks, size_t count)
 {
         bool held = count > 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verifier: evidence in, checks out. A library that opens no file, starts nothing, never
- * exits, and asks nobody but the judge it is given. Which checks there are is the evidence's kind's
- * matter (verifier/kinds/). A verdict begins untrusted, and is trusted only after every check of
- * that kind was made and none failed.
+ * The verifier: evidence in, checks out. A library that opens no file, starts no process, never
+ * exits, and asks only the judge that it is given. The kind of the evidence decides which checks
+ * there are (verifier/kinds/). A verdict begins as untrusted, and is trusted only after all those
+ * checks were made and none failed.
  */
 #ifndef BULKHEAD_VERIFIER_VERIFY_H
 #define BULKHEAD_VERIFIER_VERIFY_H
@@ -13,8 +13,7 @@
 
 #include <stdbool.h>
 
-
-/* The detail of a failed check that was not come to: evidence that cannot be read. */
+/* The detail of a failed check that was not made, because the evidence cannot be read. */
 #define CHECK_NOT_EVALUATED "not evaluated"
 
 /*
@@ -22,12 +21,11 @@
  *
  *   name      "signature"; of a predicate "predicate NAME"
  *   meaning   what passing it means
- *   detail    what to tell in any case, perhaps ""; may say what a pass or a "not applicable"
- *             leaves open
+ *   detail    for a person, perhaps ""; may say what a pass or a "not applicable" leaves open
  *   expected, found   of a failed check, perhaps ""
  *
- * All are free of control characters, and cut to what a message can carry, but may hold what the
- * evidence says: not markup.
+ * All texts are printable and cut to what a message can carry. They may quote the evidence, so they
+ * are not safe as markup.
  */
 
 struct verify_policy {
@@ -35,13 +33,13 @@ struct verify_policy {
         struct bytes stylesheet;
 };
 
-/* Judges a projection; context is verify_input's. The answer counts only with ST_DONE. */
+/* Judges a projection; context is judge_context below. The answer counts only with ST_DONE. */
 typedef enum status verify_judge(void *context, struct bytes stylesheet, struct bytes projection,
                                  struct arena *a, struct judge_rep *out);
 
 struct verify_input {
         struct bytes evidence;
-        const struct trust *trust; /* NULL: "identity" fails, since anybody can make a key */
+        const struct trust *trust; /* NULL: "identity" fails, since anyone can make a key */
         /* NULL: "challenge" is not applicable, and its detail says that this may be a replay. */
         const struct bytes *challenge;
         /* The descriptor that was sent, in any form. NULL: "request" is not applicable, and its
@@ -56,17 +54,17 @@ struct verify_input {
 struct verdict {
         bool trusted;
         const char *kind; /* NULL if the document did not say */
-        /* Those of the kind, then a predicate check for each policy, one if there is none; of a
-         * document of no known kind a single one, which failed. */
+        /* The kind's checks, then one predicate check for each policy, or a single one if there is
+         * no policy. For a document of no known kind: one check, which failed. */
         struct check *checks;
         size_t checks_count;
-        struct bytes challenge;  /* that the evidence carries; 0 bytes if it was not readable */
-        struct bytes projection; /* what predicates saw; 0 bytes likewise */
-        struct trust seen;       /* what trust_updated() takes; only if trusted */
+        struct bytes challenge;  /* that of the evidence; 0 bytes if that is not readable */
+        struct bytes projection; /* what predicates saw; 0 bytes if that is not readable */
+        struct trust seen;       /* for trust_updated(); only if trusted */
 };
 
-/* Keeps what is worth keeping from one verification to the next: the last key, ready for use.
- * One thread at a time. */
+/* Keeps the last attestation key, ready for use, from one verification to the next. For one thread
+ * at a time. */
 struct verifier;
 struct evidence_kind;
 struct verifier *verifier_new(void); /* calls xml_limits_init() */
@@ -78,8 +76,8 @@ void verifier_free(struct verifier *v); /* NULL is fine */
 void verify(struct verifier *v, const struct verify_input *in, struct arena *a,
             struct verdict *out);
 
-/* The record brought up to date with a verdict that was reached with it; ST_UNTRUSTED, and *out
- * the old record, for any verdict but trusted. Pointers are the old record's. */
+/* The record, brought up to date by a verdict that was reached with it. ST_UNTRUSTED, and *out is
+ * the old record, if the verdict is not trusted. *out points to what the old record points to. */
 enum status trust_updated(const struct trust *trust, const struct verdict *verdict,
                           struct trust *out);
 

@@ -6,7 +6,7 @@
 #include "proof/evidence.h"
 #include "verifier/check.h"
 
-/* CHECK(id, what passing it means). All that can still be made are made after one failed. */
+/* CHECK(id, what passing it means). After one has failed, all that can still be made are made. */
 #define HOST_CHECKS(CHECK)                                                                         \
         CHECK(document, "the document has the shape that its kind demands")                        \
         CHECK(key, "the attestation key cannot leave its TPM nor sign what others made")           \
@@ -28,14 +28,14 @@ struct host {
         struct descriptor wanted;
         struct ak *ak; /* NULL: not usable */
         struct quote quote;
-        bool quote_read; /* the check passed */
+        bool quote_read; /* the check "quote" passed */
 };
 
 #define CHECK(id, meaning) void host_##id(struct work *w, struct check *c);
 HOST_CHECKS(CHECK)
 #undef CHECK
 
-/* attestTarget's PCRs and the destinations, as a mask. */
+/* The PCRs that the descriptor wants quoted, as a mask: attestTarget's and the destination PCRs. */
 uint32_t host_pcrs_wanted(const struct descriptor *d);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence of kind "host", first half: is this document a quote, by that host's TPM, of what was
- * asked for, now? In the order of HOST_CHECKS, from document to counters.
+ * Evidence of kind "host", first half: the checks from "document" to "counters", in the order of
+ * HOST_CHECKS. Is this document a quote, by that host's TPM, of what was asked for, now?
  */
 #include "verifier/kinds/host.h"
 #include "xml/descriptor.h"
@@ -70,12 +70,10 @@ void host_identity(struct work *w, struct check *c)
                 check_failed(c, "another hash algorithm than this host's", hash_name(t->alg),
                              hash_name(h->evidence.alg));
         else
-                check_passed(
-                        c,
-                        trust_is_enrolled(t)
-                                ? arena_print(w->arena, "enrolled %s", t->enrolled)
-                                : "not enrolled: the record says so itself; that the key lies in "
-                                  "a TPM is this host's word");
+                check_passed(c, trust_is_enrolled(t)
+                                        ? arena_print(w->arena, "enrolled %s", t->enrolled)
+                                        : "not enrolled: that the key lies in a TPM is the host's "
+                                          "own word");
 }
 
 void host_signature(struct work *w, struct check *c)
@@ -118,9 +116,8 @@ void host_challenge(struct work *w, struct check *c)
                 check_failed(c, "not the challenge of its own descriptor",
                              check_hex_of(w, asked.data, asked.len), found);
         else if (!given)
-                check_not_applicable(c,
-                                     "no challenge was given: this evidence MAY BE A REPLAY of an "
-                                     "older state");
+                check_not_applicable(c, "no challenge was given: this evidence MAY BE A REPLAY of "
+                                        "an older state");
         else if (!check_same_bytes(given->data, given->len, answered.data, answered.len))
                 check_failed(c, "another challenge: a replay, or the answer to somebody else",
                              check_hex_of(w, given->data, given->len), found);
@@ -128,7 +125,7 @@ void host_challenge(struct work *w, struct check *c)
                 check_passed(c, "");
 }
 
-/* Whoever stands between can put a question of his own to the host, with this very challenge. */
+/* A man in the middle can send the host another descriptor, with this very challenge. */
 void host_request(struct work *w, struct check *c)
 {
         struct host *h = w->own;
@@ -197,7 +194,7 @@ void host_pcrs(struct work *w, struct check *c)
                 check_passed(c, check_pcr_list(w, wanted));
 }
 
-/* The clock may fall back to its last stored value when power was lost, which shows in `safe`. */
+/* After a power loss the clock may fall back to its last stored value; then `safe` is clear. */
 static bool clock_went_back(const struct trust *t, const struct quote *q)
 {
         bool same_start = q->reset_count == t->reset_count && q->restart_count == t->restart_count;

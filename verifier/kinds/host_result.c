@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence of kind "host", second half: are request, measurements and log what the quote binds?
- * In the order of HOST_CHECKS, from the leaf to the measurements.
+ * Evidence of kind "host", second half: the checks from "leaf" to "measurements", in the order of
+ * HOST_CHECKS. Are request, measurements and log those that the quote signs?
  */
 #include "verifier/kinds/host.h"
 #include "proof/merkle.h"
@@ -37,6 +37,7 @@ void host_leaf(struct work *w, struct check *c)
                 check_passed(c, "");
 }
 
+/* The value of a destination PCR after the measurements that go into it. */
 static struct digest destination(const struct work *w, uint32_t pcr)
 {
         struct host *h = w->own;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of EVIDENCE_KINDS. */
+/* The table that EVIDENCE_KINDS lists. */
 #include "verifier/kind.h"
 
 const struct evidence_kind *const evidence_kinds[] = {
