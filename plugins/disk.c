@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * disk: an image or a block device, read whole. Two methods: "whole", the digest of all bytes,
- * and "verity", the root of dm-verity's hash tree (hash type 1, blocks of 4,096 bytes), the one
- * that `veritysetup format` prints.
+ * disk: an image or a block device, read whole. It has two methods: "whole", the digest of all
+ * bytes, and "verity", the root of dm-verity's hash tree (hash type 1, blocks of 4,096 bytes),
+ * which is the one that `veritysetup format` prints.
  *
  * Runs in a measure worker. Touches the two descriptors that it is given, by pread64, fstat and
  * ioctl(BLKGETSIZE64); needs memory and threads (mmap, munmap, mprotect, madvise, clone, futex,
- * and what glibc does when a thread starts: rseq, set_robust_list, rt_sigprocmask). It opens
- * nothing; OpenSSL's default provider must be loaded before opening is forbidden. Memory is
- * constant: one buffer and one set of hash lanes a thread, and the hash tree's open path.
+ * and what glibc does when a thread starts: rseq, set_robust_list, rt_sigprocmask). It opens no
+ * file, so OpenSSL's default provider must be loaded before that is forbidden. Memory is constant:
+ * one buffer and one set of hash lanes a thread, and the hash tree's open path.
  */
 #include "plugins/disk.h"
 
@@ -59,10 +59,10 @@ static int read_failed(const struct source *s, int error)
                 return s->host->refuse(s->name, "a disk that nobody writes",
                                        "it became shorter while it was read",
                                        "stop what writes it, then measure again");
-        /* what dm-verity answers for a block that its tree does not know */
+        /* dm-verity, too, answers EIO, for a block that is not in its tree. */
         if (error == EIO)
-                return s->host->refuse(s->name, "what its hash tree says, readable",
-                                       "something else: changed outside, or the disk is broken",
+                return s->host->refuse(s->name, "a disk that can be read, and fits its hash tree",
+                                       "an I/O error: the disk is broken, or was changed outside",
                                        "restore the image; the kernel's log names the block");
         return s->host->refuse(s->name, "readable", strerror(error), "look at the kernel's log");
 }
@@ -116,8 +116,8 @@ static uint64_t big_endian(const uint8_t *p, size_t len)
         return v;
 }
 
-/* A format of which part of the content lies in another file that nobody would have measured.
- * Taken raw it would be digested without it. */
+/* The format of an image that keeps part of its content in another file, or NULL. The digest of
+ * such an image would leave that part out. */
 static const char *lies_elsewhere(const uint8_t head[static 512])
 {
         static const char vmdk_text[] = "# Disk DescriptorFile";
@@ -173,7 +173,7 @@ static int check_unchanged(const struct source *s, const struct stat *before)
 struct ring {
         struct source *source;
         uint8_t *buffers[RING];
-        uint64_t filled, taken; /* units */
+        uint64_t filled, taken; /* units so far */
         bool stop;
         pthread_mutex_t lock;
         pthread_cond_t changed;
@@ -214,7 +214,7 @@ static void *fill_ring(void *arg)
         return NULL;
 }
 
-/* 0; -1 if a read failed (s->error) or OpenSSL did. */
+/* Returns 0, or -1 if a read failed (s->error) or OpenSSL did. */
 static int empty_ring(struct ring *ring, EVP_MD_CTX *ctx)
 {
         struct source *s = ring->source;
@@ -241,7 +241,7 @@ static int empty_ring(struct ring *ring, EVP_MD_CTX *ctx)
         return r;
 }
 
-/* What is one unit needs no second thread. */
+/* A disk of one unit at most needs no second thread. */
 static int digest_unit(struct source *s, const EVP_MD *md, uint8_t *digest_out)
 {
         uint8_t *memory = aligned_alloc(DISK_BLOCK, DISK_UNIT);
@@ -327,7 +327,7 @@ static int check_method(const struct source *s, const struct bulkhead_target *t,
         snprintf(found, sizeof found, "%zu bytes", t->salt_len);
         if (t->salt_len > DISK_SALT_MOST)
                 return s->host->refuse(s->name, "a salt of at most 256 bytes", found, NULL);
-        /* veritysetup leaves such a tail out of its tree without a word. */
+        /* veritysetup silently leaves the rest of a partial block out of its tree. */
         snprintf(found, sizeof found, "%" PRIu64 " bytes", s->size);
         if (verity && s->size % DISK_BLOCK)
                 return s->host->refuse(s->name, "a multiple of 4096 bytes, for verity", found,

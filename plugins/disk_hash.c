@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two ways to hash blocks behind one call: libipsec-mb's jobs, several blocks side by side, and
- * OpenSSL, one by one. Comes from disk_verity.c in a measure worker; touches memory alone.
+ * Two ways to hash blocks behind one call: libipsec-mb's jobs, which hash several blocks side by
+ * side, and OpenSSL, block by block. disk_verity.c comes here, in a measure worker; it touches
+ * nothing but memory.
  */
 #include "plugins/disk_hash.h"
 #include "plugins/disk.h"
@@ -12,8 +13,8 @@
 
 enum {
         BATCH = 32, /* jobs between two flushes: a multiple of every number of lanes */
-        /* Making a manager takes a third of a millisecond, most of it its test of itself: as much
-         * as hashing this many blocks side by side saves. */
+        /* Making a manager takes a third of a millisecond, most of it for its self test. So much
+         * time is saved by hashing this many blocks side by side. */
         BLOCKS_WORTH_A_MANAGER = 256
 };
 
@@ -23,13 +24,13 @@ struct disk_hash {
         IMB_MGR *manager;
         EVP_MD_CTX *ctx;
         size_t salt_len, digest_len;
-        uint8_t *messages; /* BATCH times the salt with room for a block behind it */
+        uint8_t *messages; /* BATCH times: the salt, and room for a block behind it */
 };
 
 /* --- which ways there are -------------------------------------------------------------------- */
 
-/* The best first. fewest: a job costs the same alone as with all lanes full, so fewer blocks than
- * these are OpenSSL's. */
+/* The fastest first. A job alone costs as much as all lanes full, so OpenSSL is faster for fewer
+ * than `fewest` blocks. */
 static const struct lanes {
         enum disk_hash_way way;
         const char *hash;
@@ -54,8 +55,8 @@ const char *disk_hash_name(enum disk_hash_way way)
         return names[way];
 }
 
-/* The library asks the processor alone. What registers the kernel keeps, the compiler's run-time
- * library asks: without that an instruction may be illegal that the processor has. */
+/* libipsec-mb asks only the processor. An instruction is still illegal if the kernel does not save
+ * its registers; the compiler's run-time library asks for that, too. */
 static bool registers_kept(enum disk_hash_way way)
 {
         if (way == DISK_HASH_AVX512)
@@ -92,7 +93,8 @@ enum disk_hash_way disk_hash_best(const EVP_MD *md, uint64_t blocks)
 
 /* --- making one ------------------------------------------------------------------------------ */
 
-/* Its errno is one for the whole process, so it is the manager itself that is asked. */
+/* libipsec-mb has one error number for the whole process, so this asks the manager itself whether
+ * its self test passed. */
 static IMB_MGR *new_manager(const struct lanes *l)
 {
         IMB_MGR *m = alloc_mb_mgr(0);
@@ -153,7 +155,7 @@ enum disk_hash_way disk_hash_way(const struct disk_hash *h)
 
 /* --- hashing --------------------------------------------------------------------------------- */
 
-/* Restarting a context with no type costs least of the supported ways: no fetch, no copy. */
+/* To restart a context without a type is the cheapest supported way: no fetch, no copy. */
 static bool hash_one(struct disk_hash *h, const uint8_t *block, uint8_t *out)
 {
         return EVP_DigestInit_ex2(h->ctx, NULL, NULL) &&
@@ -161,8 +163,8 @@ static bool hash_one(struct disk_hash *h, const uint8_t *block, uint8_t *out)
                EVP_DigestUpdate(h->ctx, block, DISK_BLOCK) && EVP_DigestFinal_ex(h->ctx, out, NULL);
 }
 
-/* A job takes one stretch of memory. The copy behind the salt stays in the nearest caches and costs
- * a twentieth of the hashing. */
+/* A job takes one contiguous message, so a block is copied behind the salt. The copy stays in the
+ * nearest caches and costs a twentieth of the hashing. */
 static const uint8_t *message_of(struct disk_hash *h, const uint8_t *block, size_t i)
 {
         uint8_t *message = h->messages + i * (h->salt_len + DISK_BLOCK);
@@ -186,7 +188,7 @@ static void fill_job(const struct disk_hash *h, IMB_JOB *job, const uint8_t *mes
         job->auth_tag_output_len_in_bytes = h->digest_len;
 }
 
-/* A job waits until its lanes are full, or for the flush. */
+/* A job is done when all lanes are full, or at the flush. */
 static bool hash_batch(struct disk_hash *h, const uint8_t *blocks, size_t count, uint8_t *out,
                        size_t slot)
 {

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How blocks are hashed; after OpenSSL: how many side by side, for SHA-256 and for SHA-384. */
+/* How blocks are hashed. In comments: how many side by side, with SHA-256 and with SHA-384. */
 enum disk_hash_way {
         DISK_HASH_OPENSSL,
         DISK_HASH_SHANI,  /* 2, none */
@@ -21,24 +21,24 @@ enum disk_hash_way {
         DISK_HASH_WAYS
 };
 
-struct disk_hash; /* one a thread */
+struct disk_hash; /* for one thread */
 
 /* "OpenSSL", "SHA-NI", ... */
 const char *disk_hash_name(enum disk_hash_way way);
-/* Can this processor, under this kernel, go that way for that hash? */
+/* Whether this processor, under this kernel, can hash with `md` in that way. */
 bool disk_hash_can(enum disk_hash_way way, const EVP_MD *md);
-/* The way that costs least here for so many blocks a thread. */
+/* The fastest way here for so many blocks a thread. */
 enum disk_hash_way disk_hash_best(const EVP_MD *md, uint64_t blocks);
 
-/* OpenSSL, too, where libipsec-mb does not pass its own test. Opens no file. NULL: no memory, or
- * OpenSSL refuses. The salt is copied. */
+/* Hashes in that way, or by OpenSSL if libipsec-mb does not pass its self test. Opens no file;
+ * copies the salt. NULL if there is no memory, or if OpenSSL fails. */
 struct disk_hash *disk_hash_new(const EVP_MD *md, enum disk_hash_way way, const uint8_t *salt,
                                 size_t salt_len);
 void disk_hash_free(struct disk_hash *h);
 enum disk_hash_way disk_hash_way(const struct disk_hash *h);
 
-/* Digests of `count` blocks of DISK_BLOCK bytes that lie one after the other; that of block i goes
- * to out + i * slot. False: the library refused; what is in `out` then means nothing. */
+/* Hashes `count` adjacent blocks of DISK_BLOCK bytes; the digest of block i goes to out + i * slot.
+ * False if the library failed; then `out` means nothing. */
 bool disk_hash_blocks(struct disk_hash *h, const uint8_t *blocks, size_t count, uint8_t *out,
                       size_t slot);
 

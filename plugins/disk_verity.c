@@ -2,8 +2,8 @@
 /*
  * The root of dm-verity's hash tree (Documentation/admin-guide/device-mapper/verity.rst, hash type
  * 1: the salt stands before the block, digests are padded to a power of two), on all cores. A unit
- * is the data under one hash block; threads take the next unit of a window, and their digests are
- * folded into the tree's open path when the window is done. So no level is ever held whole, and
+ * is the data under one hash block. Each thread takes the next unit of a window; when the window is
+ * done, the units' digests are added to the tree's open path. So no level is ever held whole, and
  * memory does not depend on the disk's size.
  */
 #include "plugins/disk.h"
@@ -18,13 +18,13 @@
 #endif
 
 enum {
-        LEVELS = 8, /* of at least 64 digests each: far more than 64 TiB */
+        LEVELS = 8, /* with at least 64 digests a block: far more than 64 TiB */
         CORES_MOST = 64,
         PIECE = 64 << 10, /* read at once */
         BLOCKS_A_PIECE = PIECE / DISK_BLOCK
 };
 
-/* What all threads share. slot: room of a digest in a hash block, a power of two. */
+/* What all threads share. slot: the bytes of a digest in a hash block, a power of two. */
 struct verity {
         struct source *source;
         const EVP_MD *md;
@@ -37,7 +37,7 @@ struct verity {
 
 struct worker {
         struct verity *verity;
-        struct disk_hash *hash; /* made by its own thread, for that takes a while */
+        struct disk_hash *hash; /* made in the worker's own thread, since that takes a while */
         uint8_t *buffer;
         pthread_t thread;
         bool failed;
@@ -54,7 +54,7 @@ static bool worker_ready(struct worker *w)
         return w->buffer && w->hash;
 }
 
-/* Read a piece, hash it while it is in the nearest caches, read the next. */
+/* Reads a piece, hashes it while it is in the nearest caches, and goes on with the next. */
 static bool hash_data(struct worker *w, uint64_t at, size_t len, uint8_t *out)
 {
         const struct verity *v = w->verity;
@@ -82,7 +82,7 @@ static bool hash_unit(struct worker *w, uint64_t unit, uint8_t *out)
 
         if (!hash_data(w, unit * size, len, block))
                 return false;
-        if (v->blocks == 1) /* no tree: dm-verity's root is the block's own */
+        if (v->blocks == 1) /* no tree: dm-verity's root is that block's digest */
                 memcpy(out, block, v->digest_len);
         else if (!disk_hash_blocks(w->hash, block, 1, out, v->slot))
                 return false;

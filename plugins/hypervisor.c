@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * hypervisor: what the running hypervisor says of itself (version, build-id, command line,
- * capabilities...), without what changes while it runs. The argument is its kind, "xen" or "sim",
- * so that nobody takes one for the other.
+ * capabilities...), without what changes while it runs. The argument is the hypervisor's kind,
+ * "xen" or "sim", so that one cannot be taken for the other.
  */
 #include "plugins/facts/facts_nodes.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * luks: the header and parameters of a LUKS2 disk, not its content (docs/plugins.md). What
- * decides how the disk is decrypted is measured: UUID, segments, key slots, digests, requirements
- * and flags. What changes by itself is not: sequence number, checksums, tokens, label.
+ * luks: the header of a LUKS2 disk, not its content (docs/plugins.md). It measures what decides how
+ * the disk is decrypted: UUID, segments, key slots, digests, requirements and flags. It leaves out
+ * what changes by itself: sequence number, checksums, tokens, label.
  *
- * Nothing is left out by not being known: every key of a measured object becomes a value, named by
- * its path ("area.offset"), and a top-level object of another name is refused.
+ * Unknown metadata is never left out: every key of a measured object becomes a value, named by its
+ * path ("area.offset"), and a top-level object of another name is refused.
  *
  * Runs in a measure worker; reads the header's descriptor, or the disk's if there is none.
  */
@@ -22,7 +22,7 @@ enum {
         DEPTH_MOST = 16,    /* of the JSON; LUKS2 needs 5 */
         OBJECTS_MOST = 32,  /* key slots, segments, digests: LUKS2's own limit */
         MEMBERS_MOST = 256, /* of one JSON object */
-        VALUES_MOST = 1000, /* of one node: the host's limit is not much above */
+        VALUES_MOST = 1000, /* of one node; the host takes 1,024 */
         NAME_MOST = 63,
         TEXT_MOST = 4095,
         ID_MOST = 4096
@@ -60,7 +60,8 @@ static int by_number(const void *a, const void *b)
         return nx != ny ? (nx < ny ? -1 : 1) : strcmp(x, y);
 }
 
-/* The members in one fixed order, whatever the order in the file; the caller frees. */
+/* The members in one fixed order, whatever their order in the file. NULL after a refusal; else the
+ * caller frees. */
 static struct member *sorted(const struct measuring *m, struct json_object *object, size_t most,
                              int (*order)(const void *, const void *), size_t *count_out)
 {
@@ -99,7 +100,7 @@ static int add_text(struct measuring *m, const char *name, const char *text, siz
 
 static int add_value(struct measuring *m, const char *name, struct json_object *object);
 
-/* The names are injective: no key has a dot in it. */
+/* Appends a key to a path. Different paths give different names, since no key may contain a dot. */
 static int path_of(const struct measuring *m, char path[static NAME_MOST + 1], const char *name,
                    const char *key)
 {
@@ -113,7 +114,7 @@ static int path_of(const struct measuring *m, char path[static NAME_MOST + 1], c
         return 0;
 }
 
-/* Every member of an object, but not the one called `except`. */
+/* Adds every member of an object but the one called `except` (NULL: none). */
 static int add_object(struct measuring *m, const char *name, struct json_object *object,
                       const char *except)
 {
@@ -147,7 +148,7 @@ static int add_array(struct measuring *m, const char *name, struct json_object *
         return r;
 }
 
-/* No key of LUKS2 is a string here and a number there, so that values need not tell which. */
+/* Values do not say whether they were strings or numbers: no key of LUKS2 can be either. */
 static int add_value(struct measuring *m, const char *name, struct json_object *object)
 {
         const char *text;
@@ -192,7 +193,7 @@ static bool number_in(struct json_object *object, const char *key, uint64_t *val
         return true;
 }
 
-/* Key material outside what was handed over would be used without having been seen. */
+/* A key slot outside the bytes that were handed over would be used but not measured. */
 static int check_area(const struct measuring *m, const char *id, struct json_object *keyslot)
 {
         struct json_object *area;
@@ -289,8 +290,8 @@ static int measure_json(struct measuring *m, struct json_object *root)
         return r || m->host->node_end() ? -1 : 0;
 }
 
-/* As strict as json-c can be. Of a key that stands twice the last counts, as for libcryptsetup,
- * which reads with the same library. */
+/* As strict as json-c can be. If a key stands twice the last one counts; so it does for
+ * libcryptsetup, which uses the same library. */
 static struct json_object *parse(const struct luks_header *h)
 {
         struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MOST);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A LUKS2 header's bytes: hostile until magic, version, size, place and checksum of both copies are
- * right and both say the same. Reads one descriptor, writes nothing. */
+/* Reads a LUKS2 header from one descriptor. Its bytes are hostile until magic, version, size,
+ * offset and checksum of both copies are right and the copies agree. */
 #include "plugins/luks_header.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ static uint64_t big_endian(const uint8_t *p, size_t len)
         return v;
 }
 
-/* 0, or an errno; ENODATA: it ends before. */
+/* Returns 0, or an errno; ENODATA if the file ends before. */
 static int read_all(int fd, uint8_t *to, size_t len, uint64_t at)
 {
         while (len) {
@@ -104,7 +104,7 @@ static bool area_is_good(const uint8_t *area, size_t len)
         return text && text < len;
 }
 
-/* What is wrong with one copy of `len` bytes, or NULL. */
+/* Says what is wrong with one copy of `len` bytes, or NULL. */
 static const char *wrong_with(const uint8_t *copy, size_t len, const char *magic, uint64_t offset)
 {
         if (memcmp(copy, magic, MAGIC_LEN))
@@ -159,7 +159,8 @@ static int damaged(const struct look *l, const char *copy, const char *found)
                                "cryptsetup repair DEVICE");
 }
 
-/* Without the first magic: a damaged LUKS2 header still has a second copy at one of nine places. */
+/* There is no magic at the start. If it is a damaged LUKS2 header there still is a second copy, at
+ * one of nine offsets. */
 static int no_primary(const struct look *l)
 {
         uint8_t magic[MAGIC_LEN];
@@ -173,7 +174,7 @@ static int no_primary(const struct look *l)
                                "what is on it");
 }
 
-/* The size of a copy as the first one says, or 0 after a refusal. */
+/* The size of a copy, as the first copy says it, or 0 after a refusal. */
 static size_t copy_size(const struct look *l)
 {
         uint8_t binary[AT_SEQUENCE];

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vm: what a VM is built from, by name or UUID: its stored configuration, and the kernel and
- * ramdisk that it names, by digest. Not its disks' content: disk: and luks: say that.
+ * vm: what a VM, named by name or UUID, is built from: its stored configuration, and the digests of
+ * the kernel and ramdisk in it. The content of its disks is for disk: and luks:.
  *
- * Nothing in the configuration is left out by not being known: each text, number and yes or no is
- * a value, each entry of a list a node, and anything else is refused.
+ * Unknown members of the configuration are never left out: each text, number and boolean becomes a
+ * value, each entry of a list a node, and anything else is refused.
  */
 #include "plugins/facts/facts.h"
 
@@ -25,7 +25,7 @@ static int add_members(const struct facts *f, struct json_object *object)
         return 0;
 }
 
-/* A disk is called as the guest calls it, an interface by its number. */
+/* A disk is named as the guest sees it, an interface by its number. */
 static const char *part_name(char name[32], struct json_object *entry, size_t i, const char *list)
 {
         const char *device = facts_text(entry, "device");
@@ -56,7 +56,7 @@ static int add_list(const struct facts *f, const char *key, struct json_object *
         return 0;
 }
 
-/* All values come before the nodes: the host wants it so. */
+/* Adds the lists, or all else: the host wants the values before the nodes. */
 static int add_config(const struct facts *f, struct json_object *config, int lists)
 {
         json_object_object_foreach(config, key, value)
@@ -74,7 +74,7 @@ static int add_config(const struct facts *f, struct json_object *config, int lis
 
 static const char *const boot_keys[] = {"device", "digest", "size", NULL};
 
-/* NULL if there is none; what is there has the right shape. */
+/* The facts of that boot file, or NULL. */
 static struct json_object *boot_file(struct json_object *boot, const char *device)
 {
         for (size_t i = 0; i < json_object_array_length(boot); i++) {
@@ -140,7 +140,7 @@ static int add_all(const struct facts *f, struct json_object *root, struct json_
                add_boot(f, config, boot) || add_config(f, config, 1) || f->host->node_end();
 }
 
-/* The configuration is stored, and put into the facts, as text. */
+/* In the facts the configuration is one text, as it is stored. */
 static int add_root(const struct facts *f, struct json_object *root)
 {
         struct json_object *config = NULL, *text;

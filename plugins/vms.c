@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vms: which VMs there are and what they do at this moment: getCurrentState() of OpenTC D05.4, 3.4.
- * "all" are all on the host, also those that others started, and the free memory; "own" those of
- * whoever has it attested. It changes all the time: a seal that has it needs judged="yes".
+ * vms: which VMs there are, and their state at this moment: getCurrentState() of OpenTC D05.4, 3.4.
+ * vms:all has all VMs of the host, also those that others started, and the free memory; vms:own has
+ * the VMs of the principal that asks. It changes all the time, so a seal with it needs
+ * judged="yes".
  */
 #include "plugins/facts/facts_nodes.h"
 

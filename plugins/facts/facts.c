@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads facts. The plug-ins vm, hypervisor and vms come here, in a measure worker; touched is the
+ * Reads facts. The plug-ins vm, hypervisor and vms come here, in a measure worker; it touches the
  * one descriptor that they are given, by pread64 and fstat.
  */
 #include "plugins/facts/facts.h"
@@ -80,7 +80,7 @@ static int is_sorted(struct json_object *object)
         return 1;
 }
 
-/* Every object in it. */
+/* Whether every object in it is sorted. */
 static int all_sorted(struct json_object *o)
 {
         if (json_object_is_type(o, json_type_array)) {
@@ -100,7 +100,7 @@ static int all_sorted(struct json_object *o)
         return 1;
 }
 
-/* What json-c writes again as the same bytes has no key twice and no white space. */
+/* If json-c writes the same bytes again, no key stood twice and there was no white space. */
 static int is_canonical(struct json_object *o, const char *text, size_t len)
 {
         size_t again_len = 0;

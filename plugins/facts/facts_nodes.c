@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the nodes of the hypervisor and of the VMs. The plug-ins of these names come here with
- * facts that they read, compartment-mgr with facts that it gathered. Touches nothing. */
+/* Writes the nodes of the hypervisor and of the VMs. The plug-ins hypervisor and vms come here with
+ * facts that they read, compartment-mgr with facts that it gathered. */
 #include "plugins/facts/facts_nodes.h"
 
 #include <string.h>
 
-enum { FACTS_MOST = 64, VMS_MOST = 4095 /* nodes of one measurement, less its own */ };
+/* A measurement has at most 4,096 nodes; one of them holds those of the VMs. */
+enum { FACTS_MOST = 64, VMS_MOST = 4095 };
 
 /* --- hypervisor ------------------------------------------------------------------------------ */
 
@@ -77,7 +78,7 @@ static int add_vm(const struct facts *f, struct json_object *vm)
         return f->host->node_end();
 }
 
-/* Only "all" tells of the memory that all share. */
+/* Only vms:all tells of the free memory, which all VMs share. */
 static int add_memory(const struct facts *f, struct json_object *root)
 {
         struct json_object *free_memory;
