@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead: the command that people type. This room holds the table of commands and hands the rest
- * of the command line to one of them; what a command touches is said in its own file. It runs with
- * the rights of whoever typed it and has none of its own.
+ * bulkhead: the command that people type. This file holds the table of commands and hands the rest
+ * of the command line to one of them; each command's own file says what it touches. It runs with
+ * the rights of whoever typed it, and has no others.
  */
 #include "tools/commands.h"
 
@@ -16,7 +16,7 @@
 struct command {
         const char *name, *what;
         int (*run)(int argc, char **argv);
-        const struct command *more; /* commands of their own, instead of run */
+        const struct command *more; /* a table of its own, if run is NULL */
 };
 
 static const struct command host_commands[] = {
@@ -57,7 +57,7 @@ static const struct command commands[] = {
         {0},
 };
 
-/* A command line that is being taken apart: which table, and which of its commands was named. */
+/* For parse(): the table of commands, the one that was chosen, and where it stands in argv. */
 struct choice {
         const struct command *table, *chosen;
         int at;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead attest: has the host attest what a descriptor asks for, and writes the evidence. What is
- * in the evidence is nobody's business here: `bulkhead verify` judges it.
+ * bulkhead attest: has the host attest what a descriptor asks for, and writes the evidence without
+ * reading it: `bulkhead verify` judges it.
  */
 #include "tools/commands.h"
 #include "tools/door.h"
@@ -130,7 +130,8 @@ static enum status understand(const struct arguments *arguments, struct arena *a
 
 /* --- the request --------------------------------------------------------------------------- */
 
-/* Given by option, or by the descriptor, or made: in each case *used_out is what verify wants. */
+/* The challenge comes from the option, or from the descriptor, or is made. *used_out is the one
+ * that `bulkhead verify` needs. */
 static enum status choose_challenge(struct arguments *arguments, struct bytes own,
                                     struct attest_req *request, struct bytes *used_out)
 {
@@ -204,8 +205,7 @@ int cmd_attest(int argc, char **argv)
                 parse,
                 "DESCRIPTOR.xml",
                 "Has this host measure what the descriptor names and quote it by its TPM.\v"
-                "Keep the challenge: only with it does `bulkhead verify` know that evidence is "
-                "new.",
+                "Keep the challenge: only with it can `bulkhead verify` tell that evidence is new.",
                 children,
                 NULL,
                 NULL};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead host setup, bulkhead host approve. The site key is what everything that is sealed hangs
- * from: it lives in the TPM behind a passphrase, or elsewhere as a PEM file. A private PEM key is
- * read here, in the rights of whoever typed the command, and never goes to a daemon.
+ * bulkhead host setup, bulkhead host approve. All seals depend on the site key. It lives in the
+ * TPM, guarded by a passphrase, or elsewhere as a PEM file. A private PEM key is read here, with
+ * the rights of whoever typed the command, and never goes to a daemon.
  */
 #include "tools/commands.h"
 #include "tools/door.h"
@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { IMAGE_MOST = 1 << 30, PEM_MOST = 64 << 10, SIGNATURE_MOST = 4096 };
+enum { PEM_MOST = 64 << 10, SIGNATURE_MOST = 4096 };
 
 /* --- keys in PEM files --------------------------------------------------------------------- */
 
@@ -72,7 +72,7 @@ out:
         return s;
 }
 
-/* ECDSA with SHA-256, DER. An encrypted PEM file is asked its passphrase by OpenSSL. */
+/* ECDSA with SHA-256, in DER. OpenSSL asks for the passphrase of an encrypted PEM file. */
 static enum status sign(const char *path, struct bytes message, struct arena *a,
                         struct bytes *signature_out)
 {
@@ -187,11 +187,9 @@ int cmd_host_setup(int argc, char **argv)
         if (s) {
                 result = output_error(s, "host setup");
         } else {
-                puts("The TPM is pinned and the keys are made. Next, if the state that this host "
-                     "is in "
-                     "is\nthe one you want: bulkhead host approve. Then bulkhead status --trust "
-                     "prints "
-                     "the\ntrust record that a verifier keeps.");
+                puts("The TPM is pinned and the keys are made. Next, if the present state of this "
+                     "host\nis the one you want: bulkhead host approve. Then bulkhead status "
+                     "--trust prints\nthe trust record that a verifier keeps.");
                 result = output_end();
         }
         if (request.passphrase >= 0)
@@ -311,7 +309,7 @@ static void print_state(const struct approve *approve, const struct host_approva
                 json_object_put(o);
 }
 
-/* The right to approve: a signature made here or elsewhere, or a passphrase for the TPM. */
+/* What the approval rests on: a signature made here or elsewhere, or a passphrase for the TPM. */
 static enum status authority(const struct approve *approve, struct bytes to_sign, struct arena *a,
                              struct host_approve_req *request)
 {
@@ -327,7 +325,7 @@ static enum status add_image(struct approve *approve, struct arena *a)
 {
         struct pcr_value *p = &approve->future[approve->future_count];
         struct bytes efi;
-        enum status s = file_read(approve->image, IMAGE_MOST, a, &efi);
+        enum status s = file_read(approve->image, EFI_IMAGE_MOST, a, &efi);
 
         if (s)
                 return s;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead host image: a measured Dom0 out of an installed one. The work is libexec's host-image,
- * which calls Debian's tools; here are the options, and what firmware will make of the result. It
- * needs root (it mounts the root that it copies), and no daemon.
+ * bulkhead host image: makes a measured Dom0 out of an installed one. The script host-image in
+ * libexec does the work with Debian's tools; this file has the options, and computes what firmware
+ * will measure of the result. It needs root (host-image mounts the root that it copies), and no
+ * daemon.
  */
 #include "tools/commands.h"
 #include "tools/efi_image.h"
@@ -18,16 +19,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-        OPTION_ROOT = 0x100,
-        OPTION_XEN,
-        OPTION_KERNEL,
-        OPTION_ROOT_DEVICE,
-        OPTION_STATE_DEVICE,
-        IMAGE_MOST = 1 << 30
-};
+enum { OPTION_ROOT = 0x100, OPTION_XEN, OPTION_KERNEL, OPTION_ROOT_DEVICE, OPTION_STATE_DEVICE };
 
-/* By the names under which host-image finds them in its environment. */
+/* What host-image finds in its environment, under the same names in capitals. */
 struct image {
         const char *root, *output, *xen_options, *kernel_options, *root_device, *state_device;
 };
@@ -45,7 +39,7 @@ static const struct argp_option options[] = {
         {0},
 };
 
-/* All of them become words of a command line or a line of a configuration. */
+/* Options become words of a command line or lines of a configuration, so each is a single line. */
 static const char *one_line(struct argp_state *state, const char *option, const char *value)
 {
         for (const char *p = value; *p; p++)
@@ -104,7 +98,7 @@ static const char *real_path(const char *path, struct arena *a)
         return copy;
 }
 
-/* The folder may be new, its parent may not. */
+/* Makes the output folder, but not its parents. */
 static enum status real_paths(struct image *image, struct arena *a)
 {
         const char *root = real_path(image->root, a);
@@ -173,7 +167,7 @@ static enum status print_pcr4(const struct image *image, struct arena *a)
         struct digest value;
         char hex[DIGEST_HEX];
         struct bytes efi;
-        enum status s = file_read(path, IMAGE_MOST, a, &efi);
+        enum status s = file_read(path, EFI_IMAGE_MOST, a, &efi);
 
         if (!s)
                 s = efi_image_pcr4(path, efi, HASH_SHA256, &value);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead measure: one plug-in a target, each in a process apart that holds the target's open
- * descriptor and no other right. No daemon, no TPM, no root. What is printed is what a daemon
- * would extend and what a predicate would read.
+ * bulkhead measure: runs a plug-in for each target, in a child that has the target's open
+ * descriptor and no other right. Needs no daemon, no TPM, no root. It prints a measurement in the
+ * form that is extended into a PCR and that predicates read.
  */
 #include "tools/commands.h"
 #include "tools/output.h"
 #include "tools/progress.h"
 
-#include "measure/measure_run.h"
 #include "bulkhead/measure_plugin.h"
 #include "lib/apart.h"
 #include "lib/channel.h"
 #include "lib/config.h"
+#include "measure/measure_run.h"
 #include "proof/measurement.h"
 
 #include <errno.h>
@@ -103,8 +103,8 @@ static enum status take_apart(const char *name, const struct arguments *argument
         return ST_DONE;
 }
 
-/* Never follows a link and never waits at a FIFO; the plug-in judges what it is. An argument that
- * is no path is no file. */
+/* Never follows a link and never blocks on a FIFO; the plug-in judges the kind of file. -1 for an
+ * argument without a slash that names no file. */
 static enum status open_target(const char *argument, int *fd_out)
 {
         *fd_out = -1;
@@ -124,7 +124,6 @@ static enum status open_target(const char *argument, int *fd_out)
 static enum status load(void *input)
 {
         struct job *job = input;
-
         enum status s = measure_load(job->plugin, job->target.plugin, &job->loaded);
 
         if (!s && job->loaded->takes_file == 2)

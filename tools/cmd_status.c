@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bulkhead status: what the daemons tell about themselves, the TPM, the hypervisor and the TCB. */
+/* bulkhead status: prints what the daemons tell of themselves, the TPM, the hypervisor and
+ * the TCB. */
 #include "tools/commands.h"
 #include "tools/door.h"
 #include "tools/efi_image.h"
@@ -8,7 +9,6 @@
 
 #include <string.h>
 
-enum { IMAGE_MOST = 1 << 30 };
 static const char pcr4_path[] = "/sys/class/tpm/tpm0/pcr-sha256/4";
 
 struct arguments {
@@ -92,7 +92,7 @@ static void print_area(const struct status_rep *reply, const char *area, bool to
         }
 }
 
-/* By area, in the order in which the areas come first: several daemons tell of the same one. */
+/* Prints area by area, in the order in which they first occur: several daemons can tell of one. */
 static void print_text(const struct status_rep *reply)
 {
         bool told[FACTS] = {false};
@@ -106,14 +106,14 @@ static void print_text(const struct status_rep *reply)
         }
 }
 
-/* One fact more: the tool reads the file, the daemons would not. */
+/* Adds one fact about an EFI image. The command reads it: daemons have no files but their state. */
 static enum status add_image(struct status_rep *reply, const char *path, struct arena *a)
 {
         struct fact *facts = arena_get_many(a, reply->facts.count + 1, sizeof *facts);
         struct digest wanted = {0}, found = {.alg = HASH_SHA256};
         struct bytes efi, pcr = {0};
         char hex[DIGEST_HEX];
-        enum status s = file_read(path, IMAGE_MOST, a, &efi);
+        enum status s = file_read(path, EFI_IMAGE_MOST, a, &efi);
 
         if (!s)
                 s = efi_image_pcr4(path, efi, HASH_SHA256, &wanted);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead verify: needs no daemon. Reads files and prints; what is in the files is for
- * verifier/appraise.h, which reads it in processes without rights.
+ * bulkhead verify: needs no daemon. Reads files and prints a verdict. It parses none of the files
+ * itself: verifier/appraise.h does, in children without rights.
  */
 #include "tools/commands.h"
 #include "tools/file.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead vm ...: the life of a VM, as requests to compartment-mgr. Reads the files that were
- * named (a configuration, a descriptor) and judges nothing in them.
+ * bulkhead vm define, undefine, list, show, seal: requests to compartment-mgr. Reads the files that
+ * were named (a configuration, a descriptor) and judges nothing in them.
  */
 #include "tools/commands.h"
 #include "tools/door.h"
@@ -18,8 +18,8 @@ enum { OPTION_OWNER = 0x100, OPTION_FORMAT, OPTION_FORGET_KEY, OPTION_PASSPHRASE
 struct arguments {
         const char *name, *file, *owner, *passphrase_file;
         bool json, format, forget_key;
-        unsigned wanted; /* how many of name and file, in that order; a lone file is define's */
-        bool file_alone;
+        unsigned wanted; /* how many positional arguments: a name, then a file */
+        bool file_alone; /* the only one is a file (define) */
 };
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -192,8 +192,8 @@ int cmd_vm_list(int argc, char **argv)
                                          parse,
                                          NULL,
                                          "Lists the VMs that you may see, as the hypervisor has "
-                                         "them now; an admin sees those that "
-                                         "others started, too (owner foreign).",
+                                         "them now; an admin also sees those that others started "
+                                         "(owner foreign).",
                                          children,
                                          NULL,
                                          NULL};
@@ -283,7 +283,7 @@ static void show_json(const struct vm_show_rep *reply)
         output_json(o);
 }
 
-/* Of a VM without domain there is nothing to tell. */
+/* Says whether a device is attached; nothing for a VM without a domain. */
 static const char *told_attached(const struct vm_show_rep *reply, const char *device)
 {
         if (!reply->vm.domid)
@@ -372,8 +372,8 @@ static const struct argp_option seal_options[] = {
         {0},
 };
 
-/* A VM that was never sealed, with disks to adopt, needs their passphrase; a sealed one opens
- * them itself. */
+/* To adopt disks takes their passphrase if the VM was never sealed; a sealed VM's key opens
+ * them. */
 static enum status adoption_passphrase(const struct arguments *arguments, struct arena *a,
                                        int *fd_out)
 {

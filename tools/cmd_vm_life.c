@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead vm start, stop, destroy, suspend, resume, hibernate, autostart, attach, detach: each
- * names a VM, is one request to compartment-mgr and prints what the VM then is.
+ * bulkhead vm start, stop, destroy, suspend, resume, hibernate, autostart, attach, detach: each is
+ * one request about one VM to compartment-mgr, and prints the VM's state after it.
  */
 #include "tools/commands.h"
 #include "tools/door.h"
@@ -69,7 +69,7 @@ static const struct argp_option autostart_options[] = {
         {"off", OPTION_OFF, NULL, 0, "Not any more", 1}, {0}};
 static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
 
-/* Each of these requests begins with the VM's name, each reply with what the VM then is. */
+/* Each of these requests begins with the VM's name, and each reply with a summary of the VM. */
 #define LIFE_MESSAGES(X)                                                                           \
         X(vm_start)                                                                                \
         X(vm_stop)                                                                                 \
@@ -143,8 +143,8 @@ static void tell_stopped(const struct vm_stop_rep *reply, bool json)
         }
         output_vm(&reply->vm, false);
         if (!reply->clean)
-                printf("  no clean stop: it had ended otherwise, or was ended by force after %u "
-                       "s\n",
+                printf("  no clean stop: it had ended otherwise, "
+                       "or was ended by force after %u s\n",
                        reply->seconds);
 }
 

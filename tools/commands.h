@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The commands of `bulkhead`. Each gets its own arguments (argv[0] is its whole name, such as
+ * The commands of `bulkhead`. Each is given its own arguments (argv[0] is its whole name, such as
  * "bulkhead vm start"), parses them by argp, does one thing and returns the exit status: 0 done or
  * trusted, 1 refused or untrusted, 2 usage, 3 could not be decided.
  */

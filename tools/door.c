@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names compartment-mgr; lib/client.c asks it. */
+/* The client of compartment-mgr; lib/client.c does the asking. */
 #include "tools/door.h"
 #include "lib/client.h"
 #include "lib/config.h"

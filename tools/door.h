@@ -5,8 +5,8 @@
 
 #include "lib/message.h"
 
-/* Asks once, as client_call() in lib/client.h; waits as long as it takes (a whole disk may be
- * measured), until whoever typed has enough. Unreachable comes with its remedy. */
+/* One request, as client_call() of lib/client.h. Waits without a deadline, since a whole disk may
+ * be measured; a person can interrupt. ST_UNREACHABLE has a remedy. */
 enum status door_call(struct call call, struct arena *a);
 
 #endif

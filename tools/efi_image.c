@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The Authenticode digest of an EFI image and the PCR 4 that follows from it. `bulkhead host
- * approve --image` and `bulkhead host image` come here with a file's bytes; every offset in them
- * is checked before it is used.
+ * The Authenticode digest of an EFI image, and the PCR 4 that follows from it. `bulkhead host
+ * approve --image`, `bulkhead host image` and `bulkhead status --image` come here with a file's
+ * bytes; every offset in them is checked before it is used.
  */
 #include "tools/efi_image.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 
 enum {
-        SECTIONS_MOST = 96, /* what Windows' loader takes, and more than any image here has */
+        SECTIONS_MOST = 96, /* the limit of Windows' loader, and more than any image here has */
         DOS_NEW_HEADER = 0x3c,
         COFF_HEADER = 24, /* with the signature before it */
         OPTIONAL_LEAST = 112,
@@ -62,7 +62,8 @@ static int by_offset(const void *a, const void *b)
         return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* Sorted as they lie in the file: so they are hashed. Empty ones have no place. */
+/* Sorts the sections by their place in the file, which is the order of hashing. Empty ones are left
+ * out. */
 static enum status read_sections(struct pe *pe, uint64_t table, size_t count)
 {
         uint64_t end = pe->headers;
@@ -149,7 +150,7 @@ static struct digest digest_parts(const struct pe *pe, enum hash_alg alg)
                 add(h, pe, pe->sections[i].at, pe->sections[i].at + pe->sections[i].len);
                 hashed += pe->sections[i].len;
         }
-        if (hashed < end) /* counted, not placed: as the specification and firmware do it */
+        if (hashed < end) /* what follows: by the specification a sum of lengths, no offset */
                 add(h, pe, hashed, end);
         return hash_end(h);
 }

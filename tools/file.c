@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading and replacing files in the rights of whoever typed the command. */
+/* Reads and replaces files, with the rights of whoever typed the command. */
 #include "tools/file.h"
 #include "lib/io.h"
 
@@ -46,7 +46,7 @@ out:
         return s;
 }
 
-/* Without the mode of a temporary file, which is 0600. */
+/* The mode that the file is to have: that of the old one, or as open(2) would make it. */
 static mode_t mode_of(const char *path)
 {
         struct stat old;
@@ -107,7 +107,8 @@ out:
         return s;
 }
 
-/* Waits for whoever has the file; a process that may not write to it cannot make others wait. */
+/* Waits for its turn at the file. The lock needs a descriptor for writing, so that a process
+ * without the right to write cannot make others wait. */
 static enum status lock(int fd, const char *path)
 {
         struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};

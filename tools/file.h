@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole files that the one who typed named: read with a cap, or replaced at once. */
+/* Whole files that the command line names: read with a cap, or replaced at once. */
 #ifndef BULKHEAD_TOOLS_FILE_H
 #define BULKHEAD_TOOLS_FILE_H
 
@@ -7,13 +7,15 @@
 #include "lib/buffer.h"
 #include "lib/status.h"
 
-/* The content, in the arena with a 0 byte behind it. ST_TOO_LARGE over `most`. */
+/* Reads the file into the arena, with a 0 byte behind it. ST_TOO_LARGE over `most` bytes. */
 enum status file_read(const char *path, size_t most, struct arena *a, struct bytes *out);
-/* The old or the new content, never a part: temporary file beside it, fsync, rename. The mode of
- * a file that was there stays; a new one is 0644 less the umask. */
+/* Replaces the file as a whole (temporary file beside it, fsync, rename), so that the old or the
+ * new content is there, never a part. An old file's mode stays; a new file has 0666 less the umask.
+ * What is no regular file is written to. */
 enum status file_replace(const char *path, struct bytes content);
-/* The same for a regular file that must still hold `was`: of several that read it and want to
- * replace it, one does, and the others get ST_BUSY. A symbolic link stays, its file is replaced. */
+/* The same for a regular file that must still hold `was`: if several processes read it and want to
+ * replace it, one does, and the others get ST_BUSY. A symbolic link stays, and its target is
+ * replaced. */
 enum status file_update(const char *path, struct bytes was, struct bytes content, struct arena *a);
 
 #endif

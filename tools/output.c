@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text and JSON for people and scripts. Writes to standard output and standard error only. */
+/* Text and JSON for people and scripts, to standard output and standard error. */
 #include "tools/output.h"
-#include "tools/owner.h"
 #include "tools/commands.h"
+#include "tools/owner.h"
 
 #include "proof/measurement.h"
 
@@ -84,14 +84,11 @@ int output_error(enum status s, const char *format, ...)
         return class;
 }
 
-bool output_json(struct json_object *value)
+void output_json(struct json_object *value)
 {
-        const char *text = json_object_to_json_string_ext(
-                value, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
-        bool fine = text && puts(text) >= 0;
-
+        puts(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
+                                                           JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(value);
-        return fine;
 }
 
 void output_json_text(struct json_object *object, const char *name, const char *text)
@@ -99,7 +96,7 @@ void output_json_text(struct json_object *object, const char *name, const char *
         json_object_object_add(object, name, json_object_new_string(text));
 }
 
-/* A script compares the principal; the account's name is for people. */
+/* A script can compare the principal; the account's name is for people. */
 static void json_owner(struct json_object *object, const struct vm_summary *vm)
 {
         char text[PRINCIPAL_TEXT_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a person or a script gets to read: results on standard output, as text or as JSON, errors
- * on standard error. Everything that came from outside is stripped of control characters first.
+ * Results on standard output, as text or as JSON, and errors on standard error. As text, whatever
+ * came from outside is made printable first.
  */
 #ifndef BULKHEAD_TOOLS_OUTPUT_H
 #define BULKHEAD_TOOLS_OUTPUT_H
@@ -22,24 +22,24 @@ extern const struct argp output_json_argp;
  *     found     sha256:...
  *     remedy    ...
  *
- * doing: "vm start web01". Returns the exit status of s. */
+ * format and what follows: what was being done, "vm start web01". Returns the exit status of s. */
 int output_error(enum status s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Control characters become '?'. Valid until the fourth next call. */
+/* The text made printable, as by utf8_printable(). Valid until four calls later. */
 const char *output_clean(const char *text);
-/* Prints a text of any length so cleaned, line by line, each ended by a newline. */
+/* Prints a text of any length line by line, each made printable and ended by a newline. */
 void output_lines(struct bytes text);
 
-/* Prints one JSON value with a newline and frees it; false if standard output cannot take it. */
-bool output_json(struct json_object *value);
-/* {"name": ...} from a text, freed with its object. */
+/* Prints one JSON value with a newline and frees it. Errors show in output_end(). */
+void output_json(struct json_object *value);
+/* Adds a member with a text to an object. */
 void output_json_text(struct json_object *object, const char *name, const char *text);
-/* One line, or JSON: what a VM is now, and why it was last refused. */
+/* Prints a VM's state, and why it was last refused, as a line of text or as JSON. */
 void output_vm(const struct vm_summary *vm, bool json);
 struct json_object *output_json_vm(const struct vm_summary *vm);
 struct json_object *output_json_measurement(const struct measurement *m, enum hash_alg alg);
 
-/* Flushes standard output: EXIT_DONE, or EXIT_UNDECIDED with a word about it. */
+/* Flushes standard output. EXIT_DONE, or EXIT_UNDECIDED after an error message. */
 int output_end(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one place that asks the host for accounts. `vm define` comes here, and what prints VMs. */
+/* The only place that looks up accounts of the host, for `vm define` and for whatever prints
+ * VMs. */
 #include "tools/owner.h"
 
 #include <pwd.h>
@@ -16,11 +17,11 @@ enum status owner_read(const char *text, struct arena *a, struct principal *owne
                 return principal_read(text, a, owner_out);
         user = getpwnam(text);
         if (!user)
-                return FAIL(
-                        ST_NOT_FOUND, .subject = FMT("owner %.100s", text),
-                        .expected = "the name of an account of this host, or a principal",
-                        .found = "no such account",
-                        .remedy = FMT("an owner who has no account here: --owner tls:%.63s", text));
+                return FAIL(ST_NOT_FOUND, .subject = FMT("owner %.100s", text),
+                            .expected = "the name of an account of this host, or a principal",
+                            .found = "no such account",
+                            .remedy = FMT("for an owner without an account here: --owner tls:%.63s",
+                                          text));
         p = principal_of_uid(user->pw_uid, name);
         *owner_out = principal_copy(a, &p);
         return ST_DONE;

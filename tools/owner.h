@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Owners as people write and read them: accounts of this host have names, principals have none. */
+/* Owners as people write and read them: by the name of an account of this host, or as a
+ * principal. */
 #ifndef BULKHEAD_TOOLS_OWNER_H
 #define BULKHEAD_TOOLS_OWNER_H
 
@@ -7,13 +8,13 @@
 
 enum { OWNER_TEXT_SIZE = PRINCIPAL_TEXT_SIZE + 40 };
 
-/* The name of an account here, or a principal. ST_NOT_FOUND for a name that no account has: an
- * owner who has no account is named as tls:NAME. */
+/* Reads the name of an account, or a principal. ST_NOT_FOUND if no account has that name: an owner
+ * without an account is written as tls:NAME. */
 enum status owner_read(const char *text, struct arena *a, struct principal *owner_out);
-/* The account of a local user, "" if it has none. In the arena. */
+/* The name of a local user's account, in the arena; "" for any other principal. */
 const char *owner_account(const struct principal *owner, struct arena *a);
-/* The principal, and the account's name beside it: "uid:1000 (alice)"; "foreign" of a VM that
- * others started. Returns text. */
+/* Writes the principal with the account's name beside it, "uid:1000 (alice)", or "foreign" for a VM
+ * that others started. Returns text. */
 const char *owner_text(const struct vm_summary *vm, char text[static OWNER_TEXT_SIZE]);
 
 #endif

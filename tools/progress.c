@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Draws a bar with one write() a change, and nothing where nobody looks. */
+/* Draws a bar by one write() for each change, and nothing if standard error is no terminal. */
 #include "tools/progress.h"
 
 #include <stdatomic.h>
@@ -11,8 +11,8 @@
 enum { WIDTH_USUAL = 80, WIDTH_LEAST = 30, WIDTH_MOST = 160, TAIL = 8 };
 
 static const char *what;
-static unsigned width;    /* 0: nobody looks */
-static atomic_uint shown; /* permille + 1 */
+static unsigned width;    /* columns; 0: draw nothing */
+static atomic_uint shown; /* permille + 1; 0: nothing yet */
 
 void progress_begin(const char *text)
 {
@@ -54,7 +54,7 @@ void progress_show(uint64_t done, uint64_t total)
         if (!width)
                 return;
         permille = permille > 1000 ? 1000 : permille;
-        /* Only the thread that moves it on draws, so the bar never runs backwards. */
+        /* Only the thread that advances `shown` draws, so the bar never goes backwards. */
         while (before < permille + 1)
                 if (atomic_compare_exchange_weak(&shown, &before, permille + 1)) {
                         draw(permille);
@@ -66,7 +66,7 @@ void progress_end(void)
 {
         char blank[WIDTH_MOST + 3];
 
-        /* Whether anything was drawn is not known here: who measures is a forked child. */
+        /* It is not known here whether anything was drawn: a forked child draws. */
         if (!width)
                 return;
         memset(blank, ' ', sizeof blank);

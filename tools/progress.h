@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-/* Looks once whether there is a terminal and how wide it is; the rest only writes, so that it works
- * in a sandbox too. what: shown before the bar, kept by the caller. */
+/* Finds out whether there is a terminal, and its width; the other two only write, so that they also
+ * work in a sandbox. what: shown before the bar; kept by the caller. */
 void progress_begin(const char *what);
-/* From any thread, as often as one likes: drawn when a permille has changed. */
+/* Draws if a permille has changed. May be called from any thread, and often. */
 void progress_show(uint64_t done, uint64_t total);
 void progress_end(void); /* wipes the bar */
 
