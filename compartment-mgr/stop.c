@@ -12,7 +12,6 @@
 #include "compartment-mgr/workers.h"
 #include "lib/report.h"
 
-
 static enum status ask_stop(struct arena *a, const struct vm_definition *vm, uint32_t seconds,
                             bool *clean)
 {

@@ -17,7 +17,7 @@ const struct host_state *host_get(void);
 enum status host_needed(const struct host_state **host_out);
 /* Pins these keys. ST_EXISTS, with what to do, if the host is set up already. */
 enum status host_set_up(const struct tpm_keys *keys);
-/* Adds an approval. One of the same PCRs goes for it; of more than APPROVALS_MOST the oldest. */
+/* Adds an approval, which replaces one of the same PCRs. Beyond APPROVALS_MOST the oldest goes. */
 enum status host_approve(const struct approval *approval);
 
 /* The AK's TPMT_PUBLIC, within keys->ak_public, a TPM2B_PUBLIC; empty if that is malformed. */

@@ -26,8 +26,8 @@ struct log_file {
         bool unreadable;          /* the disk failed while it was read */
 };
 
-/* Opens "log" in that folder, or makes it. Also after an error the caller closes fd, if it is not
- * -1. ST_DAMAGED if it is a log of another algorithm or none. */
+/* Opens "log" in that folder, or makes it. ST_DAMAGED if it is a log of another algorithm, or none.
+ * The caller closes out->fd, also after an error, unless it is -1. */
 enum status log_file_open(int dir, enum hash_alg alg, struct log_file *out);
 
 typedef void (*log_file_entry)(void *context, const uint8_t *random, struct bytes node);

@@ -23,7 +23,7 @@ enum status held_load(int dir);
 /* Claims a VM for one operation. ST_BUSY if another operation on it is under way. */
 enum status held_claim(const struct uuid *vm, struct claim **claim_out);
 /* Adds disks to a claim that has none. ST_BUSY, and none is added, if another VM holds one of these
- * disks, unless neither VM may write to it. disks is copied. */
+ * disks and either VM may write to it. disks is copied. */
 enum status held_claim_disks(struct claim *c, const struct held_disk *disks, size_t count);
 /* Gives up a claim that was not kept. NULL is fine. */
 void held_drop(struct claim *c);

@@ -232,7 +232,7 @@ START_TEST(header_lies_over_the_file)
         close(file);
         ck_assert_int_eq(measure_path(&t, overlaid, 2), ST_DONE);
         ck_assert_str_eq(test_value(&found, 0, "digest"), plain);
-        /* A header that is larger than the disk belongs to another one. */
+        /* A header that is larger than the disk belongs to another disk. */
         ck_assert_int_eq(truncate(overlaid, (off_t)lens[_i / 2] - 1), 0);
         if (lens[_i / 2] > 1) {
                 file = open(overlaid, O_RDONLY);

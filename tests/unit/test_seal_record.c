@@ -132,7 +132,7 @@ static enum status do_seal(uint64_t generation, char secret_of)
         return s;
 }
 
-/* 0 and *secret_of, or why not. */
+/* ST_DONE and *secret_of, or the error. */
 static enum status do_unseal(char *secret_of)
 {
         char secret[33];
@@ -312,7 +312,7 @@ START_TEST(test_judged)
 
         open_log();
         targets[0].judged = true;
-        ck_assert_int_eq(do_seal(1, 'x'), ST_INVALID); /* by whom? */
+        ck_assert_int_eq(do_seal(1, 'x'), ST_INVALID); /* no predicate judges it */
         descriptor.predicates.count = 1;
         fake_verdict = ST_PREDICATE;
         ck_assert_int_eq(do_seal(1, 'x'), ST_PREDICATE);

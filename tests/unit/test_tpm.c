@@ -32,7 +32,7 @@ static void seal_and_open(struct host *h, uint32_t pcr)
                 ok(host_unseal(h, pcr, 1, &blob, opened));
                 ck_assert_mem_eq(opened, secret, 32);
         }
-        /* The PCR is clear again, and capped before: nothing to reuse. */
+        /* Each unseal caps and resets the PCR: nobody can use what was extended a second time. */
         ck_assert_int_eq(run("tpm2_pcrread sha256:%u", pcr), 0);
         ck_assert_ptr_nonnull(strstr(run_output(), "0000000000000000000000000000000000000000"));
         refused_with(ST_CHANGED, host_unseal(h, pcr, 2, &blob, opened));

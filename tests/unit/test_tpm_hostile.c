@@ -215,7 +215,7 @@ START_TEST(secrets_are_not_on_the_bus)
         ok(host_attest(&h, 1, 1, &rep));
         ok(tpm_table_mac(h.t, &mac, &maced));
         ck_assert_uint_gt(interposer_bytes(), 10000);
-        ck_assert(interposer_saw(rep.signature.data + 6, 32)); /* it does see: R */
+        ck_assert(interposer_saw(rep.signature.data + 6, 32)); /* R: it does see what is sent */
         ck_assert(!interposer_saw(secret, 16));
         ck_assert(!interposer_saw(secret + 16, 16));
         ck_assert(!interposer_saw("pass phrase", 11));

@@ -49,7 +49,7 @@ static void end(void)
         EVP_PKEY_free(other_key);
 }
 
-/* Says yes to what has the digest of disk:/a, and hands its context's count up. */
+/* Says yes to a projection with the digest of disk:/a, and counts its calls in the context. */
 static enum status judge(void *context, struct bytes stylesheet, struct bytes projection,
                          struct arena *a, struct judge_rep *out)
 {
@@ -427,8 +427,8 @@ static const char both_to_16[] =
         "dest=\"PCR16\" name=\"disk:/b\"></measureTarget></measurement-desc><attestTarget "
         "name=\"PCR0,PCR4\"></attestTarget></attestation></attestation-desc>";
 
-/* What a host that lies may have signed, field by field. A macro's worth of names is saved by
- * letting each row be a statement on p. */
+/* What a host that lies may have signed, field by field. Each row is a statement on the plan p, so
+ * that no function needs to be named for it. */
 #define PLAN(n, statement)                                                                         \
         static void plan_##n(struct plan *p)                                                       \
         {                                                                                          \
