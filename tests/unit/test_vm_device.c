@@ -4,6 +4,7 @@
  * all else follows.
  */
 #include "compartment-mgr/device_check.h"
+#include "compartment-mgr/networks.h"
 #include "compartment-mgr/vm_device.h"
 
 #include <check.h>
