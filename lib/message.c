@@ -168,6 +168,16 @@ static enum status encode_string(struct encoder *e, const struct shape *shape,
         return ST_DONE;
 }
 
+static enum status encode_bytes(struct encoder *e, const struct shape *shape, const struct field *f,
+                                const struct bytes *bytes)
+{
+        if (bytes->len > f->most)
+                return our_bug(shape, "too many bytes");
+        buffer_u32(e->out, (uint32_t)bytes->len);
+        buffer_add(e->out, bytes->data, bytes->len);
+        return ST_DONE;
+}
+
 static enum status encode_list(struct encoder *e, const struct shape *shape, const struct field *f,
                                const struct list *list)
 {
@@ -201,7 +211,7 @@ static enum status encode_enum(struct encoder *e, const struct shape *shape, con
 
         memcpy(&value, at, sizeof value);
         if (value >= f->most)
-                return our_bug(shape, "a value that its enumeration has not");
+                return our_bug(shape, "a value that is not in its enumeration");
         buffer_u8(e->out, (uint8_t)value);
         return ST_DONE;
 }
@@ -209,7 +219,6 @@ static enum status encode_enum(struct encoder *e, const struct shape *shape, con
 static enum status encode_field(struct encoder *e, const struct shape *shape, const struct field *f,
                                 const void *at)
 {
-        const struct bytes *bytes = at;
         const struct digest *digest = at;
 
         switch (f->kind) {
@@ -228,11 +237,7 @@ static enum status encode_field(struct encoder *e, const struct shape *shape, co
         case KIND_TEXT:
                 return encode_string(e, shape, f, *(const char *const *)at);
         case KIND_BYTES:
-                if (bytes->len > f->most)
-                        return our_bug(shape, "too many bytes");
-                buffer_u32(e->out, (uint32_t)bytes->len);
-                buffer_add(e->out, bytes->data, bytes->len);
-                return ST_DONE;
+                return encode_bytes(e, shape, f, at);
         case KIND_DIGEST:
                 buffer_u16(e->out, (uint16_t)digest->alg);
                 buffer_add(e->out, digest->bytes, hash_size(digest->alg));

@@ -120,11 +120,34 @@ static const char *misfit(const struct trust *t)
         return NULL;
 }
 
+static void read_values(struct cursor *c, struct trust *t)
+{
+        struct bytes root;
+
+        t->host = next_digest(c, "host", HASH_SHA256);
+        t->ak_public = next_hex(c, "ak-public");
+        t->ak_name = next_hex(c, "ak-name");
+        t->enrolled = next_value(c, "enrolled");
+        t->reset_count = (uint32_t)next_number(c, "reset-count", UINT32_MAX);
+        t->restart_count = (uint32_t)next_number(c, "restart-count", UINT32_MAX);
+        t->clock = next_number(c, "clock", UINT64_MAX);
+        t->log_length = next_number(c, "log-length", UINT64_MAX);
+        root = next_hex(c, "log-root");
+        t->alg = hash_of_name(next_value(c, "alg"));
+        if (root.len && root.len == hash_size(t->alg)) {
+                t->log_root.alg = t->alg;
+                memcpy(t->log_root.bytes, root.data, root.len);
+        } else if (root.len && !c->wrong) {
+                c->wrong = "log-root";
+        }
+        if (!c->wrong)
+                c->wrong = misfit(t);
+}
+
 enum status trust_read(struct bytes text, struct arena *a, struct trust *out)
 {
         struct cursor c = {.left = text, .arena = a};
         struct trust t = {0};
-        struct bytes root;
 
         *out = t;
         if (text.len > TRUST_MOST)
@@ -135,24 +158,7 @@ enum status trust_read(struct bytes text, struct arena *a, struct trust *out)
                             .expected = "a first line \"bulkhead-trust: 1\"");
         c.left.data += sizeof first_line - 1;
         c.left.len -= sizeof first_line - 1;
-        t.host = next_digest(&c, "host", HASH_SHA256);
-        t.ak_public = next_hex(&c, "ak-public");
-        t.ak_name = next_hex(&c, "ak-name");
-        t.enrolled = next_value(&c, "enrolled");
-        t.reset_count = (uint32_t)next_number(&c, "reset-count", UINT32_MAX);
-        t.restart_count = (uint32_t)next_number(&c, "restart-count", UINT32_MAX);
-        t.clock = next_number(&c, "clock", UINT64_MAX);
-        t.log_length = next_number(&c, "log-length", UINT64_MAX);
-        root = next_hex(&c, "log-root");
-        t.alg = hash_of_name(next_value(&c, "alg"));
-        if (root.len && root.len == hash_size(t.alg)) {
-                t.log_root.alg = t.alg;
-                memcpy(t.log_root.bytes, root.data, root.len);
-        } else if (root.len) {
-                c.wrong = c.wrong ? c.wrong : "log-root";
-        }
-        if (!c.wrong)
-                c.wrong = misfit(&t);
+        read_values(&c, &t);
         if (c.wrong)
                 return FAIL(ST_INVALID, .subject = "trust record",
                             .found = FMT("no valid \"%s\" where it belongs", c.wrong),
