@@ -4,7 +4,7 @@
  *
  * Field kinds, in C and on the wire (integers big endian):
  *   BOOL U32 U64      bool, uint32_t, uint64_t; 1, 4, 8 bytes
- *   ENUM              an enumeration; 1 byte, refused unless it has that value
+ *   ENUM              enum ENUMERATION: 1 byte; a value that is not in it is refused
  *   WORD              const char *, never NULL: at most 63 of [A-Za-z0-9._:+-], for identifiers
  *   TEXT              const char *, never NULL: at most 4,095 bytes of UTF-8, no control characters
  *   BYTES             struct bytes of at most 64 KiB
@@ -46,7 +46,8 @@ enum {
 #include "bulkhead/messages.def"
 };
 
-/* Enumerations: `enum NAME`, NAME_count values of it, and NAME_word() for each. */
+/* Enumerations: `enum NAME`, how many values it has (NAME_count), and a value's word
+ * (NAME_word()). */
 #define VALUE(constant, word) constant,
 #define ENUMERATION(name, values) enum name { values };
 #include "bulkhead/messages.def"
@@ -54,7 +55,7 @@ enum {
 #define VALUE(constant, word) +1
 #define ENUMERATION(name, values)                                                                  \
         enum { name##_count = 0 values };                                                          \
-        const char *name##_word(enum name value); /* "?" for a value that there is not */
+        const char *name##_word(enum name value); /* "?" for a value that is not in it */
 #include "bulkhead/messages.def"
 #undef VALUE
 

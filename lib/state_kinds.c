@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kinds of state files, and how each older version becomes the next one. A lift is a plain
- * function from record to record: it reads no file and asks nobody. Owners of state come here by
- * the kinds' names.
+ * The kinds of state files, and how a record of each older version becomes one of the next. Each
+ * lift_NAME_V() is a pure function from record to record; it reads no file and sends no request.
  */
 #include "lib/state_kinds.h"
 #include "lib/principal.h"
@@ -34,8 +33,8 @@ static enum status lift_vm_2(const void *old, struct arena *a, void *next_out)
         return principal_needed(&next->owner, "the owner of a VM");
 }
 
-/* A disk beside which no device stood is of a device that nobody can tell: the VM holds it until it
- * gives back all. */
+/* In version 3 a disk and its device had the same place in two lists. A disk without a device gets
+ * no name, so the VM holds it until it releases all of its disks. */
 static enum status lift_held_3(const void *old, struct arena *a, void *next_out)
 {
         const struct attachment_3 *o = old;

@@ -90,7 +90,7 @@ enum status tpm_load(struct tpm *t, struct bytes public, struct bytes private, E
         *out = ESYS_TR_NONE;
         if (tpm_code(rc) & TPM2_RC_FMT1 && tpm_code(rc) != TPM2_RC_BAD_AUTH)
                 return FAIL(ST_DAMAGED, .subject = "a key that this TPM made",
-                            .expected = "one that it loads again", .found = "it refuses it",
+                            .expected = "one that it loads again", .found = "the TPM refuses it",
                             .remedy = "restore integrity-mgr's newest state folder; or, if it is a "
                                       "VM's seal, seal the VM again, with a passphrase of its "
                                       "disks");
