@@ -263,12 +263,19 @@ static enum status approve(struct tpm *t, struct arena *a, const void *req, void
         return job->auth ? sign_here(t, job) : ST_DONE;
 }
 
+/* Keeps the same approvals as integrity-mgr: one for each state, and of too many the newest. */
 static void remember(struct tpm *t, const struct approval *approval)
 {
-        struct approval *to = &t->approvals[APPROVALS_MOST - 1];
+        struct approval *to;
+        size_t n = 0, at;
 
-        if (t->approvals_count < APPROVALS_MOST)
-                to = &t->approvals[t->approvals_count++];
+        for (size_t i = 0; i < t->approvals_count; i++)
+                if (differences(&t->approvals[i], approval->pcrs.items, approval->pcrs.count, &at))
+                        t->approvals[n++] = t->approvals[i];
+        if (n == APPROVALS_MOST)
+                memmove(t->approvals, t->approvals + 1, --n * sizeof(*t->approvals));
+        t->approvals_count = n + 1;
+        to = &t->approvals[n];
         *to = *approval;
         to->pcrs.items = arena_copy(t->kept, approval->pcrs.items,
                                     approval->pcrs.count * sizeof(struct pcr_value));

@@ -236,6 +236,39 @@ START_TEST(retired_epoch)
 }
 END_TEST
 
+static void approve_future(struct host *h, uint8_t number)
+{
+        struct tpm_static_rep future;
+
+        ok(tpm_static(h->t, h->a, &future));
+        future.pcrs.items[0].value.bytes[0] ^= number;
+        h->approvals_count = 0;
+        ok(host_approve_pcrs(h, &future, NULL, "correct horse"));
+}
+
+/* Of more approvals than there is room for, the oldest is forgotten; a state has one of them. */
+START_TEST(newest_approvals_stay)
+{
+        struct host h = host_new("correct horse");
+        struct tpm_seal_rep blob;
+        uint8_t opened[32];
+
+        for (uint8_t i = 1; i <= APPROVALS_MOST; i++)
+                approve_future(&h, i);
+        ok(host_approve_state(&h, NULL, "correct horse"));
+        ok(host_seal(&h, 16, 1, 5, &blob));
+        approve_future(&h, APPROVALS_MOST + 1);
+        for (int i = 0; i < 2; i++)
+                approve_future(&h, APPROVALS_MOST + 2);
+        ok(host_unseal(&h, 16, 1, &blob, opened));
+        ck_assert_uint_eq(h.t->approvals_count, APPROVALS_MOST);
+        ck_assert_uint_eq(h.t->approvals[0].pcrs.items[0].value.bytes[0] ^
+                                  h.t->approvals[1].pcrs.items[0].value.bytes[0],
+                          4 ^ 5);
+        host_free(&h);
+}
+END_TEST
+
 START_TEST(clock_and_status)
 {
         struct host h = host_new(NULL);
@@ -375,6 +408,7 @@ int main(void)
         tcase_add_test(tc, reseal_moves_the_secret);
         tcase_add_test(tc, table_mac_and_counter);
         tcase_add_test(tc, retired_epoch);
+        tcase_add_test(tc, newest_approvals_stay);
         tcase_add_test(tc, clock_and_status);
         tcase_add_test(tc, setup_again_is_no_harm);
         tcase_add_test(tc, epoch_counter_is_increment_once);
