@@ -256,7 +256,8 @@ static int digest_unit(struct source *s, const EVP_MD *md, uint8_t *digest_out)
         return r;
 }
 
-int disk_whole(struct source *s, const EVP_MD *md, uint8_t *digest_out)
+/* Returns 0 or -1, as disk_verity(). */
+static int digest_whole(struct source *s, const EVP_MD *md, uint8_t *digest_out)
 {
         struct ring ring = {.source = s,
                             .lock = PTHREAD_MUTEX_INITIALIZER,
@@ -358,7 +359,7 @@ static int measure_source(struct source *s, const struct bulkhead_target *t)
         else if (s->size <= DISK_UNIT)
                 r = digest_unit(s, md, digest);
         else
-                r = disk_whole(s, md, digest);
+                r = digest_whole(s, md, digest);
         if (r)
                 r = read_failed(s, s->error ? s->error : ENOMEM);
         else if (check_unchanged(s, &before) || s->host->node_begin(t->name, "disk") ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the disk plug-in share: the disk as a stream of bytes, and the two ways to
- * digest it. None of it is exported (plugin.map).
+ * What the files of the disk plug-in share: the disk as a stream of bytes, and the method "verity".
+ * None of it is exported (plugin.map).
  */
 #ifndef BULKHEAD_PLUGINS_DISK_H
 #define BULKHEAD_PLUGINS_DISK_H
@@ -34,10 +34,9 @@ int disk_read(const struct source *s, uint8_t *to, size_t len, uint64_t at);
 /* The length of the unit-th piece of `size` bytes: the last one may be short. */
 size_t disk_unit_len(const struct source *s, uint64_t unit, size_t size);
 
-/* Both return 0, or -1: if s->error is set, reading the disk failed; if not, there was no memory or
- * no thread, or OpenSSL failed. */
-int disk_whole(struct source *s, const EVP_MD *md, uint8_t *digest_out);
-/* The root of dm-verity's tree, hash type 1; the disk's size is a multiple of DISK_BLOCK. */
+/* The root of dm-verity's tree, hash type 1; the disk's size is a multiple of DISK_BLOCK. Returns
+ * 0, or -1: if s->error is set, reading the disk failed; if not, there was no memory or no thread,
+ * or OpenSSL failed. */
 int disk_verity(struct source *s, const EVP_MD *md, const uint8_t *salt, size_t salt_len,
                 uint32_t cores, uint8_t *root_out);
 

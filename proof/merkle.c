@@ -51,7 +51,7 @@ uint64_t merkle_count(const struct merkle *t)
         return t->levels[0].count;
 }
 
-struct digest merkle_node(const struct digest *left, const struct digest *right)
+static struct digest node(const struct digest *left, const struct digest *right)
 {
         size_t size = hash_size(left->alg);
         uint8_t bytes[1 + 2 * DIGEST_MOST] = {0x01};
@@ -115,7 +115,7 @@ void merkle_append(struct merkle *t, const struct digest *leaf)
         for (k = 0; t->levels[k].count % 2 == 0; k++) {
                 struct digest left = hash_at(t, k, t->levels[k].count - 2);
 
-                d = merkle_node(&left, &d);
+                d = node(&left, &d);
                 add_hash(t, k + 1, &d);
         }
         write_hashes(t, k);
@@ -139,7 +139,7 @@ static struct digest subtree(const struct merkle *t, uint64_t start, uint64_t n)
         k = split(n);
         left = subtree(t, start, k);
         right = subtree(t, start + k, n - k);
-        return merkle_node(&left, &right);
+        return node(&left, &right);
 }
 
 struct digest merkle_root(const struct merkle *t, uint64_t count)
@@ -239,10 +239,10 @@ bool merkle_root_of_path(const struct digest *leaf, uint64_t index, uint64_t cou
                 if (!last)
                         return false;
                 if (at & 1 || at == last) {
-                        d = merkle_node(&path[i], &d);
+                        d = node(&path[i], &d);
                         skip_lone_levels(&at, &last);
                 } else {
-                        d = merkle_node(&d, &path[i]);
+                        d = node(&d, &path[i]);
                 }
                 at >>= 1;
                 last >>= 1;
@@ -286,11 +286,11 @@ bool merkle_is_consistent(uint64_t from, const struct digest *from_root, uint64_
                 if (!last)
                         return false;
                 if (at & 1 || at == last) {
-                        old = merkle_node(&path[i], &old);
-                        new = merkle_node(&path[i], &new);
+                        old = node(&path[i], &old);
+                        new = node(&path[i], &new);
                         skip_lone_levels(&at, &last);
                 } else {
-                        new = merkle_node(&new, &path[i]);
+                        new = node(&new, &path[i]);
                 }
                 at >>= 1;
                 last >>= 1;

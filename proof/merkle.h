@@ -38,8 +38,6 @@ void merkle_inclusion(const struct merkle *t, uint64_t index, uint64_t count,
 void merkle_consistency(const struct merkle *t, uint64_t from, uint64_t count,
                         struct merkle_path *out);
 
-struct digest merkle_node(const struct digest *left, const struct digest *right);
-
 /* Does the path lead from this leaf hash at this index to this root, with no node missing or left
  * over? False for digests of another algorithm, for index >= count and for count 0. */
 bool merkle_is_included(const struct digest *leaf, uint64_t index, uint64_t count,

@@ -84,7 +84,9 @@ struct digest tpm_policy_pcr(const struct digest *before, const struct pcr_value
                           (struct bytes){values.bytes, hash_size(values.alg)});
 }
 
-struct digest tpm_policy_counter(const struct digest *before, const TPM2B_NAME *name, uint64_t most)
+/* PolicyNV: the counter with this Name is at most `most`. */
+static struct digest policy_counter(const struct digest *before, const TPM2B_NAME *name,
+                                    uint64_t most)
 {
         struct hash *h = hash_begin(HASH_SHA256);
         uint8_t offset_and_operation[4] = {0, 0, 0, TPM2_EO_UNSIGNED_LE};
@@ -117,7 +119,7 @@ struct digest tpm_policy_state(const struct pcr_value *pcrs, size_t count,
         struct digest none = tpm_policy_none();
         struct digest with_pcrs = tpm_policy_pcr(&none, pcrs, count);
 
-        return tpm_policy_counter(&with_pcrs, epoch_name, epoch);
+        return policy_counter(&with_pcrs, epoch_name, epoch);
 }
 
 void tpm_policy_to_sign(const struct digest *state, uint8_t out[static TPM_POLICY_TO_SIGN])

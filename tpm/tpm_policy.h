@@ -16,9 +16,6 @@ struct digest tpm_policy_none(void); /* the digest with which every policy begin
 /* PolicyPCR over these values, all of one bank. */
 struct digest tpm_policy_pcr(const struct digest *before, const struct pcr_value *pcrs,
                              size_t count);
-/* PolicyNV: the counter with this Name is at most `most`. */
-struct digest tpm_policy_counter(const struct digest *before, const TPM2B_NAME *name,
-                                 uint64_t most);
 /* PolicyAuthorize: the key with this Name has approved whatever came before. */
 struct digest tpm_policy_authorize(const TPM2B_NAME *site_key);
 
