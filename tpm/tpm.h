@@ -43,7 +43,7 @@ enum status tpm_approval(struct tpm *t, struct arena *a, const struct tpm_approv
 enum status tpm_approve(struct tpm *t, struct arena *a, const struct tpm_approve_req *req,
                         struct tpm_approve_rep *rep_out);
 /* Increments the epoch counter, which ends all approvals up to the epoch before. *epoch_out: the
- * new epoch. */
+ * new epoch. No request asks for this yet. */
 enum status tpm_retire_epoch(struct tpm *t, uint64_t *epoch_out);
 /* Quotes the PCRs in the mask and the destination PCRs in extends, which can only be 16 and 23.
  * ST_BUSY if a quoted PCR is extended by others all the time. */
