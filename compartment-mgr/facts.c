@@ -140,31 +140,59 @@ static bool is_named(const struct vm_definition *vm, const char *argument)
         return !strcmp(vm->name, argument) || !strcmp(uuid, argument);
 }
 
-/* For an attestation: opens the boot files that the VM's configuration names, as svdm does for a
- * start. Uses a connection of its own, so that a start waits no longer than it takes to read them.
- */
+/* On a connection of its own: svdm's session holds the VM until the connection closes. */
+static enum status ask_svdm(struct call call, struct arena *a)
+{
+        int svdm;
+        enum status s = peer_connect(PEER_SVDM, PEER_PATIENCE, &svdm);
+
+        if (s)
+                return s;
+        s = peer_ask(svdm, call, a, PEER_SHORT);
+        close(svdm);
+        return s;
+}
+
+/* As svdm opens them for a start; or, if the VM runs, for a look at its devices. */
+static enum status open_files(const struct uuid *vm, const struct wanted_device_list *files,
+                              struct arena *a, struct open_disk_list *open_out)
+{
+        struct svdm_open_req open = {.vm = *vm, .devices = {files->items, files->count}};
+        struct svdm_open_rep opened = {};
+        struct svdm_look_req look = {
+                .vm = *vm, .devices = {files->items, files->count}, .device = ""};
+        struct svdm_look_rep looked = {};
+        enum status s = ask_svdm(CALL(svdm_open, &open, &opened), a);
+
+        *open_out = opened.disks;
+        if (s != ST_WRONG_STATE)
+                return s;
+        s = ask_svdm(CALL(svdm_look, &look, &looked), a);
+        *open_out = looked.disks;
+        return s;
+}
+
+/* For an attestation: opens the boot files that the VM's configuration names. */
 static enum status open_boot(const struct vm_definition *d, struct arena *a,
-                             struct vm_config *config_out, struct svdm_open_rep *open_out)
+                             struct vm_config *config_out, struct open_disk_list *open_out)
 {
         struct config_parse_req parse = {.json = d->config};
         struct config_parse_rep parsed;
-        struct svdm_open_req q = {.vm = d->uuid};
-        size_t boot = 0;
+        struct wanted_device_list files = {};
         enum status s = worker_call(workers.config, CONFIG_DEADLINE,
                                     CALL(config_parse, &parse, &parsed), a);
 
         if (s)
                 return s;
         *config_out = parsed.config;
-        while (boot < parsed.config.disks.count &&
-               !strcmp(parsed.config.disks.items[boot].kind, "boot"))
-                boot++;
-        if (!boot)
+        while (files.count < parsed.config.disks.count &&
+               !strcmp(parsed.config.disks.items[files.count].kind, "boot"))
+                files.count++;
+        if (!files.count)
                 return ST_DONE;
-        q.devices.items = open_disks_wanted(a, parsed.config.disks.items, boot);
-        q.devices.count = boot;
-        s = peer_call(PEER_SVDM, CALL(svdm_open, &q, open_out), a, PEER_SHORT);
-        if (!s && open_out->disks.count != boot)
+        files.items = open_disks_wanted(a, parsed.config.disks.items, files.count);
+        s = open_files(&d->uuid, &files, a, open_out);
+        if (!s && open_out->count != files.count)
                 s = FAIL(ST_PROTOCOL, .subject = "svdm", .found = "not the files asked for");
         return s;
 }
@@ -178,7 +206,7 @@ static const char *name_vm(const struct uuid *vm, struct arena *a)
 
 static enum status asked_vm(const struct target *t, struct arena *a, struct open_target *out)
 {
-        struct svdm_open_rep open = {};
+        struct open_disk_list open = {};
         struct vm_definition d;
         struct vm_summary summary;
         struct vm_config config;
@@ -189,13 +217,13 @@ static enum status asked_vm(const struct target *t, struct arena *a, struct open
                 s = open_boot(&d, a, &config, &open);
         if (s)
                 goto out;
-        vm.boot = open.disks.items;
-        vm.boot_count = open.disks.count;
+        vm.boot = open.items;
+        vm.boot_count = open.count;
         vm.named = config.disks.items;
         out->component = name_vm(&d.uuid, a);
         s = write_vm(&vm, a, &out->file);
 out:
-        open_disks_close(open.disks.items, open.disks.count);
+        open_disks_close(open.items, open.count);
         return s;
 }
 

@@ -30,7 +30,14 @@ says 'compartment-mgr'
 sealing "vm:facts disk:$work/facts-root.img luks:$work/facts-data.img hypervisor:$kind" \
         >facts-seal.xml
 expect 0 bulkhead vm seal facts facts-seal.xml --format
+# What is attested of a VM keeps nothing of it: not from the next attestation, not from a start.
+attesting PCR16 vm:facts >facts-of-vm.xml
+expect 0 bulkhead attest facts-of-vm.xml -o evidence.xml --trust "$trust"
+expect 0 bulkhead attest facts-of-vm.xml -o evidence.xml --trust "$trust"
 expect 0 bulkhead vm start facts
+expect 0 bulkhead attest facts-of-vm.xml -o running.xml --trust "$trust"
+[[ $(cat running.xml) == *"sha256:$(sha256sum vmlinuz | cut -d' ' -f1)"* ]] ||
+        fail 'the kernel of a VM that runs is not in the evidence'
 expect 0 bulkhead vm stop facts
 sealing "vm:facts disk:$work/facts-root.img luks:$work/facts-data.img vms:own" >facts-seal.xml
 expect 1 bulkhead vm seal facts facts-seal.xml
