@@ -176,16 +176,20 @@ static bool collect_fds(struct frame *f, struct msghdr *msg, size_t most)
         return fits;
 }
 
-/* How many bytes can be read before those that carry a descriptor. *refused_out: the next byte
- * carries one. It is peeked at and not taken, since to close a socket that lingers can block. */
-static size_t without_fds(int fd, void *to, size_t len, bool *refused_out)
+/* How many bytes can be read before those that carry a descriptor, as recvmsg() says it.
+ * *refused_out: the next byte carries one. It is peeked at and not taken, since to close a socket
+ * that lingers can block. */
+static ssize_t without_fds(int fd, void *to, size_t len, bool *refused_out)
 {
         struct iovec part = {to, len};
         struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
-        ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_PEEK);
+        ssize_t n;
 
+        do
+                n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_PEEK);
+        while (n < 0 && errno == EINTR);
         *refused_out = n > 0 && msg.msg_flags & MSG_CTRUNC;
-        return n > 0 ? (size_t)n : len;
+        return n;
 }
 
 /* One recvmsg() of at most len bytes; *got_out is 0 if nothing is there now. */
@@ -203,9 +207,14 @@ static enum status receive_some(struct frame_reader *r, int fd, void *to, size_t
 
         *got_out = 0;
         if (!fds_most) {
-                part.iov_len = without_fds(fd, to, len, &refused);
+                n = without_fds(fd, to, len, &refused);
                 if (refused)
                         return too_many_fds(0);
+                if (n < 0 && errno == EAGAIN)
+                        return ST_DONE; /* what comes from here on was not looked at */
+                if (n <= 0)
+                        return gone();
+                part.iov_len = (size_t)n;
         }
         do
                 n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

@@ -39,6 +39,7 @@ struct server *server_new(const struct server_options *o)
         s->epoll = epoll_create1(EPOLL_CLOEXEC);
         s->back = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         pthread_mutex_init(&s->lock, NULL);
+        server_closings_begin();
         also_wait(s, s->back, EPOLLIN, &back);
         return s;
 }
@@ -186,6 +187,7 @@ int server_run(struct server *s, const int *also_watch, size_t watch_count)
                 result = handle_events(s, events, n);
                 if (!deadline_left(tick)) {
                         server_close_stalled(s);
+                        server_hurry_closings();
                         tick = deadline_in(TICK);
                 }
         }

@@ -3,6 +3,7 @@
 #include "lib/server_parts.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -28,10 +29,65 @@ bool server_start_thread(void *(*run)(void *), void *with)
         return !r;
 }
 
-static void *close_apart(void *fd)
+/* --- closing --------------------------------------------------------------------------------- */
+
+/* A stranger may have sent descriptors that nobody has read: closing the last one of a socket that
+ * lingers waits as long as its maker liked (socket(7), SO_LINGER). The server's loop does not: a
+ * thread waits in its place until a signal ends that, so that they do not become ever more. */
+struct closing {
+        struct closing *next, **at; /* at: what points to this one */
+        int fd;
+        bool has_thread;  /* false: there was none to be had, the next tick tries again */
+        bool has_begun;   /* and thus is alive as long as this is in the list */
+        pthread_t thread; /* if it has begun */
+};
+
+enum { CLOSINGS_MOST = 16 /* beyond these none is left to wait until the next tick */ };
+
+static struct {
+        pthread_mutex_t lock;
+        struct closing *first;
+        size_t count;
+} closings = {.lock = PTHREAD_MUTEX_INITIALIZER}; /* of all servers: it outlives each of them */
+
+static void *close_apart(void *closing)
 {
-        close((int)(intptr_t)fd);
+        struct closing *c = closing;
+
+        pthread_mutex_lock(&closings.lock);
+        c->thread = pthread_self();
+        c->has_begun = true;
+        pthread_mutex_unlock(&closings.lock);
+        close(c->fd);
+        pthread_mutex_lock(&closings.lock);
+        *c->at = c->next;
+        if (c->next)
+                c->next->at = c->at;
+        closings.count--;
+        pthread_mutex_unlock(&closings.lock);
+        free(c);
         return NULL;
+}
+
+static void interrupted(int signal)
+{
+        (void)signal;
+}
+
+void server_closings_begin(void)
+{
+        sigaction(SIGUSR1, &(struct sigaction){.sa_handler = interrupted}, NULL);
+}
+
+void server_hurry_closings(void)
+{
+        pthread_mutex_lock(&closings.lock);
+        for (struct closing *c = closings.first; c; c = c->next)
+                if (c->has_begun)
+                        pthread_kill(c->thread, SIGUSR1);
+                else if (!c->has_thread)
+                        c->has_thread = server_start_thread(close_apart, c);
+        pthread_mutex_unlock(&closings.lock);
 }
 
 /* A peer may have sent descriptors that nobody has read. If one is the last of a socket that
@@ -39,9 +95,27 @@ static void *close_apart(void *fd)
  * loop. */
 static void let_go(int fd, enum rank rank)
 {
-        if (rank == RANK_MASTER || !server_start_thread(close_apart, (void *)(intptr_t)fd))
+        struct closing *c;
+        bool many;
+
+        if (rank == RANK_MASTER) {
                 close(fd);
+                return;
+        }
+        c = memory_new(1, sizeof *c);
+        pthread_mutex_lock(&closings.lock);
+        *c = (struct closing){.next = closings.first, .at = &closings.first, .fd = fd};
+        if (c->next)
+                c->next->at = &c->next;
+        closings.first = c;
+        many = ++closings.count > CLOSINGS_MOST;
+        c->has_thread = server_start_thread(close_apart, c);
+        pthread_mutex_unlock(&closings.lock);
+        if (many)
+                server_hurry_closings();
 }
+
+/* --- the end, and the beginning, of a connection --------------------------------------------- */
 
 void server_take_rights(int fd, int whether)
 {

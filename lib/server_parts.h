@@ -77,6 +77,10 @@ void server_accept(struct listener *l);
 void server_wait_for_more(struct connection *c, int how);
 /* Closes a connection that no thread serves. */
 void server_forget(struct connection *c);
+/* Connections that strangers made linger are closed by threads of their own. begin: before the
+ * first; hurry: interrupts those that wait in close(), and gives a thread to those without one. */
+void server_closings_begin(void);
+void server_hurry_closings(void);
 /* Sets SO_PASSRIGHTS, which older kernels than Linux 6.16 do not have: without it the kernel
  * refuses descriptors beside what the peer sends. */
 void server_take_rights(int fd, int whether);

@@ -9,6 +9,7 @@
 #include "lib/report.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,6 +35,35 @@ static unsigned roles_given;
 static bool fds_given;
 static pid_t tester; /* every other process is a stranger, unless 0 */
 static struct server *the_server, *the_second;
+
+/* --- what the kernel does, and what comes in between --- */
+
+static bool is_old; /* before Linux 6.16: every peer may send descriptors */
+static void (*after_empty_look)(void);
+
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+        if (is_old && level == SOL_SOCKET && name == 83 /* SO_PASSRIGHTS */) {
+                errno = ENOPROTOOPT;
+                return -1;
+        }
+        return __real_setsockopt(fd, level, name, value, len);
+}
+
+ssize_t __real_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+        ssize_t n = __real_recvmsg(fd, msg, flags);
+        int error = errno;
+
+        if (n < 0 && flags & MSG_PEEK && after_empty_look)
+                after_empty_look();
+        errno = error;
+        return n;
+}
 
 /* --- the server under test, in a process of its own --- */
 
@@ -615,6 +646,102 @@ static void hand_over_what_lingers(void)
         send_with_lingering(fd, hello_and_trust, 12);
 }
 
+/* The answer, more than its socket holds, is being written meanwhile: nothing is read. */
+static void leave_what_lingers(void)
+{
+        int fd = raw();
+        struct pollfd answer = {fd, POLLIN, 0};
+
+        send(fd, hello_and_trust, sizeof hello_and_trust, MSG_NOSIGNAL);
+        poll(&answer, 1, 5000);
+        read(fd, (char[12]){0}, 12); /* of the hello */
+        poll(&answer, 1, 5000);
+        send_with_lingering(fd, "", 1);
+        close(fd);
+}
+
+static size_t threads_of(pid_t pid)
+{
+        char folder[40];
+        size_t n = 0;
+        DIR *d;
+
+        snprintf(folder, sizeof folder, "/proc/%d/task", pid);
+        d = opendir(folder);
+        while (d && readdir(d))
+                n++;
+        closedir(d);
+        return n - 2;
+}
+
+START_TEST(closings_that_wait_do_not_become_ever_more)
+{
+        enum { STRANGERS = 100, THREADS = 30 };
+        int ready[2];
+        pid_t stranger;
+        char byte;
+
+        stop_server();
+        tester = getpid();
+        is_old = true;
+        start_server(ADMIN | 0x80);
+        ck_assert_int_eq(pipe(ready), 0);
+        stranger = fork();
+        if (!stranger) {
+                for (int i = 0; i < STRANGERS; i++)
+                        leave_what_lingers();
+                if (write(ready[1], "", 1) == 1)
+                        pause();
+                _exit(1);
+        }
+        ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+        usleep(200000);
+        ck_assert_uint_le(threads_of(server), THREADS);
+        usleep(2500000);
+        ck_assert_uint_le(threads_of(server), 2);
+        still_answers();
+        kill(stranger, SIGKILL);
+        waitpid(stranger, NULL, 0);
+        close(ready[0]);
+        close(ready[1]);
+        is_old = false;
+}
+END_TEST
+
+static int sender = -1;
+
+static void send_descriptor(void)
+{
+        int one = open("/dev/null", O_RDONLY);
+
+        after_empty_look = NULL;
+        ck_assert_int_eq(channel_send_frame(sender, MESSAGE_status, (struct bytes){NULL, 0}, &one,
+                                            1, deadline_in(1000)),
+                         ST_DONE);
+        close(one);
+}
+
+/* Between a look that found nothing and the reading. */
+START_TEST(a_descriptor_is_not_taken_unseen)
+{
+        struct frame_reader r = {0};
+        bool whole;
+        int pair[2], pending;
+
+        ck_assert_int_eq(channel_pair(pair), ST_DONE);
+        sender = pair[0];
+        after_empty_look = send_descriptor;
+        ck_assert_int_eq(frame_reader_step(&r, pair[1], 100, 0, &whole), ST_DONE);
+        ck_assert(!whole);
+        ck_assert_int_eq(ioctl(pair[1], FIONREAD, &pending), 0);
+        ck_assert_int_eq(pending, FRAME_HEADER); /* still there, with what came beside */
+        ck_assert_int_eq(frame_reader_step(&r, pair[1], 100, 0, &whole), ST_DENIED);
+        frame_reader_clear(&r);
+        close(pair[0]);
+        close(pair[1]);
+}
+END_TEST
+
 static void (*const strangers[])(void) = {ask_and_never_read, hand_over_what_lingers};
 
 START_TEST(strangers_hold_up_nobody_else)
@@ -784,6 +911,8 @@ int main(void)
         tcase_add_test(t, many_requests_at_once_are_all_answered);
         tcase_add_test(t, descriptors_travel_and_none_is_left);
         tcase_add_test(t, descriptors_of_peers_without_rights_are_refused);
+        tcase_add_test(t, closings_that_wait_do_not_become_ever_more);
+        tcase_add_test(t, a_descriptor_is_not_taken_unseen);
         tcase_add_loop_test(t, strangers_hold_up_nobody_else, 0,
                             sizeof strangers / sizeof *strangers);
         tcase_add_test(t, events_reach_those_who_watch);
