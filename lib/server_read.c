@@ -4,7 +4,10 @@
 
 #include <sys/epoll.h>
 
-enum { FRAME_TIME = 10000 }; /* ms for a hello, and for a frame that has begun */
+enum {
+        FRAME_TIME = 10000,      /* ms for a hello, and for a frame that has begun */
+        STRANGER_MOST = 64 << 10 /* bytes of a stranger's frame: many strangers may begin one */
+};
 
 static bool answer_hello(struct connection *c)
 {
@@ -28,13 +31,21 @@ static bool answer_hello(struct connection *c)
                                    NULL, 0, deadline_in(0));
 }
 
+static size_t body_most(const struct connection *c)
+{
+        if (c->phase == PHASE_HELLO)
+                return 4;
+        return c->rank == RANK_STRANGER && c->listener->frame_most > STRANGER_MOST
+                       ? STRANGER_MOST
+                       : c->listener->frame_most;
+}
+
 /* False: the connection is to be closed. */
 static bool step(struct connection *c, bool *whole_out)
 {
-        size_t most = c->phase == PHASE_HELLO ? 4 : c->listener->frame_most;
         size_t fds_most = c->caller.may_pass_fds ? MESSAGE_FDS_MOST : 0;
 
-        if (!frame_reader_step(&c->reader, c->fd, most, fds_most, whole_out))
+        if (!frame_reader_step(&c->reader, c->fd, body_most(c), fds_most, whole_out))
                 return true;
         if (error_last()->status == ST_PROTOCOL || error_last()->status == ST_DENIED)
                 channel_send_error(c->fd, error_last(), deadline_in(0));

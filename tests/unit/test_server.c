@@ -708,6 +708,28 @@ START_TEST(closings_that_wait_do_not_become_ever_more)
 }
 END_TEST
 
+/* Nobody has a use for it, and all of them together would fill the memory. */
+START_TEST(a_stranger_begins_no_large_frame)
+{
+        static const uint8_t large[FRAME_HEADER] = {0, 1, 0, 1, 0, MESSAGE_trust, 0, 0},
+                             small[FRAME_HEADER] = {0, 1, 0, 0, 0, MESSAGE_trust, 0, 0};
+        struct frame f;
+        int fd;
+
+        stop_server();
+        start_server(0x80);
+        fd = greeted();
+        ck_assert_int_eq(send(fd, small, sizeof small, 0), FRAME_HEADER);
+        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(300)), ST_TIMEOUT);
+        close(fd);
+        fd = greeted();
+        ck_assert_int_eq(send(fd, large, sizeof large, 0), FRAME_HEADER);
+        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(1000)), ST_DONE);
+        ck_assert_int_eq(f.number, MESSAGE_ERROR);
+        close(fd);
+}
+END_TEST
+
 static int sender = -1;
 
 static void send_descriptor(void)
@@ -913,6 +935,7 @@ int main(void)
         tcase_add_test(t, descriptors_of_peers_without_rights_are_refused);
         tcase_add_test(t, closings_that_wait_do_not_become_ever_more);
         tcase_add_test(t, a_descriptor_is_not_taken_unseen);
+        tcase_add_test(t, a_stranger_begins_no_large_frame);
         tcase_add_loop_test(t, strangers_hold_up_nobody_else, 0,
                             sizeof strangers / sizeof *strangers);
         tcase_add_test(t, events_reach_those_who_watch);
