@@ -149,15 +149,16 @@ void server_wait_for_more(struct connection *c, int how)
                 server_forget(c);
 }
 
-/* Closes the connection of that rank or below that has been idle longest: a flood of connections
- * must not keep other peers out. */
-static void make_room(struct server *s, enum rank rank)
+/* Closes the connection of that rank or below, of that principal unless it is NULL, that has been
+ * idle longest: a flood of connections must not keep other peers out. */
+static void make_room(struct server *s, enum rank rank, const struct principal *whose)
 {
         struct connection *c, *oldest = NULL;
 
         for (c = s->connections.next; c != &s->connections; c = c->next)
                 if (c->rank <= rank && (c->phase == PHASE_HELLO || c->phase == PHASE_READING) &&
-                    !c->session && (!oldest || c->since <= oldest->since))
+                    !c->session && (!whose || principal_is(&c->caller.principal, whose)) &&
+                    (!oldest || c->since <= oldest->since))
                         oldest = c;
         if (oldest)
                 server_forget(oldest);
@@ -174,18 +175,39 @@ static struct connection *new_connection(struct listener *l, int fd)
         return c;
 }
 
+static bool has_share(const struct connection *c)
+{
+        const struct server *s = c->server;
+
+        return server_has_share(s->count, c->rank, s->o.connections_most);
+}
+
+/* Whether its principal has not yet all the connections that one principal may have. */
+static bool has_own_share(const struct connection *c)
+{
+        const struct server *s = c->server;
+        const struct connection *other = s->connections.next;
+        size_t n = 0;
+
+        for (; c->rank != RANK_MASTER && other != &s->connections; other = other->next)
+                n += other->rank == c->rank &&
+                     principal_is(&other->caller.principal, &c->caller.principal);
+        return n < server_share_of_one(c->rank, s->o.connections_most);
+}
+
 /* False: the peer is turned away. */
 static bool admit(struct connection *c)
 {
         struct server *s = c->server;
-        size_t most = s->o.connections_most;
         bool known = c->listener->admit(c->fd, &c->caller) && c->caller.roles &&
                      principal_is_valid(&c->caller.principal);
 
         c->rank = known ? server_rank_of(c->caller.roles) : RANK_STRANGER;
-        if (known && !server_has_share(s->count, c->rank, most))
-                make_room(s, c->rank);
-        return known && server_has_share(s->count, c->rank, most);
+        if (known && !has_own_share(c))
+                make_room(s, c->rank, &c->caller.principal);
+        if (known && !has_share(c))
+                make_room(s, c->rank, NULL);
+        return known && has_own_share(c) && has_share(c);
 }
 
 static void let_in(struct connection *c)
@@ -220,5 +242,5 @@ void server_accept(struct listener *l)
                 free(c);
         }
         if (errno == EMFILE || errno == ENFILE)
-                make_room(l->server, RANK_MASTER);
+                make_room(l->server, RANK_MASTER, NULL);
 }

@@ -68,6 +68,8 @@ struct server {
 enum rank server_rank_of(unsigned roles);
 /* May one more of that rank use what `most` can use at once? */
 bool server_has_share(const size_t used[RANKS], enum rank rank, size_t most);
+/* How much of it one principal may use: nobody takes the whole share of his rank. */
+size_t server_share_of_one(enum rank rank, size_t most);
 
 /* Starts a detached thread; false if there is none to be had. */
 bool server_start_thread(void *(*run)(void *), void *with);

@@ -36,12 +36,25 @@ static void *serve(void *connection)
         return NULL;
 }
 
+static bool may_run(const struct server *s, const struct connection *c)
+{
+        size_t most = server_share_of_one(c->rank, s->o.requests_most), n = 0;
+        const struct connection *other = s->connections.next;
+
+        if (!server_has_share(s->running, c->rank, s->o.requests_most))
+                return false;
+        for (; c->rank != RANK_MASTER && other != &s->connections; other = other->next)
+                n += other->phase == PHASE_RUNNING && other->rank == c->rank &&
+                     principal_is(&other->caller.principal, &c->caller.principal);
+        return n < most;
+}
+
 static void start_queued(struct server *s)
 {
         struct connection **at = &s->queue, *c, *next;
 
         while ((c = *at)) {
-                if (!server_has_share(s->running, c->rank, s->o.requests_most)) {
+                if (!may_run(s, c)) {
                         at = &c->next_queued;
                         continue;
                 }

@@ -34,6 +34,7 @@ static struct arena *a;
 static unsigned roles_given;
 static bool fds_given;
 static pid_t tester; /* every other process is a stranger, unless 0 */
+static bool are_principals; /* each process is one, with equal rights */
 static struct server *the_server, *the_second;
 
 /* --- what the kernel does, and what comes in between --- */
@@ -147,6 +148,8 @@ static bool admit(int fd, struct caller *caller_out)
         local_peer_name(&peer, caller_out);
         caller_out->roles = stranger ? 0x80 : roles_given;
         caller_out->may_pass_fds = fds_given && !stranger;
+        if (are_principals)
+                caller_out->principal = principal_of_uid((uid_t)peer.pid, caller_out->name);
         return true;
 }
 
@@ -708,6 +711,41 @@ START_TEST(closings_that_wait_do_not_become_ever_more)
 }
 END_TEST
 
+START_TEST(one_verifier_does_not_take_the_threads_of_all)
+{
+        struct status_req q = {};
+        struct status_rep p;
+        int ready[2], fd;
+        pid_t greedy;
+        char byte;
+
+        stop_server();
+        are_principals = true;
+        start_server(VERIFIER | 0x80);
+        ck_assert_int_eq(pipe(ready), 0);
+        greedy = fork();
+        if (!greedy) {
+                ask_and_never_read();
+                if (write(ready[1], "", 1) == 1)
+                        pause();
+                _exit(1);
+        }
+        ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+        usleep(200000);
+        for (int i = 0; i < 3; i++) {
+                fd = greeted();
+                ck_assert_int_eq(channel_call(fd, CALL(status, &q, &p), a, deadline_in(2000)),
+                                 ST_DONE);
+                close(fd);
+        }
+        kill(greedy, SIGKILL);
+        waitpid(greedy, NULL, 0);
+        close(ready[0]);
+        close(ready[1]);
+        are_principals = false;
+}
+END_TEST
+
 /* Nobody has a use for it, and all of them together would fill the memory. */
 START_TEST(a_stranger_begins_no_large_frame)
 {
@@ -936,6 +974,7 @@ int main(void)
         tcase_add_test(t, closings_that_wait_do_not_become_ever_more);
         tcase_add_test(t, a_descriptor_is_not_taken_unseen);
         tcase_add_test(t, a_stranger_begins_no_large_frame);
+        tcase_add_test(t, one_verifier_does_not_take_the_threads_of_all);
         tcase_add_loop_test(t, strangers_hold_up_nobody_else, 0,
                             sizeof strangers / sizeof *strangers);
         tcase_add_test(t, events_reach_those_who_watch);
