@@ -28,7 +28,7 @@ static struct measurement measure(const struct operation *o, const struct vm_dev
         struct arena *a = o->arena;
         struct node *n = arena_get(a, sizeof *n);
         struct measurement m = {
-                .target = arena_print(a, "device:%s", d->name), .plugin = "device", .version = 1};
+                .target = arena_print(a, "device:%s", d->name), .plugin = "device", .version = 2};
 
         *n = (struct node){.id = m.target, .type = "device"};
         n->values.items =

@@ -10,7 +10,7 @@
 #include "plugins/facts/facts.h"
 
 /* The plug-ins' versions, which stand for the form of these nodes. */
-enum { FACTS_HYPERVISOR_VERSION = 1, FACTS_VMS_VERSION = 1 };
+enum { FACTS_HYPERVISOR_VERSION = 1, FACTS_VMS_VERSION = 2 };
 
 /* Both return 0, or -1 after host->refuse() or when the host takes no more. */
 int facts_add_hypervisor(const struct facts *f, struct json_object *root);
