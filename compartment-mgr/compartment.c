@@ -149,6 +149,19 @@ static void add_as_kept(const struct vm_definition *d, struct arena *a)
         add(c);
 }
 
+static enum status read_definition(int dir, const char *name, const struct uuid *uuid,
+                                   struct arena *a, struct vm_definition *d_out)
+{
+        enum status s = state_renew_record(dir, name, &state_kind_vm, a, d_out);
+
+        if (!s)
+                s = principal_needed(&d_out->owner, "the owner of a VM");
+        if (!s && !uuid_equal(&d_out->uuid, uuid))
+                s = FAIL(ST_DAMAGED, .subject = name, .expected = "the definition of that VM",
+                         .found = "the definition of another VM");
+        return s;
+}
+
 enum status compartments_open(int dir, bool simulated,
                               void (*changed)(const struct vm_definition *, enum vm_state,
                                               const char *))
@@ -170,7 +183,7 @@ enum status compartments_open(int dir, bool simulated,
 
                 if (!uuid_read(names[i], &uuid))
                         continue;
-                if (state_renew_record(dir, names[i], &state_kind_vm, a, &d))
+                if (read_definition(dir, names[i], &uuid, a, &d))
                         report_error("reading a VM's definition, which is left out");
                 else
                         add_as_kept(&d, a);

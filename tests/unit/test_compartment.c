@@ -467,6 +467,29 @@ START_TEST(a_damaged_definition_is_left_out)
 }
 END_TEST
 
+START_TEST(what_says_another_vm_or_nobody_is_left_out)
+{
+        struct vm_definition d;
+        struct vm_summary v;
+        char uuid[37], other[37];
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+        uuid_write(&d.uuid, uuid);
+        uuid_write(&(struct uuid){{1}}, other);
+        ck_assert_int_eq(renameat(dir, uuid, dir, other), 0);
+        open_again();
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_NOT_FOUND);
+        ck_assert_int_eq(renameat(dir, other, dir, uuid), 0);
+        open_again();
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+        d.owner = (struct principal){PRINCIPAL_USER, "x"};
+        ck_assert_int_eq(state_write_record(dir, uuid, &state_kind_vm, &d), ST_DONE);
+        open_again();
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_NOT_FOUND);
+}
+END_TEST
+
 /* --- files of other versions (tests/data/state/README.md) ------------------------------------ */
 
 #define KEPT_VM "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -555,6 +578,7 @@ int main(void)
         tcase_add_test(t, owners_of_version_2_are_principals);
         tcase_add_test(t, the_claim_knows_for_whom);
         tcase_add_test(t, a_damaged_definition_is_left_out);
+        tcase_add_test(t, what_says_another_vm_or_nobody_is_left_out);
         tcase_add_test(t, what_an_older_version_wrote_is_read);
         tcase_add_test(t, a_newer_version_is_not_opened);
         suite_add_tcase(suite, t);
