@@ -108,7 +108,12 @@ static enum status open_one(const struct target *t, const struct open_disk *disk
                 return kind->facts(from->scope, t, a, out);
         if (*t->argument == '/')
                 return open_path(t, disks, count, from, a, out);
-        return kind->plugin || !*t->argument ? ST_DONE : refuse_unknown(t, a);
+        if (kind->plugin)
+                return FAIL(ST_INVALID, .subject = t->name,
+                            .expected = FMT("%s: and an absolute path", kind->plugin),
+                            .found = FMT("%.200s", *t->argument ? t->argument : "no path"),
+                            .remedy = "name the file from / on");
+        return *t->argument ? refuse_unknown(t, a) : ST_DONE;
 }
 
 enum status targets_open(struct targets *t, const struct descriptor *d,

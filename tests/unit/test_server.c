@@ -33,7 +33,7 @@ static pid_t server;
 static struct arena *a;
 static unsigned roles_given;
 static bool fds_given;
-static pid_t tester; /* every other process is a stranger, unless 0 */
+static pid_t tester;        /* every other process is a stranger, unless 0 */
 static bool are_principals; /* each process is one, with equal rights */
 static struct server *the_server, *the_second;
 
