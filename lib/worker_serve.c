@@ -128,14 +128,19 @@ static void forget(struct child *c)
         *c = children[--children_count];
 }
 
+/* Where there is no process to be had the job ends at once: who asks it must not wait for ever. */
 static void fork_child(const struct worker_duty *duty, struct child *c)
 {
         pid_t parent = getpid(), pid = fork();
 
         if (pid == 0)
                 be_child(duty, c, parent);
-        if (pid < 0)
-                return; /* no process now: tried again when its job begins */
+        if (pid < 0) {
+                report_warning("cannot start another job: %s", strerror(errno));
+                tell_exit(c->exit_pipe, 3 << 8, false);
+                forget(c);
+                return;
+        }
         setpgid(pid, pid);
         c->pid = pid;
         close(c->socket);
@@ -170,11 +175,6 @@ static void begin_job(const struct worker_duty *duty, const struct job_message *
                 return;
         c->due = 0;
         fork_child(duty, c);
-        if (c->pid)
-                return;
-        report_warning("cannot start another job");
-        tell_exit(c->exit_pipe, 3 << 8, false);
-        forget(c);
 }
 
 /* False: the daemon is gone. */
@@ -197,11 +197,12 @@ static bool take_job(const struct worker_duty *duty)
 
 static void fork_due(const struct worker_duty *duty)
 {
-        for (struct child *c = children; c < children + children_count; c++)
-                if (!c->pid && !c->killed && c->due && !deadline_left(c->due)) {
+        for (size_t i = children_count; i-- > 0;) {
+                struct child *c = &children[i];
+
+                if (!c->pid && !c->killed && c->due && !deadline_left(c->due))
                         fork_child(duty, c);
-                        c->due = 0;
-                }
+        }
 }
 
 static struct child *child_of(pid_t pid)
