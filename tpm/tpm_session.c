@@ -40,7 +40,7 @@ enum status tpm_srk_public(struct tpm *t, TPM2B_PUBLIC *out)
 }
 
 /* Marks the connection stale, so that tpm_run() looks twice, over two connections, before a person
- * is told to set up anew. */
+ * is told that this is another TPM. */
 static enum status replaced(struct tpm *t, const TPM2B_NAME *found)
 {
         const struct bytes *pinned = &t->keys.srk_name;
