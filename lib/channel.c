@@ -176,9 +176,9 @@ static bool collect_fds(struct frame *f, struct msghdr *msg, size_t most)
         return fits;
 }
 
-/* How many bytes can be read before those that carry a descriptor, as recvmsg() says it.
- * *refused_out: the next byte carries one. It is peeked at and not taken, since to close a socket
- * that lingers can block. */
+/* As recvmsg() of the bytes before the next that carries a descriptor, but takes nothing.
+ * *refused_out: the next byte carries one, which is not taken since to close a socket that lingers
+ * can block. */
 static ssize_t without_fds(int fd, void *to, size_t len, bool *refused_out)
 {
         struct iovec part = {to, len};
@@ -211,7 +211,7 @@ static enum status receive_some(struct frame_reader *r, int fd, void *to, size_t
                 if (refused)
                         return too_many_fds(0);
                 if (n < 0 && errno == EAGAIN)
-                        return ST_DONE; /* what comes from here on was not looked at */
+                        return ST_DONE; /* no recvmsg(): it could take what comes only now */
                 if (n <= 0)
                         return gone();
                 part.iov_len = (size_t)n;

@@ -70,7 +70,7 @@ struct server_listener {
         int fd; /* of local_socket_listen() or the like, non-blocking; closed with the server */
         const struct handler *handlers;
         size_t handlers_count;
-        size_t frame_most; /* bytes in a request's body; a stranger has 64 KiB */
+        size_t frame_most; /* bytes in a request's body; at most 64 KiB from RANK_STRANGER */
         /* Learns the principal that has connected on fd, and grants roles. Does not wait. Is given
          * an empty *caller_out. The peer is turned away if this is false, or if the principal is
          * not valid or has no role. */

@@ -31,24 +31,25 @@ bool server_start_thread(void *(*run)(void *), void *with)
 
 /* --- closing --------------------------------------------------------------------------------- */
 
-/* A stranger may have sent descriptors that nobody has read: closing the last one of a socket that
- * lingers waits as long as its maker liked (socket(7), SO_LINGER). The server's loop does not: a
- * thread waits in its place until a signal ends that, so that they do not become ever more. */
+/* A peer may have sent descriptors that nobody has read. If one is the last of a socket that
+ * lingers, close() blocks for as long as that peer chose (SO_LINGER in socket(7)). So a thread
+ * calls it and not the server's loop; a signal interrupts the call, so that such threads do not
+ * pile up. */
 struct closing {
-        struct closing *next, **at; /* at: what points to this one */
+        struct closing *next, **at; /* at: the pointer to this one */
         int fd;
-        bool has_thread;  /* false: there was none to be had, the next tick tries again */
-        bool has_begun;   /* and thus is alive as long as this is in the list */
-        pthread_t thread; /* if it has begun */
+        bool has_thread;  /* false: there was none to be had; the next tick tries again */
+        bool has_begun;   /* the thread runs, and lives as long as this is in the list */
+        pthread_t thread; /* set once it has begun */
 };
 
-enum { CLOSINGS_MOST = 16 /* beyond these none is left to wait until the next tick */ };
+enum { CLOSINGS_MOST = 16 }; /* with more, all are interrupted at once, not at the next tick */
 
 static struct {
         pthread_mutex_t lock;
         struct closing *first;
         size_t count;
-} closings = {.lock = PTHREAD_MUTEX_INITIALIZER}; /* of all servers: it outlives each of them */
+} closings = {.lock = PTHREAD_MUTEX_INITIALIZER}; /* of all servers; a thread may outlive its own */
 
 static void *close_apart(void *closing)
 {
@@ -182,7 +183,7 @@ static bool has_share(const struct connection *c)
         return server_has_share(s->count, c->rank, s->o.connections_most);
 }
 
-/* Whether its principal has not yet all the connections that one principal may have. */
+/* Whether its principal may have one more connection. */
 static bool has_own_share(const struct connection *c)
 {
         const struct server *s = c->server;

@@ -68,7 +68,7 @@ struct server {
 enum rank server_rank_of(unsigned roles);
 /* May one more of that rank use what `most` can use at once? */
 bool server_has_share(const size_t used[RANKS], enum rank rank, size_t most);
-/* How much of it one principal may use: nobody takes the whole share of his rank. */
+/* How much of it one principal may use, so that none takes the whole share of its rank. */
 size_t server_share_of_one(enum rank rank, size_t most);
 
 /* Starts a detached thread; false if there is none to be had. */
@@ -79,8 +79,9 @@ void server_accept(struct listener *l);
 void server_wait_for_more(struct connection *c, int how);
 /* Closes a connection that no thread serves. */
 void server_forget(struct connection *c);
-/* Connections that strangers made linger are closed by threads of their own. begin: before the
- * first; hurry: interrupts those that wait in close(), and gives a thread to those without one. */
+/* Connections of peers below RANK_MASTER are closed by threads, since close() may block. begin:
+ * once, before the first is closed. hurry: interrupts threads that wait in close(), and starts a
+ * thread for each connection that has none. */
 void server_closings_begin(void);
 void server_hurry_closings(void);
 /* Sets SO_PASSRIGHTS, which older kernels than Linux 6.16 do not have: without it the kernel

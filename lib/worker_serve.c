@@ -128,7 +128,8 @@ static void forget(struct child *c)
         *c = children[--children_count];
 }
 
-/* Where there is no process to be had the job ends at once: who asks it must not wait for ever. */
+/* If no process can be had the job ends at once, so that the daemon does not wait for its
+ * answer. */
 static void fork_child(const struct worker_duty *duty, struct child *c)
 {
         pid_t parent = getpid(), pid = fork();
