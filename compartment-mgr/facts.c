@@ -90,7 +90,7 @@ static enum status digest_boot(const struct open_disk *file, char hex[DIGEST_HEX
 
 static enum status put_boot(struct json_object *list, const struct facts_vm *vm, struct arena *a)
 {
-        for (size_t i = 0; i < vm->boot_count; i++) {
+        for (size_t i = 0; i < vm->named->count; i++) {
                 struct json_object *o = json_object_new_object();
                 char hex[DIGEST_HEX];
                 uint64_t size;
@@ -99,7 +99,7 @@ static enum status put_boot(struct json_object *list, const struct facts_vm *vm,
                 json_object_array_add(list, o);
                 if (s)
                         return s;
-                put_text(o, "device", vm->named[i].device);
+                put_text(o, "device", vm->named->items[i].name);
                 put_text(o, "digest", arena_print(a, "sha256:%s", hex));
                 put_number(o, "size", size);
         }
@@ -178,19 +178,16 @@ static enum status open_boot(const struct vm_definition *d, struct arena *a,
 {
         struct config_parse_req parse = {.json = d->config};
         struct config_parse_rep parsed;
-        struct wanted_device_list files = {};
+        struct wanted_device_list files;
         enum status s = worker_call(workers.config, CONFIG_DEADLINE,
                                     CALL(config_parse, &parse, &parsed), a);
 
         if (s)
                 return s;
         *config_out = parsed.config;
-        while (files.count < parsed.config.disks.count &&
-               !strcmp(parsed.config.disks.items[files.count].kind, "boot"))
-                files.count++;
-        if (!files.count)
+        if (!parsed.config.boot.count)
                 return ST_DONE;
-        files.items = open_disks_wanted(a, parsed.config.disks.items, files.count);
+        files = open_disks_boot(a, &parsed.config);
         s = open_files(&d->uuid, &files, a, open_out);
         if (!s && open_out->count != files.count)
                 s = FAIL(ST_PROTOCOL, .subject = "svdm", .found = "not the files asked for");
@@ -218,8 +215,7 @@ static enum status asked_vm(const struct target *t, struct arena *a, struct open
         if (s)
                 goto out;
         vm.boot = open.items;
-        vm.boot_count = open.count;
-        vm.named = config.disks.items;
+        vm.named = &config.boot;
         out->component = name_vm(&d.uuid, a);
         s = write_vm(&vm, a, &out->file);
 out:

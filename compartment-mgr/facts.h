@@ -13,9 +13,8 @@
 /* The VM of an operation, whose facts are about the files that the operation has open. */
 struct facts_vm {
         const struct vm_definition *vm;
-        const struct open_disk *boot; /* its boot files, in the order of the configuration */
-        const struct disk *named;     /* the same, as the configuration names them */
-        size_t boot_count;
+        const struct boot_file_list *named; /* its boot files, as its configuration names them */
+        const struct open_disk *boot;       /* the same, opened, in the same order */
 };
 
 /* What facts are gathered for: an operation on a VM (own), or a caller's attestation (asker). */

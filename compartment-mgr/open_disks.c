@@ -41,14 +41,32 @@ enum status open_disks_share(const struct open_disk *disk, struct open_disk *twi
         return s ? s : duplicate(disk->header, &twin_out->header);
 }
 
-struct wanted_device *open_disks_wanted(struct arena *a, const struct disk *disks, size_t count)
+struct wanted_device_list open_disks_boot(struct arena *a, const struct vm_config *c)
 {
-        struct wanted_device *wanted = arena_get_many(a, count + 1, sizeof *wanted);
+        struct wanted_device_list list = {arena_get_many(a, OPEN_DISKS_MOST, sizeof *list.items),
+                                          c->boot.count};
 
-        for (size_t i = 0; i < count; i++)
-                wanted[i] = (struct wanted_device){.name = disks[i].device,
-                                                   .kind = disks[i].kind,
-                                                   .path = disks[i].path,
-                                                   .writable = disks[i].writable};
-        return wanted;
+        for (size_t i = 0; i < c->boot.count; i++)
+                list.items[i] = (struct wanted_device){.name = c->boot.items[i].name,
+                                                       .kind = "boot",
+                                                       .path = c->boot.items[i].path};
+        return list;
+}
+
+struct wanted_device_list open_disks_all(struct arena *a, const struct vm_config *c,
+                                         const struct wanted_device *more)
+{
+        struct wanted_device_list list = open_disks_boot(a, c);
+
+        for (size_t i = 0; i < c->disks.count; i++) {
+                const struct disk *d = &c->disks.items[i];
+
+                list.items[list.count++] = (struct wanted_device){.name = d->device,
+                                                                  .kind = d->kind,
+                                                                  .path = d->path,
+                                                                  .writable = d->writable};
+        }
+        if (more)
+                list.items[list.count++] = *more;
+        return list;
 }

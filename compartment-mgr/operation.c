@@ -85,26 +85,15 @@ enum status operation_svdm(struct operation *o, struct call call, int deadline_m
         return peer_ask(o->svdm, call, o->arena, deadline_ms);
 }
 
-static bool is_boot(const struct disk *d)
-{
-        return !strcmp(d->kind, "boot");
-}
-
 void operation_with_memory(struct operation *o, const char *path, const char *kind)
 {
-        o->memory = (struct disk){.device = MEMORY, .path = path, .writable = true, .kind = kind};
+        o->memory = (struct wanted_device){
+                .name = MEMORY, .kind = kind, .path = path, .writable = true};
 }
 
-/* The disks that svdm is to open; the memory image, if there is one, comes last. */
-static struct disk *disks_to_open(const struct operation *o, size_t *count_out)
+static struct wanted_device_list devices_to_open(const struct operation *o)
 {
-        size_t count = o->config.disks.count;
-        struct disk *items = arena_get_many(o->arena, count + 1, sizeof *items);
-
-        memcpy(items, o->config.disks.items, count * sizeof *items);
-        items[count] = o->memory;
-        *count_out = count + !!o->memory.path;
-        return items;
+        return open_disks_all(o->arena, &o->config, o->memory.path ? &o->memory : NULL);
 }
 
 /* Takes the image off the list of open disks, since it is no disk of the definition: what measures
@@ -133,17 +122,18 @@ static enum status take_memory(struct operation *o)
 }
 
 /* Compares the answer with the request, whose order svdm keeps; svdm says which are boot files. */
-static enum status check_opened(struct operation *o)
+static enum status check_opened(struct operation *o, const struct wanted_device_list *wanted)
 {
-        const struct disk *named = o->config.disks.items;
+        const struct open_disk_list *open = &o->open.disks;
+        size_t count = o->config.boot.count + o->config.disks.count;
         enum status s = take_memory(o);
-        bool same = o->open.disks.count == o->config.disks.count;
+        bool same = open->count == count;
 
         if (s)
                 return s;
-        for (size_t i = 0; same && i < o->open.disks.count; i++)
-                same = o->open.disks.items[i].boot == is_boot(&named[i]) &&
-                       !strcmp(o->open.disks.items[i].path, named[i].path);
+        for (size_t i = 0; same && i < count; i++)
+                same = open->items[i].boot == (i < o->config.boot.count) &&
+                       !strcmp(open->items[i].path, wanted->items[i].path);
         return same ? ST_DONE
                     : FAIL(ST_PROTOCOL, .subject = "svdm", .expected = "the disks asked for",
                            .found = "others", .remedy = "see its log");
@@ -163,45 +153,32 @@ enum status operation_read_config(struct operation *o)
 
 enum status operation_open_disks(struct operation *o)
 {
-        struct svdm_open_req q = {.vm = o->vm->uuid};
-        const struct disk *disks = disks_to_open(o, &q.devices.count);
-        enum status s;
+        const struct wanted_device_list wanted = devices_to_open(o);
+        struct svdm_open_req q = {.vm = o->vm->uuid, .devices = wanted};
+        enum status s = operation_svdm(o, CALL(svdm_open, &q, &o->open), PEER_LONG);
 
-        q.devices.items = open_disks_wanted(o->arena, disks, q.devices.count);
-        s = operation_svdm(o, CALL(svdm_open, &q, &o->open), PEER_LONG);
-        return s ? s : check_opened(o);
+        return s ? s : check_opened(o, &wanted);
 }
 
 enum status operation_look(struct operation *o, const char *device)
 {
-        struct svdm_look_req q = {.vm = o->vm->uuid, .device = device};
+        const struct wanted_device_list wanted = devices_to_open(o);
+        struct svdm_look_req q = {.vm = o->vm->uuid, .devices = wanted, .device = device};
         struct svdm_look_rep p = {0};
-        const struct disk *disks = disks_to_open(o, &q.devices.count);
-        enum status s;
+        enum status s = operation_svdm(o, CALL(svdm_look, &q, &p), PEER_LONG);
 
-        q.devices.items = open_disks_wanted(o->arena, disks, q.devices.count);
-        s = operation_svdm(o, CALL(svdm_look, &q, &p), PEER_LONG);
         if (s)
                 return s;
         o->open.disks = p.disks;
-        return check_opened(o);
+        return check_opened(o, &wanted);
 }
 
-int operation_boot_file(const struct operation *o, const char *device)
+int operation_boot_file(const struct operation *o, const char *name)
 {
-        for (size_t i = 0; i < o->open.disks.count; i++)
-                if (o->open.disks.items[i].boot && !strcmp(o->config.disks.items[i].device, device))
+        for (size_t i = 0; i < o->config.boot.count; i++)
+                if (!strcmp(o->config.boot.items[i].name, name))
                         return o->open.disks.items[i].file;
         return -1;
-}
-
-static size_t boot_count(const struct operation *o)
-{
-        size_t n = 0;
-
-        while (n < o->open.disks.count && o->open.disks.items[n].boot)
-                n++;
-        return n;
 }
 
 enum status operation_open_path(void *svdm, const char *path, struct arena *a,
@@ -219,10 +196,8 @@ enum status operation_open_path(void *svdm, const char *path, struct arena *a,
 enum status operation_open_targets(struct operation *o, const struct descriptor *d,
                                    const struct open_disk *disks, size_t count)
 {
-        const struct facts_vm own = {.vm = o->vm,
-                                     .boot = o->open.disks.items,
-                                     .named = o->config.disks.items,
-                                     .boot_count = boot_count(o)};
+        const struct facts_vm own = {
+                .vm = o->vm, .boot = o->open.disks.items, .named = &o->config.boot};
         const struct facts_scope scope = {.own = &own};
         const struct targets_from from = {&scope, operation_open_path, &o->svdm};
 

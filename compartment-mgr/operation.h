@@ -20,8 +20,8 @@ struct operation {
         struct vm_config config;     /* from operation_read_config() on */
         struct svdm_open_rep open;
         struct targets targets;
-        struct disk memory; /* the image of its memory, opened with the disks; path NULL for none */
-        int memory_header;  /* of that image, or -1 */
+        struct wanted_device memory;       /* the image of its memory; path NULL for none */
+        int memory_header;                 /* of that image, or -1 */
         struct block_device memory_device; /* as it was mapped */
 };
 #define OPERATION_NONE                                                                             \

@@ -2,20 +2,11 @@
 /* Disks as devices of a VM. vm_device.c comes here. */
 #include "compartment-mgr/vm_device.h"
 
-#include <string.h>
-
-static bool is_boot(const struct disk *d)
-{
-        return !strcmp(d->kind, "boot");
-}
-
 static bool get(const struct vm_config *c, size_t n, struct vm_device *d_out)
 {
-        const struct disk *d = c->disks.items, *end = d + c->disks.count;
+        const struct disk *d = &c->disks.items[n];
 
-        while (d < end && (is_boot(d) || n--))
-                d++;
-        if (d == end)
+        if (n >= c->disks.count)
                 return false;
         d_out->name = d->device;
         d_out->where = d->path;

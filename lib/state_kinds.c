@@ -62,13 +62,63 @@ static enum status lift_held_3(const void *old, struct arena *a, void *next_out)
         return ST_DONE;
 }
 
+/* In version 2 boot files stood among the disks, before the first one. */
+static struct vm_config lift_config_2(const struct vm_config_2 *o, struct arena *a)
+{
+        struct vm_config next = {
+                .uuid = o->uuid,
+                .name = o->name,
+                .type = o->type,
+                .cmdline = o->cmdline,
+                .memory = o->memory,
+                .maxmem = o->maxmem,
+                .vcpus = o->vcpus,
+                .maxvcpus = o->maxvcpus,
+                .on_poweroff = o->on_poweroff,
+                .on_reboot = o->on_reboot,
+                .on_crash = o->on_crash,
+                .boot = {arena_get_many(a, BOOT_FILES_MOST, sizeof *next.boot.items), 0},
+                .nics = o->nics,
+        };
+        const struct disk *d = o->disks.items, *end = d + o->disks.count;
+
+        for (; d < end && !strcmp(d->kind, "boot") && next.boot.count < BOOT_FILES_MOST; d++)
+                next.boot.items[next.boot.count++] = (struct boot_file){d->device, d->path};
+        next.disks = (struct disk_list){(struct disk *)d, (size_t)(end - d)};
+        return next;
+}
+
+static enum status lift_sim_domain_2(const void *old, struct arena *a, void *next_out)
+{
+        const struct sim_domain_2 *o = old;
+
+        *(struct sim_domain *)next_out = (struct sim_domain){
+                .uuid = o->uuid,
+                .name = o->name,
+                .domid = o->domid,
+                .state = o->state,
+                .config = lift_config_2(&o->config, a),
+                .devices = o->devices,
+        };
+        return ST_DONE;
+}
+
+/* The counter has the name of the domains' kind, and with it their version. */
+static enum status lift_sim_counter_2(const void *old, struct arena *a, void *next_out)
+{
+        (void)a;
+        *(struct sim_counter *)next_out = *(const struct sim_counter *)old;
+        return ST_DONE;
+}
+
 /* Of each kind the older versions that are read, oldest first: {version, shape, lift}. */
 static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_vm_2}},
                                 older_vm_domain[] = {}, older_vm_memory[] = {},
-                                older_autostart[] = {}, older_sim_domain[] = {},
-                                older_sim_counter[] = {}, older_host[] = {},
-                                older_generations[] = {}, older_seal[] = {}, older_journal[] = {},
-                                older_header[] = {},
+                                older_autostart[] = {},
+                                older_sim_domain[] = {{2, &shape_sim_domain_2, lift_sim_domain_2}},
+                                older_sim_counter[] = {{2, &shape_sim_counter, lift_sim_counter_2}},
+                                older_host[] = {}, older_generations[] = {}, older_seal[] = {},
+                                older_journal[] = {}, older_header[] = {},
                                 older_held[] = {{3, &shape_attachment_3, lift_held_3}},
                                 older_tree[] = {}, older_seal_table[] = {};
 

@@ -19,8 +19,8 @@
         KIND(vm_domain, "vm-domain", 1, NULL)                                                      \
         KIND(vm_memory, "vm-memory", 1, &shape_memory_image)                                       \
         KIND(autostart, "autostart", 1, NULL)                                                      \
-        KIND(sim_domain, "sim-domain", 2, &shape_sim_domain)                                       \
-        KIND(sim_counter, "sim-domain", 2, &shape_sim_counter)                                     \
+        KIND(sim_domain, "sim-domain", 3, &shape_sim_domain)                                       \
+        KIND(sim_counter, "sim-domain", 3, &shape_sim_counter)                                     \
         /* integrity-mgr: keys and approvals; the table of seals; a seal */                        \
         KIND(host, "host", 1, &shape_host_state)                                                   \
         KIND(generations, "generations", 2, &shape_seal_table_file)                                \

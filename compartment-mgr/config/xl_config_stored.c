@@ -107,11 +107,19 @@ static enum status add_boot_file(struct arena *a, struct json_object *json, cons
         const char *path = path_in(a, json, key);
 
         if (path)
-                out->disks.items[out->disks.count++] =
-                        (struct disk){.device = key, .path = path, .kind = "boot"};
+                out->boot.items[out->boot.count++] = (struct boot_file){key, path};
         else if (json_object_object_get_ex(json, key, NULL))
                 return damaged(key, "no absolute path");
         return ST_DONE;
+}
+
+static enum status read_boot(struct arena *a, struct json_object *json, struct vm_config *out)
+{
+        enum status s;
+
+        out->boot.items = arena_get_many(a, BOOT_FILES_MOST, sizeof *out->boot.items);
+        s = add_boot_file(a, json, "kernel", out);
+        return s ? s : add_boot_file(a, json, "ramdisk", out);
 }
 
 static enum status read_disks(struct arena *a, struct json_object *json, struct vm_config *out)
@@ -122,10 +130,7 @@ static enum status read_disks(struct arena *a, struct json_object *json, struct 
 
         if (s)
                 return s;
-        out->disks.items = arena_get_many(a, count + BOOT_FILES_MOST, sizeof *out->disks.items);
-        s = add_boot_file(a, json, "kernel", out);
-        if (!s)
-                s = add_boot_file(a, json, "ramdisk", out);
+        out->disks.items = arena_get_many(a, count, sizeof *out->disks.items);
         for (size_t i = 0; i < count && !s; i++)
                 s = read_disk(a, json_object_array_get_idx(array, i),
                               &out->disks.items[out->disks.count++]);
@@ -195,6 +200,8 @@ static enum status read_all(struct arena *a, struct json_object *json, struct vm
 
         if (!s)
                 s = read_sizes(json, out);
+        if (!s)
+                s = read_boot(a, json, out);
         if (!s)
                 s = read_disks(a, json, out);
         return s ? s : read_nics(a, json, out);

@@ -54,8 +54,7 @@ static int nic_of(const struct vm_config *c, const char *device)
 static const struct disk *disk_of(const struct vm_config *c, const char *device)
 {
         for (size_t i = 0; i < c->disks.count; i++)
-                if (strcmp(c->disks.items[i].kind, "boot") &&
-                    !strcmp(c->disks.items[i].device, device))
+                if (!strcmp(c->disks.items[i].device, device))
                         return &c->disks.items[i];
         return NULL;
 }

@@ -26,15 +26,10 @@ const struct block_device *xen_config_device(const struct block_device *devices,
         return NULL;
 }
 
-static bool is_boot(const struct disk *d)
-{
-        return !strcmp(d->kind, "boot");
-}
-
 static bool has_boot_file(const struct vm_config *c, const char *name)
 {
-        for (size_t i = 0; i < c->disks.count; i++)
-                if (is_boot(&c->disks.items[i]) && !strcmp(c->disks.items[i].device, name))
+        for (size_t i = 0; i < c->boot.count; i++)
+                if (!strcmp(c->boot.items[i].name, name))
                         return true;
         return false;
 }
@@ -86,24 +81,21 @@ enum status xen_config_check_disk(const struct disk *disk, const struct block_de
 static enum status check_devices(const struct domain_create_req *q)
 {
         const struct vm_config *c = &q->config;
-        size_t disks = 0;
         enum status s = ST_DONE;
 
         for (size_t i = 0; i < c->disks.count && !s; i++) {
                 const struct disk *disk = &c->disks.items[i];
-                const struct block_device *d;
+                const struct block_device *d =
+                        xen_config_device(q->devices.items, q->devices.count, disk->device);
 
-                if (is_boot(disk))
-                        continue;
-                disks++;
-                d = xen_config_device(q->devices.items, q->devices.count, disk->device);
                 s = d ? xen_config_check_disk(disk, d)
                       : FAIL(ST_INVALID, .subject = FMT("disk %s of VM %s", disk->device, c->name),
                              .expected = "a device", .found = "none");
         }
-        if (!s && disks != q->devices.count)
+        if (!s && c->disks.count != q->devices.count)
                 s = FAIL(ST_INVALID, .subject = FMT("devices of VM %s", c->name),
-                         .expected = FMT("%zu", disks), .found = FMT("%zu", q->devices.count));
+                         .expected = FMT("%zu", c->disks.count),
+                         .found = FMT("%zu", q->devices.count));
         return s;
 }
 

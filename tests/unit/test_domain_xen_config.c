@@ -14,7 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static struct disk disks[4];
+static struct boot_file boot[2];
+static struct disk disks[2];
 static struct nic nics[2];
 static struct block_device devices[2];
 static struct domain_create_req q;
@@ -56,10 +57,10 @@ enum { SEALS = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK };
 
 static void begin(void)
 {
-        disks[0] = (struct disk){"kernel", "/boot/vmlinuz", false, "boot"};
-        disks[1] = (struct disk){"ramdisk", "/boot/initrd", false, "boot"};
-        disks[2] = (struct disk){"xvda", "/srv/root.img", false, "verity"};
-        disks[3] = (struct disk){"xvdb", "/srv/data.img", true, "crypt"};
+        boot[0] = (struct boot_file){"kernel", "/boot/vmlinuz"};
+        boot[1] = (struct boot_file){"ramdisk", "/boot/initrd"};
+        disks[0] = (struct disk){"xvda", "/srv/root.img", false, "verity"};
+        disks[1] = (struct disk){"xvdb", "/srv/data.img", true, "crypt"};
         nics[0] = (struct nic){"vif0", "xenbr0", "00:16:3e:0a:0b:0c"};
         nics[1] = (struct nic){"vif1", "lan", "00:16:3e:01:02:03"};
         devices[0] = (struct block_device){"xvdb", "/dev/mapper/data", true, 0xfd02};
@@ -76,8 +77,8 @@ static void begin(void)
                            .on_poweroff = "destroy",
                            .on_reboot = "restart",
                            .on_crash = "destroy"}};
-        q.config.disks.items = disks;
-        q.config.disks.count = 4;
+        q.config.boot = (struct boot_file_list){boot, 2};
+        q.config.disks = (struct disk_list){disks, 2};
         q.config.nics.items = nics;
         q.config.nics.count = 2;
         q.devices.items = devices;
@@ -151,9 +152,8 @@ START_TEST(boot_files)
         build();
         is_descriptor(built.b_info.kernel, q.kernel);
         is_descriptor(built.b_info.ramdisk, q.ramdisk);
-        disks[1] = (struct disk){"xvdc", "/srv/more.img", true, "crypt"};
-        q.config.disks.count = 1; /* the kernel alone, no command line */
-        q.devices.count = 0;
+        q.config.boot.count = 1; /* the kernel alone: no disk, no command line */
+        q.config.disks.count = q.devices.count = 0;
         q.config.cmdline = "";
         close(q.ramdisk);
         q.ramdisk = -1;
@@ -254,9 +254,9 @@ START_TEST(boot_file_missing)
         q.ramdisk = -1;
         refused(ST_INVALID, "ramdisk");
         q.ramdisk = ramdisk;
-        disks[1] = disks[0]; /* a ramdisk that the configuration does not name */
+        q.config.boot.count = 1; /* a ramdisk that the configuration does not name */
         refused(ST_INVALID, "ramdisk");
-        disks[0] = disks[1] = disks[2];
+        q.config.boot.count = 0;
         refused(ST_UNSUPPORTED, "db01");
 }
 END_TEST
@@ -280,9 +280,9 @@ START_TEST(device_missing)
         q.devices.count = 1;
         refused(ST_INVALID, "xvda");
         q.devices.count = 2;
-        q.config.disks.count = 3; /* a device too many */
+        q.config.disks.count = 1; /* a device too many */
         refused(ST_INVALID, "devices");
-        q.config.disks.count = 4;
+        q.config.disks.count = 2;
         devices[0].device = "xvdc";
         refused(ST_INVALID, "xvdb");
 }

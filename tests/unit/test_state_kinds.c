@@ -104,6 +104,11 @@ static void means_sim_domain(const void *record, uint32_t version)
         ck_assert_uint_eq(d->domid, 1);
         ck_assert_str_eq(d->state, "running");
         ck_assert_uint_eq(d->config.memory, 128);
+        ck_assert_uint_eq(d->config.boot.count, 1);
+        ck_assert_str_eq(d->config.boot.items[0].name, "kernel");
+        ck_assert_str_eq(d->config.boot.items[0].path, "/srv/vm/vmlinuz");
+        ck_assert_uint_eq(d->config.disks.count, 2);
+        ck_assert_str_eq(d->config.disks.items[0].device, "xvda");
         ck_assert_str_eq(d->config.on_crash, "destroy");
         ck_assert_uint_eq(d->devices.count, 2);
         ck_assert_str_eq(d->devices.items[1].path, "sim:/srv/vm/data.img");

@@ -64,7 +64,8 @@ static struct {
 static struct target the_targets[] = {
         {.name = "luks:/d", .plugin = "luks", .argument = "/d", .method = "", .pcr = 16},
         {.name = "vm:db1", .plugin = "vm", .argument = "db1", .method = "", .pcr = 16}};
-static struct disk named[] = {{"kernel", "/k", false, "boot"}, {"xvda", "/d", true, "crypt"}};
+static struct boot_file kernel = {"kernel", "/k"};
+static struct disk named[] = {{"xvda", "/d", true, "crypt"}};
 static struct nic the_nic = {"vif0", "dmz0", "00:16:3e:00:00:01"};
 static struct value hypervisor_says[] = {{"version", "4.17.4"}, {"free-memory", "4096"}};
 static struct uuid vm_uuid;
@@ -345,8 +346,8 @@ static enum status carry_out_worker(uint16_t number, const void *request, void *
                                         .on_poweroff = "destroy",
                                         .on_reboot = "restart",
                                         .on_crash = world.on_crash};
-                c->disks.items = named;
-                c->disks.count = 2;
+                c->boot = (struct boot_file_list){&kernel, 1};
+                c->disks = (struct disk_list){named, 1};
                 c->nics.items = &the_nic;
                 c->nics.count = world.with_nic;
         } else if (number == MESSAGE_domain_hypervisor) {

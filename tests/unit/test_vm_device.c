@@ -12,9 +12,8 @@
 #include <string.h>
 
 static struct arena *a;
-static struct disk disks[] = {{"kernel", "/k", false, "boot"},
-                              {"xvda", "/a", true, "crypt"},
-                              {"xvdb", "/b", false, "verity"}};
+static struct boot_file kernel = {"kernel", "/k"};
+static struct disk disks[] = {{"xvda", "/a", true, "crypt"}, {"xvdb", "/b", false, "verity"}};
 static struct nic nics[] = {{"vif0", "xenbr0", "00:16:3e:00:00:01"},
                             {"vif1", "dmz0", "00:16:3e:00:00:02"}};
 static struct vm_config config;
@@ -69,8 +68,11 @@ const struct vm_device_kind *const vm_device_kinds[] = {&vm_device_disk, &vm_dev
 static void begin(void)
 {
         a = arena_new();
-        config = (struct vm_config){
-                .name = "web01", .type = "pvh", .disks = {disks, 3}, .nics = {nics, 2}};
+        config = (struct vm_config){.name = "web01",
+                                    .type = "pvh",
+                                    .boot = {&kernel, 1},
+                                    .disks = {disks, 2},
+                                    .nics = {nics, 2}};
 }
 
 static void end(void)
@@ -99,7 +101,7 @@ START_TEST(all_but_boot_files_are_listed)
                 ck_assert_str_eq(items[i].where, all[i].where);
                 ck_assert_str_eq(items[i].kind->name, all[i].kind);
         }
-        config = (struct vm_config){.name = "web01", .type = "pv", .disks = {disks, 1}};
+        config = (struct vm_config){.name = "web01", .type = "pv", .boot = {&kernel, 1}};
         vm_device_list(&config, a, &count);
         ck_assert_uint_eq(count, 0);
 }
@@ -110,7 +112,7 @@ START_TEST(each_is_found_by_its_name)
         struct vm_device d;
 
         ck_assert(vm_device_find(&config, "xvdb", &d) && d.kind == &vm_device_disk);
-        ck_assert_ptr_eq(d.part, &disks[2]);
+        ck_assert_ptr_eq(d.part, &disks[1]);
         ck_assert(vm_device_find(&config, "vif1", &d) && d.kind == &vm_device_nic);
         ck_assert_ptr_eq(d.part, &nics[1]);
         ck_assert(vm_device_find(&config, "vtpm0", &d) && d.kind == &tpm);
@@ -166,7 +168,7 @@ START_TEST(checks_name_a_device_of_any_kind)
         check.device = "";
         ck_assert_int_eq(device_check_named(&d, &config, a), ST_DONE);
         config.nics.count = 0;
-        config.disks.count = 1; /* the kernel */
+        config.disks.count = 0;
         ck_assert_int_eq(device_check_named(&d, &config, a), ST_INVALID);
 }
 END_TEST

@@ -73,13 +73,13 @@ static struct vm_config config_of(const char *path)
 /* A sealed copy, as svdm makes it; -1 if the configuration names none. */
 static int boot_file(const struct vm_config *c, const char *name)
 {
-        for (size_t i = 0; i < c->disks.count; i++) {
-                const struct disk *d = &c->disks.items[i];
+        for (size_t i = 0; i < c->boot.count; i++) {
+                const struct boot_file *d = &c->boot.items[i];
                 int fd, file;
                 ssize_t n;
                 char block[65536];
 
-                if (strcmp(d->kind, "boot") || strcmp(d->device, name))
+                if (strcmp(d->name, name))
                         continue;
                 fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
                 file = open(d->path, O_RDONLY | O_CLOEXEC);
@@ -102,8 +102,6 @@ static struct block_device *devices_of(const struct vm_config *c, size_t *count_
                 const struct disk *d = &c->disks.items[i];
                 struct stat st = {0};
 
-                if (!strcmp(d->kind, "boot"))
-                        continue;
                 stat(d->path, &st);
                 devices[(*count_out)++] =
                         (struct block_device){d->device, d->path, d->writable, st.st_rdev};
