@@ -421,20 +421,34 @@ void compartment_set_state(struct compartment *c, enum vm_state state, const cha
 
 enum status compartment_set_generation(struct compartment *c, uint64_t generation)
 {
-        if (c->definition.generation == generation)
+        struct vm_definition d = c->definition;
+        enum status s;
+
+        if (d.generation == generation)
                 return ST_DONE;
+        d.generation = generation;
+        s = write_definition(&d);
+        if (s)
+                return s; /* the next call writes it */
         pthread_mutex_lock(&table.lock);
         c->definition.generation = generation;
         pthread_mutex_unlock(&table.lock);
-        return write_definition(&c->definition);
+        return ST_DONE;
 }
 
 enum status compartment_set_autostart(struct compartment *c, bool on)
 {
+        struct vm_definition d = c->definition;
+        enum status s;
+
+        d.autostart = on;
+        s = write_definition(&d);
+        if (s)
+                return s;
         pthread_mutex_lock(&table.lock);
         c->definition.autostart = on;
         pthread_mutex_unlock(&table.lock);
-        return write_definition(&c->definition);
+        return ST_DONE;
 }
 
 /* --- what is kept beside the definition ------------------------------------------------------- */

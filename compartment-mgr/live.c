@@ -26,7 +26,7 @@ const struct domain_state *live_find(const struct domain_list_rep *domains, cons
         for (size_t i = 0; i < domains->domains.count; i++) {
                 const struct domain_state *d = &domains->domains.items[i];
 
-                if (d->ours == ours && !memcmp(&d->uuid, uuid, sizeof *uuid))
+                if (d->ours == ours && uuid_equal(&d->uuid, uuid))
                         return d;
         }
         return NULL;
@@ -229,7 +229,7 @@ enum status live_refuse_foreign(struct arena *a, const char *name, const struct 
                 return ST_DONE;
         for (size_t i = 0; i < domains.domains.count; i++) {
                 const struct domain_state *d = &domains.domains.items[i];
-                bool same_uuid = !uuid_is_zero(uuid) && !memcmp(&d->uuid, uuid, sizeof *uuid);
+                bool same_uuid = !uuid_is_zero(uuid) && uuid_equal(&d->uuid, uuid);
 
                 if (!d->ours && (same_uuid || !strcmp(d->name, name)))
                         return FAIL(ST_REFUSED, .subject = FMT("VM %s", name),

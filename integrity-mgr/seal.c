@@ -43,7 +43,7 @@ static enum status claim(const struct uuid *vm)
                 return s;
         pthread_mutex_lock(&busy_lock);
         for (size_t i = 0; i < busy_count && !s; i++)
-                if (!memcmp(&busy[i], vm, sizeof *vm))
+                if (uuid_equal(&busy[i], vm))
                         s = FAIL(ST_BUSY, .subject = "the seal of this VM",
                                  .found = "another request is at work on it", .remedy = "repeat");
         if (!s && busy_count == BUSY_MOST)
@@ -58,7 +58,7 @@ static void release(const struct uuid *vm)
 {
         pthread_mutex_lock(&busy_lock);
         for (size_t i = 0; i < busy_count; i++)
-                if (!memcmp(&busy[i], vm, sizeof *vm)) {
+                if (uuid_equal(&busy[i], vm)) {
                         busy[i] = busy[--busy_count];
                         break;
                 }

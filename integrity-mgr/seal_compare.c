@@ -32,8 +32,7 @@ static enum status compare_disks(const struct seal_record *r, const struct prese
         for (size_t i = 0; i < p->disks.count; i++) {
                 char was[37], is[37];
 
-                if (!memcmp(&r->disks.items[i].uuid, &p->disks.items[i].uuid,
-                            sizeof p->disks.items[i].uuid))
+                if (uuid_equal(&r->disks.items[i].uuid, &p->disks.items[i].uuid))
                         continue;
                 uuid_write(&r->disks.items[i].uuid, was);
                 uuid_write(&p->disks.items[i].uuid, is);

@@ -79,9 +79,9 @@ static enum status not_meant(const struct file_device *d, const char *expected, 
 }
 
 static enum status look(struct file_device *d, const char *name, const char *type, bool read_only,
-                        struct mapped **out)
+                        struct mapping **out)
 {
-        struct mapped *m = arena_get(d->arena, sizeof *m);
+        struct mapping *m = arena_get(d->arena, sizeof *m);
         enum status s = mapper_look(name, d->arena, m);
 
         if (s)
@@ -393,7 +393,7 @@ static enum status check(const struct file_device *d)
 
 /* A tree under which the disk turned out to be something else must not be used a second time: a new
  * one shows what the disk is now. */
-static void forget_stale_tree(const char *name, const struct mapped *m)
+static void forget_stale_tree(const char *name, const struct mapping *m)
 {
         char root[256];
 
@@ -408,7 +408,7 @@ static enum status release_one(const struct uuid *vm, const char *device)
 {
         struct arena *a = arena_new();
         char name[MAPPER_NAME_MOST + 8];
-        struct mapped m;
+        struct mapping m;
         enum status s = mapper_look(mapper_name(name, vm, device), a, &m);
 
         if (!s)

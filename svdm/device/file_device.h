@@ -26,11 +26,11 @@ struct file_device {
         struct uuid uuid;    /* the LUKS UUID; zero if there is no header */
         struct disk_identity seen;
         /* What the back-end `dm` has made; -1 and NULL until then: */
-        int content;          /* the mapped device, read-only, if that is what is measured */
-        int block, hash;      /* the disk and its hash tree as block devices */
-        struct mapped *top;   /* as it was when it was mapped */
-        struct mapped *below; /* dm-integrity under dm-crypt */
-        bool integrity;       /* a block that is changed outside cannot be read */
+        int content;           /* the mapped device, read-only, if that is what is measured */
+        int block, hash;       /* the disk and its hash tree as block devices */
+        struct mapping *top;   /* as it was when it was mapped */
+        struct mapping *below; /* dm-integrity under dm-crypt */
+        bool integrity;        /* a block that is changed outside cannot be read */
         /* Opened for measuring only; the running VM has it mapped. `as` is that mapping's device
          * number, or 0. */
         bool look;

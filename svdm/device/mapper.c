@@ -73,7 +73,7 @@ static struct dm_task *ask(int type, const char *name, struct dm_info *info, int
 }
 
 /* The key stands in the table if the kernel has no keyrings. */
-static void leave_out_key(struct mapped *m, char *table)
+static void leave_out_key(struct mapping *m, char *table)
 {
         char *key = strchr(table, ' ');
 
@@ -83,7 +83,7 @@ static void leave_out_key(struct mapped *m, char *table)
                 *key = '-';
 }
 
-enum status mapper_look(const char *name, struct arena *a, struct mapped *out)
+enum status mapper_look(const char *name, struct arena *a, struct mapping *out)
 {
         struct dm_info info;
         int error;
@@ -94,11 +94,11 @@ enum status mapper_look(const char *name, struct arena *a, struct mapped *out)
         if (!t)
                 return error ? failed(name, error) : FAIL(ST_NOT_FOUND, .subject = name);
         dm_get_next_target(t, NULL, &start, &sectors, &type, &params);
-        *out = (struct mapped){.node = makedev(info.major, info.minor),
-                               .read_only = info.read_only,
-                               .targets = (unsigned)info.target_count,
-                               .sectors = sectors,
-                               .type = arena_text(a, type ? type : "")};
+        *out = (struct mapping){.node = makedev(info.major, info.minor),
+                                .read_only = info.read_only,
+                                .targets = (unsigned)info.target_count,
+                                .sectors = sectors,
+                                .type = arena_text(a, type ? type : "")};
         snprintf(out->uuid, sizeof out->uuid, "%s", dm_task_get_uuid(t));
         if (params)
                 leave_out_key(out, params);
@@ -136,10 +136,10 @@ static enum status changed(const char *path, const char *expected, const char *f
                     .remedy = "see who uses dmsetup, then try again");
 }
 
-enum status mapper_compare(const char *path, const char *name, const struct mapped *before)
+enum status mapper_compare(const char *path, const char *name, const struct mapping *before)
 {
         struct arena *a = arena_new();
-        struct mapped now;
+        struct mapping now;
         enum status s = mapper_look(name, a, &now);
 
         if (s == ST_NOT_FOUND)
@@ -157,7 +157,7 @@ enum status mapper_compare(const char *path, const char *name, const struct mapp
         return s;
 }
 
-enum status mapper_open(const char *name, const struct mapped *m, int *fd_out)
+enum status mapper_open(const char *name, const struct mapping *m, int *fd_out)
 {
         char path[MAPPER_NAME_MOST + 16];
         struct stat st;
@@ -274,7 +274,7 @@ static int remove_once(const char *name)
         return error == ENXIO ? 0 : error;
 }
 
-static bool is_ours(const char *name, struct arena *a, struct uuid *vm_out, struct mapped *m_out)
+static bool is_ours(const char *name, struct arena *a, struct uuid *vm_out, struct mapping *m_out)
 {
         char uuid[UUID_TEXT + 1] = "";
         size_t len, tail = strlen(name) + 1;
@@ -298,7 +298,7 @@ enum status mapper_remove(const char *name, int wait_ms)
 {
         const int64_t until = deadline_in(wait_ms);
         struct arena *a = arena_new();
-        struct mapped m;
+        struct mapping m;
         struct uuid vm;
         const bool ours = is_ours(name, a, &vm, &m);
         int error = 0;
@@ -354,7 +354,7 @@ static enum status remove_those(bool (*accept)(const struct uuid *vm, const void
         const int64_t until = deadline_in(wait_ms);
         struct arena *a = arena_new();
         const char **names, *busy;
-        struct mapped m;
+        struct mapping m;
         struct uuid vm;
         bool progress;
         enum status s;

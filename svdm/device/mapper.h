@@ -13,7 +13,7 @@
 
 enum { MAPPER_NAME_MOST = 128 };
 
-struct mapped {
+struct mapping {
         char uuid[130]; /* device-mapper's own; libcryptsetup makes it end in the name */
         dev_t node;
         bool read_only;
@@ -28,13 +28,13 @@ void mapper_init(void);
 const char *mapper_name(char name[MAPPER_NAME_MOST], const struct uuid *vm, const char *device);
 
 /* Tells what the kernel has under that name. ST_NOT_FOUND if there is no such device. */
-enum status mapper_look(const char *name, struct arena *a, struct mapped *out);
+enum status mapper_look(const char *name, struct arena *a, struct mapping *out);
 /* ST_BUSY, with what to do, if there is a device of that name, or of its dm-integrity's. */
 enum status mapper_must_be_free(const char *name);
 /* The same device still, with the same table? ST_CHANGED with the first difference. */
-enum status mapper_compare(const char *path, const char *name, const struct mapped *before);
+enum status mapper_compare(const char *path, const char *name, const struct mapping *before);
 /* Opens /dev/mapper/NAME read-only if that is the device that the kernel has under that name. */
-enum status mapper_open(const char *name, const struct mapped *m, int *fd_out);
+enum status mapper_open(const char *name, const struct mapping *m, int *fd_out);
 /* Has dm-verity met a block that is not what its tree says? */
 bool mapper_is_corrupted(const char *name);
 
@@ -43,7 +43,7 @@ bool mapper_is_corrupted(const char *name);
 enum status mapper_remove(const char *name, int wait_ms);
 
 /* Is called ahead of each removal; NULL for no call. */
-typedef void mapper_visitor(const char *name, const struct mapped *m);
+typedef void mapper_visitor(const char *name, const struct mapping *m);
 /* Removes all devices that Bulkhead made for that VM, and nothing else. */
 enum status mapper_remove_all(const struct uuid *vm, int wait_ms, mapper_visitor *before);
 /* The same for every VM but those; returns how many went. Reports what cannot be removed. */
