@@ -4,6 +4,17 @@
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/common.bash"
 
+# Where a real guest boots it has to be there before it can be asked to suspend itself.
+guest_forget() { :; }
+guest_says() { :; }
+# shellcheck source=tests/xen/guest.bash
+[[ ! ${BULKHEAD_GUEST-} ]] || . "$top/tests/xen/guest.bash"
+starts() {
+        guest_forget sleeper
+        expect 0 bulkhead vm start sleeper
+        guest_says sleeper alive
+}
+
 vm sleeper
 expect 0 bulkhead vm seal sleeper sleeper-seal.xml --format
 uuid=$(field sleeper uuid)
@@ -12,7 +23,7 @@ image=$state/svdm/memory-$uuid.img
 
 expect 1 bulkhead vm hibernate sleeper
 says 'bulkhead vm start sleeper'
-expect 0 bulkhead vm start sleeper
+starts
 expect 0 bulkhead vm hibernate sleeper
 says hibernating
 same "$(state_of sleeper)" hibernating state
@@ -60,7 +71,7 @@ says 'was woken already'
 expect 0 bulkhead vm destroy sleeper
 same "$(state_of sleeper)" stopped state
 [[ ! -e $image ]] || fail 'the image that was given up is left'
-expect 0 bulkhead vm start sleeper
+starts
 
 # Hibernating, it outlives both daemons; and an older image does not pass for a newer one.
 expect 0 bulkhead vm hibernate sleeper
@@ -87,8 +98,8 @@ expect 0 bulkhead vm start sleeper
 expect 0 bulkhead vm stop sleeper
 
 # With update="clean-stop" what it writes cannot be judged while it runs.
-disks="disk:$work/sleeper-root.img disk:$work/sleeper-data.img luks:$work/sleeper-data.img"
-sealing "vm:sleeper $disks" 'update="clean-stop"' >clean.xml
+measured="disk:$work/sleeper-root.img disk:$work/sleeper-data.img luks:$work/sleeper-data.img"
+sealing "vm:sleeper $measured" 'update="clean-stop"' >clean.xml
 expect 0 bulkhead vm seal sleeper clean.xml
 expect 0 bulkhead vm start sleeper
 expect 1 bulkhead vm hibernate sleeper
