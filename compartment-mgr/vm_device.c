@@ -54,11 +54,6 @@ enum status vm_device_permit_all(const struct vm_config *c, const struct princip
         return s;
 }
 
-void vm_device_value(struct node *node, const char *name, const char *text)
-{
-        node->values.items[node->values.count++] = (struct value){name, text};
-}
-
 /* --- for people ------------------------------------------------------------------------------ */
 
 static void append(char text[static VM_DEVICE_NOUNS], const char *between, const char *part)
