@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may see and do what at the door (docs/protocol.md). The message table says which role may ask
- * which message; this file says who has which role, whose VMs a verifier sees, and what a reply may
- * tell. What is not permitted here is denied.
+ * What each principal may see and do at the door (docs/protocol.md). The message table says which
+ * role may ask which message; this file says which principal has which role, whose VMs a verifier
+ * sees, and what a reply may tell. What is not permitted here is denied.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_ACCESS_H
 #define BULKHEAD_COMPARTMENT_MGR_ACCESS_H

@@ -62,8 +62,8 @@ enum status compartment_set_autostart(struct compartment *c, bool on); /* durabl
 /* The generation of the present seal, as integrity-mgr told it; durable. */
 enum status compartment_set_generation(struct compartment *c, uint64_t generation);
 
-/* Which domain runs this VM; durable, so that a daemon that is restarted and finds the domain
- * paused knows that it ran before. 0: none. */
+/* Keeps the domid of the domain that runs this VM, or 0 for none. It is durable, so that a daemon
+ * that was restarted, and finds the domain paused, knows that the domain ran before. */
 enum status compartment_set_domain(struct compartment *c, uint32_t domid);
 /* 0 if none was kept in this boot of the host. */
 uint32_t compartment_domain(const struct compartment *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which image counts. An image that integrity-mgr does not know of is never woken, so integrity-mgr
- * is told first, and the VM's own record follows. svdm removes the file.
+ * Keeps which image counts. An image that integrity-mgr does not know of is never woken, so
+ * integrity-mgr is told first, and the VM's own record follows. svdm removes the file.
  */
 #include "compartment-mgr/memory_image.h"
 #include "compartment-mgr/peers.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which image of its memory a VM wakes from: only the one that integrity-mgr was told of last. The
+ * The image of its memory from which a VM wakes: only the one that integrity-mgr was told last. The
  * stories of hibernating, starting and stopping come here with the VM claimed.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_MEMORY_IMAGE_H

@@ -112,7 +112,8 @@ static enum status open_one(const struct target *t, const struct open_disk *disk
                 return FAIL(ST_INVALID, .subject = t->name,
                             .expected = FMT("%s: and an absolute path", kind->plugin),
                             .found = FMT("%.200s", *t->argument ? t->argument : "no path"),
-                            .remedy = "name the file from / on");
+                            .remedy =
+                                    FMT("in the descriptor: name=\"%s:/FULL/PATH\"", kind->plugin));
         return *t->argument ? refuse_unknown(t, a) : ST_DONE;
 }
 

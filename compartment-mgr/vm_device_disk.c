@@ -4,10 +4,11 @@
 
 static bool get(const struct vm_config *c, size_t n, struct vm_device *d_out)
 {
-        const struct disk *d = &c->disks.items[n];
+        const struct disk *d;
 
         if (n >= c->disks.count)
                 return false;
+        d = &c->disks.items[n];
         d_out->name = d->device;
         d_out->where = d->path;
         d_out->part = d;

@@ -5,10 +5,11 @@
 
 static bool get(const struct vm_config *c, size_t n, struct vm_device *d_out)
 {
-        const struct nic *nic = &c->nics.items[n];
+        const struct nic *nic;
 
         if (n >= c->nics.count)
                 return false;
+        nic = &c->nics.items[n];
         d_out->name = nic->device;
         d_out->where = nic->bridge;
         d_out->part = nic;

@@ -123,7 +123,7 @@ enum status state_damaged(const char *name, const char *expected, const char *fo
 {
         return FAIL(ST_DAMAGED, .subject = FMT("state file %s", name), .expected = expected,
                     .found = found,
-                    .remedy = "restore the daemon's newest state folder from a backup");
+                    .remedy = "restore the newest backup of the daemon's state folder");
 }
 
 enum status state_newer(const char *name, uint32_t known, uint32_t found)

@@ -195,13 +195,11 @@ static void add_image(const struct wanted_device *asked, struct open_disk *to, s
                 .header = world.image_new ? -1 : memfd_create("header", MFD_CLOEXEC)};
 }
 
-static void carry_out_svdm(uint16_t number, const void *request, void *reply, struct arena *a)
+/* What opens something: false if it is another request. */
+static bool carry_out_opening(uint16_t number, const void *request, void *reply, struct arena *a)
 {
-        const struct svdm_open_req *open_q = request;
-
-        if (number == MESSAGE_svdm_settle) {
-                settle(((const struct svdm_settle_req *)request)->generation);
-        } else if (number == MESSAGE_svdm_open) {
+        if (number == MESSAGE_svdm_open) {
+                const struct svdm_open_req *open_q = request;
                 struct svdm_open_rep *p = reply;
 
                 ck_assert_str_eq(open_q->devices.items[0].path, "/k");
@@ -224,15 +222,27 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
                 else
                         ck_assert(!(*q->device && (world.mapped || world.has_disk)));
                 ck_assert(world.domain);
-        } else if (number == MESSAGE_svdm_unmap) {
-                ck_assert(!world.has_disk); /* never under a guest's feet */
-                ck_assert_str_eq(((const struct svdm_unmap_req *)request)->device, "xvda");
-                world.mapped = world.kept = false;
         } else if (number == MESSAGE_svdm_open_target) {
                 struct open_disk *d = make_disks(a);
 
                 close(d[0].file);
                 ((struct svdm_open_target_rep *)reply)->disk = d[1];
+        } else {
+                return false;
+        }
+        return true;
+}
+
+static void carry_out_svdm(uint16_t number, const void *request, void *reply, struct arena *a)
+{
+        if (carry_out_opening(number, request, reply, a))
+                return;
+        if (number == MESSAGE_svdm_settle) {
+                settle(((const struct svdm_settle_req *)request)->generation);
+        } else if (number == MESSAGE_svdm_unmap) {
+                ck_assert(!world.has_disk); /* never under a guest's feet */
+                ck_assert_str_eq(((const struct svdm_unmap_req *)request)->device, "xvda");
+                world.mapped = world.kept = false;
         } else if (number == MESSAGE_svdm_prepare) {
                 struct svdm_prepare_rep *p = reply;
 
