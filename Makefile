@@ -4,7 +4,7 @@
 
 MAKEFLAGS += --no-builtin-rules
 
-VERSION := 0.1.0
+VERSION := 0.2.0
 B ?= build
 PREFIX ?= /usr
 CC ?= gcc
