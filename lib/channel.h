@@ -11,7 +11,7 @@
 #include "lib/io.h"
 #include "lib/message.h"
 
-enum { PROTOCOL_VERSION = 2, FRAME_HEADER = 8 };
+enum { PROTOCOL_VERSION = 3, FRAME_HEADER = 8 };
 
 struct frame {
         uint16_t number;

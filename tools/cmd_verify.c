@@ -6,6 +6,7 @@
 #include "tools/commands.h"
 #include "tools/file.h"
 #include "tools/output.h"
+#include "tools/verdict.h"
 
 #include "lib/config.h"
 #include "proof/commitment.h"
@@ -15,13 +16,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_TRUST = 0x100, OPTION_CHALLENGE, OPTION_DESCRIPTOR, OPTION_POLICY, OPTION_REMEMBER };
+enum {
+        OPTION_TRUST = 0x100,
+        OPTION_CHALLENGE,
+        OPTION_DESCRIPTOR,
+        OPTION_POLICY,
+        OPTION_REMEMBER,
+        OPTION_STRICT
+};
+enum { EVIDENCES_MOST = 256 };
+
 struct arguments {
-        const char *evidence, *trust, *descriptor, *policies[APPRAISE_POLICIES_MOST];
-        size_t policies_count;
+        const char *evidence[EVIDENCES_MOST], *trust, *descriptor,
+                *policies[APPRAISE_POLICIES_MOST];
+        size_t evidence_count, policies_count;
         uint8_t challenge[CHALLENGE_MOST];
         size_t challenge_len;
-        bool json, remember;
+        bool json, remember, strict;
 };
 
 /* --- options ------------------------------------------------------------------------------- */
@@ -37,6 +48,9 @@ static const struct argp_option options[] = {
          "A predicate that has to answer <true/> (may be repeated)", 1},
         {"remember", OPTION_REMEMBER, NULL, 0,
          "If trusted, bring the trust record up to date with what was seen", 1},
+        {"strict", OPTION_STRICT, NULL, 0,
+         "Untrusted if anything is not checked: needs --challenge, --descriptor and a predicate",
+         1},
         {0},
 };
 
@@ -70,15 +84,18 @@ static error_t parse(int key, char *value, struct argp_state *state)
         case OPTION_REMEMBER:
                 arguments->remember = true;
                 return 0;
+        case OPTION_STRICT:
+                arguments->strict = true;
+                return 0;
         case ARGP_KEY_ARG:
-                if (arguments->evidence)
-                        argp_usage(state);
-                arguments->evidence = value;
+                if (arguments->evidence_count == EVIDENCES_MOST)
+                        argp_error(state, "at most %d files of evidence", EVIDENCES_MOST);
+                arguments->evidence[arguments->evidence_count++] = value;
                 return 0;
         case ARGP_KEY_END:
-                if (!arguments->evidence)
+                if (!arguments->evidence_count)
                         argp_usage(state);
-                if (arguments->remember && !arguments->trust)
+                if (arguments->remember && (!arguments->trust || !strcmp(arguments->trust, "-")))
                         argp_error(state, "--remember needs the --trust record to write to");
                 return 0;
         default:
@@ -88,19 +105,16 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 /* --- files --------------------------------------------------------------------------------- */
 
+/* What is read once for all evidence; the trust record, which may change in between, is read with
+ * each. */
 static enum status read_files(const struct arguments *arguments, struct arena *a,
                               struct appraise_input *in)
 {
         struct verify_policy *policies =
                 arena_get_many(a, APPRAISE_POLICIES_MOST, sizeof *policies);
-        enum status s = file_read(arguments->evidence, EVIDENCE_MOST, a, &in->evidence);
+        enum status s = ST_DONE;
 
-        if (!s && arguments->trust)
-                s = file_read(arguments->trust, TRUST_MOST, a, &in->trust);
-        if (!s && arguments->trust && !in->trust.len)
-                s = FAIL(ST_INVALID, .subject = arguments->trust, .found = "an empty file",
-                         .expected = "a trust record");
-        if (!s && arguments->descriptor)
+        if (arguments->descriptor)
                 s = file_read(arguments->descriptor, DOCUMENT_MOST, a, &in->descriptor);
         for (size_t i = 0; !s && i < arguments->policies_count; i++) {
                 policies[i].name = arena_text(a, basename(arena_text(a, arguments->policies[i])));
@@ -109,88 +123,100 @@ static enum status read_files(const struct arguments *arguments, struct arena *a
         in->policies = policies;
         in->policies_count = arguments->policies_count;
         in->challenge = (struct bytes){arguments->challenge, arguments->challenge_len};
+        in->strict = arguments->strict;
         return s;
 }
 
-static enum status judge(const struct arguments *arguments, struct arena *a,
-                         struct appraisal *report)
+/* Gets a predicate that a descriptor names. name: no '/' in it. */
+static enum status find_predicate(const char *name, struct arena *a, struct bytes *stylesheet_out)
 {
-        struct appraise_input in = {.policies = NULL};
-        char grammars[CONFIG_PATH];
-        enum status s = read_files(arguments, a, &in);
+        const char *file = arena_print(a, "xslt-policies/%s.xsl", name);
+        char path[CONFIG_PATH];
 
-        if (!s)
-                s = appraise_init(config_path(grammars, config.share, "descriptors"));
-        if (!s)
-                s = appraise(&in, a, report);
-        if (!s && report->trusted && arguments->remember)
-                s = file_update(arguments->trust, in.trust, report->trust, a);
+        return file_read(config_path(path, config.share, file), DOCUMENT_MOST, a, stylesheet_out);
+}
+
+static enum status read_trust(const struct arguments *arguments, struct arena *a,
+                              struct bytes *trust_out)
+{
+        enum status s =
+                arguments->trust ? file_read(arguments->trust, TRUST_MOST, a, trust_out) : ST_DONE;
+
+        if (!s && arguments->trust && !trust_out->len)
+                s = FAIL(ST_INVALID, .subject = arguments->trust, .found = "an empty file",
+                         .expected = "a trust record");
         return s;
 }
 
-/* --- printing ------------------------------------------------------------------------------ */
+/* --- verdicts ------------------------------------------------------------------------------ */
 
-static void print_json(const struct appraisal *report)
+/* Without a verdict the exit status is never that of "untrusted"; but what is too long to be
+ * evidence is none. */
+static int undecided(const char *evidence, enum status s, bool of_evidence)
 {
-        struct json_object *o = json_object_new_object(), *checks = json_object_new_array();
-        char hex[2 * CHALLENGE_MOST + 1] = "";
+        int class = of_evidence && s == ST_TOO_LARGE ? EXIT_REFUSED
+                    : s == ST_USAGE                  ? EXIT_USAGE
+                                                     : EXIT_UNDECIDED;
 
-        if (report->challenge.len <= CHALLENGE_MOST)
-                hex_write(hex, report->challenge.data, report->challenge.len);
-        json_object_object_add(o, "trusted", json_object_new_boolean(report->trusted));
-        output_json_text(o, "kind", report->kind);
-        output_json_text(o, "challenge", hex);
-        for (size_t i = 0; i < report->checks.count; i++) {
-                const struct check *c = &report->checks.items[i];
-                struct json_object *check = json_object_new_object();
-
-                output_json_text(check, "name", c->name);
-                output_json_text(check, "result", check_result_word(c->result));
-                output_json_text(check, "meaning", c->meaning);
-                output_json_text(check, "detail", c->detail);
-                output_json_text(check, "expected", c->expected);
-                output_json_text(check, "found", c->found);
-                json_object_array_add(checks, check);
-        }
-        json_object_object_add(o, "checks", checks);
-        output_json(o);
+        return output_error_as(class, s, "verify %s", output_clean(evidence));
 }
 
-static void print_line(const char *label, const char *text)
+static int judge(const struct arguments *arguments, const char *evidence,
+                 const struct appraise_input *common, struct json_object *list)
 {
-        if (*text)
-                printf("%16s%s%s\n", "", label, output_clean(text));
-}
+        struct appraise_input in = *common;
+        struct arena *a = arena_new();
+        struct appraisal report = {0};
+        enum status s = file_read(evidence, EVIDENCE_MOST, a, &in.evidence);
+        bool of_evidence = s != ST_DONE;
+        int result;
 
-static void print_text(const struct appraisal *report)
-{
-        const struct check *first = NULL;
-
-        for (size_t i = 0; i < report->checks.count; i++) {
-                const struct check *c = &report->checks.items[i];
-
-                if (!strcmp(c->detail, CHECK_NOT_EVALUATED)) {
-                        printf("%-14s  %s: %s\n", c->detail, output_clean(c->name),
-                               output_clean(c->meaning));
-                        continue;
-                }
-                printf("%-14s  %s: %s\n",
-                       c->result == CHECK_FAILED ? "FAILED" : check_result_word(c->result),
-                       output_clean(c->name), output_clean(c->meaning));
-                print_line("", c->detail);
-                print_line("expected  ", c->expected);
-                print_line("found     ", c->found);
-                if (!first && c->result != CHECK_PASSED && c->result != CHECK_NOT_APPLICABLE)
-                        first = c;
+        if (!s)
+                s = read_trust(arguments, a, &in.trust);
+        if (!s)
+                s = appraise(&in, a, &report);
+        if (!s && report.trusted && arguments->remember)
+                s = file_update(arguments->trust, in.trust, report.trust, a);
+        if (s) {
+                result = undecided(evidence, s, of_evidence);
+                goto out;
         }
-        if (report->trusted)
-                puts("trusted");
-        else if (first)
-                printf("untrusted: %s: %s%s%s\n", output_clean(first->name),
-                       output_clean(first->detail), *first->found ? ": " : "",
-                       output_clean(first->found));
+        if (list)
+                json_object_array_add(list, verdict_json(evidence, &report));
         else
-                puts("untrusted");
+                verdict_print(&report);
+        result = report.trusted ? EXIT_DONE : EXIT_REFUSED;
+out:
+        arena_free(a);
+        return result;
+}
+
+/* One piece of evidence is printed as an object, several as a list. */
+static void print_list(struct json_object *list, size_t count)
+{
+        if (count == 1 && json_object_array_length(list) == 1)
+                output_json(json_object_get(json_object_array_get_idx(list, 0)));
+        else if (count > 1)
+                output_json(json_object_get(list));
+        json_object_put(list);
+}
+
+/* The exit status is that of the worst. */
+static int judge_all(const struct arguments *arguments, const struct appraise_input *in)
+{
+        struct json_object *list = arguments->json ? json_object_new_array() : NULL;
+        int worst = EXIT_DONE, result;
+
+        for (size_t i = 0; i < arguments->evidence_count; i++) {
+                if (arguments->evidence_count > 1 && !list)
+                        printf("%s%s\n", i ? "\n" : "", output_clean(arguments->evidence[i]));
+                result = judge(arguments, arguments->evidence[i], in, list);
+                worst = result > worst ? result : worst;
+        }
+        if (list)
+                print_list(list, arguments->evidence_count);
+        result = output_end();
+        return result ? result : worst;
 }
 
 int cmd_verify(int argc, char **argv)
@@ -199,14 +225,17 @@ int cmd_verify(int argc, char **argv)
         static const struct argp argp = {
                 options,
                 parse,
-                "EVIDENCE.xml",
-                "Judges evidence: prints each check, then the verdict. Needs no daemon, no TPM and "
-                "no root.\vExit status: 0 trusted, 1 untrusted, 3 could not be decided.",
+                "EVIDENCE.xml...",
+                "Judges evidence: prints each check, then the verdict and what was not checked. "
+                "Needs no daemon, no TPM and no root.\vExit status: 0 trusted, 1 untrusted, 2 "
+                "wrong "
+                "usage, 3 could not be decided, such as without the file. Of several the worst.",
                 children,
                 NULL,
                 NULL};
         struct arguments arguments = {0};
-        struct appraisal report;
+        struct appraise_input in = {.find = find_predicate};
+        char grammars[CONFIG_PATH];
         struct arena *a;
         enum status s;
         int result;
@@ -214,16 +243,10 @@ int cmd_verify(int argc, char **argv)
         if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
                 return EXIT_USAGE;
         a = arena_new();
-        s = judge(&arguments, a, &report);
-        if (s) {
-                result = output_error(s, "verify %s", output_clean(arguments.evidence));
-                goto out;
-        }
-        arguments.json ? print_json(&report) : print_text(&report);
-        result = output_end();
-        if (!result && !report.trusted)
-                result = EXIT_REFUSED;
-out:
+        s = read_files(&arguments, a, &in);
+        if (!s)
+                s = appraise_init(config_path(grammars, config.share, "descriptors"));
+        result = s ? undecided(arguments.evidence[0], s, false) : judge_all(&arguments, &in);
         arena_free(a);
         return result;
 }

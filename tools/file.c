@@ -17,16 +17,31 @@ static enum status failed(const char *path)
         return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
 }
 
+/* "-" is standard input, which can be read once. */
+static enum status open_to_read(const char *path, int *fd_out)
+{
+        static bool taken;
+
+        *fd_out = -1;
+        if (!strcmp(path, "-") && taken)
+                return FAIL(ST_USAGE, .subject = "standard input", .expected = "\"-\" for one file",
+                            .found = "it for two");
+        taken = taken || !strcmp(path, "-");
+        *fd_out = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
+                                    : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+        return *fd_out < 0 ? failed(path) : ST_DONE;
+}
+
 enum status file_read(const char *path, size_t most, struct arena *a, struct bytes *out)
 {
-        int fd = open(path, O_RDONLY | O_CLOEXEC);
-        enum status s = ST_DONE;
+        int fd;
+        enum status s = open_to_read(path, &fd);
         uint8_t *data;
         size_t len = 0;
         ssize_t r;
 
-        if (fd < 0)
-                return failed(path);
+        if (s)
+                return s;
         data = memory_new(most + 1, 1);
         while (len <= most && (r = read(fd, data + len, most + 1 - len)) != 0) {
                 if (r < 0 && errno != EINTR) {
@@ -78,6 +93,10 @@ enum status file_replace(const char *path, struct bytes content)
         char *temporary;
         int fd;
 
+        if (!strcmp(path, "-") && fflush(stdout))
+                return failed(path);
+        if (!strcmp(path, "-"))
+                return io_write(STDOUT_FILENO, content.data, content.len) ? failed(path) : ST_DONE;
         /* A terminal, a pipe or /dev/stdout is written to, not replaced. */
         if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
                 fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole files that the command line names: read with a cap, or replaced at once. */
+/* Whole files that the command line names: read with a cap, or replaced at once. "-" is standard
+ * input, which is read once, or standard output. */
 #ifndef BULKHEAD_TOOLS_FILE_H
 #define BULKHEAD_TOOLS_FILE_H
 

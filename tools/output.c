@@ -57,20 +57,16 @@ static void line(const char *label, const char *text)
                 fprintf(stderr, "  %-9s %s\n", label, text);
 }
 
-int output_error(enum status s, const char *format, ...)
+static int print_error(int class, enum status s, const char *format, va_list args)
 {
         static const char *const classes[] = {"done", "refused", "usage", "undecided"};
         const struct error *e = error_last();
         const struct error none = {.status = s};
-        int class = status_exit(s);
-        va_list args;
 
         if (e->status != s)
                 e = &none;
         fputs("bulkhead: ", stderr);
-        va_start(args, format);
         vfprintf(stderr, format, args);
-        va_end(args);
         fprintf(stderr, ": %s", classes[class & 3]);
         if (*e->subject)
                 fprintf(stderr, ": %s", e->subject);
@@ -81,6 +77,28 @@ int output_error(enum status s, const char *format, ...)
         line("expected", e->expected);
         line("found", e->found);
         line("remedy", e->remedy);
+        return class;
+}
+
+int output_error(enum status s, const char *format, ...)
+{
+        va_list args;
+        int class;
+
+        va_start(args, format);
+        class = print_error(status_exit(s), s, format, args);
+        va_end(args);
+        return class;
+}
+
+int output_error_as(int exit_status, enum status s, const char *format, ...)
+{
+        va_list args;
+        int class;
+
+        va_start(args, format);
+        class = print_error(exit_status, s, format, args);
+        va_end(args);
         return class;
 }
 

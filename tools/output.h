@@ -24,6 +24,9 @@ extern const struct argp output_json_argp;
  *
  * format and what follows: what was being done, "vm start web01". Returns the exit status of s. */
 int output_error(enum status s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same, for a command in which that exit status would mean something else. */
+int output_error_as(int exit_status, enum status s, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
 
 /* The text made printable, as by utf8_printable(). Valid until four calls later. */
 const char *output_clean(const char *text);

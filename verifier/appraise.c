@@ -9,8 +9,13 @@
 #include <string.h>
 
 enum { MEMORY = 1024 << 20, CPU_SECONDS = 30, WALL_MS = 60000 };
+enum {
+        ANSWERS_MOST = PREDICATES_MOST + APPRAISE_POLICIES_MOST,
+        LIBRARY_MOST = PREDICATES_MOST + APPRAISE_POLICIES_MOST
+};
 
 struct answer {
+        struct bytes stylesheet;
         enum status status;
         struct error error;
         struct judge_rep said;
@@ -20,7 +25,10 @@ struct answer {
 struct case_file {
         const struct appraise_input *in;
         struct bytes projection;
-        struct answer *answers; /* one a policy */
+        struct answer answers[ANSWERS_MOST];
+        size_t answers_count;
+        struct verify_policy library[LIBRARY_MOST]; /* what the descriptor can name */
+        size_t library_count;
 };
 
 enum status appraise_init(const char *grammar_dir)
@@ -31,6 +39,11 @@ enum status appraise_init(const char *grammar_dir)
 
 /* --- in the process without rights ----------------------------------------------------------- */
 
+static bool same(struct bytes a, struct bytes b)
+{
+        return a.len == b.len && (!a.len || !memcmp(a.data, b.data, a.len));
+}
+
 /* A verify_judge: gives the answer that ask_judges() has got to that very question. */
 static enum status recall(void *context, struct bytes stylesheet, struct bytes projection,
                           struct arena *a, struct judge_rep *out)
@@ -38,11 +51,10 @@ static enum status recall(void *context, struct bytes stylesheet, struct bytes p
         const struct case_file *f = context;
 
         (void)a;
-        for (size_t i = 0; i < f->in->policies_count; i++) {
-                if (stylesheet.data != f->in->policies[i].stylesheet.data)
+        for (size_t i = 0; i < f->answers_count; i++) {
+                if (!same(stylesheet, f->answers[i].stylesheet))
                         continue;
-                if (projection.len != f->projection.len ||
-                    memcmp(projection.data, f->projection.data, projection.len))
+                if (!same(projection, f->projection))
                         break;
                 *out = f->answers[i].said;
                 if (f->answers[i].status)
@@ -63,6 +75,9 @@ static enum status make_checks(const struct case_file *f, verify_judge *judge, s
                                  .request = in->descriptor.data ? &in->descriptor : NULL,
                                  .policies = in->policies,
                                  .policies_count = judge ? in->policies_count : 0,
+                                 .library = f->library,
+                                 .library_count = f->library_count,
+                                 .strict = in->strict,
                                  .judge = judge,
                                  .judge_context = (void *)(uintptr_t)f};
         enum status s = in->trust.len ? trust_read(in->trust, a, trust) : ST_DONE;
@@ -81,6 +96,7 @@ static enum status find_projection(void *input, struct arena *a, void *answer_ou
         enum status s = make_checks(input, NULL, a, &trust, &verdict);
 
         out->projection = verdict.projection;
+        out->predicates = verdict.asked;
         return s;
 }
 
@@ -130,6 +146,50 @@ static enum status run_apart(const struct shape *answer,
 }
 
 /* A predicate that gives no answer is no error here: its check fails later. */
+static void ask_judge(struct case_file *f, struct bytes stylesheet, struct arena *a)
+{
+        struct answer *answer = &f->answers[f->answers_count++];
+
+        answer->stylesheet = stylesheet;
+        answer->status = policy_judge_apart(stylesheet, f->projection, a, &answer->said);
+        answer->error = *error_last();
+        error_clear();
+}
+
+static void know(struct case_file *f, const char *name, struct bytes stylesheet)
+{
+        if (f->library_count < LIBRARY_MOST)
+                f->library[f->library_count++] = (struct verify_policy){name, stylesheet};
+}
+
+/* Finds what the descriptor names, among the policies first. Which of those of one name is the
+ * right one, the digest decides later; here all that there are are judged. */
+static void find_named(struct case_file *f, const struct asked_predicate *p, struct arena *a)
+{
+        struct bytes stylesheet = {0};
+
+        for (size_t i = 0; i < f->library_count; i++)
+                if (!strcmp(f->library[i].name, p->name) && f->in->policies_count <= i)
+                        return; /* named before */
+        if (f->in->find && !f->in->find(p->name, a, &stylesheet)) {
+                know(f, p->name, stylesheet);
+                ask_judge(f, stylesheet, a);
+        }
+        error_clear();
+}
+
+static void know_policies(struct case_file *f, struct arena *a)
+{
+        for (size_t i = 0; i < f->in->policies_count; i++) {
+                const char *name = f->in->policies[i].name, *end = strrchr(name, '.');
+                bool suffix = end && !strcmp(end, ".xsl");
+
+                know(f, suffix ? arena_copy(a, name, (size_t)(end - name)) : name,
+                     f->in->policies[i].stylesheet);
+        }
+}
+
+/* The predicates of the descriptor, and the policies. */
 static enum status ask_judges(struct case_file *f, struct arena *a)
 {
         struct appraisal_question question = {};
@@ -138,14 +198,27 @@ static enum status ask_judges(struct case_file *f, struct arena *a)
         f->projection = question.projection;
         if (s || !f->projection.len)
                 return s;
-        for (size_t i = 0; i < f->in->policies_count; i++) {
-                struct answer *answer = &f->answers[i];
+        know_policies(f, a);
+        for (size_t i = 0; i < question.predicates.count; i++) {
+                const struct asked_predicate *p = &question.predicates.items[i];
 
-                answer->status = policy_judge_apart(f->in->policies[i].stylesheet, f->projection, a,
-                                                    &answer->said);
-                answer->error = *error_last();
+                if (*p->name)
+                        find_named(f, p, a);
+                else
+                        ask_judge(f, p->stylesheet, a);
         }
+        for (size_t i = 0; i < f->in->policies_count; i++)
+                ask_judge(f, f->in->policies[i].stylesheet, a);
         return ST_DONE;
+}
+
+/* Whether the evidence may ask for a predicate itself. Reads nothing: if it did and this said no,
+ * the predicate would have no answer, and no answer is not trusted. */
+static bool may_ask(struct bytes evidence)
+{
+        static const char mark[] = "<predicate";
+
+        return memmem(evidence.data, evidence.len, mark, sizeof mark - 1) != NULL;
 }
 
 /* Belt and braces: whatever the child said, the verdict is never better than its checks. */
@@ -156,7 +229,8 @@ static void doubt(struct appraisal *out)
         for (size_t i = 0; i < out->checks.count; i++) {
                 struct check *c = &out->checks.items[i];
 
-                if (c->result == CHECK_PASSED || c->result == CHECK_NOT_APPLICABLE)
+                if (c->result == CHECK_PASSED || c->result == CHECK_NOT_APPLICABLE ||
+                    c->result == CHECK_NOT_MADE)
                         continue;
                 c->result = CHECK_FAILED;
                 out->trusted = false;
@@ -167,7 +241,7 @@ static void doubt(struct appraisal *out)
 
 enum status appraise(const struct appraise_input *in, struct arena *a, struct appraisal *out)
 {
-        struct case_file f = {.in = in};
+        struct case_file *f = arena_get(a, sizeof *f);
         struct appraisal told = {};
         enum status s = ST_DONE;
 
@@ -176,11 +250,11 @@ enum status appraise(const struct appraise_input *in, struct arena *a, struct ap
                 return FAIL(ST_USAGE, .subject = "policies",
                             .expected = FMT("at most %d", APPRAISE_POLICIES_MOST),
                             .found = FMT("%zu", in->policies_count));
-        f.answers = arena_get_many(a, in->policies_count + 1, sizeof *f.answers);
-        if (in->policies_count)
-                s = ask_judges(&f, a);
+        f->in = in;
+        if (in->policies_count || may_ask(in->evidence))
+                s = ask_judges(f, a);
         if (!s)
-                s = run_apart(&shape_appraisal, reach_verdict, &f, a, &told);
+                s = run_apart(&shape_appraisal, reach_verdict, f, a, &told);
         if (s)
                 return s;
         doubt(&told);

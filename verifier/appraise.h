@@ -2,9 +2,9 @@
 /*
  * Appraises evidence without trusting its own parsers: evidence, trust record and descriptor are
  * read only in children without rights. A first child finds the projection that predicates are to
- * judge; then a child for each predicate judges it; a last child, given the answers, makes all
- * checks and reaches the verdict. The caller's process parses none of the input, and takes the
- * verdict from the last child alone.
+ * judge, and the predicates that the descriptor asks for; then a child for each predicate judges
+ * it; a last child, given the answers, makes all checks and reaches the verdict. The caller's
+ * process parses none of the input, and takes the verdict from the last child alone.
  *
  * Takes bytes, opens no file, prints nothing, never exits.
  */
@@ -22,6 +22,11 @@ struct appraise_input {
         struct bytes descriptor; /* data is NULL: none was given */
         const struct verify_policy *policies;
         size_t policies_count; /* at most APPRAISE_POLICIES_MOST */
+        bool strict;           /* what is not checked fails */
+        /* Gets the predicate that a descriptor names: at most 63 of [A-Za-z0-9._:+-]. It need not
+         * be the right one, its digest is compared. May be NULL. A policy that is called NAME or
+         * NAME.xsl needs no asking. */
+        enum status (*find)(const char *name, struct arena *a, struct bytes *stylesheet_out);
 };
 
 /* Once, before the first appraisal: loads the grammars of descriptors from that folder, and warms

@@ -30,6 +30,13 @@ void check_not_applicable(struct check *c, const char *detail)
         c->detail = detail;
 }
 
+void check_not_made(const struct work *w, struct check *c, const char *detail, const char *option)
+{
+        c->result = w->in->strict ? CHECK_FAILED : CHECK_NOT_MADE;
+        c->detail = detail;
+        c->expected = w->in->strict ? option : "";
+}
+
 void check_failed(struct check *c, const char *detail, const char *expected, const char *found)
 {
         c->result = CHECK_FAILED;
@@ -47,6 +54,8 @@ void check_failed_as_told(struct work *w, struct check *c, enum status s)
                                                    : status_sentence(s),
                      e->status == s ? arena_text(w->arena, e->expected) : "",
                      e->status == s ? arena_text(w->arena, e->found) : "");
+        if (e->status == s)
+                c->remedy = arena_text(w->arena, e->remedy);
         error_clear();
 }
 

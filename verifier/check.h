@@ -8,6 +8,9 @@
 
 void check_passed(struct check *c, const char *detail);
 void check_not_applicable(struct check *c, const char *detail);
+/* Not made, since whoever verifies gave nothing to compare with; failed if that is not allowed
+ * (verify_input.strict). option: what they should have given. */
+void check_not_made(const struct work *w, struct check *c, const char *detail, const char *option);
 void check_failed(struct check *c, const char *detail, const char *expected, const char *found);
 /* Failed with status s, for the reason that FAIL() kept; clears that error. */
 void check_failed_as_told(struct work *w, struct check *c, enum status s);

@@ -23,6 +23,7 @@ struct work {
         bool readable;          /* set by the first check; the others are made only if it is */
         bool shape_held;        /* set by a check: predicates may rely on the projection's shape */
         struct bytes challenge; /* set by the first check: the one that the evidence answers */
+        struct asked_predicate_list asked; /* set by the first check: the descriptor's own */
 };
 
 struct evidence_check {

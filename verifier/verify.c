@@ -81,17 +81,34 @@ static const char *reasons(struct work *w, const struct judge_rep *said)
         return out;
 }
 
-static void judge(struct work *w, const struct verify_policy *policy, struct bytes projection,
-                  struct check *c)
+/* The stylesheet with that digest among those of that name. NULL, and *found_out says what there is
+ * instead. */
+static const struct verify_policy *find_named(struct work *w, const struct asked_predicate *p,
+                                              const char **found_out)
+{
+        const struct verify_input *in = w->in;
+        struct digest d;
+        const char *is;
+
+        *found_out = "no predicate of that name";
+        for (size_t i = 0; i < in->library_count; i++) {
+                if (strcmp(in->library[i].name, p->name))
+                        continue;
+                d = digest_of(HASH_SHA256, in->library[i].stylesheet.data,
+                              in->library[i].stylesheet.len);
+                is = arena_print(w->arena, "sha256:%s", check_hex_of_digest(w, &d));
+                if (!strcmp(is, p->digest))
+                        return &in->library[i];
+                *found_out = is;
+        }
+        return NULL;
+}
+
+static void judge(struct work *w, struct bytes stylesheet, struct bytes projection, struct check *c)
 {
         struct judge_rep said = {.answer = false};
         enum status s;
 
-        if (!policy) {
-                check_not_applicable(c, "no policy was given: what was measured is not judged");
-                return;
-        }
-        c->name = arena_print(w->arena, "predicate %s", policy->name);
         if (!w->shape_held || !projection.len || !w->in->judge) {
                 check_failed(c,
                              w->in->judge ? "not asked: its input has not the shape it may rely on"
@@ -99,7 +116,7 @@ static void judge(struct work *w, const struct verify_policy *policy, struct byt
                              "", "");
                 return;
         }
-        s = w->in->judge(w->in->judge_context, policy->stylesheet, projection, w->arena, &said);
+        s = w->in->judge(w->in->judge_context, stylesheet, projection, w->arena, &said);
         if (s)
                 check_failed_as_told(w, c, s);
         else if (!said.answer)
@@ -108,11 +125,45 @@ static void judge(struct work *w, const struct verify_policy *policy, struct byt
                 check_passed(c, "");
 }
 
+/* Predicate i of the evidence's descriptor. */
+static void judge_asked(struct work *w, size_t i, struct bytes projection, struct check *c)
+{
+        const struct asked_predicate *p = &w->asked.items[i];
+        const struct verify_policy *named = NULL;
+        const char *found;
+
+        c->meaning = "the predicate that the descriptor asks for answers <true/>";
+        if (!*p->name) {
+                c->name = arena_print(w->arena, "predicate number %zu of the descriptor", i + 1);
+                judge(w, p->stylesheet, projection, c);
+                return;
+        }
+        c->name = arena_print(w->arena, "predicate %s of the descriptor", p->name);
+        named = find_named(w, p, &found);
+        if (named) {
+                judge(w, named->stylesheet, projection, c);
+                return;
+        }
+        check_failed(c, "this verifier has not the predicate that the descriptor names", p->digest,
+                     found);
+        c->remedy = arena_print(w->arena,
+                                "get that file, compare its sha256sum, and give it: "
+                                "--policy %s.xsl",
+                                p->name);
+}
+
+static void judge_policy(struct work *w, const struct verify_policy *policy,
+                         struct bytes projection, struct check *c)
+{
+        c->name = arena_print(w->arena, "predicate %s", policy->name);
+        judge(w, policy->stylesheet, projection, c);
+}
+
 /* --- running, and concluding ----------------------------------------------------------------- */
 
 static struct check begin_check(const char *name, const char *meaning)
 {
-        return (struct check){CHECK_FAILED, name, meaning, CHECK_NOT_EVALUATED, "", ""};
+        return (struct check){CHECK_FAILED, name, meaning, CHECK_NOT_EVALUATED, "", "", ""};
 }
 
 static void end_check(struct work *w, struct check *c)
@@ -121,6 +172,7 @@ static void end_check(struct work *w, struct check *c)
         c->detail = check_printable(w, c->detail);
         c->expected = check_printable(w, c->expected);
         c->found = check_printable(w, c->found);
+        c->remedy = check_printable(w, c->remedy);
 }
 
 static void run(struct work *w, const struct evidence_check *k, bool first, struct check *c)
@@ -131,12 +183,19 @@ static void run(struct work *w, const struct evidence_check *k, bool first, stru
         end_check(w, c);
 }
 
-static void run_predicate(struct work *w, const struct verify_policy *policy,
-                          struct bytes projection, struct check *c)
+/* The descriptor's predicates come first, then the policies; one check if there is none. */
+static void run_predicate(struct work *w, size_t i, struct bytes projection, struct check *c)
 {
+        size_t asked = w->asked.count;
+
         *c = begin_check("predicate", "the predicate answers <true/>");
-        if (w->readable)
-                judge(w, policy, projection, c);
+        if (w->readable && i < asked)
+                judge_asked(w, i, projection, c);
+        else if (w->readable && i - asked < w->in->policies_count)
+                judge_policy(w, &w->in->policies[i - asked], projection, c);
+        else if (w->readable)
+                check_not_made(w, c, "no policy was given: what was measured is judged by nobody",
+                               "--policy P.xsl, or a predicate in the descriptor");
         end_check(w, c);
 }
 
@@ -147,24 +206,26 @@ static bool all_held(const struct check *checks, size_t count)
 
         for (size_t i = 0; i < count; i++)
                 held = held && (checks[i].result == CHECK_PASSED ||
-                                checks[i].result == CHECK_NOT_APPLICABLE);
+                                checks[i].result == CHECK_NOT_APPLICABLE ||
+                                checks[i].result == CHECK_NOT_MADE);
         return held;
 }
 
 static void verify_kind(struct work *w, const struct evidence_kind *kind, struct verdict *out)
 {
         const struct verify_input *in = w->in;
-        size_t judged = in->policies_count ? in->policies_count : 1, n = 0;
-        struct check *checks = arena_get_many(w->arena, kind->count + judged, sizeof *checks);
+        size_t most = kind->count + PREDICATES_MOST + in->policies_count + 1, judged, n = 0;
+        struct check *checks = arena_get_many(w->arena, most, sizeof *checks);
 
         w->own = arena_get(w->arena, kind->own_size);
         for (; n < kind->count; n++)
                 run(w, &kind->checks[n], n == 0, &checks[n]);
         if (w->readable)
                 out->projection = kind->projection(w);
-        for (size_t i = 0; i < judged; i++)
-                run_predicate(w, in->policies_count ? &in->policies[i] : NULL, out->projection,
-                              &checks[n++]);
+        judged = w->asked.count + in->policies_count;
+        for (size_t i = 0; i == 0 || i < judged; i++)
+                run_predicate(w, i, out->projection, &checks[n++]);
+        out->asked = w->asked;
         out->checks = checks;
         out->checks_count = n;
         out->challenge = w->challenge;

@@ -269,3 +269,36 @@ out:
                 xmlFreeDoc(doc);
         return s;
 }
+
+static enum status read_asked(const xmlNode *node, struct arena *a,
+                              struct asked_predicate_list *out)
+{
+        struct asked_predicate *p = &out->items[out->count];
+        xmlNode *stylesheet = xmlFirstElementChild((xmlNode *)node);
+
+        if (out->count == PREDICATES_MOST)
+                return wrong(node, FMT("at most %d predicates", PREDICATES_MOST), "one more");
+        *p = (struct asked_predicate){.name = attribute(node, "ref", a),
+                                      .digest = attribute(node, "digest", a)};
+        out->count++;
+        return stylesheet ? read_stylesheet(stylesheet, a, &p->stylesheet) : ST_DONE;
+}
+
+enum status descriptor_predicates(struct bytes canonical, struct arena *a,
+                                  struct asked_predicate_list *out)
+{
+        const xmlNode *request;
+        xmlDoc *doc = NULL;
+        enum status s = xml_read(canonical, "descriptor", &xml_caps_document, &doc);
+
+        *out = (struct asked_predicate_list){arena_get_many(a, PREDICATES_MOST, sizeof *out->items),
+                                             0};
+        if (s)
+                return s;
+        request = xmlFirstElementChild(xmlDocGetRootElement(doc));
+        for (const xmlNode *n = request ? request->children : NULL; n && !s; n = n->next)
+                if (is(n, "predicate"))
+                        s = read_asked(n, a, out);
+        xmlFreeDoc(doc);
+        return s;
+}

@@ -21,4 +21,9 @@ enum status descriptor_init(const char *grammar_dir);
 enum status descriptor_read(struct bytes text, enum hash_alg alg, struct arena *a,
                             struct descriptor *out);
 
+/* The predicates of an attestation descriptor, in its order. canonical: what descriptor_read()
+ * gave. A name without a digest is "" there, for which no predicate is the right one. */
+enum status descriptor_predicates(struct bytes canonical, struct arena *a,
+                                  struct asked_predicate_list *out);
+
 #endif

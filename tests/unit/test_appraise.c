@@ -165,6 +165,114 @@ START_TEST(untrusted)
 }
 END_TEST
 
+/* --- predicates that the descriptor asks for ------------------------------------------------- */
+
+static struct bytes installed; /* what find() gives for "known" */
+
+static enum status find_known(const char *name, struct arena *a, struct bytes *stylesheet_out)
+{
+        (void)a;
+        if (strcmp(name, "known"))
+                return FAIL(ST_NOT_FOUND, .subject = name);
+        *stylesheet_out = installed;
+        return ST_DONE;
+}
+
+static const char *digest_text(struct bytes b)
+{
+        struct digest d = digest_of(HASH_SHA256, b.data, b.len);
+        char hex[DIGEST_HEX];
+
+        digest_hex(&d, hex);
+        return arena_print(arena, "sha256:%s", hex);
+}
+
+static const char *named(const char *name, struct bytes stylesheet)
+{
+        return arena_print(arena, "<predicate digest=\"%s\" ref=\"%s\"></predicate>",
+                           digest_text(stylesheet), name);
+}
+
+/* The canonical form of predicate() of that test, whose attributes stand in another order. */
+static const char *inside(const char *test)
+{
+        return arena_print(
+                arena,
+                "<predicate><xsl:stylesheet xmlns:xsl=\"http://www.w3.org/1999/XSL/Transform\" "
+                "version=\"1.0\"><xsl:template match=\"/\"><xsl:choose><xsl:when test=\"%s\"><true>"
+                "</true></xsl:when><xsl:otherwise><false></false></xsl:otherwise></xsl:choose>"
+                "</xsl:template></xsl:stylesheet></predicate>",
+                test);
+}
+
+static void ask_for(const char *predicates)
+{
+        char *end = strstr(plan.descriptor, "</attestation>");
+
+        plan.descriptor = arena_print(arena, "%.*s%s%s", (int)(end - plan.descriptor),
+                                      plan.descriptor, predicates, end);
+        made = plan_make(&plan, arena);
+        input.evidence = made.text;
+        input.trust = trust_text(&made.trust);
+        input.descriptor = text(plan.descriptor);
+        input.policies_count = 0;
+        input.strict = true;
+        input.find = find_known;
+}
+
+static void judges(const char *predicates, const char *failed, const char *found)
+{
+        const char *before = plan.descriptor;
+        struct appraisal report;
+
+        ask_for(predicates);
+        ck_assert_int_eq(appraise(&input, arena, &report), ST_DONE);
+        for (size_t i = 0; i < report.checks.count; i++)
+                if (report.checks.items[i].result == CHECK_FAILED)
+                        ck_assert_str_eq(report.checks.items[i].name, failed);
+        ck_assert_int_eq(report.trusted, !failed);
+        if (failed)
+                ck_assert_str_eq(find(&report, failed)->found, found);
+        plan.descriptor = before;
+}
+
+START_TEST(asked_for)
+{
+        static const char first[] = "predicate number 1 of the descriptor",
+                          known[] = "predicate known of the descriptor";
+
+        installed = predicate("//value = 'sha256:aa'");
+        judges(inside("//value = 'sha256:aa'"), NULL, NULL);
+        judges(inside("//value = 'sha256:ab'"), first, "");
+        judges(inside("count(/projection)"), first, "<true/> for an empty projection");
+        judges(named("known", installed), NULL, NULL);
+        judges(named("known", text("other")), known, digest_text(installed));
+        judges(named("unknown", installed), "predicate unknown of the descriptor",
+               "no predicate of that name");
+        installed = predicate("//value = 'sha256:ab'");
+        judges(named("known", installed), known, "/here: not so");
+        judges(arena_print(arena, "%s%s", inside("//value = 'sha256:aa'"),
+                           named("known", installed)),
+               known, "/here: not so");
+        input.find = NULL;
+}
+END_TEST
+
+/* A policy of the verifier's serves where the descriptor names it, too. */
+START_TEST(asked_for_and_given)
+{
+        struct appraisal report;
+
+        policies[0].name = "mine.xsl";
+        ask_for(named("mine", policies[0].stylesheet));
+        input.policies_count = 1;
+        ck_assert_int_eq(appraise(&input, arena, &report), ST_DONE);
+        ck_assert(report.trusted);
+        ck_assert_int_eq(find(&report, "predicate mine of the descriptor")->result, CHECK_PASSED);
+        ck_assert_int_eq(find(&report, "predicate mine.xsl")->result, CHECK_PASSED);
+}
+END_TEST
+
 /* No verdict is no verdict: nothing says trusted. */
 START_TEST(undecided)
 {
@@ -193,6 +301,9 @@ int main(void)
         tcase_add_test(t, trusted);
         tcase_add_loop_test(t, untrusted, 0, sizeof wrongs / sizeof *wrongs);
         tcase_add_test(t, undecided);
+        tcase_set_timeout(t, 60);
+        tcase_add_test(t, asked_for);
+        tcase_add_test(t, asked_for_and_given);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

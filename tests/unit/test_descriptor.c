@@ -124,6 +124,8 @@ END_TEST
 
 START_TEST(additions)
 {
+        struct asked_predicate_list asked;
+        char theirs[2 * DIGEST_HEX];
         struct descriptor d;
         const struct target *t;
 
@@ -145,6 +147,12 @@ START_TEST(additions)
         ck_assert_uint_eq(d.predicates.count, 1);
         ck_assert_str_eq(d.predicates.items[0].name, "disk-digest");
         ck_assert_uint_eq(d.predicates.items[0].stylesheet.len, 0);
+        ck_assert_int_eq(descriptor_predicates(d.canonical, arena, &asked), ST_DONE);
+        ck_assert_uint_eq(asked.count, 1);
+        ck_assert_str_eq(asked.items[0].name, "disk-digest");
+        outsider("sha256sum xslt-policies/disk-digest.xsl", theirs, sizeof theirs);
+        ck_assert_str_eq(asked.items[0].digest, FMT("sha256:%s", theirs));
+        ck_assert_uint_eq(asked.items[0].stylesheet.len, 0);
 }
 END_TEST
 
@@ -217,6 +225,14 @@ static const struct {
          NULL},
         {ATTEST("", ONE "\n" ONE ALL), ST_INVALID, "line 2"}, /* one target twice */
         {ATTEST("", ONE ALL "<predicate/>"), ST_INVALID, NULL},
+        {ATTEST("", ONE ALL "<predicate ref=\"x\"/>"), ST_INVALID, NULL}, /* whose? */
+        {ATTEST("", ONE ALL "<predicate ref=\"x\" digest=\"sha256:" HEX31 HEX31 "00\"/>"), ST_DONE,
+         NULL},
+        {ATTEST("", ONE ALL "<predicate ref=\"x\" digest=\"" HEX31 HEX31 "00\"/>"), ST_INVALID,
+         NULL},
+        {ATTEST("", ONE ALL "<predicate digest=\"sha256:" HEX31 HEX31 "00\"/>"), ST_INVALID, NULL},
+        {SEAL("", ONE "<predicate ref=\"x\" digest=\"sha256:" HEX31 HEX31 "00\"/>"), ST_INVALID,
+         NULL},
         {ATTEST("", ONE ALL "<predicate ref=\"../x\"/>"), ST_INVALID, NULL},
         {ATTEST("", ONE ALL "<predicate ref=\"x\"><y/></predicate>"), ST_INVALID, NULL},
         {ATTEST("", ONE ALL "<predicate><stylesheet/></predicate>"), ST_INVALID, NULL},

@@ -406,8 +406,8 @@ START_TEST(rights_are_checked)
 END_TEST
 
 /* The whole first frame of a peer. */
-#define HELLO "\0\0\0\4\0\1\0\0\0\0\0\2"
-_Static_assert(PROTOCOL_VERSION == 2,
+#define HELLO "\0\0\0\4\0\1\0\0\0\0\0\3"
+_Static_assert(PROTOCOL_VERSION == 3,
                "HELLO says another version, and all that follows it is moot");
 
 static const struct {

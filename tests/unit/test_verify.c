@@ -125,7 +125,7 @@ START_TEST(good_is_trusted)
                 bool open = i == CHECK_ID_request || i == CHECK_ID_predicate;
 
                 ck_assert_str_eq(v.checks[i].name, names[i]);
-                ck_assert_int_eq(v.checks[i].result, open ? CHECK_NOT_APPLICABLE : CHECK_PASSED);
+                ck_assert_int_eq(v.checks[i].result, open ? CHECK_NOT_MADE : CHECK_PASSED);
         }
         ck_assert(memmem(v.projection.data, v.projection.len, "<pcr alg=\"sha256\" index=\"16\">",
                          29));
@@ -414,9 +414,105 @@ START_TEST(no_challenge_is_told)
 
         in.challenge = NULL;
         verify(verifier, &in, arena, &v);
-        ck_assert_int_eq(v.checks[CHECK_ID_challenge].result, CHECK_NOT_APPLICABLE);
+        ck_assert_int_eq(v.checks[CHECK_ID_challenge].result, CHECK_NOT_MADE);
         ck_assert(strstr(v.checks[CHECK_ID_challenge].detail, "REPLAY"));
         ck_assert(strstr(v.checks[CHECK_ID_identity].detail, "not enrolled"));
+}
+END_TEST
+
+/* Whoever is strict trusts nothing that was not checked. */
+START_TEST(strict)
+{
+        struct verify_policy policy = {"p", {(const uint8_t *)"yes", 3}};
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+        struct bytes request = {(const uint8_t *)p.descriptor, strlen(p.descriptor)};
+
+        in.strict = true;
+        expect(&in, RED(request) | RED(predicate), "nothing given");
+        in.request = &request;
+        expect(&in, RED(predicate), "a descriptor given");
+        in.policies = &policy;
+        in.policies_count = 1;
+        expect(&in, 0, "all given");
+        in.challenge = NULL;
+        expect(&in, RED(challenge), "no challenge given");
+}
+END_TEST
+
+/* --- predicates that the descriptor itself asks for ------------------------------------------ */
+
+#define XSLT "http://www.w3.org/1999/XSL/Transform"
+#define XSL(test)                                                                                  \
+        "<xsl:stylesheet xmlns:xsl=\"" XSLT "\" version=\"1.0\">"                                  \
+        "<xsl:template match=\"/\">" test "</xsl:template></xsl:stylesheet>"
+#define ASKING(predicates)                                                                         \
+        "<attestation-desc><attestation type=\"tpm-based\"><measurement-desc type=\"tpm\">"        \
+        "<measureTarget dest=\"PCR16\" name=\"disk:/a\"></measureTarget><measureTarget "           \
+        "dest=\"LOG\" name=\"disk:/b\"></measureTarget></measurement-desc><attestTarget "          \
+        "name=\"PCR0,PCR4\"></attestTarget>" predicates "</attestation></attestation-desc>"
+#define NAMED(digest) "<predicate digest=\"sha256:" digest "\" ref=\"p\"></predicate>"
+/* SHA-256 of "yes", of "no" */
+#define YES "8a798890fe93817163b10b5f7bd2ca4d25d84c52739a645a889c173eee7d9d3d"
+#define NO "9390298f3fb0c5b160498935d79cb139aef28e1c47358b4bbba61862b9c26e59"
+
+static enum status judge_xsl(void *context, struct bytes stylesheet, struct bytes projection,
+                             struct arena *a, struct judge_rep *out)
+{
+        (*(unsigned *)context)++;
+        if (stylesheet.data[0] != '<')
+                return judge(context, stylesheet, projection, a, out);
+        if (!memmem(stylesheet.data, stylesheet.len, XSLT, sizeof XSLT - 1))
+                return FAIL(ST_PREDICATE, .subject = "not canonical");
+        out->answer = memmem(stylesheet.data, stylesheet.len, "<true>", 6) != NULL;
+        return ST_DONE;
+}
+
+static const struct {
+        const char *row, *descriptor;
+        unsigned red, checks; /* how many are there for predicates */
+        const char *found;    /* of the first predicate's */
+} askings[] = {
+        {"inline, yes", ASKING("<predicate>" XSL("<true></true>") "</predicate>"), 0, 1, ""},
+        {"inline, no", ASKING("<predicate>" XSL("<false></false>") "</predicate>"), RED(predicate),
+         1, ""},
+        {"yes and no",
+         ASKING("<predicate>" XSL("<true></true>") "</predicate><predicate>" XSL(
+                 "<false></false>") "</predicate>"),
+         RED(predicate), 2, ""},
+        {"by reference, yes", ASKING(NAMED(YES)), 0, 1, ""},
+        {"by reference, no", ASKING(NAMED(NO)), RED(predicate), 1, ""},
+        {"of a digest that nobody has",
+         ASKING(NAMED("00000000fe93817163b10b5f7bd2ca4d25d84c52739a645a889c173eee7d9d3d")),
+         RED(predicate), 1, "sha256:" NO},
+        {"of a name that nobody has",
+         ASKING("<predicate digest=\"sha256:" YES "\" ref=\"q\"></predicate>"), RED(predicate), 1,
+         "no predicate of that name"},
+};
+
+START_TEST(asking)
+{
+        static const struct verify_policy library[] = {{"p", {(const uint8_t *)"yes", 3}},
+                                                       {"p", {(const uint8_t *)"no", 2}}};
+        struct plan p = plan_good(key);
+        struct verify_input in;
+        struct verdict v;
+        struct made m;
+
+        p.descriptor = askings[_i].descriptor;
+        m = plan_make(&p, arena);
+        in = input_of(&m, &p);
+        in.judge = judge_xsl;
+        in.library = library;
+        in.library_count = sizeof library / sizeof *library;
+        expect(&in, askings[_i].red, askings[_i].row);
+        verify(verifier, &in, arena, &v);
+        ck_assert_uint_eq(v.checks_count, CHECK_ID_predicate + askings[_i].checks);
+        ck_assert_str_eq(v.checks[CHECK_ID_predicate].found, askings[_i].found);
+        ck_assert_uint_eq(v.asked.count, askings[_i].checks);
+        in.judge = NULL;
+        expect(&in, RED(predicate), "nobody judges");
 }
 END_TEST
 
@@ -1003,6 +1099,8 @@ int main(void)
         tcase_add_test(tc, canonical_by_libxml2);
         tcase_add_loop_test(tc, input, 0, COUNT(inputs));
         tcase_add_test(tc, no_challenge_is_told);
+        tcase_add_test(tc, strict);
+        tcase_add_loop_test(tc, asking, 0, sizeof askings / sizeof *askings);
         tcase_add_loop_test(tc, plan, 0, COUNT(plans));
         tcase_add_loop_test(tc, challenge_length, 0, COUNT(challenge_lengths));
         tcase_add_test(tc, truncated_attest);

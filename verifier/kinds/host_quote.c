@@ -16,6 +16,8 @@ void host_document(struct work *w, struct check *c)
         s = evidence_read(w->in->evidence, w->arena, &h->evidence);
         if (!s)
                 s = descriptor_read(h->evidence.descriptor, h->evidence.alg, w->arena, &h->wanted);
+        if (!s)
+                s = descriptor_predicates(h->wanted.canonical, w->arena, &w->asked);
         if (s) {
                 check_failed_as_told(w, c, s);
                 return;
@@ -116,8 +118,10 @@ void host_challenge(struct work *w, struct check *c)
                 check_failed(c, "not the challenge of its own descriptor",
                              check_hex_of(w, asked.data, asked.len), found);
         else if (!given)
-                check_not_applicable(c, "no challenge was given: this evidence MAY BE A REPLAY of "
-                                        "an older state");
+                check_not_made(w, c,
+                               "no challenge was given: this evidence MAY BE A REPLAY of an older "
+                               "state",
+                               "--challenge HEX, as it was sent");
         else if (!check_same_bytes(given->data, given->len, answered.data, answered.len))
                 check_failed(c, "another challenge: a replay, or the answer to somebody else",
                              check_hex_of(w, given->data, given->len), found);
@@ -133,8 +137,10 @@ void host_request(struct work *w, struct check *c)
         enum status s;
 
         if (!w->in->request) {
-                check_not_applicable(c, "no descriptor was given: which targets and PCRs were "
-                                        "asked for is the evidence's own word");
+                check_not_made(w, c,
+                               "no descriptor was given: which targets and PCRs were asked for is "
+                               "the evidence's own word",
+                               "--descriptor FILE, as it was sent");
                 return;
         }
         s = descriptor_read(*w->in->request, h->evidence.alg, w->arena, &sent);
