@@ -39,7 +39,6 @@ struct server *server_new(const struct server_options *o)
         s->epoll = epoll_create1(EPOLL_CLOEXEC);
         s->back = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         pthread_mutex_init(&s->lock, NULL);
-        server_closings_begin();
         also_wait(s, s->back, EPOLLIN, &back);
         return s;
 }
@@ -52,6 +51,13 @@ void server_add_listener(struct server *s, const struct server_listener *listene
         s->listeners = l;
         server_take_rights(l->o.fd, 0);
         also_wait(s, l->o.fd, EPOLLIN, l);
+}
+
+void server_listen(struct listener *l, bool whether)
+{
+        struct epoll_event e = {.events = whether ? EPOLLIN : 0, .data.ptr = l};
+
+        epoll_ctl(l->server->epoll, EPOLL_CTL_MOD, l->o.fd, &e);
 }
 
 static void close_listeners(struct server *s)
@@ -69,8 +75,14 @@ void server_free(struct server *s)
 {
         if (!s || server_running(s))
                 return;
-        while (s->connections.next != &s->connections)
-                server_forget(s->connections.next);
+        while (s->connections.next != &s->connections) {
+                struct connection *c = s->connections.next;
+
+                if (c->session_end)
+                        c->session_end(c->session);
+                c->session_end = NULL;
+                server_forget(c);
+        }
         close_listeners(s);
         if (s->signals >= 0)
                 close(s->signals);
@@ -170,6 +182,15 @@ static int handle_events(struct server *s, const struct epoll_event *events, int
         return result;
 }
 
+static void on_tick(struct server *s)
+{
+        server_close_stalled(s);
+        server_hurry_closings();
+        server_start_queued(s);
+        for (struct listener *l = s->listeners; l && !server_closes_many(); l = l->next)
+                server_listen(l, true);
+}
+
 int server_run(struct server *s, const int *also_watch, size_t watch_count)
 {
         struct epoll_event events[EVENTS_AT_ONCE];
@@ -186,8 +207,7 @@ int server_run(struct server *s, const int *also_watch, size_t watch_count)
                         fatal("cannot wait for requests: %s", strerror(errno));
                 result = handle_events(s, events, n);
                 if (!deadline_left(tick)) {
-                        server_close_stalled(s);
-                        server_hurry_closings();
+                        on_tick(s);
                         tick = deadline_in(TICK);
                 }
         }

@@ -29,7 +29,7 @@ struct request {
         struct arena *arena;
         const struct caller *caller;
         /* A handler may keep a session on its connection: *session_end is called with *session
-         * when the connection closes, never while a handler runs. */
+         * when the connection closes, never while a handler runs, in a thread that may block. */
         void **session;
         void (**session_end)(void *session);
         struct connection *connection; /* for server_watch(); NULL in a worker */

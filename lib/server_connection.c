@@ -3,7 +3,6 @@
 #include "lib/server_parts.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -13,107 +12,24 @@
 #define SO_PASSRIGHTS 83 /* Linux 6.16 */
 #endif
 
-enum { STACK_SIZE = 256 << 10 };
+enum {
+        STACK_SIZE = 256 << 10,
+        ACCEPT_MOST = 64 /* peers in a row, however many come */
+};
 
-bool server_start_thread(void *(*run)(void *), void *with)
+bool server_start_thread(void *(*run)(void *), void *with, pthread_t *joinable_out)
 {
         pthread_attr_t attributes;
         pthread_t thread;
         int r;
 
         pthread_attr_init(&attributes);
-        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        if (!joinable_out)
+                pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
         pthread_attr_setstacksize(&attributes, STACK_SIZE);
-        r = pthread_create(&thread, &attributes, run, with);
+        r = pthread_create(joinable_out ? joinable_out : &thread, &attributes, run, with);
         pthread_attr_destroy(&attributes);
         return !r;
-}
-
-/* --- closing --------------------------------------------------------------------------------- */
-
-/* A peer may have sent descriptors that nobody has read. If one is the last of a socket that
- * lingers, close() blocks for as long as that peer chose (SO_LINGER in socket(7)). So a thread
- * calls it and not the server's loop; a signal interrupts the call, so that such threads do not
- * pile up. */
-struct closing {
-        struct closing *next, **at; /* at: the pointer to this one */
-        int fd;
-        bool has_thread;  /* false: there was none to be had; the next tick tries again */
-        bool has_begun;   /* the thread runs, and lives as long as this is in the list */
-        pthread_t thread; /* set once it has begun */
-};
-
-enum { CLOSINGS_MOST = 16 }; /* with more, all are interrupted at once, not at the next tick */
-
-static struct {
-        pthread_mutex_t lock;
-        struct closing *first;
-        size_t count;
-} closings = {.lock = PTHREAD_MUTEX_INITIALIZER}; /* of all servers; a thread may outlive its own */
-
-static void *close_apart(void *closing)
-{
-        struct closing *c = closing;
-
-        pthread_mutex_lock(&closings.lock);
-        c->thread = pthread_self();
-        c->has_begun = true;
-        pthread_mutex_unlock(&closings.lock);
-        close(c->fd);
-        pthread_mutex_lock(&closings.lock);
-        *c->at = c->next;
-        if (c->next)
-                c->next->at = c->at;
-        closings.count--;
-        pthread_mutex_unlock(&closings.lock);
-        free(c);
-        return NULL;
-}
-
-static void interrupted(int signal)
-{
-        (void)signal;
-}
-
-void server_closings_begin(void)
-{
-        sigaction(SIGUSR1, &(struct sigaction){.sa_handler = interrupted}, NULL);
-}
-
-void server_hurry_closings(void)
-{
-        pthread_mutex_lock(&closings.lock);
-        for (struct closing *c = closings.first; c; c = c->next)
-                if (c->has_begun)
-                        pthread_kill(c->thread, SIGUSR1);
-                else if (!c->has_thread)
-                        c->has_thread = server_start_thread(close_apart, c);
-        pthread_mutex_unlock(&closings.lock);
-}
-
-/* A peer may have sent descriptors that nobody has read. If one is the last of a socket that
- * lingers, close() blocks for as long as that peer chose (SO_LINGER in socket(7)): not in the
- * loop. */
-static void let_go(int fd, enum rank rank)
-{
-        struct closing *c;
-        bool many;
-
-        if (rank == RANK_MASTER) {
-                close(fd);
-                return;
-        }
-        c = memory_new(1, sizeof *c);
-        pthread_mutex_lock(&closings.lock);
-        *c = (struct closing){.next = closings.first, .at = &closings.first, .fd = fd};
-        if (c->next)
-                c->next->at = &c->next;
-        closings.first = c;
-        many = ++closings.count > CLOSINGS_MOST;
-        c->has_thread = server_start_thread(close_apart, c);
-        pthread_mutex_unlock(&closings.lock);
-        if (many)
-                server_hurry_closings();
 }
 
 /* --- the end, and the beginning, of a connection --------------------------------------------- */
@@ -123,23 +39,31 @@ void server_take_rights(int fd, int whether)
         setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &whether, sizeof whether);
 }
 
-void server_forget(struct connection *c)
+static void forget_now(struct connection *c)
 {
         struct server *s = c->server;
 
-        if (c->session_end)
-                c->session_end(c->session);
         pthread_mutex_lock(&s->lock);
         c->next->previous = c->previous;
         c->previous->next = c->next;
         s->count[c->rank]--;
         pthread_mutex_unlock(&s->lock);
-        epoll_ctl(s->epoll, EPOLL_CTL_DEL, c->fd, NULL);
-        let_go(c->fd, c->rank);
+        server_close(c->fd);
         frame_reader_clear(&c->reader);
         arena_free(c->arena);
         pthread_mutex_destroy(&c->sending);
         free(c);
+}
+
+void server_forget(struct connection *c)
+{
+        epoll_ctl(c->server->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+        if (c->session_end) {
+                c->ends = true;
+                server_queue(c);
+        } else {
+                forget_now(c);
+        }
 }
 
 void server_wait_for_more(struct connection *c, int how)
@@ -228,20 +152,36 @@ static void let_in(struct connection *c)
         server_wait_for_more(c, EPOLL_CTL_ADD);
 }
 
+/* Bytes out of band come in their order, as all others: else the kernel drops them, and closes
+ * descriptors that were sent beside them, while the loop reads what follows. */
+static void take_all_in_order(int fd)
+{
+        setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &(int){1}, sizeof(int));
+}
+
 void server_accept(struct listener *l)
 {
-        int fd;
+        int fd = -1;
 
-        while ((fd = accept4(l->o.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-                struct connection *c = new_connection(l, fd);
+        for (int i = 0; i < ACCEPT_MOST; i++) {
+                struct connection *c;
 
+                if (server_closes_many()) {
+                        server_listen(l, false);
+                        return;
+                }
+                fd = accept4(l->o.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+                if (fd < 0)
+                        break;
+                take_all_in_order(fd);
+                c = new_connection(l, fd);
                 if (admit(c)) {
                         let_in(c);
                         continue;
                 }
-                let_go(fd, c->rank);
+                server_close(fd);
                 free(c);
         }
-        if (errno == EMFILE || errno == ENFILE)
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE))
                 make_room(l->server, RANK_MASTER, NULL);
 }

@@ -6,6 +6,7 @@
  *
  *   server_share.c       how much each rank may use
  *   server_connection.c  the beginning and the end of a connection
+ *   server_closing.c     closing without waiting
  *   server_request.c     a request and its thread
  *   server_read.c        from bytes to a request
  *   server.c             the loop, and the events told to connections that watch
@@ -43,6 +44,7 @@ struct connection {
         int fd;
         enum phase phase;
         bool broken; /* set by the thread that served it */
+        bool ends;   /* its session's end waits for a thread, or has one */
         bool watching;
         struct caller caller;
         enum rank rank;
@@ -58,7 +60,7 @@ struct server {
         struct server_options o;
         struct listener *listeners;
         struct connection connections; /* head of the list, newest first */
-        size_t count[RANKS], running[RANKS];
+        size_t count[RANKS], running[RANKS], ending;
         struct connection *queue, **queue_end;
         int epoll, back, signals; /* back: an eventfd, written when a thread hands back */
         pthread_mutex_t lock;     /* over `handed_back`, the list and `watching` */
@@ -71,25 +73,30 @@ bool server_has_share(const size_t used[RANKS], enum rank rank, size_t most);
 /* How much of it one principal may use, so that none takes the whole share of its rank. */
 size_t server_share_of_one(enum rank rank, size_t most);
 
-/* Starts a detached thread; false if there is none to be had. */
-bool server_start_thread(void *(*run)(void *), void *with);
-/* Accepts all peers that wait there. */
+/* Starts a thread, detached if joinable_out is NULL; false if there is none to be had. */
+bool server_start_thread(void *(*run)(void *), void *with, pthread_t *joinable_out);
+/* Accepts peers that wait there, some at a time. */
 void server_accept(struct listener *l);
+/* Waits for peers there, or no longer. */
+void server_listen(struct listener *l, bool whether);
 /* Asks epoll for one more event of this connection: EPOLL_CTL_ADD or EPOLL_CTL_MOD. */
 void server_wait_for_more(struct connection *c, int how);
-/* Closes a connection that no thread serves. */
+/* Closes a connection that no thread serves; if it has a session, once a thread has ended that. */
 void server_forget(struct connection *c);
-/* Connections of peers below RANK_MASTER are closed by threads, since close() may block. begin:
- * once, before the first is closed. hurry: interrupts threads that wait in close(), and starts a
- * thread for each connection that has none. */
-void server_closings_begin(void);
+/* Closes the connection of a peer without ever waiting for what that peer has sent. */
+void server_close(int fd);
+/* True while so many of them wait to be closed that none should be added. */
+bool server_closes_many(void);
+/* Every now and then: tries again what no thread was to be had for. */
 void server_hurry_closings(void);
 /* Sets SO_PASSRIGHTS, which older kernels than Linux 6.16 do not have: without it the kernel
  * refuses descriptors beside what the peer sends. */
 void server_take_rights(int fd, int whether);
 
-/* Gives the request that was read a thread, now or in its turn. */
+/* Gives the request that was read, or the end of a session, a thread, now or in its turn. */
 void server_queue(struct connection *c);
+/* Starts what may run of that. */
+void server_start_queued(struct server *s);
 /* Waits again on the connections that threads handed back, and starts the next requests. */
 void server_take_back(struct server *s);
 size_t server_running(const struct server *s);

@@ -36,11 +36,31 @@ static void *serve(void *connection)
         return NULL;
 }
 
+/* What a session has to undo may take long. */
+static void *end_session(void *connection)
+{
+        struct connection *c = connection;
+
+        c->session_end(c->session);
+        c->session_end = NULL;
+        c->broken = true;
+        hand_back(c);
+        return NULL;
+}
+
+/* The ends of sessions are in nobody's share: requests may wait for them. */
+static size_t *counted(struct server *s, const struct connection *c)
+{
+        return c->ends ? &s->ending : &s->running[c->rank];
+}
+
 static bool may_run(const struct server *s, const struct connection *c)
 {
         size_t most = server_share_of_one(c->rank, s->o.requests_most), n = 0;
         const struct connection *other = s->connections.next;
 
+        if (c->ends)
+                return true;
         if (!server_has_share(s->running, c->rank, s->o.requests_most))
                 return false;
         for (; c->rank != RANK_MASTER && other != &s->connections; other = other->next)
@@ -49,7 +69,7 @@ static bool may_run(const struct server *s, const struct connection *c)
         return n < most;
 }
 
-static void start_queued(struct server *s)
+void server_start_queued(struct server *s)
 {
         struct connection **at = &s->queue, *c, *next;
 
@@ -60,14 +80,15 @@ static void start_queued(struct server *s)
                 }
                 next = c->next_queued;
                 c->phase = PHASE_RUNNING;
-                if (!server_start_thread(serve, c)) {
+                if (!server_start_thread(c->ends ? end_session : serve, c, NULL)) {
                         c->phase = PHASE_QUEUED;
-                        break; /* no thread now: tried again when one hands back */
+                        break; /* no thread now: tried again when one hands back, and every now and
+                                  then */
                 }
                 *at = next; /* not c->next_queued: c is its thread's, and may be handed back */
                 if (!next)
                         s->queue_end = at;
-                s->running[c->rank]++;
+                *counted(s, c) += 1;
         }
 }
 
@@ -79,7 +100,7 @@ void server_queue(struct connection *c)
         c->next_queued = NULL;
         *s->queue_end = c;
         s->queue_end = &c->next_queued;
-        start_queued(s);
+        server_start_queued(s);
 }
 
 void server_take_back(struct server *s)
@@ -95,7 +116,7 @@ void server_take_back(struct server *s)
         pthread_mutex_unlock(&s->lock);
         for (; c; c = next) {
                 next = c->next_queued;
-                s->running[c->rank]--;
+                *counted(s, c) -= 1;
                 frame_reader_clear(&c->reader);
                 c->phase = PHASE_READING;
                 c->since = deadline_in(0);
@@ -104,10 +125,11 @@ void server_take_back(struct server *s)
                 else
                         server_wait_for_more(c, EPOLL_CTL_MOD);
         }
-        start_queued(s);
+        server_start_queued(s);
 }
 
 size_t server_running(const struct server *s)
 {
-        return s->running[RANK_STRANGER] + s->running[RANK_VERIFIER] + s->running[RANK_MASTER];
+        return s->running[RANK_STRANGER] + s->running[RANK_VERIFIER] + s->running[RANK_MASTER] +
+               s->ending;
 }
