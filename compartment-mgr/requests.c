@@ -47,7 +47,9 @@ static enum status on_host_setup(struct request *r, const struct host_setup_req 
 {
         struct im_setup_req ask = {.asker = r->caller->principal,
                                    .passphrase = q->passphrase,
-                                   .site_public = q->site_public};
+                                   .site_public = q->site_public,
+                                   .alg = q->alg,
+                                   .static_pcrs = q->static_pcrs};
         struct im_setup_rep answer;
         enum status s = peer_call(PEER_IM, CALL(im_setup, &ask, &answer), r->arena, PEER_SHORT);
 
@@ -59,7 +61,7 @@ static enum status on_host_setup(struct request *r, const struct host_setup_req 
 static enum status on_host_approval(struct request *r, const struct host_approval_req *q,
                                     struct host_approval_rep *p)
 {
-        struct im_approval_req ask = {.asker = r->caller->principal};
+        struct im_approval_req ask = {.asker = r->caller->principal, .next_epoch = q->next_epoch};
         struct im_approval_rep answer;
         enum status s;
 
@@ -70,6 +72,7 @@ static enum status on_host_approval(struct request *r, const struct host_approva
         p->pcrs = answer.pcrs;
         p->epoch = answer.epoch;
         p->to_sign = answer.to_sign;
+        p->site_key_here = answer.site_key_here;
         return ST_DONE;
 }
 
@@ -85,6 +88,37 @@ static enum status on_host_approve(struct request *r, const struct host_approve_
         (void)p;
         ask.pcrs = q->pcrs;
         return peer_call(PEER_IM, CALL(im_approve, &ask, &answer), r->arena, PEER_SHORT);
+}
+
+static enum status on_host_approvals(struct request *r, const struct host_approvals_req *q,
+                                     struct host_approvals_rep *p)
+{
+        struct im_approvals_req ask = {.asker = r->caller->principal};
+        struct im_approvals_rep answer;
+        enum status s = peer_call(PEER_IM, CALL(im_approvals, &ask, &answer), r->arena, PEER_SHORT);
+
+        (void)q;
+        if (s)
+                return s;
+        p->approvals = answer.approvals;
+        p->pcrs = answer.pcrs;
+        p->epoch = answer.epoch;
+        p->site_key = answer.site_key;
+        p->site_key_here = answer.site_key_here;
+        p->unknown = answer.unknown;
+        return ST_DONE;
+}
+
+static enum status on_host_retire(struct request *r, const struct host_retire_req *q,
+                                  struct host_retire_rep *p)
+{
+        struct im_retire_req ask = {.asker = r->caller->principal, .epoch = q->epoch};
+        struct im_retire_rep answer;
+        enum status s = peer_call(PEER_IM, CALL(im_retire, &ask, &answer), r->arena, PEER_SHORT);
+
+        if (!s)
+                p->epoch = answer.epoch;
+        return s;
 }
 
 static enum status on_trust(struct request *r, const struct trust_req *q, struct trust_rep *p)

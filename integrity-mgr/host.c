@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 static const char file[] = "host";
 
@@ -167,4 +168,32 @@ struct bytes host_ak_public(const struct tpm_keys *keys)
         const uint8_t *area = read_bytes(&r, len);
 
         return reader_done(&r) ? (struct bytes){area, len} : (struct bytes){0};
+}
+
+/* A coordinate of 32 bytes, without the zeros that it may begin with. */
+static void read_coordinate(struct reader *r, uint8_t out[static 32])
+{
+        size_t len = read_u16(r);
+        const uint8_t *from = read_bytes(r, len);
+
+        if (from && len <= 32)
+                memcpy(out + 32 - len, from, len);
+        else
+                r->bad = true;
+}
+
+struct digest host_site_key(const struct tpm_keys *keys)
+{
+        /* SubjectPublicKeyInfo of a P-256 key, up to the point's x [RFC 5480]. */
+        uint8_t spki[27 + 64] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48,
+                                 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04};
+        struct reader r = reader_of(keys->site_public);
+
+        read_bytes(&r, 2 + 2 + 2 + 4);     /* size, type, nameAlg, attributes */
+        read_bytes(&r, read_u16(&r));      /* authPolicy */
+        read_bytes(&r, 2 + 2 + 2 + 2 + 2); /* symmetric, scheme and its hash, curve, kdf */
+        read_coordinate(&r, spki + 27);
+        read_coordinate(&r, spki + 27 + 32);
+        return reader_done(&r) ? digest_of(HASH_SHA256, spki, sizeof spki) : (struct digest){0};
 }

@@ -22,6 +22,9 @@ enum status host_approve(const struct approval *approval);
 
 /* The AK's TPMT_PUBLIC, within keys->ak_public, a TPM2B_PUBLIC; empty if that is malformed. */
 struct bytes host_ak_public(const struct tpm_keys *keys);
+/* SHA-256 of the site key's SubjectPublicKeyInfo, as openssl makes it of its PEM file. HASH_NONE if
+ * keys->site_public is malformed. */
+struct digest host_site_key(const struct tpm_keys *keys);
 
 /* Is a state (static PCRs, epoch) approved? If not, *differing_out is the mask of PCRs that differ
  * from the approval that is closest, 0 if only the epoch does; ~0 if there is no approval. */

@@ -25,8 +25,9 @@ enum status host_log_found(struct arena *a, const struct found *found,
                            const struct principal *attested_for, struct log_entry **entries_out,
                            struct log_place *place_out);
 /* Appends an event and waits until it is on disk. by: whoever asked for it. kind: "setup",
- * "approve", "seal", "start", "reseal", "device", "forget", "hibernate", "awake". component: what
- * it is about, as in lib/component.h. If the outcome is an error, it stays the thread's error. */
+ * "approve", "retire", "seal", "start", "reseal", "device", "forget", "hibernate", "awake".
+ * component: what it is about, as in lib/component.h. If the outcome is an error, it stays the
+ * thread's error. */
 enum status host_log_event(const struct principal *by, const char *kind, const char *component,
                            uint64_t generation, enum status outcome);
 /* The same about a VM. */

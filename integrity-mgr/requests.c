@@ -19,6 +19,7 @@
 #include "lib/state_file.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #define IM_MSG HANDLER_PROTOTYPE
 #include "bulkhead/messages.def"
@@ -64,7 +65,11 @@ enum status on_im_status(struct request *r, const struct im_status_req *q, struc
 static enum status set_up(struct arena *a, const struct im_setup_req *q)
 {
         struct tpm_setup_req ask = {
-                .passphrase = q->passphrase, .site_public = q->site_public, .alg = HASH_SHA256};
+                .passphrase = q->passphrase,
+                .site_public = q->site_public,
+                .alg = q->alg ? q->alg : HASH_SHA256,
+                .static_pcrs = q->static_pcrs,
+        };
         struct tpm_setup_rep made;
         enum status s = tpm_client_call(CALL(tpm_setup, &ask, &made), a);
 
@@ -130,13 +135,14 @@ enum status on_im_approval(struct request *r, const struct im_approval_req *q,
         if (s)
                 return s;
         ask = (struct tpm_approval_req){.pcrs = {now.pcrs.items, now.pcrs.count},
-                                        .epoch = now.epoch};
+                                        .epoch = now.epoch + q->next_epoch};
         s = tpm_client_call(CALL(tpm_approval, &ask, &made), r->arena);
         if (s)
                 return s;
         p->pcrs = now.pcrs;
-        p->epoch = now.epoch;
+        p->epoch = ask.epoch;
         p->to_sign = made.to_sign;
+        p->site_key_here = h->keys.site_private.len;
         return ST_DONE;
 }
 
@@ -149,8 +155,6 @@ static enum status begin_table(const struct host_state *h, const struct approval
 
         tpm_client_use(&(struct tpm_use_req){.keys = h->keys, .approvals = {approvals, 1}});
         s = generations_begin();
-        if (s)
-                tpm_client_use(&(struct tpm_use_req){.keys = h->keys});
         if (s == ST_NOT_APPROVED)
                 s = FAIL(ST_NOT_APPROVED, .subject = "the first approval of this host",
                          .expected = "the state that it is in", .found = "another state",
@@ -158,6 +162,7 @@ static enum status begin_table(const struct host_state *h, const struct approval
         return s;
 }
 
+/* What is not on disk is not used: the TPM worker has remembered the approval already. */
 static enum status approve(struct arena *a, const struct im_approve_req *q)
 {
         struct tpm_approve_req ask = {.pcrs = {q->pcrs.items, q->pcrs.count},
@@ -170,9 +175,18 @@ static enum status approve(struct arena *a, const struct im_approve_req *q)
 
         if (!s)
                 s = tpm_client_call(CALL(tpm_approve, &ask, &made), a);
-        if (!s && !h->approvals.count)
+        if (s)
+                return s;
+        made.approval.time = (uint64_t)time(NULL);
+        made.approval.approver = q->asker;
+        if (!h->approvals.count)
                 s = begin_table(h, &made.approval);
-        return s ? s : host_approve(&made.approval);
+        if (!s)
+                s = host_approve(&made.approval);
+        if (s)
+                tpm_client_use(&(struct tpm_use_req){
+                        .keys = h->keys, .approvals = {h->approvals.items, h->approvals.count}});
+        return s;
 }
 
 enum status on_im_approve(struct request *r, const struct im_approve_req *q,
@@ -190,6 +204,50 @@ enum status on_im_approve(struct request *r, const struct im_approve_req *q,
         pthread_mutex_unlock(&one_at_a_time);
         if (host_get())
                 host_log_event(&q->asker, "approve", COMPONENT_HOST, 0, s);
+        return s;
+}
+
+enum status on_im_approvals(struct request *r, const struct im_approvals_req *q,
+                            struct im_approvals_rep *p)
+{
+        struct tpm_static_req none = {};
+        struct tpm_static_rep now;
+        const struct host_state *h;
+        enum status s = asked_by(&q->asker);
+
+        if (!s)
+                s = host_needed(&h);
+        if (s)
+                return s;
+        p->approvals = (struct approval_list){h->approvals.items, h->approvals.count};
+        p->site_key = host_site_key(&h->keys);
+        p->site_key_here = h->keys.site_private.len;
+        p->unknown = "";
+        if (!tpm_client_call(CALL(tpm_static, &none, &now), r->arena)) {
+                p->pcrs = now.pcrs;
+                p->epoch = now.epoch;
+        } else {
+                p->unknown = arena_print(r->arena, "%s: %s", error_last()->subject,
+                                         status_sentence(error_last()->status));
+                error_clear();
+        }
+        return ST_DONE;
+}
+
+enum status on_im_retire(struct request *r, const struct im_retire_req *q, struct im_retire_rep *p)
+{
+        struct tpm_retire_req ask = {.epoch = q->epoch};
+        struct tpm_retire_rep retired = {};
+        const struct host_state *h;
+        enum status s = asked_by(&q->asker);
+
+        if (!s)
+                s = host_needed(&h);
+        if (s)
+                return s;
+        s = tpm_client_call(CALL(tpm_retire, &ask, &retired), r->arena);
+        host_log_event(&q->asker, "retire", COMPONENT_HOST, 0, s);
+        p->epoch = retired.epoch;
         return s;
 }
 

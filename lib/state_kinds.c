@@ -111,14 +111,35 @@ static enum status lift_sim_counter_2(const void *old, struct arena *a, void *ne
         return ST_DONE;
 }
 
+/* Version 1 did not keep who approved a state, nor when. */
+static enum status lift_host_1(const void *old, struct arena *a, void *next_out)
+{
+        const struct host_state_1 *o = old;
+        struct approval *approvals = arena_get_many(a, o->approvals.count, sizeof *approvals);
+
+        for (size_t i = 0; i < o->approvals.count; i++)
+                approvals[i] = (struct approval){
+                        .pcrs = o->approvals.items[i].pcrs,
+                        .epoch = o->approvals.items[i].epoch,
+                        .signature = o->approvals.items[i].signature,
+                        .approver = principal_nobody,
+                };
+        *(struct host_state *)next_out = (struct host_state){
+                .keys = o->keys,
+                .approvals = {approvals, o->approvals.count},
+        };
+        return ST_DONE;
+}
+
 /* Of each kind the older versions that are read, oldest first: {version, shape, lift}. */
 static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_vm_2}},
                                 older_vm_domain[] = {}, older_vm_memory[] = {},
                                 older_autostart[] = {},
                                 older_sim_domain[] = {{2, &shape_sim_domain_2, lift_sim_domain_2}},
                                 older_sim_counter[] = {{2, &shape_sim_counter, lift_sim_counter_2}},
-                                older_host[] = {}, older_generations[] = {}, older_seal[] = {},
-                                older_journal[] = {}, older_header[] = {},
+                                older_host[] = {{1, &shape_host_state_1, lift_host_1}},
+                                older_generations[] = {}, older_seal[] = {}, older_journal[] = {},
+                                older_header[] = {},
                                 older_held[] = {{3, &shape_attachment_3, lift_held_3}},
                                 older_tree[] = {}, older_seal_table[] = {};
 

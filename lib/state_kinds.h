@@ -22,7 +22,7 @@
         KIND(sim_domain, "sim-domain", 3, &shape_sim_domain)                                       \
         KIND(sim_counter, "sim-domain", 3, &shape_sim_counter)                                     \
         /* integrity-mgr: keys and approvals; the table of seals; a seal */                        \
-        KIND(host, "host", 1, &shape_host_state)                                                   \
+        KIND(host, "host", 2, &shape_host_state)                                                   \
         KIND(generations, "generations", 2, &shape_seal_table_file)                                \
         KIND(seal, "seal", 2, &shape_seal_record)                                                  \
         /* svdm: the redo journal, and one header in it; what a VM holds; and, of device_worker,   \

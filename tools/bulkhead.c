@@ -22,6 +22,8 @@ struct command {
 static const struct command host_commands[] = {
         {"setup", "pin the TPM and make the keys of this host", cmd_host_setup, NULL},
         {"approve", "approve the present (or a future) state of this host", cmd_host_approve, NULL},
+        {"approvals", "the approved states of this host", cmd_host_approvals, NULL},
+        {"retire", "end all approvals up to the present epoch", cmd_host_retire, NULL},
         {"image", "make a measured Dom0 out of an installed one", cmd_host_image, NULL},
         {0},
 };
@@ -46,7 +48,7 @@ static const struct command vm_commands[] = {
 
 static const struct command commands[] = {
         {"status", "what runs, which TPM, which hypervisor, what is measured", cmd_status, NULL},
-        {"host", "setup, approve, image: the keys and approved states of this host", NULL,
+        {"host", "setup, approve, retire and more: the keys and approved states of this host", NULL,
          host_commands},
         {"vm", "define, list, show, seal, start, stop, suspend and more", NULL, vm_commands},
         {"measure", "one measurement, as XML; needs neither daemon, TPM nor root", cmd_measure,

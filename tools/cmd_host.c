@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bulkhead host setup, bulkhead host approve. All seals depend on the site key. It lives in the
- * TPM, guarded by a passphrase, or elsewhere as a PEM file. A private PEM key is read here, with
- * the rights of whoever typed the command, and never goes to a daemon.
+ * TPM, guarded by a passphrase, or elsewhere as a PEM file (site_pem.h).
  */
 #include "tools/commands.h"
 #include "tools/door.h"
@@ -10,104 +9,11 @@
 #include "tools/file.h"
 #include "tools/output.h"
 #include "tools/passphrase.h"
+#include "tools/site_pem.h"
 
-#include <errno.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { PEM_MOST = 64 << 10, SIGNATURE_MOST = 4096 };
-
-/* --- keys in PEM files --------------------------------------------------------------------- */
-
-static enum status check_curve(const char *path, EVP_PKEY *key)
-{
-        char curve[64] = "no elliptic curve";
-
-        EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL);
-        if (EVP_PKEY_is_a(key, "EC") && !strcmp(curve, "prime256v1"))
-                return ST_DONE;
-        return FAIL(ST_INVALID, .subject = path, .expected = "a P-256 key (prime256v1)",
-                    .found = curve,
-                    .remedy = "give the site key of this host; for a new host: openssl ecparam "
-                              "-genkey -name prime256v1 -noout -out new-site.pem");
-}
-
-static enum status read_public(const char *path, struct arena *a, struct bytes *der_out)
-{
-        struct bytes pem;
-        enum status s = file_read(path, PEM_MOST, a, &pem);
-        unsigned char *der = NULL;
-        EVP_PKEY *key = NULL;
-        BIO *bio = NULL;
-        int len;
-
-        if (s)
-                return s;
-        bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-        key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
-        if (!key) {
-                s = FAIL(ST_INVALID, .subject = path, .expected = "a public key in PEM",
-                         .remedy = FMT("if it is the private key: openssl pkey -in %.120s "
-                                       "-pubout -out %.120s.public",
-                                       path, path));
-                goto out;
-        }
-        s = check_curve(path, key);
-        if (s)
-                goto out;
-        len = i2d_PUBKEY(key, &der);
-        if (len <= 0)
-                s = FAIL(ST_INTERNAL, .subject = path, .found = "the key cannot be written");
-        else
-                *der_out = (struct bytes){arena_copy(a, der, (size_t)len), (size_t)len};
-        OPENSSL_free(der);
-out:
-        EVP_PKEY_free(key);
-        BIO_free(bio);
-        return s;
-}
-
-/* ECDSA with SHA-256, in DER. OpenSSL asks for the passphrase of an encrypted PEM file. */
-static enum status sign(const char *path, struct bytes message, struct arena *a,
-                        struct bytes *signature_out)
-{
-        uint8_t signature[256];
-        size_t len = sizeof signature;
-        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-        FILE *file = fopen(path, "re");
-        EVP_PKEY *key = NULL;
-        enum status s;
-
-        if (!file) {
-                s = FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
-                goto out;
-        }
-        key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
-        if (!key) {
-                s = FAIL(ST_INVALID, .subject = path, .expected = "a private key in PEM");
-                goto out;
-        }
-        s = check_curve(path, key);
-        if (s)
-                goto out;
-        if (!ctx || EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key) != 1 ||
-            EVP_DigestSign(ctx, signature, &len, message.data, message.len) != 1)
-                s = FAIL(ST_INTERNAL, .subject = path,
-                         .found = ERR_reason_error_string(ERR_peek_last_error()));
-        else
-                *signature_out = (struct bytes){arena_copy(a, signature, len), len};
-out:
-        EVP_PKEY_free(key);
-        EVP_MD_CTX_free(ctx);
-        if (file)
-                fclose(file);
-        return s;
-}
 
 /* --- setup --------------------------------------------------------------------------------- */
 
@@ -117,11 +23,14 @@ enum {
         OPTION_PRINT,
         OPTION_SIGNATURE,
         OPTION_PCR,
-        OPTION_IMAGE
+        OPTION_IMAGE,
+        OPTION_BANK,
+        OPTION_PCRS
 };
 
 struct setup {
         const char *site_key, *passphrase_file;
+        uint32_t alg, static_pcrs; /* 0: as the TPM layer chooses */
 };
 
 static const struct argp_option setup_options[] = {
@@ -129,8 +38,30 @@ static const struct argp_option setup_options[] = {
          "The site key's public half; the private one lives elsewhere and never comes here", 1},
         {"passphrase-file", OPTION_PASSPHRASE_FILE, "FILE", 0,
          "The first line guards a site key in the TPM (asked for without it)", 1},
+        {"bank", OPTION_BANK, "HASH", 0, "The bank of PCRs: sha256 (the default) or sha384", 2},
+        {"pcrs", OPTION_PCRS, "LIST", 0,
+         "The static PCRs, which approvals name, such as 0,2,4,7 (the default after a UEFI boot)",
+         2},
         {0},
 };
+
+static uint32_t parse_pcrs(const char *list, struct argp_state *state)
+{
+        uint32_t mask = 0;
+        const char *at = list;
+        char *end;
+
+        do {
+                unsigned long pcr = strtoul(at, &end, 10);
+
+                if (end == at || *at < '0' || *at > '9' || pcr >= PCR_COUNT ||
+                    (*end && *end != ','))
+                        argp_error(state, "'%s' is no list of PCRs, such as 0,2,4,7", list);
+                mask |= 1U << pcr;
+                at = end + 1;
+        } while (*end);
+        return mask;
+}
 
 static error_t setup_parse(int key, char *value, struct argp_state *state)
 {
@@ -142,6 +73,14 @@ static error_t setup_parse(int key, char *value, struct argp_state *state)
                 return 0;
         case OPTION_PASSPHRASE_FILE:
                 setup->passphrase_file = value;
+                return 0;
+        case OPTION_BANK:
+                if (strcmp(value, "sha256") && strcmp(value, "sha384"))
+                        argp_error(state, "'%s' is no bank: sha256 or sha384", value);
+                setup->alg = strcmp(value, "sha256") ? HASH_SHA384 : HASH_SHA256;
+                return 0;
+        case OPTION_PCRS:
+                setup->static_pcrs = parse_pcrs(value, state);
                 return 0;
         case ARGP_KEY_ARG:
                 argp_usage(state);
@@ -177,8 +116,10 @@ int cmd_host_setup(int argc, char **argv)
         if (argp_parse(&argp, argc, argv, 0, NULL, &setup))
                 return EXIT_USAGE;
         a = arena_new();
+        request.alg = setup.alg;
+        request.static_pcrs = setup.static_pcrs;
         if (setup.site_key)
-                s = read_public(setup.site_key, a, &request.site_public);
+                s = site_pem_public(setup.site_key, a, &request.site_public);
         else
                 s = passphrase_pipe(setup.passphrase_file, "New passphrase of the site key", true,
                                     &request.passphrase);
@@ -201,7 +142,8 @@ int cmd_host_setup(int argc, char **argv)
 /* --- approve ------------------------------------------------------------------------------- */
 
 struct approve {
-        const char *site_key, *passphrase_file, *print, *signature, *image;
+        struct site_authority by;
+        const char *print, *image;
         struct pcr_value future[PCR_COUNT];
         size_t future_count;
         bool json;
@@ -250,16 +192,16 @@ static error_t approve_parse(int key, char *value, struct argp_state *state)
                 state->child_inputs[0] = &approve->json;
                 return 0;
         case OPTION_SITE_KEY:
-                approve->site_key = value;
+                approve->by.site_key = value;
                 return 0;
         case OPTION_PASSPHRASE_FILE:
-                approve->passphrase_file = value;
+                approve->by.passphrase_file = value;
                 return 0;
         case OPTION_PRINT:
                 approve->print = value;
                 return 0;
         case OPTION_SIGNATURE:
-                approve->signature = value;
+                approve->by.signature = value;
                 return 0;
         case OPTION_PCR:
                 parse_pcr(approve, value, state);
@@ -271,8 +213,8 @@ static error_t approve_parse(int key, char *value, struct argp_state *state)
                 argp_usage(state);
                 return 0;
         case ARGP_KEY_END:
-                if (!!approve->site_key + !!approve->passphrase_file + !!approve->print +
-                            !!approve->signature >
+                if (!!approve->by.site_key + !!approve->by.passphrase_file + !!approve->print +
+                            !!approve->by.signature >
                     1)
                         argp_error(state, "--passphrase-file, --site-key, --print and --signature "
                                           "exclude each other");
@@ -309,19 +251,7 @@ static void print_state(const struct approve *approve, const struct host_approva
                 json_object_put(o);
 }
 
-/* What the approval rests on: a signature made here or elsewhere, or a passphrase for the TPM. */
-static enum status authority(const struct approve *approve, struct bytes to_sign, struct arena *a,
-                             struct host_approve_req *request)
-{
-        if (approve->signature)
-                return file_read(approve->signature, SIGNATURE_MOST, a, &request->signature);
-        if (approve->site_key)
-                return sign(approve->site_key, to_sign, a, &request->signature);
-        return passphrase_pipe(approve->passphrase_file, "Passphrase of the site key", false,
-                               &request->passphrase);
-}
-
-static enum status add_image(struct approve *approve, struct arena *a)
+static enum status add_image(struct approve *approve, enum hash_alg bank, struct arena *a)
 {
         struct pcr_value *p = &approve->future[approve->future_count];
         struct bytes efi;
@@ -338,33 +268,44 @@ static enum status add_image(struct approve *approve, struct arena *a)
                 return FAIL(ST_TOO_LARGE, .subject = "PCRs");
         p->pcr = 4;
         approve->future_count++;
-        return efi_image_pcr4(approve->image, efi, HASH_SHA256, &p->value);
+        return efi_image_pcr4(approve->image, efi, bank, &p->value);
 }
 
-static enum status approve_host(struct approve *approve, struct arena *a)
+/* What is to be signed. The bank of an image's PCR 4 is that of the present state. */
+static enum status ask_state(struct approve *approve, struct arena *a,
+                             struct host_approval_rep *state_out)
 {
         struct host_approval_req wanted = {};
-        struct host_approval_rep state;
-        struct host_approve_req request = {.passphrase = -1};
-        struct host_approve_rep reply;
-        enum status s = approve->image ? add_image(approve, a) : ST_DONE;
+        enum status s = ST_DONE;
 
+        if (approve->image) {
+                s = door_call(CALL(host_approval, &wanted, state_out), a);
+                if (!s && state_out->pcrs.count)
+                        s = add_image(approve, state_out->pcrs.items[0].value.alg, a);
+        }
         if (s)
                 return s;
         wanted.future.items = approve->future;
         wanted.future.count = approve->future_count;
-        s = door_call(CALL(host_approval, &wanted, &state), a);
+        return door_call(CALL(host_approval, &wanted, state_out), a);
+}
+
+static enum status approve_host(struct approve *approve, struct arena *a)
+{
+        struct host_approval_rep state;
+        struct host_approve_req request = {.passphrase = -1};
+        struct host_approve_rep reply;
+        enum status s = ask_state(approve, a, &state);
+
         if (s)
                 return s;
         if (approve->print) {
                 s = file_replace(approve->print, state.to_sign);
                 goto out;
         }
-        s = authority(approve, state.to_sign, a, &request);
+        s = site_pem_authority(&approve->by, &state, a, &request);
         if (s)
                 return s;
-        request.pcrs = state.pcrs;
-        request.epoch = state.epoch;
         s = door_call(CALL(host_approve, &request, &reply), a);
         if (request.passphrase >= 0)
                 close(request.passphrase);

@@ -164,21 +164,24 @@ static enum status run(const struct image *image)
 static enum status print_pcr4(const struct image *image, struct arena *a)
 {
         const char *path = arena_print(a, "%s/bulkhead.efi", image->output);
-        struct digest value;
-        char hex[DIGEST_HEX];
+        struct digest value, longer;
+        char hex[DIGEST_HEX], longer_hex[DIGEST_HEX];
         struct bytes efi;
         enum status s = file_read(path, EFI_IMAGE_MOST, a, &efi);
 
         if (!s)
                 s = efi_image_pcr4(path, efi, HASH_SHA256, &value);
+        if (!s)
+                s = efi_image_pcr4(path, efi, HASH_SHA384, &longer);
         if (s)
                 return s;
         digest_hex(&value, hex);
-        printf("PCR 4:     sha256:%s\n\n"
+        digest_hex(&longer, longer_hex);
+        printf("PCR 4:     sha256:%s\n           sha384:%s\n\n"
                "To boot it: write %s/root.img to %s,\nand %s to \\EFI\\BOOT\\BOOTX64.EFI of the "
                "EFI partition.\nBefore that, to have this state approved: bulkhead host approve "
                "--image %s\n",
-               hex, image->output, image->root_device, path, path);
+               hex, longer_hex, image->output, image->root_device, path, path);
         return ST_DONE;
 }
 

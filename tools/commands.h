@@ -12,6 +12,8 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNDECIDED = 3 };
 int cmd_status(int argc, char **argv);
 int cmd_host_setup(int argc, char **argv);
 int cmd_host_approve(int argc, char **argv);
+int cmd_host_approvals(int argc, char **argv);
+int cmd_host_retire(int argc, char **argv);
 int cmd_host_image(int argc, char **argv);
 int cmd_vm_define(int argc, char **argv);
 int cmd_vm_undefine(int argc, char **argv);

@@ -113,6 +113,7 @@ static enum status keep_approvals(struct tpm *t, const struct tpm_use_req *req)
                 to->pcrs.items = arena_copy(t->kept, from->pcrs.items,
                                             from->pcrs.count * sizeof(struct pcr_value));
                 to->signature = kept_bytes(t, from->signature);
+                to->approver = (struct principal){0}; /* of no use here, and not kept */
         }
         return ST_DONE;
 }

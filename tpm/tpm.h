@@ -42,9 +42,10 @@ enum status tpm_approval(struct tpm *t, struct arena *a, const struct tpm_approv
  * TPM's lockout; a signature that does not verify is ST_REFUSED. */
 enum status tpm_approve(struct tpm *t, struct arena *a, const struct tpm_approve_req *req,
                         struct tpm_approve_rep *rep_out);
-/* Increments the epoch counter, which ends all approvals up to the epoch before. *epoch_out: the
- * new epoch. No request asks for this yet. */
-enum status tpm_retire_epoch(struct tpm *t, uint64_t *epoch_out);
+/* Increments the epoch counter, which ends all approvals up to the epoch before; ST_WRONG_STATE if
+ * it is neither at req->epoch nor one further. */
+enum status tpm_retire(struct tpm *t, const struct tpm_retire_req *req,
+                       struct tpm_retire_rep *rep_out);
 /* Quotes the PCRs in the mask and the destination PCRs in extends, which can only be 16 and 23.
  * ST_BUSY if a quoted PCR is extended by others all the time. */
 enum status tpm_attest(struct tpm *t, struct arena *a, const struct tpm_attest_req *req,

@@ -320,27 +320,43 @@ enum status tpm_approve(struct tpm *t, struct arena *a, const struct tpm_approve
                 arena_copy(a, req->pcrs.items, req->pcrs.count * sizeof(struct pcr_value));
         made->epoch = req->epoch;
         made->signature = tpm_signature_bytes(a, &signature);
+        made->time = 0;
+        made->approver = (struct principal){.kind = PRINCIPAL_NOBODY, .name = ""};
         remember(t, made);
         return ST_DONE;
 }
 
+/* Names the epoch that ends, since tpm_run() may run it twice, and an answer may get lost: epochs
+ * that were approved ahead must not end with it. */
 static enum status retire(struct tpm *t, struct arena *a, const void *req, void *rep)
 {
+        const uint64_t *ends = req;
         uint64_t *epoch = rep;
         enum status s = tpm_counter_read(t, &t->epoch, KEYS_EPOCH, epoch);
 
-        (void)a, (void)req;
-        if (!s)
+        (void)a;
+        if (!s && *epoch == *ends)
                 s = tpm_counter_increment(t, t->epoch);
         if (!s)
                 s = tpm_counter_read(t, &t->epoch, KEYS_EPOCH, epoch);
+        if (!s && *epoch != *ends + 1)
+                s = FAIL(ST_WRONG_STATE, .subject = "the epoch of this host",
+                         .expected = FMT("%llu, which is to end", (unsigned long long)*ends),
+                         .found = FMT("%llu", (unsigned long long)*epoch),
+                         .remedy = "bulkhead host approvals");
         return s;
 }
 
-enum status tpm_retire_epoch(struct tpm *t, uint64_t *epoch_out)
+enum status tpm_retire(struct tpm *t, const struct tpm_retire_req *req,
+                       struct tpm_retire_rep *rep_out)
 {
         enum status s = tpm_in_use(t);
 
+        if (s)
+                return s;
+        s = tpm_run(t, retire, NULL, &req->epoch, &rep_out->epoch);
+        /* The AK opens in approved states only: what was loaded before has no claim any more. */
+        tpm_disconnect(t);
         explicit_bzero(&t->ak_auth, sizeof(t->ak_auth));
-        return s ? s : tpm_run(t, retire, NULL, NULL, epoch_out);
+        return s;
 }

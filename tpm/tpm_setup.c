@@ -9,10 +9,12 @@
 #include "tpm/tpm_policy.h"
 
 #include <openssl/rand.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
+enum { BANKS_TEXT = 64 };
 enum { STATIC_EFI = 1 << 0 | 1 << 2 | 1 << 4 | 1 << 7, STATIC_BIOS = 1 << 0 | 1 << 2 | 1 << 4 };
 
 struct setting_up {
@@ -179,6 +181,71 @@ static enum status host_identity(struct tpm *t, struct digest *out)
 
 /* --- static PCRs ----------------------------------------------------------------------------- */
 
+/* What the TPM has allocated: the PCRs of this bank in *mask_out, the names of all banks that have
+ * any. */
+static enum status banks(struct tpm *t, uint32_t *mask_out, char names[static BANKS_TEXT])
+{
+        TPMS_CAPABILITY_DATA *data = NULL;
+        const TPML_PCR_SELECTION *found;
+        size_t len = 0;
+        TSS2_RC rc = ASK(t, Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                               TPM2_CAP_PCRS, 0, 1, NULL, &data));
+
+        if (rc)
+                return tpm_failed(rc, "reading which PCRs there are");
+        found = &data->data.assignedPCR;
+        *mask_out = 0;
+        names[0] = 0;
+        for (size_t i = 0; i < found->count && i < TPM2_NUM_PCR_BANKS; i++) {
+                const TPMS_PCR_SELECTION *bank = &found->pcrSelections[i];
+                uint32_t mask = 0;
+
+                for (unsigned k = 0; k < bank->sizeofSelect && k < 3; k++)
+                        mask |= (uint32_t)bank->pcrSelect[k] << 8 * k;
+                if (bank->hash == t->keys.alg)
+                        *mask_out = mask;
+                if (mask && hash_size((enum hash_alg)bank->hash))
+                        len += (size_t)snprintf(names + len, BANKS_TEXT - len, "%s%s",
+                                                len ? ", " : "",
+                                                hash_name((enum hash_alg)bank->hash));
+        }
+        Esys_Free(data);
+        return ST_DONE;
+}
+
+/* The bank has to have the static PCRs and the destination PCRs. */
+static enum status check_bank(struct tpm *t, uint32_t wanted)
+{
+        const char *name = hash_name((enum hash_alg)t->keys.alg);
+        char names[BANKS_TEXT];
+        uint32_t mask;
+        enum status s = banks(t, &mask, names);
+
+        if (s)
+                return s;
+        if (!mask)
+                return FAIL(ST_UNSUPPORTED, .subject = "the bank of the static PCRs",
+                            .expected = name,
+                            .found = FMT("not allocated in this TPM; allocated: %s",
+                                         names[0] ? names : "none that Bulkhead knows"),
+                            .remedy = FMT("tpm2_pcrallocate %s:all, and restart the machine; or "
+                                          "choose another with bulkhead host setup --bank",
+                                          name));
+        for (unsigned pcr = 0; pcr < PCR_COUNT; pcr++)
+                if (wanted >> pcr & ~mask >> pcr & 1)
+                        return FAIL(ST_UNSUPPORTED, .subject = FMT("PCR %u", pcr),
+                                    .expected = FMT("in the bank %s", name),
+                                    .found = "not allocated there",
+                                    .remedy = FMT("tpm2_pcrallocate %s:all, and restart the "
+                                                  "machine%s",
+                                                  name,
+                                                  KEYS_RESETTABLE >> pcr & 1
+                                                          ? ""
+                                                          : "; or choose other PCRs with bulkhead "
+                                                            "host setup --pcrs"));
+        return ST_DONE;
+}
+
 static enum status choose_static(struct tpm *t, struct arena *a, uint32_t wanted, uint32_t *out)
 {
         bool choose = !wanted;
@@ -190,6 +257,9 @@ static enum status choose_static(struct tpm *t, struct arena *a, uint32_t wanted
         if (*out >> 24 || !(*out & KEYS_TRUSTED))
                 return FAIL(ST_INVALID, .subject = FMT("static PCRs, mask 0x%x", wanted),
                             .expected = "PCRs of 0 to 23, one of 0 to 15 at least");
+        s = check_bank(t, *out | KEYS_RESETTABLE);
+        if (s)
+                return s;
         s = tpm_read_pcrs(t, a, choose && !t->efi ? *out | 1 << 8 | 1 << 9 : *out, &values, &count);
         if (s)
                 return s;
@@ -202,8 +272,9 @@ static enum status choose_static(struct tpm *t, struct arena *a, uint32_t wanted
                         return FAIL(ST_REFUSED, .subject = FMT("static PCR %u", values[i].pcr),
                                     .expected = "a value that something was measured into",
                                     .found = "all 00 or all FF",
-                                    .remedy = "switch measured boot on in the firmware's "
-                                              "set-up");
+                                    .remedy = "switch measured boot on in the firmware's set-up; "
+                                              "or choose other PCRs with bulkhead host setup "
+                                              "--pcrs");
         }
         return ST_DONE;
 }

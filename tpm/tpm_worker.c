@@ -136,6 +136,13 @@ enum status on_tpm_table_counter(struct request *r, const struct tpm_table_count
         return tpm_table_counter(tpm, q, p);
 }
 
+enum status on_tpm_retire(struct request *r, const struct tpm_retire_req *q,
+                          struct tpm_retire_rep *p)
+{
+        (void)r;
+        return tpm_retire(tpm, q, p);
+}
+
 enum status on_tpm_clock(struct request *r, const struct tpm_clock_req *q, struct tpm_clock_rep *p)
 {
         (void)r, (void)q;

@@ -124,7 +124,9 @@ static void means_host(const void *record, uint32_t version)
 {
         const struct host_state *h = record;
 
-        (void)version;
+        (void)version; /* nobody kept who approved it when this fixture was made */
+        ck_assert_uint_eq(h->approvals.items[0].time, 0);
+        ck_assert_uint_eq(h->approvals.items[0].approver.kind, PRINCIPAL_NOBODY);
         ck_assert_uint_eq(h->keys.alg, HASH_SHA256);
         ck_assert_uint_eq(h->keys.ak_name.len, 34);
         ck_assert_uint_eq(h->keys.srk_name.len, 34);

@@ -222,11 +222,22 @@ START_TEST(retired_epoch)
         struct host h = host_new(NULL);
         struct tpm_seal_rep blob;
         uint8_t opened[32];
-        uint64_t epoch;
+        struct tpm_static_rep now;
+        struct tpm_retire_req retire;
+        struct tpm_retire_rep retired;
 
         ok(host_approve_state(&h, "site.pem", NULL));
         ok(host_seal(&h, 16, 1, 5, &blob));
-        ok(tpm_retire_epoch(h.t, &epoch));
+        ok(tpm_static(h.t, h.a, &now));
+        retire.epoch = now.epoch;
+        ok(tpm_retire(h.t, &retire, &retired));
+        ck_assert_uint_eq(retired.epoch, now.epoch + 1);
+        ok(tpm_retire(h.t, &retire, &retired)); /* its answer was lost: once is enough */
+        ck_assert_uint_eq(retired.epoch, now.epoch + 1);
+        retire.epoch = now.epoch + 2;
+        refused_with(ST_WRONG_STATE, tpm_retire(h.t, &retire, &retired));
+        retire.epoch = now.epoch - 1;
+        refused_with(ST_WRONG_STATE, tpm_retire(h.t, &retire, &retired));
         refused_with(ST_NOT_APPROVED, host_unseal(&h, 16, 1, &blob, opened));
         ck_assert_ptr_nonnull(strstr(error_last()->found, "retired"));
         ok(host_approve_state(&h, "site.pem", NULL));
