@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads and writes trust records. The record decides which host the verifier believes, so it has
- * exactly one form: each name once, in one order, each value spelled in one way, nothing else.
+ * exactly one form: each name once, in one order, each value spelled in one way, nothing else. Only
+ * what editors and mail do to the lines of a text file is undone first.
  */
 #include "proof/trust.h"
 
@@ -16,6 +17,7 @@ struct cursor {
         struct bytes left;
         struct arena *arena;
         const char *wrong; /* the first name that was missing or whose value is not valid */
+        const char *at;    /* the line that was read last */
 };
 
 /* The value of the next line, which must be `name`; "" once anything was wrong. */
@@ -27,6 +29,7 @@ static const char *next_value(struct cursor *c, const char *name)
 
         if (c->wrong)
                 return "";
+        c->at = arena_copy(c->arena, c->left.data, line);
         if (line < len + 1 || memcmp(c->left.data, name, len) || c->left.data[len] != ':' ||
             (line > len + 1 && (line == len + 2 || c->left.data[len + 1] != ' '))) {
                 c->wrong = name;
@@ -144,6 +147,26 @@ static void read_values(struct cursor *c, struct trust *t)
                 c->wrong = misfit(t);
 }
 
+/* Without a byte order mark, blanks and CR at the ends of lines, and empty lines at the end; with a
+ * line feed at the end. */
+static struct bytes tidy(struct bytes text, struct arena *a)
+{
+        static const char mark[] = "\xef\xbb\xbf";
+        uint8_t *out = arena_get(a, text.len + 1);
+        size_t len = 0, i = text.len >= 3 && !memcmp(text.data, mark, 3) ? 3 : 0;
+
+        for (; i < text.len; i++) {
+                if (text.data[i] == '\n')
+                        while (len && strchr(" \t\r", out[len - 1]) && out[len - 1])
+                                len--;
+                out[len++] = text.data[i];
+        }
+        while (len && strchr(" \t\r\n", out[len - 1]) && out[len - 1])
+                len--;
+        out[len++] = '\n';
+        return (struct bytes){out, len};
+}
+
 enum status trust_read(struct bytes text, struct arena *a, struct trust *out)
 {
         struct cursor c = {.left = text, .arena = a};
@@ -152,17 +175,20 @@ enum status trust_read(struct bytes text, struct arena *a, struct trust *out)
         *out = t;
         if (text.len > TRUST_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "trust record", .expected = "at most 16 KiB");
+        text = tidy(text, a);
+        c.left = text;
         if (text.len < sizeof first_line - 1 ||
             memcmp(text.data, first_line, sizeof first_line - 1))
                 return FAIL(ST_INVALID, .subject = "trust record",
-                            .expected = "a first line \"bulkhead-trust: 1\"");
+                            .expected = "a first line \"bulkhead-trust: 1\"",
+                            .remedy = "bulkhead status --trust");
         c.left.data += sizeof first_line - 1;
         c.left.len -= sizeof first_line - 1;
         read_values(&c, &t);
         if (c.wrong)
                 return FAIL(ST_INVALID, .subject = "trust record",
-                            .found = FMT("no valid \"%s\" where it belongs", c.wrong),
-                            .remedy = "bulkhead status --trust");
+                            .expected = FMT("a valid \"%s\", where it belongs", c.wrong),
+                            .found = FMT("\"%s\"", c.at), .remedy = "bulkhead status --trust");
         if (c.left.len)
                 return FAIL(ST_INVALID, .subject = "trust record",
                             .found = "more text after \"alg\"");
