@@ -4,6 +4,7 @@
 #include "compartment-mgr/open_disks.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/workers.h"
+#include "lib/report.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -213,14 +214,22 @@ enum status operation_unseal(struct operation *o, int secret)
 {
         struct im_unseal_req q = {.asker = *compartment_asker(o->compartment),
                                   .vm = o->vm->uuid,
+                                  .owner = o->vm->owner,
                                   .config = operation_config(o)};
         struct im_unseal_rep p;
+        enum status s;
 
         q.disks = o->open.disks;
         q.targets = (struct open_target_list){o->targets.items, o->targets.count};
         q.memory = o->memory_header;
         q.secret = secret;
-        return peer_call(PEER_IM, CALL(im_unseal, &q, &p), o->arena, PEER_LONG);
+        s = peer_call(PEER_IM, CALL(im_unseal, &q, &p), o->arena, PEER_LONG);
+        if (s)
+                return s;
+        o->sealed.generation = p.generation;
+        if (compartment_set_generation(o->compartment, p.generation))
+                report_error("keeping the generation of a seal"); /* the next operation does it */
+        return ST_DONE;
 }
 
 enum status operation_unseal_disks(struct operation *o)

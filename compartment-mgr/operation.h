@@ -55,7 +55,7 @@ enum status operation_open_targets(struct operation *o, const struct descriptor 
  * it last stopped, and by now it has written. */
 enum status operation_must_be_judgeable(const struct operation *o, const char *remedy);
 /* Has the targets measured and judged, and the secret of the present seal written into the pipe
- * secret. */
+ * secret. The present seal may be another one afterwards (im_unseal). */
 enum status operation_unseal(struct operation *o, int secret);
 /* The same, with the device worker's pipe: compartment-mgr only passes the pipe's end on. */
 enum status operation_unseal_disks(struct operation *o);

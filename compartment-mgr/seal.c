@@ -82,6 +82,7 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
         struct im_seal_req q = {.asker = *compartment_asker(o->compartment),
                                 .vm = o->vm->uuid,
                                 .name = o->vm->name,
+                                .owner = o->vm->owner,
                                 .generation = generation,
                                 .descriptor = *d,
                                 .config = operation_config(o),
@@ -142,7 +143,6 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
         s = may_format(&o, format);
         if (s)
                 goto out;
-        generation = o.sealed.generation + 1;
         s = operation_read_config(&o);
         if (s)
                 goto out;
@@ -162,6 +162,7 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
         s = operation_open_targets(&o, &d, prepared.disks.items, prepared.disks.count);
         if (s)
                 goto out;
+        generation = o.sealed.generation + 1; /* after the present seal was opened */
         s = stage(&o, generation);
         if (s)
                 goto out;

@@ -127,6 +127,7 @@ static enum status reseal(struct arena *a, struct compartment *c)
         if (s)
                 goto out;
         q.vm = o.vm->uuid;
+        q.owner = o.vm->owner;
         q.generation = o.sealed.generation + 1;
         q.config = operation_config(&o);
         q.disks = o.open.disks;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Computes what a seal is bound to. seal.c comes here at each seal, unseal and re-seal. */
 #include "integrity-mgr/binding.h"
+#include "lib/principal.h"
 
 static void add_predicate(struct hash *h, enum hash_alg alg, const struct predicate *p)
 {
@@ -24,7 +25,10 @@ static void add_plugins(struct hash *h, const struct binding *b)
         hash_u32(h, (uint32_t)b->descriptor->targets.count);
         for (size_t i = 0; i < b->descriptor->targets.count; i++) {
                 hash_field_text(h, b->plugins[i].name);
-                hash_field_digest(h, &b->plugins[i].file);
+                if (b->construction == BINDING_FILES)
+                        hash_field_digest(h, &b->plugins[i].file);
+                else
+                        hash_u32(h, b->plugins[i].version);
         }
 }
 
@@ -48,14 +52,26 @@ static void add_measurements(struct hash *h, const struct binding *b)
                         hash_field_digest(h, &b->forms[i].digest);
 }
 
+static void add_principal(struct hash *h, const struct principal *p)
+{
+        char text[PRINCIPAL_TEXT_SIZE];
+
+        hash_field_text(h, principal_write(p, text));
+}
+
 struct digest binding_digest(const struct binding *b)
 {
         const struct descriptor *d = b->descriptor;
         struct digest canonical = digest_of(b->alg, d->canonical.data, d->canonical.len);
         struct hash *h = hash_begin(b->alg);
 
-        hash_field_text(h, "bulkhead-seal-1");
+        hash_field_text(h,
+                        b->construction == BINDING_FILES ? "bulkhead-seal-1" : "bulkhead-seal-2");
         hash_field(h, b->vm.bytes, sizeof b->vm.bytes);
+        if (b->construction != BINDING_FILES) {
+                add_principal(h, &b->owner);
+                add_principal(h, &b->recipient);
+        }
         hash_field_digest(h, &canonical);
         add_plugins(h, b);
         add_predicates(h, b->alg, d);

@@ -20,6 +20,14 @@ static void see_disks(struct arena *a, struct present *p, const struct open_disk
         }
 }
 
+static struct principal this_host(struct arena *a, const struct host_state *host)
+{
+        char hex[DIGEST_HEX];
+
+        digest_hex(&host->keys.host_identity, hex);
+        return (struct principal){PRINCIPAL_HOST, arena_text(a, hex)};
+}
+
 enum status present_look(struct arena *a, struct present *p, const struct open_disk_list *disks,
                          const struct open_target_list *targets)
 {
@@ -30,6 +38,8 @@ enum status present_look(struct arena *a, struct present *p, const struct open_d
         struct log *log;
         enum status s = host_needed(&host);
 
+        if (!s)
+                p->recipient = this_host(a, host);
         see_disks(a, p, disks);
         if (!s)
                 s = binding_pcr(d, &p->pcr);
@@ -43,22 +53,33 @@ enum status present_look(struct arena *a, struct present *p, const struct open_d
         return s ? s : log_sync(log, &place);
 }
 
+static struct digest bind(const struct present *p, enum seal_binding construction,
+                          const struct plugin_seen *plugins)
+{
+        return binding_digest(&(struct binding){.construction = construction,
+                                                .alg = host_get()->keys.alg,
+                                                .vm = p->vm,
+                                                .owner = p->owner,
+                                                .recipient = p->recipient,
+                                                .descriptor = &p->descriptor,
+                                                .plugins = plugins,
+                                                .forms = p->found.forms,
+                                                .disks = p->disks.items,
+                                                .disks_count = p->disks.count,
+                                                .config = p->config});
+}
+
 enum status present_bind(struct arena *a, struct present *p)
 {
-        const struct host_state *host;
-        enum status s = host_needed(&host);
+        enum status s = judge_all(a, &p->descriptor, p->found.forms, p->found.count);
 
         if (!s)
-                s = judge_all(a, &p->descriptor, p->found.forms, p->found.count);
-        if (s)
-                return s;
-        p->binding = binding_digest(&(struct binding){.alg = host->keys.alg,
-                                                      .vm = p->vm,
-                                                      .descriptor = &p->descriptor,
-                                                      .plugins = p->found.plugins,
-                                                      .forms = p->found.forms,
-                                                      .disks = p->disks.items,
-                                                      .disks_count = p->disks.count,
-                                                      .config = p->config});
-        return ST_DONE;
+                p->binding = bind(p, BINDING_VERSIONS, p->found.plugins);
+        return s;
+}
+
+struct digest present_binding(const struct present *p, const struct seal_record *r)
+{
+        return r->construction == BINDING_FILES ? bind(p, BINDING_FILES, r->plugins.items)
+                                                : p->binding;
 }

@@ -12,20 +12,25 @@
 
 struct present {
         struct uuid vm;
+        struct principal owner, recipient; /* recipient: this host */
         struct digest config;
         struct descriptor descriptor; /* predicates resolved */
         struct disk_seen_list disks;
         bool *writable; /* of each disk */
         struct found found;
-        uint32_t pcr; /* where the binding is extended */
-        struct digest binding;
+        uint32_t pcr;          /* where the binding is extended */
+        struct digest binding; /* as a seal that is made now has it */
 };
 
-/* Needs vm, config and descriptor. Fills in disks, measures the targets and logs what was found:
- * the log is on disk before anything is judged by it. */
+/* Needs vm, owner, config and descriptor. Fills in the rest: measures the targets and logs what was
+ * found: the log is on disk before anything is judged by it. */
 enum status present_look(struct arena *a, struct present *p, const struct open_disk_list *disks,
                          const struct open_target_list *targets);
 /* After present_look: the predicates judge what was found; then the binding is computed. */
 enum status present_bind(struct arena *a, struct present *p);
+/* After that: the binding under which a record opens, in the record's construction. The files of
+ * plug-ins, where it binds them, are the record's, after seal_compare_setting(): another file that
+ * measures the same version is no change (docs/decisions.md, "Seals"). */
+struct digest present_binding(const struct present *p, const struct seal_record *r);
 
 #endif

@@ -270,8 +270,7 @@ enum status on_im_unseal(struct request *r, const struct im_unseal_req *q, struc
 {
         enum status s = asked_by(&q->asker);
 
-        (void)p;
-        return s ? s : seal_unseal(r->arena, q);
+        return s ? s : seal_unseal(r->arena, q, &p->generation);
 }
 
 enum status on_im_reseal(struct request *r, const struct im_reseal_req *q, struct im_reseal_rep *p)

@@ -15,6 +15,7 @@
 #include "integrity-mgr/seal_store.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/component.h"
+#include "lib/principal.h"
 #include "lib/report.h"
 
 #include <inttypes.h>
@@ -22,6 +23,8 @@
 #include <string.h>
 
 enum { BUSY_MOST = 64 };
+
+static const char owner_of_vm[] = "the owner of the VM";
 
 void seal_open(int dir)
 {
@@ -87,9 +90,10 @@ static enum status commit(const struct present *p, uint64_t generation, struct b
         struct seal_record r = {.version = SEAL_RECORD_VERSION,
                                 .vm = p->vm,
                                 .generation = generation,
-                                .owner = "",
+                                .construction = BINDING_VERSIONS,
+                                .owner = p->owner,
                                 .payload = PAYLOAD_DISKS,
-                                .recipient = "",
+                                .recipient = p->recipient,
                                 .policy = POLICY_STATE,
                                 .pcr = p->pcr,
                                 .blob_public = blob_public,
@@ -121,12 +125,17 @@ static enum status check_generation(const struct uuid *vm, uint64_t asked)
 
 static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
 {
-        struct present p = {.vm = req->vm, .config = req->config, .descriptor = req->descriptor};
+        struct present p = {.vm = req->vm,
+                            .owner = req->owner,
+                            .config = req->config,
+                            .descriptor = req->descriptor};
         struct tpm_seal_req q;
         struct tpm_seal_rep made = {};
         enum status s;
 
-        s = check_generation(&req->vm, req->generation);
+        s = principal_needed(&req->owner, owner_of_vm);
+        if (!s)
+                s = check_generation(&req->vm, req->generation);
         if (!s)
                 s = check_descriptor(&req->descriptor);
         if (!s)
@@ -158,31 +167,70 @@ enum status seal_make(struct arena *a, const struct im_seal_req *req)
         return s;
 }
 
-/* What is there now, measured by the record's own descriptor. */
-static enum status look(struct arena *a, const struct seal_record *r, const struct digest *config,
+/* What is there now, measured by the record's own descriptor. p has owner and config. */
+static enum status look(struct arena *a, const struct seal_record *r,
                         const struct open_disk_list *disks, const struct open_target_list *targets,
                         struct present *p)
 {
+        enum status s = principal_needed(&p->owner, owner_of_vm);
+
+        p->vm = r->vm;
+        p->descriptor = r->descriptor;
+        if (!s)
+                s = present_look(a, p, disks, targets);
+        return s ? s : seal_compare_setting(r, p);
+}
+
+/* The same secret, sealed to what is there now, of which `opens` is what the present seal opens
+ * under. */
+static enum status seal_anew(struct arena *a, const struct seal_record *r, const struct present *p,
+                             const struct digest *opens, uint64_t generation)
+{
+        const struct tpm_reseal_req q = {.pcr = r->pcr,
+                                         .binding = *opens,
+                                         .blob_public = r->blob_public,
+                                         .blob_private = r->blob_private,
+                                         .new_binding = p->binding};
+        struct tpm_reseal_rep made = {};
+        enum status s = tpm_client_call(CALL(tpm_reseal, &q, &made), a);
+
+        return s ? s : commit(p, generation, made.new_public, made.new_private);
+}
+
+/* A seal that opened under an older construction is made anew under today's, so that older ones die
+ * out. The start does not depend on it, but on knowing which seal is the present one: whoever seals
+ * next journals headers under the generation behind it. Not while the VM wakes: its image belongs
+ * to the present seal until it was read. */
+static enum status bring_up_to_date(struct arena *a, const struct im_unseal_req *req,
+                                    const struct present *p, struct seal_record *r)
+{
+        const struct digest opens = present_binding(p, r);
         enum status s;
 
-        *p = (struct present){.vm = r->vm, .config = *config, .descriptor = r->descriptor};
-        s = present_look(a, p, disks, targets);
-        return s ? s : seal_compare_setting(r, p);
+        if (r->construction == BINDING_VERSIONS || req->memory >= 0)
+                return ST_DONE;
+        s = seal_anew(a, r, p, &opens, r->generation + 1);
+        host_log_vm_event(&req->asker, "reseal", &req->vm, r->generation + 1, s);
+        if (s)
+                report_error("making a seal anew that an older version made; the next start tries "
+                             "again");
+        error_clear();
+        return seal_store_generation(&req->vm, &r->generation);
 }
 
 static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *req,
                                   struct seal_record *r)
 {
+        struct present p = {.owner = req->owner, .config = req->config};
         struct tpm_unseal_req q;
         struct tpm_unseal_rep nothing;
-        struct present p;
         enum status s;
 
         s = seal_store_read(a, &req->vm, r);
         if (!s)
                 s = memory_image_check(&req->vm, req->memory);
         if (!s)
-                s = look(a, r, &req->config, &req->disks, &req->targets, &p);
+                s = look(a, r, &req->disks, &req->targets, &p);
         if (!s)
                 s = seal_compare_measured(r, &p, false);
         if (!s)
@@ -192,14 +240,15 @@ static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *r
         if (s)
                 return s;
         q = (struct tpm_unseal_req){.pcr = p.pcr,
-                                    .binding = p.binding,
+                                    .binding = present_binding(&p, r),
                                     .blob_public = r->blob_public,
                                     .blob_private = r->blob_private,
                                     .secret = req->secret};
-        return tpm_client_call(CALL(tpm_unseal, &q, &nothing), a);
+        s = tpm_client_call(CALL(tpm_unseal, &q, &nothing), a);
+        return s ? s : bring_up_to_date(a, req, &p, r);
 }
 
-enum status seal_unseal(struct arena *a, const struct im_unseal_req *req)
+enum status seal_unseal(struct arena *a, const struct im_unseal_req *req, uint64_t *generation_out)
 {
         struct seal_record r = {0};
         enum status s = claim(&req->vm);
@@ -208,6 +257,7 @@ enum status seal_unseal(struct arena *a, const struct im_unseal_req *req)
                 return s;
         s = unseal_claimed(a, req, &r);
         host_log_vm_event(&req->asker, "start", &req->vm, r.generation, s);
+        *generation_out = r.generation;
         release(&req->vm);
         return s;
 }
@@ -254,10 +304,8 @@ enum status seal_device(struct arena *a, const struct im_device_req *req)
 
 static enum status reseal_claimed(struct arena *a, const struct im_reseal_req *req)
 {
+        struct present p = {.owner = req->owner, .config = req->config};
         struct seal_record r;
-        struct tpm_reseal_req q;
-        struct tpm_reseal_rep made = {};
-        struct present p;
         enum status s;
 
         s = check_generation(&req->vm, req->generation);
@@ -268,20 +316,12 @@ static enum status reseal_claimed(struct arena *a, const struct im_reseal_req *r
                          .expected = "update=\"clean-stop\" in its descriptor",
                          .found = "none: it stays as it is");
         if (!s)
-                s = look(a, &r, &req->config, &req->disks, &req->targets, &p);
+                s = look(a, &r, &req->disks, &req->targets, &p);
         if (!s)
                 s = seal_compare_measured(&r, &p, true);
         if (!s)
                 s = present_bind(a, &p);
-        if (s)
-                return s;
-        q = (struct tpm_reseal_req){.pcr = r.pcr,
-                                    .binding = r.binding,
-                                    .blob_public = r.blob_public,
-                                    .blob_private = r.blob_private,
-                                    .new_binding = p.binding};
-        s = tpm_client_call(CALL(tpm_reseal, &q, &made), a);
-        return s ? s : commit(&p, req->generation, made.new_public, made.new_private);
+        return s ? s : seal_anew(a, &r, &p, &r.binding, req->generation);
 }
 
 enum status seal_renew(struct arena *a, const struct im_reseal_req *req)

@@ -12,8 +12,9 @@
 void seal_open(int dir);
 /* Seals the secret in the pipe to what is found now. Refused if it would not open again now. */
 enum status seal_make(struct arena *a, const struct im_seal_req *req);
-/* Writes the secret into the pipe if everything is what was sealed and the predicates agree. */
-enum status seal_unseal(struct arena *a, const struct im_unseal_req *req);
+/* Writes the secret into the pipe if everything is what was sealed and the predicates agree. Then
+ * makes a seal of an older construction anew, if it can. *generation_out: of the present seal. */
+enum status seal_unseal(struct arena *a, const struct im_unseal_req *req, uint64_t *generation_out);
 /* Has the checks of the VM's seal that are for that device judged over the current state. */
 enum status seal_device(struct arena *a, const struct im_device_req *req);
 /* The same secret, sealed to what the targets are now; only if the descriptor says clean-stop. */

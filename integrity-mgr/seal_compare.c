@@ -2,7 +2,9 @@
 /* Compares a seal record with what is there now, for seal.c. Nothing is asked and nothing kept. */
 #include "integrity-mgr/seal_compare.h"
 #include "integrity-mgr/difference.h"
+#include "lib/principal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static const char remedy_again[] = "restore it; or, if the change was meant, seal again, with a "
@@ -43,20 +45,49 @@ static enum status compare_disks(const struct seal_record *r, const struct prese
         return ST_DONE;
 }
 
+/* The file may be another: it is measured with the host, or else proves nothing. */
 static enum status compare_plugins(const struct seal_record *r, const struct present *p)
 {
         for (size_t i = 0; i < p->found.count; i++) {
-                enum status s = differs(FMT("plug-in %s", p->found.plugins[i].name),
-                                        &r->plugins.items[i].file, &p->found.plugins[i].file,
-                                        "put back the plug-in that was sealed; or, if the new "
-                                        "one is trusted, seal again, with a passphrase of the "
-                                        "VM's disks: bulkhead vm seal NAME DESCRIPTOR.xml "
-                                        "--passphrase-file FILE");
+                const struct plugin_seen *was = &r->plugins.items[i], *is = &p->found.plugins[i];
 
-                if (s)
-                        return s;
+                if (strcmp(was->name, is->name) || was->version != is->version)
+                        return FAIL(ST_CHANGED, .subject = FMT("plug-in %s", is->name),
+                                    .expected = FMT("%s, version %" PRIu32 " of what it measures",
+                                                    was->name, was->version),
+                                    .found = FMT("version %" PRIu32, is->version),
+                                    .remedy = "put back the plug-in that measures that version; "
+                                              "or seal again, with a passphrase of the VM's disks: "
+                                              "bulkhead vm seal NAME DESCRIPTOR.xml "
+                                              "--passphrase-file FILE");
         }
         return ST_DONE;
+}
+
+static enum status compare_principals(const char *subject, const struct principal *was,
+                                      const struct principal *is, const char *remedy)
+{
+        char a[PRINCIPAL_TEXT_SIZE], b[PRINCIPAL_TEXT_SIZE];
+
+        if (principal_is(was, is))
+                return ST_DONE;
+        return FAIL(ST_CHANGED, .subject = subject, .expected = principal_write(was, a),
+                    .found = principal_write(is, b), .remedy = remedy);
+}
+
+static enum status compare_owner(const struct seal_record *r, const struct present *p)
+{
+        enum status s;
+
+        if (r->construction == BINDING_FILES)
+                return ST_DONE;
+        s = compare_principals("the owner of the VM", &r->owner, &p->owner,
+                               "restore compartment-mgr's newest state folder; or, if the change "
+                               "was meant, seal again, with a passphrase of the VM's disks: "
+                               "bulkhead vm seal NAME DESCRIPTOR.xml --passphrase-file FILE");
+        return s ? s
+                 : compare_principals("the host that the VM is sealed for", &r->recipient,
+                                      &p->recipient, remedy_again);
 }
 
 /* A VM's facts say which setting it is that differs; without them only that one does. */
@@ -74,8 +105,10 @@ static enum status compare_config(const struct seal_record *r, const struct pres
 
 enum status seal_compare_setting(const struct seal_record *r, const struct present *p)
 {
-        enum status s = compare_config(r, p);
+        enum status s = compare_owner(r, p);
 
+        if (!s)
+                s = compare_config(r, p);
         if (!s)
                 s = compare_disks(r, p);
         if (!s && (r->plugins.count != p->found.count || r->measurements.count != p->found.count))

@@ -8,7 +8,7 @@
 
 #include "integrity-mgr/present.h"
 
-/* Configuration, disks, plug-ins: everything but what was measured. */
+/* Owner, configuration, disks, plug-ins: everything but what was measured. */
 enum status seal_compare_setting(const struct seal_record *r, const struct present *p);
 /* What was measured; after seal_compare_setting. after_run: whatever the guest may have changed by
  * running is left out. */

@@ -6,7 +6,7 @@
 #include "lib/message.h"
 
 /* The value of seal_record.version in the present version of state_kind_seal. */
-enum { SEAL_RECORD_VERSION = 1 };
+enum { SEAL_RECORD_VERSION = 3 };
 
 void seal_store_open(int dir);
 /* Makes this record the VM's present seal: record, table, counter, and then older records go.

@@ -131,6 +131,34 @@ static enum status lift_host_1(const void *old, struct arena *a, void *next_out)
         return ST_DONE;
 }
 
+/* Version 2 bound the plug-ins' files, and neither owner nor recipient. */
+static enum status lift_seal_2(const void *old, struct arena *a, void *next_out)
+{
+        const struct seal_record_2 *o = old;
+
+        (void)a;
+        *(struct seal_record *)next_out = (struct seal_record){
+                .version = 3,
+                .vm = o->vm,
+                .generation = o->generation,
+                .construction = BINDING_FILES,
+                .owner = principal_nobody,
+                .payload = o->payload,
+                .recipient = principal_nobody,
+                .policy = o->policy,
+                .pcr = o->pcr,
+                .blob_public = o->blob_public,
+                .blob_private = o->blob_private,
+                .binding = o->binding,
+                .config = o->config,
+                .descriptor = o->descriptor,
+                .plugins = {o->plugins.items, o->plugins.count},
+                .disks = {o->disks.items, o->disks.count},
+                .measurements = {o->measurements.items, o->measurements.count},
+        };
+        return ST_DONE;
+}
+
 /* Of each kind the older versions that are read, oldest first: {version, shape, lift}. */
 static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_vm_2}},
                                 older_vm_domain[] = {}, older_vm_memory[] = {},
@@ -138,8 +166,9 @@ static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_v
                                 older_sim_domain[] = {{2, &shape_sim_domain_2, lift_sim_domain_2}},
                                 older_sim_counter[] = {{2, &shape_sim_counter, lift_sim_counter_2}},
                                 older_host[] = {{1, &shape_host_state_1, lift_host_1}},
-                                older_generations[] = {}, older_seal[] = {}, older_journal[] = {},
-                                older_header[] = {},
+                                older_generations[] = {},
+                                older_seal[] = {{2, &shape_seal_record_2, lift_seal_2}},
+                                older_journal[] = {}, older_header[] = {},
                                 older_held[] = {{3, &shape_attachment_3, lift_held_3}},
                                 older_tree[] = {}, older_seal_table[] = {};
 

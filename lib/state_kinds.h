@@ -24,7 +24,7 @@
         /* integrity-mgr: keys and approvals; the table of seals; a seal */                        \
         KIND(host, "host", 2, &shape_host_state)                                                   \
         KIND(generations, "generations", 2, &shape_seal_table_file)                                \
-        KIND(seal, "seal", 2, &shape_seal_record)                                                  \
+        KIND(seal, "seal", 3, &shape_seal_record)                                                  \
         /* svdm: the redo journal, and one header in it; what a VM holds; and, of device_worker,   \
          * the file that a hash tree was made of */                                                \
         KIND(journal, "svdm-journal", 1, &shape_journal)                                           \

@@ -15,6 +15,10 @@ static struct target targets[2];
 static struct predicate predicate;
 static struct device_check check;
 static struct measurement measurements[2];
+#define SIXTEEN "abababababababababababababababab"
+#define HOST SIXTEEN SIXTEEN
+#define OTHER_HOST SIXTEEN "cdababababababababababababababab"
+
 static struct plugin_seen plugins[2];
 static struct disk_seen disks[2];
 static struct descriptor descriptor;
@@ -51,7 +55,10 @@ static void set_up(void)
         descriptor.predicates.count = 0;
         descriptor.checks.items = &check;
         descriptor.checks.count = 0;
-        binding = (struct binding){.alg = HASH_SHA256,
+        binding = (struct binding){.construction = BINDING_VERSIONS,
+                                   .alg = HASH_SHA256,
+                                   .owner = {PRINCIPAL_USER, "1000"},
+                                   .recipient = {PRINCIPAL_HOST, HOST},
                                    .descriptor = &descriptor,
                                    .plugins = plugins,
                                    .forms = forms,
@@ -80,24 +87,42 @@ static const char *hex(void)
         return hex;
 }
 
-#define WHOLE "8c1c49206f266f60bc4135660bc5902a5c226013024ab0e36615f8fa6f3ad661"
+/* tests/data/binding.py */
+static const struct {
+        enum seal_binding construction;
+        const char *whole, *sha384, *judged, *check, *empty;
+} expected[] = {
+        {BINDING_VERSIONS, "6699c9b6865214ed49d9037d1ef911238486168612a8800a06c226f3707c442d",
+         "567982c357c582a4346e358045227ecec4befda291c7230ced5fad96c58ae784"
+         "70ab4e7bbab812237fe053da417be382",
+         "14b05b8d20370918d3403ddf4586564d31f8fee39fa1943fa8a400bc36fc8d3b",
+         "2cd20c2346e0a4b3fdf5ff8217833e63b10671112957ae07c4454ba7782ce8b6",
+         "bd0d3e993c44c229e1682efc77df820226d1d132df28b23605289d5dd8273fbd"},
+        {BINDING_FILES, "8c1c49206f266f60bc4135660bc5902a5c226013024ab0e36615f8fa6f3ad661",
+         "1b9281d60320d863b8e23791e3cd8d87ca55dfa7f3c804bb9d781d2068602fa2"
+         "1050c49923e428d761eb83d332ea5ecc",
+         "8d1bf1a33b059a0b260447e862a4cd31886841930859c8344c344239137d836f",
+         "755da5ecc0a8600c4e9d59e401ed3c56c61aee19761e952d204f134deea70584",
+         "0ddd1c3f6fa0e7e302ee7172fe078823f1c2bf5707e4ebffe99da351e029872e"},
+};
+#define WHOLE expected[0].whole
 
 START_TEST(test_expected)
 {
-        ck_assert_str_eq(hex(), WHOLE);
+        binding.construction = expected[_i].construction;
+        ck_assert_str_eq(hex(), expected[_i].whole);
         binding.alg = HASH_SHA384;
-        ck_assert_str_eq(hex(), "1b9281d60320d863b8e23791e3cd8d87ca55dfa7f3c804bb9d781d2068602fa2"
-                                "1050c49923e428d761eb83d332ea5ecc");
+        ck_assert_str_eq(hex(), expected[_i].sha384);
         binding.alg = HASH_SHA256;
         descriptor.predicates.count = 1;
         targets[0].judged = true;
-        ck_assert_str_eq(hex(), "8d1bf1a33b059a0b260447e862a4cd31886841930859c8344c344239137d836f");
+        ck_assert_str_eq(hex(), expected[_i].judged);
         descriptor.checks.count = 1;
-        ck_assert_str_eq(hex(), "755da5ecc0a8600c4e9d59e401ed3c56c61aee19761e952d204f134deea70584");
+        ck_assert_str_eq(hex(), expected[_i].check);
         descriptor.checks.count = 0;
         descriptor.predicates.count = descriptor.targets.count = binding.disks_count = 0;
         descriptor.canonical = text("");
-        ck_assert_str_eq(hex(), "0ddd1c3f6fa0e7e302ee7172fe078823f1c2bf5707e4ebffe99da351e029872e");
+        ck_assert_str_eq(hex(), expected[_i].empty);
 }
 END_TEST
 
@@ -114,9 +139,21 @@ static void change_plugin_name(void)
 {
         plugins[0].name = "disk2";
 }
-static void change_plugin_file(void)
+static void change_plugin_version(void)
 {
-        plugins[1].file.bytes[31] ^= 1;
+        plugins[1].version++;
+}
+static void change_owner(void)
+{
+        binding.owner.name = "1001";
+}
+static void change_kind_of_owner(void)
+{
+        binding.owner.kind = PRINCIPAL_CERTIFICATE;
+}
+static void change_recipient(void)
+{
+        binding.recipient.name = OTHER_HOST;
 }
 static void change_plugin_order(void)
 {
@@ -181,16 +218,31 @@ static void change_measurement_order(void)
 }
 
 static void (*const changes[])(void) = {
-        change_vm,           change_descriptor, change_plugin_name, change_plugin_file,
-        change_plugin_order, change_predicates, change_disk,        change_disk_order,
-        change_disk_count,   change_config,     change_value,       change_second,
-        change_node,         change_target,     change_version,     change_measurement_order,
-        change_checks};
+        change_vm,           change_descriptor, change_plugin_name,   change_plugin_version,
+        change_plugin_order, change_predicates, change_disk,          change_disk_order,
+        change_disk_count,   change_config,     change_value,         change_second,
+        change_node,         change_target,     change_version,       change_measurement_order,
+        change_checks,       change_owner,      change_kind_of_owner, change_recipient};
 
 START_TEST(test_change)
 {
         changes[_i]();
         ck_assert_str_ne(hex(), WHOLE);
+}
+END_TEST
+
+/* Another build of a plug-in that measures the same version opens the same seals; those of the
+ * older construction name a file. */
+START_TEST(test_plugin_file)
+{
+        plugins[1].file.bytes[31] ^= 1;
+        ck_assert_str_eq(hex(), WHOLE);
+        binding.construction = BINDING_FILES;
+        ck_assert_str_ne(hex(), expected[1].whole);
+        plugins[1].file.bytes[31] ^= 1;
+        plugins[1].version++; /* which that one does not name */
+        binding.owner.name = "1001";
+        ck_assert_str_eq(hex(), expected[1].whole);
 }
 END_TEST
 
@@ -232,8 +284,9 @@ int main(void)
         int failed;
 
         tcase_add_checked_fixture(t, set_up, NULL);
-        tcase_add_test(t, test_expected);
+        tcase_add_loop_test(t, test_expected, 0, sizeof expected / sizeof *expected);
         tcase_add_loop_test(t, test_change, 0, sizeof changes / sizeof *changes);
+        tcase_add_test(t, test_plugin_file);
         tcase_add_test(t, test_claimed_digest);
         tcase_add_loop_test(t, test_pcr, 0, sizeof destinations / sizeof *destinations);
         suite_add_tcase(suite, t);

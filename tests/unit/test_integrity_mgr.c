@@ -205,11 +205,13 @@ static enum status host_up(void)
 }
 
 static struct digest config_digest;
+static const struct principal owner = {PRINCIPAL_USER, "1000"};
 
 static enum status seal(uint64_t generation, struct descriptor d)
 {
         struct open_disk disk = open_image();
         struct im_seal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                .owner = owner,
                                 .vm = vm,
                                 .name = "web01",
                                 .generation = generation,
@@ -230,6 +232,7 @@ static enum status unseal(void)
 {
         struct open_disk disk = open_image();
         struct im_unseal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .owner = owner,
                                   .vm = vm,
                                   .config = config_digest,
                                   .disks = {&disk, 1},
@@ -256,6 +259,7 @@ static enum status reseal(uint64_t generation)
 {
         struct open_disk disk = open_image();
         struct im_reseal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .owner = owner,
                                   .vm = vm,
                                   .generation = generation,
                                   .config = config_digest,

@@ -3,10 +3,14 @@
  * Sealing without TPM and workers: what is compared and how it is named, what predicates leave
  * open, which record counts; and the same under faults at each call that changes the disk.
  */
+#include "integrity-mgr/binding.h"
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/host_log.h"
+#include "integrity-mgr/measure.h"
 #include "integrity-mgr/seal.h"
+#include "integrity-mgr/seal_store.h"
+#include "lib/principal.h"
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
 #include "tests/fault/fake_measure.h"
@@ -31,13 +35,19 @@ static struct descriptor descriptor;
 static struct open_disk disks[2];
 static struct open_target opened[2];
 static struct digest config;
+static struct principal owner;
+#define RECORD_NAME(n) "seal-01020300-0000-0000-0000-000000000000-" n
+
+static uint64_t unsealed; /* the generation that the last unseal told */
 static const struct uuid vm = {{1, 2, 3}}, other_vm = {{4}};
 #define VM "host/vms/01020300-0000-0000-0000-000000000000"
 #define OTHER_VM "host/vms/04000000-0000-0000-0000-000000000000"
 
 static void set_up_host(void)
 {
-        struct tpm_keys keys = {.alg = HASH_SHA256, .static_pcrs = 0x95};
+        struct tpm_keys keys = {.alg = HASH_SHA256,
+                                .static_pcrs = 0x95,
+                                .host_identity = digest_of(HASH_SHA256, "EK", 2)};
         struct approval approval = {.epoch = 1};
 
         ck_assert_int_eq(host_set_up(&keys), ST_DONE);
@@ -86,6 +96,7 @@ static void prepare(void)
         opened[0] = (struct open_target){VM "/xvda", COVERS_CONTENT, -1, -1};
         opened[1] = (struct open_target){VM "/xvdb", COVERS_HEADER, -1, -1};
         config = digest_of(HASH_SHA256, "config", 6);
+        owner = (struct principal){PRINCIPAL_USER, "1000"};
 }
 
 static void set_up(void)
@@ -112,6 +123,7 @@ static enum status do_seal(uint64_t generation, char secret_of)
         char secret[32];
         int fds[2];
         struct im_seal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                .owner = owner,
                                 .vm = vm,
                                 .name = "web01",
                                 .generation = generation,
@@ -138,6 +150,7 @@ static enum status do_unseal(char *secret_of)
         char secret[33];
         int fds[2];
         struct im_unseal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .owner = owner,
                                   .vm = vm,
                                   .config = config,
                                   .disks = {disks, 2},
@@ -147,7 +160,7 @@ static enum status do_unseal(char *secret_of)
 
         ck_assert_int_eq(pipe(fds), 0);
         q.secret = fds[1];
-        s = seal_unseal(a, &q);
+        s = seal_unseal(a, &q, &unsealed);
         close(fds[1]);
         ck_assert_int_eq(read(fds[0], secret, sizeof secret), s ? 0 : 32);
         *secret_of = secret[0];
@@ -158,6 +171,7 @@ static enum status do_unseal(char *secret_of)
 static enum status do_reseal(uint64_t generation)
 {
         struct im_reseal_req q = {.asker = {PRINCIPAL_USER, "1000"},
+                                  .owner = owner,
                                   .vm = vm,
                                   .generation = generation,
                                   .config = config,
@@ -207,11 +221,19 @@ static void fewer_values(void)
 }
 static void version(void)
 {
-        fake_found[0].version = 2;
+        fake_found[0].version = fake_plugins[0].version = 2;
 }
 static void plugin(void)
 {
+        fake_plugins[1].version = 3;
+}
+static void plugin_file(void)
+{
         fake_plugins[1].file.bytes[0] ^= 1;
+}
+static void another_owner(void)
+{
+        owner.name = "1001";
 }
 static void configuration(void)
 {
@@ -240,8 +262,10 @@ static const struct {
         {added, ST_CHANGED, "luks:/b (keyslot 1)", "not there", "added"},
         {removed, ST_CHANGED, "luks:/b (keyslot 0)", "as it was sealed", "removed"},
         {fewer_values, ST_CHANGED, "disk:/a (size)", "4096", "no such value"},
-        {version, ST_CHANGED, "disk:/a", "sha256:", "sha256:"},
-        {plugin, ST_CHANGED, "plug-in luks", "sha256:", "sha256:"},
+        {version, ST_CHANGED, "plug-in disk", "disk, version 1 of what it measures", "version 2"},
+        {plugin, ST_CHANGED, "plug-in luks", "luks, version 1 of what it measures", "version 3"},
+        {plugin_file, ST_DONE, "", "", ""},
+        {another_owner, ST_CHANGED, "the owner of the VM", "uid:1000", "uid:1001"},
         {configuration, ST_CHANGED, "the VM's configuration", "sha256:", "sha256:"},
         {disk_uuid, ST_CHANGED, "disk /b", "LUKS UUID 08", "LUKS UUID 09"},
         {disk_order, ST_CHANGED, "disk /b", "LUKS UUID 07", "LUKS UUID 08"},
@@ -304,6 +328,119 @@ START_TEST(test_tpm_decides)
 }
 END_TEST
 
+/* --- seals of an older version ---------------------------------------------------------------- */
+
+/* Makes the present seal, of generation 1, what version 0.1 would have made: a file of version 2,
+ * and a binding over the plug-ins' files. */
+static void make_old(void)
+{
+        static const struct state_kind kind = {"seal", 2, &shape_seal_record_2, NULL, 0};
+        struct seal_record r;
+        struct seal_record_2 old;
+        struct found found;
+        struct binding b;
+        struct seal_entry e = {.vm = vm, .generation = 2};
+        struct buffer bytes = BUFFER_INIT(STATE_MOST);
+        int fds[MESSAGE_FDS_MOST];
+        size_t n = 0;
+
+        ck_assert_int_eq(state_read_record(dir, RECORD_NAME("1"), &state_kind_seal, a, &r),
+                         ST_DONE);
+        ck_assert_int_eq(measure_all(a, targets, 2, opened, 2, HASH_SHA256, &found), ST_DONE);
+        b = (struct binding){
+                BINDING_FILES, HASH_SHA256,   vm,          principal_nobody, principal_nobody,
+                &r.descriptor, found.plugins, found.forms, r.disks.items,    r.disks.count,
+                config};
+        old = (struct seal_record_2){.version = 1,
+                                     .vm = vm,
+                                     .generation = 2,
+                                     .owner = "",
+                                     .payload = PAYLOAD_DISKS,
+                                     .recipient = "",
+                                     .policy = POLICY_STATE,
+                                     .pcr = 16,
+                                     .blob_private = r.blob_private,
+                                     .binding = binding_digest(&b),
+                                     .config = config,
+                                     .descriptor = r.descriptor,
+                                     .plugins = {r.plugins.items, r.plugins.count},
+                                     .disks = {r.disks.items, r.disks.count},
+                                     .measurements = {r.measurements.items, 2}};
+        old.blob_public = (struct bytes){old.binding.bytes, 32};
+        ck_assert_int_eq(message_encode(&shape_seal_record_2, &old, &bytes, fds, &n), ST_DONE);
+        ck_assert_int_eq(state_write(dir, RECORD_NAME("2"), &kind, buffer_bytes(&bytes)), ST_DONE);
+        e.record = digest_of(HASH_SHA256, bytes.data, bytes.len);
+        ck_assert_int_eq(generations_commit(&e), ST_DONE);
+        buffer_clear(&bytes);
+}
+
+static struct seal_record present_record(void)
+{
+        struct seal_record r;
+
+        ck_assert_int_eq(seal_store_read(a, &vm, &r), ST_DONE);
+        return r;
+}
+
+/* An update of Bulkhead has brought other files of the same plug-ins. */
+START_TEST(test_an_old_seal_opens_and_is_made_anew)
+{
+        char secret_of;
+
+        open_log();
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        make_old();
+        ck_assert_int_eq(present_record().construction, BINDING_FILES);
+        plugin_file();
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
+        ck_assert_int_eq(secret_of, 'x');
+        ck_assert_uint_eq(unsealed, 3);
+        ck_assert_uint_eq(generation(), 3);
+        ck_assert_int_eq(present_record().construction, BINDING_VERSIONS);
+        ck_assert_str_eq(present_record().owner.name, "1000");
+        plugin_file();
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
+        ck_assert_int_eq(secret_of, 'x');
+        ck_assert_uint_eq(generation(), 3); /* once */
+        another_owner();
+        ck_assert_int_eq(do_unseal(&secret_of), ST_CHANGED);
+}
+END_TEST
+
+START_TEST(test_an_old_seal_names_what_changed)
+{
+        void (*const changed[])(void) = {image, version, plugin, configuration, disk_uuid};
+        char secret_of;
+
+        open_log();
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        make_old();
+        plugin_file();
+        changed[_i]();
+        ck_assert_int_eq(do_unseal(&secret_of), ST_CHANGED);
+        ck_assert_str_ne(error_last()->subject, "the fake TPM");
+        ck_assert_uint_eq(generation(), 2);
+}
+END_TEST
+
+/* A clean stop makes it anew, too. */
+START_TEST(test_an_old_seal_after_a_clean_stop)
+{
+        char secret_of;
+
+        open_log();
+        descriptor.clean_stop = true;
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+        make_old();
+        plugin_file();
+        image();
+        ck_assert_int_eq(do_reseal(3), ST_DONE);
+        ck_assert_int_eq(present_record().construction, BINDING_VERSIONS);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
+        ck_assert_int_eq(secret_of, 'x');
+}
+END_TEST
+
 /* --- predicates ------------------------------------------------------------------------------- */
 
 START_TEST(test_judged)
@@ -332,8 +469,6 @@ START_TEST(test_judged)
 END_TEST
 
 /* --- which record counts ---------------------------------------------------------------------- */
-
-#define RECORD_NAME(n) "seal-01020300-0000-0000-0000-000000000000-" n
 
 START_TEST(test_old_record)
 {
@@ -617,6 +752,76 @@ START_TEST(test_faults)
 }
 END_TEST
 
+/* In a child: a start under an old seal with a fault at call n. What a start that went well tells
+ * is the present generation. */
+static int start_with_fault(unsigned n, enum fault kind)
+{
+        pid_t child = fork();
+        int st;
+
+        if (!child) {
+                char secret_of = 0;
+                enum status s;
+
+                open_state();
+                open_log();
+                fault_arm(n, kind);
+                s = do_unseal(&secret_of);
+                if (!fault_hit())
+                        _exit(s || generation() != 3 ? 3 : 0);
+                fault_disarm();
+                if (kind == FAULT_KILL)
+                        _exit(FAULT_EXIT);
+                if (!s && secret_of != 'x')
+                        _exit(4);
+                open_log();
+                if (!s && unsealed != generation())
+                        _exit(5);
+                _exit(do_unseal(&secret_of) || generation() != 3 ? 6 : 1);
+        }
+        waitpid(child, &st, 0);
+        return WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
+}
+
+START_TEST(test_faults_while_made_anew)
+{
+        int r = 1;
+        unsigned n;
+
+        for (n = 1; r; n++) {
+                pid_t child;
+                int st;
+
+                prepare();
+                child = fork();
+                if (!child) {
+                        open_state();
+                        open_log();
+                        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE);
+                        make_old();
+                        _exit(0);
+                }
+                waitpid(child, &st, 0);
+                ck_assert_int_eq(st, 0);
+                r = start_with_fault(n, (enum fault)_i);
+                ck_assert_msg(r <= 1 || r == FAULT_EXIT, "call %u: %d", n, r);
+                child = fork();
+                if (!child) {
+                        char secret_of;
+
+                        open_state();
+                        open_log();
+                        _exit(do_unseal(&secret_of) || secret_of != 'x' || generation() != 3);
+                }
+                waitpid(child, &st, 0);
+                ck_assert_msg(!st, "call %u: after it", n);
+                tear_down();
+                ck_assert_uint_lt(n, 200);
+        }
+        ck_assert_uint_gt(n, 10);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("seal");
@@ -630,6 +835,9 @@ int main(void)
         tcase_add_checked_fixture(t, set_up, tear_down);
         tcase_add_loop_test(t, test_changes, 0, sizeof changes / sizeof *changes);
         tcase_add_test(t, test_tpm_decides);
+        tcase_add_test(t, test_an_old_seal_opens_and_is_made_anew);
+        tcase_add_loop_test(t, test_an_old_seal_names_what_changed, 0, 5);
+        tcase_add_test(t, test_an_old_seal_after_a_clean_stop);
         tcase_add_test(t, test_judged);
         tcase_add_test(t, test_old_record);
         tcase_add_test(t, test_clean_stop);
@@ -644,6 +852,7 @@ int main(void)
         t = tcase_create("faults");
         tcase_set_timeout(t, 120);
         tcase_add_loop_test(t, test_faults, FAULT_KILL, FAULT_FOR_EVER + 1);
+        tcase_add_loop_test(t, test_faults_while_made_anew, FAULT_KILL, FAULT_FOR_EVER + 1);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

@@ -158,6 +158,9 @@ static void means_seal(const void *record, uint32_t version)
         (void)version;
         is_the_vm(&r->vm);
         ck_assert_uint_eq(r->generation, 1);
+        ck_assert_int_eq(r->construction, BINDING_FILES);
+        ck_assert_int_eq(r->owner.kind, PRINCIPAL_NOBODY);
+        ck_assert_int_eq(r->recipient.kind, PRINCIPAL_NOBODY);
         ck_assert_uint_eq(r->payload, 1);
         ck_assert_uint_eq(r->policy, 1);
         ck_assert_uint_eq(r->pcr, 16);

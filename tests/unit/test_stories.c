@@ -41,6 +41,7 @@ static struct {
         uint64_t generation; /* integrity-mgr's */
         uint64_t staged;     /* svdm's journal, or 0 */
         uint64_t on_disk;    /* generation of the headers */
+        bool made_anew;      /* the seal, when it opens the next time */
         bool xml_dies;       /* after its answer */
         bool domain, running, mapped, kept, clean_stop;
         bool has_disk, has_nic; /* the domain, now */
@@ -134,6 +135,7 @@ static void keep_state(const struct im_device_req *q)
 
 /* Whoever claimed the VM, or asks for the attestation. */
 static const struct principal the_asker = {PRINCIPAL_USER, "1000"};
+static const struct principal the_owner = {PRINCIPAL_USER, "0"};
 
 static void carry_out_im(uint16_t number, const void *request, void *reply)
 {
@@ -152,6 +154,7 @@ static void carry_out_im(uint16_t number, const void *request, void *reply)
                 ck_assert_uint_eq(world.staged, seal_q->generation); /* journalled before */
                 ck_assert_uint_eq(seal_q->disks.count, 2);
                 ck_assert_str_eq(seal_q->name, "db1");
+                ck_assert(principal_is(&seal_q->owner, &the_owner));
                 check_targets(seal_q->targets.items, seal_q->targets.count);
                 world.generation = seal_q->generation;
         } else if (number == MESSAGE_im_unseal) {
@@ -160,6 +163,10 @@ static void carry_out_im(uint16_t number, const void *request, void *reply)
                 ck_assert_uint_eq(q->disks.count, 2); /* the image is none of them */
                 ck_assert_int_eq(q->memory >= 0, world.image_bound);
                 check_targets(q->targets.items, q->targets.count);
+                ck_assert(principal_is(&q->owner, &the_owner));
+                world.generation += world.made_anew;
+                world.made_anew = false;
+                ((struct im_unseal_rep *)reply)->generation = world.generation;
         } else if (number == MESSAGE_im_memory) {
                 bool bound = ((const struct im_memory_req *)request)->memory >= 0;
 
@@ -170,6 +177,7 @@ static void carry_out_im(uint16_t number, const void *request, void *reply)
         } else if (number == MESSAGE_im_reseal) {
                 ck_assert(!world.domain && !world.mapped);
                 ck_assert_uint_eq(reseal_q->generation, world.generation + 1);
+                ck_assert(principal_is(&reseal_q->owner, &the_owner));
                 world.generation = reseal_q->generation;
         }
 }
@@ -1175,6 +1183,20 @@ START_TEST(order_of_seals)
 }
 END_TEST
 
+/* The present seal, which opens the disks for the new one, may be an older version's. */
+START_TEST(a_seal_that_was_made_anew_is_followed_by_the_next)
+{
+        ck_assert_int_eq(tell(format_it, 0), ST_DONE);
+        world.made_anew = true;
+        ck_assert_int_eq(tell(seal_it, 0), ST_DONE);
+        ck_assert_uint_eq(world.generation, 3);
+        ck_assert_uint_eq(world.on_disk, 3);
+        world.made_anew = true;
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
+        ck_assert_uint_eq(summary().generation, 4);
+}
+END_TEST
+
 /* Disks and integrity-mgr never part for longer than until the next operation. */
 START_TEST(a_failed_seal_is_whole_or_nothing)
 {
@@ -1594,6 +1616,7 @@ int main(void)
         tcase_add_test(t, a_check_is_for_a_device_that_there_is);
         tcase_add_test(t, only_a_sealed_vm_starts);
         tcase_add_test(t, order_of_seals);
+        tcase_add_test(t, a_seal_that_was_made_anew_is_followed_by_the_next);
         tcase_add_loop_test(t, a_failed_seal_is_whole_or_nothing, 0, 2);
         tcase_add_test(t, a_lost_answer_to_a_seal_is_found_again);
         tcase_add_test(t, the_other_kind_of_descriptor_is_refused);
