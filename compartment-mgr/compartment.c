@@ -570,6 +570,37 @@ void compartment_summary(const struct compartment *c, struct arena *a,
         pthread_mutex_unlock(&table.lock);
 }
 
+/* Within the lock. The present definition goes, and with it whatever points into it. */
+static void take_definition(struct compartment *c, const struct vm_definition *d)
+{
+        struct arena *a = arena_new(), *old = c->arena;
+
+        c->definition = copy_definition(a, d);
+        c->arena = a;
+        arena_free(c->refusal_arena);
+        c->refusal_arena = NULL;
+        arena_free(old);
+        table.changes++;
+}
+
+enum status compartment_replace(struct compartment *c, const struct vm_definition *d)
+{
+        struct compartment *other;
+        enum status s;
+
+        pthread_mutex_lock(&table.lock);
+        other = find(d->name);
+        if (other && other != c)
+                s = FAIL(ST_EXISTS, .subject = FMT("VM %s", d->name), .found = "another VM",
+                         .remedy = "give it another name");
+        else
+                s = write_definition(d);
+        if (!s)
+                take_definition(c, d);
+        pthread_mutex_unlock(&table.lock);
+        return s;
+}
+
 enum status compartment_undefine(struct compartment *c)
 {
         char name[37];

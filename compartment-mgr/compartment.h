@@ -84,6 +84,9 @@ bool compartment_restarts_too_fast(const struct compartment *c, int64_t now_ms);
 enum status compartment_set_refusal(struct compartment *c, enum status s);
 void compartment_summary(const struct compartment *c, struct arena *a,
                          struct vm_summary *summary_out);
+/* Writes the definition to disk in the place of the present one, which has the same UUID. ST_EXISTS
+ * if another VM has the name. What compartment_definition() pointed to is gone afterwards. */
+enum status compartment_replace(struct compartment *c, const struct vm_definition *d);
 /* Removes the VM, durably. Releases the claim, also on failure. */
 enum status compartment_undefine(struct compartment *c);
 

@@ -197,17 +197,22 @@ static const char *to_be_running(struct request *r, const struct compartment *c)
         }
 }
 
-/* The owner is the principal that asks, unless the request names another one. `self` cannot own a
- * VM: no caller is `self`, so nobody could ask to have the VM attested. */
+/* `self` cannot own a VM: no caller is `self`, so nobody could ask to have the VM attested. */
+static enum status may_own(const struct principal *owner)
+{
+        if (owner->kind != PRINCIPAL_SELF)
+                return principal_needed(owner, "the owner of a VM");
+        return FAIL(ST_INVALID, .subject = "the owner of a VM",
+                    .expected = "a principal that can ask for it", .found = "self",
+                    .remedy = "name one: --owner uid:NUMBER or tls:NAME");
+}
+
+/* The owner is the principal that asks, unless the request names another one. */
 static enum status owner_of(const struct request *r, const struct vm_define_req *q,
                             struct principal *owner_out)
 {
         *owner_out = q->owner.kind == PRINCIPAL_NOBODY ? r->caller->principal : q->owner;
-        if (owner_out->kind != PRINCIPAL_SELF)
-                return principal_needed(owner_out, "the owner of a VM");
-        return FAIL(ST_INVALID, .subject = "the owner of a VM",
-                    .expected = "a principal that can ask for it", .found = "self",
-                    .remedy = "name one: --owner uid:NUMBER or tls:NAME");
+        return may_own(owner_out);
 }
 
 static enum status on_vm_define(struct request *r, const struct vm_define_req *q,
@@ -228,6 +233,28 @@ static enum status on_vm_define(struct request *r, const struct vm_define_req *q
         d.config = c.json;
         d.disks = c.disks;
         return compartment_define(&d, r->arena, &p->vm);
+}
+
+static enum status on_vm_replace(struct request *r, const struct vm_replace_req *q,
+                                 struct vm_replace_rep *p)
+{
+        struct compartment *c;
+        const char *vm;
+        enum status s = replace_which(r->arena, q, &vm);
+
+        if (!s && q->owner.kind != PRINCIPAL_NOBODY)
+                s = may_own(&q->owner);
+        if (!s)
+                s = claim(r, vm, "define --replace", &c);
+        if (s)
+                return s;
+        s = compartment_must_be(c, VM_STOPPED, to_be_stopped(r, c));
+        if (!s)
+                s = replace_vm(r->arena, c, q);
+        if (!s)
+                compartment_summary(c, r->arena, &p->vm);
+        compartment_release(c);
+        return s;
 }
 
 /* The seal has perhaps the only key of an encrypted disk. */

@@ -60,6 +60,12 @@ enum status hibernate_run_on(struct arena *a, struct compartment *c);
 enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
                     int passphrase);
 
+/* The VM whose definition is to be replaced: the one that is named, or else the one that the new
+ * definition names by UUID, or else by name. */
+enum status replace_which(struct arena *a, const struct vm_replace_req *q, const char **vm_out);
+/* Gives a stopped VM a new definition, and seals it again if it is sealed: both or neither. */
+enum status replace_vm(struct arena *a, struct compartment *c, const struct vm_replace_req *q);
+
 /* Attests what the descriptor asks for, if the caller may see it. */
 enum status attest_request(struct request *r, const struct attest_req *q, struct attest_rep *p);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead vm define, undefine, list, show, seal: requests to compartment-mgr. Reads the files that
+ * bulkhead vm undefine, list, show, seal: requests to compartment-mgr. Reads the files that
  * were named (a configuration, a descriptor) and judges nothing in them.
  */
 #include "tools/commands.h"
@@ -13,13 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_OWNER = 0x100, OPTION_FORMAT, OPTION_FORGET_KEY, OPTION_PASSPHRASE_FILE };
+enum { OPTION_FORMAT = 0x100, OPTION_FORGET_KEY, OPTION_PASSPHRASE_FILE };
 
 struct arguments {
-        const char *name, *file, *owner, *passphrase_file;
+        const char *name, *file, *passphrase_file;
         bool json, format, forget_key;
         unsigned wanted; /* how many positional arguments: a name, then a file */
-        bool file_alone; /* the only one is a file (define) */
 };
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -30,9 +29,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
         case ARGP_KEY_INIT:
                 if (state->child_inputs)
                         state->child_inputs[0] = &arguments->json;
-                return 0;
-        case OPTION_OWNER:
-                arguments->owner = value;
                 return 0;
         case OPTION_FORMAT:
                 arguments->format = true;
@@ -46,7 +42,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
         case ARGP_KEY_ARG:
                 if (state->arg_num >= arguments->wanted)
                         argp_usage(state);
-                if (state->arg_num == 1 || arguments->file_alone)
+                if (state->arg_num == 1)
                         arguments->file = value;
                 else
                         arguments->name = value;
@@ -67,54 +63,13 @@ static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0
 static int finish(enum status s, const char *command, const struct arguments *arguments,
                   const struct vm_summary *vm)
 {
-        const char *what = arguments->file_alone ? arguments->file : arguments->name;
-
         if (s)
-                return output_error(s, "vm %s %s", command, output_clean(what));
+                return output_error(s, "vm %s %s", command, output_clean(arguments->name));
         output_vm(vm, arguments->json);
         return output_end();
 }
 
-/* --- define, undefine ---------------------------------------------------------------------- */
-
-static const struct argp_option define_options[] = {
-        {"owner", OPTION_OWNER, "NAME|uid:N|tls:NAME", 0,
-         "The principal that may have it attested beside admins: an account of this host, by name "
-         "or number, or the holder of a certificate (the default is whoever asks)",
-         1},
-        {0},
-};
-
-int cmd_vm_define(int argc, char **argv)
-{
-        static const struct argp argp = {
-                define_options,
-                parse,
-                "CONFIG.cfg",
-                "Makes a VM known from an ordinary xl.cfg: its UUID and MAC addresses are fixed "
-                "from now on.\vA configuration is not changed afterwards: undefine the VM first.",
-                children,
-                NULL,
-                NULL};
-        struct arguments arguments = {.wanted = 1, .file_alone = true};
-        struct vm_define_req request = {};
-        struct vm_define_rep reply;
-        struct arena *a;
-        enum status s;
-        int result;
-
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
-                return EXIT_USAGE;
-        a = arena_new();
-        s = arguments.owner ? owner_read(arguments.owner, a, &request.owner) : ST_DONE;
-        if (!s)
-                s = file_read(arguments.file, DOCUMENT_MOST, a, &request.config);
-        if (!s)
-                s = door_call(CALL(vm_define, &request, &reply), a);
-        result = finish(s, "define", &arguments, &reply.vm);
-        arena_free(a);
-        return result;
-}
+/* --- undefine ------------------------------------------------------------------------------ */
 
 int cmd_vm_undefine(int argc, char **argv)
 {
@@ -142,7 +97,9 @@ int cmd_vm_undefine(int argc, char **argv)
         a = arena_new();
         request.vm = arguments.name;
         request.forget_key = arguments.forget_key;
-        s = door_call(CALL(vm_undefine, &request, &reply), a);
+        s = door_vm(arguments.name);
+        if (!s)
+                s = door_call(CALL(vm_undefine, &request, &reply), a);
         arena_free(a);
         if (s)
                 return output_error(s, "vm undefine %s", output_clean(arguments.name));
@@ -324,8 +281,9 @@ static void show_text(const struct vm_show_rep *reply)
 static enum status ask_show(const char *name, struct vm_show_rep *reply, struct arena *a)
 {
         struct vm_show_req request = {.vm = name};
+        enum status s = door_vm(name);
 
-        return door_call(CALL(vm_show, &request, reply), a);
+        return s ? s : door_call(CALL(vm_show, &request, reply), a);
 }
 
 int cmd_vm_show(int argc, char **argv)
@@ -421,7 +379,9 @@ int cmd_vm_seal(int argc, char **argv)
         a = arena_new();
         request.vm = arguments.name;
         request.format = arguments.format;
-        s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
+        s = door_vm(arguments.name);
+        if (!s)
+                s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
         if (!s)
                 s = adoption_passphrase(&arguments, a, &request.passphrase);
         if (!s)

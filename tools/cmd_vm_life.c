@@ -165,7 +165,11 @@ static int run(const char *command, enum message_number number, const struct arg
                 return EXIT_USAGE;
         a = arena_new();
         request = make_request(number, &life);
-        s = call(number, &request, &reply, a);
+        s = door_vm(life.name);
+        if (!s && device)
+                s = door_name("device", life.device);
+        if (!s)
+                s = call(number, &request, &reply, a);
         if (s) {
                 result = output_error(s, "vm %s %s", command, output_clean(life.name));
         } else {

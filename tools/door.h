@@ -9,4 +9,9 @@
  * be measured; a person can interrupt. ST_UNREACHABLE has a remedy. */
 enum status door_call(struct call call, struct arena *a);
 
+/* A name of a VM, or of a part of one, as a person typed it: ST_USAGE with what is wrong with it if
+ * no request can carry it. Empty is fine. */
+enum status door_name(const char *what, const char *name);
+enum status door_vm(const char *name); /* the same, of a VM */
+
 #endif

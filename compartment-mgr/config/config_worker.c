@@ -26,13 +26,37 @@ static void child_begin(void)
 enum status on_config_read(struct request *r, const struct config_read_req *q,
                            struct config_read_rep *p)
 {
+        struct xl_config_input in = {.text = q->xl_cfg, .uuid = q->uuid, .random = random_bytes};
+        struct vm_config present;
         struct xl_config c;
-        enum status s = xl_config_read(r->arena, q->xl_cfg, &q->uuid, random_bytes, &c);
+        enum status s = ST_DONE;
 
+        if (q->present.len) {
+                s = xl_config_parse(r->arena, q->present, &present);
+                in.present = &present;
+        }
+        if (!s)
+                s = xl_config_read(r->arena, &in, &c, NULL);
         if (s)
                 return s;
         p->name = c.name;
         p->uuid = c.uuid;
+        p->json = c.json;
+        p->disks.items = c.disks;
+        p->disks.count = c.disks_count;
+        return ST_DONE;
+}
+
+enum status on_config_check(struct request *r, const struct config_check_req *q,
+                            struct config_check_rep *p)
+{
+        struct xl_config_input in = {.text = q->xl_cfg, .random = random_bytes};
+        struct xl_config c;
+
+        p->good = !xl_config_read(r->arena, &in, &c, &p->findings);
+        error_clear();
+        if (!p->good)
+                return ST_DONE;
         p->json = c.json;
         p->disks.items = c.disks;
         p->disks.count = c.disks_count;

@@ -5,8 +5,9 @@
  * and UUID and MAC addresses are fixed. Its SHA-256 is what a seal binds, so the same input always
  * gives the same bytes.
  *
- * What is not in the subset is refused by name. What is stored is only what was understood: a key
- * that this reader and libxlutil see differently never reaches the result.
+ * What is not in the subset is refused by name, but for what has no effect under xl either. What is
+ * stored is only what was understood: a key that this reader and libxlutil see differently never
+ * reaches the result.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_CONFIG_XL_CONFIG_H
 #define BULKHEAD_COMPARTMENT_MGR_CONFIG_XL_CONFIG_H
@@ -27,11 +28,20 @@ struct xl_config {
 };
 
 /* uuid: the VM's, which the text must not contradict; all zero: the text's, or else a new one.
- * random: what a new UUID and new MAC addresses (00:16:3e:...) are made from. Results lie in the
- * arena. ST_TOO_LARGE, ST_INVALID or ST_UNSUPPORTED, with the key as subject and a remedy. */
-enum status xl_config_read(struct arena *a, struct bytes text, const struct uuid *uuid,
-                           const uint8_t random[static XL_CONFIG_RANDOM],
-                           struct xl_config *config_out);
+ * present: what the VM's configuration is now; its MAC addresses stay where the text has none.
+ * random: what a new UUID and new MAC addresses (00:16:3e:...) are made from; XL_CONFIG_RANDOM
+ * bytes. */
+struct xl_config_input {
+        struct bytes text;
+        struct uuid uuid;
+        const struct vm_config *present; /* or NULL */
+        const uint8_t *random;
+};
+/* Results lie in the arena. ST_TOO_LARGE, ST_INVALID or ST_UNSUPPORTED, with the key as subject and
+ * a remedy: that of the first finding that is refused or wrong. findings_out: all findings, in the
+ * order of the text; NULL if they are not wanted. */
+enum status xl_config_read(struct arena *a, const struct xl_config_input *in,
+                           struct xl_config *config_out, struct config_finding_list *findings_out);
 
 /* A disk as a configuration names it: the guest writes to encrypted ones only. */
 struct disk xl_config_disk(const char *device, const char *path, bool writable);

@@ -1,128 +1,109 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Which keys an xl.cfg has, and which it may have. libxlutil cannot list them, so they are found by
- * a scan of our own: every identifier outside strings and comments is a key in this grammar.
- * xl_config.c comes here first; touches memory only.
- */
+/* The keys of an xl.cfg against the table of keys. xl_config.c comes here; touches memory only. */
 #include "compartment-mgr/config/xl_config_keys.h"
 
-#include <json-c/json.h>
 #include <string.h>
+#include <strings.h>
 
-const char xl_config_use_kernel[] =
-        "name the guest's kernel by kernel= and ramdisk=: what a boot "
-        "loader in Dom0 would read from the guest's disk is not measured";
-static const char no_override[] = "remove it: the device model is part of the measured host";
-
-static const struct {
-        const char *key, *remedy; /* remedy: why a key is refused, NULL if it is read */
-} keys[] = {
-        {"name", NULL},
-        {"uuid", NULL},
-        {"type", NULL},
-        {"builder", NULL},
-        {"kernel", NULL},
-        {"ramdisk", NULL},
-        {"cmdline", NULL},
-        {"root", NULL},
-        {"extra", NULL},
-        {"memory", NULL},
-        {"maxmem", NULL},
-        {"vcpus", NULL},
-        {"maxvcpus", NULL},
-        {"disk", NULL},
-        {"vif", NULL},
-        {"on_poweroff", NULL},
-        {"on_reboot", NULL},
-        {"on_crash", NULL},
-        {"bootloader", xl_config_use_kernel},
-        {"bootloader_args", xl_config_use_kernel},
-        {"device_model", no_override},
-        {"device_model_override", no_override},
-        {"device_model_version", no_override},
-        {"device_model_args", no_override},
-        {"device_model_args_pv", no_override},
-        {"device_model_args_hvm", no_override},
-        {"device_model_user", no_override},
-        {"device_model_stubdomain_override", no_override},
-        {"firmware_override", no_override},
-        {"driver_domain", "remove it: a sealed VM serves no devices to others"},
+const struct xl_key xl_keys[] = {
+#define HONOURED(key) {#key, CONFIG_HONOURED, false, ""},
+#define REFUSED(key, remedy) {#key, CONFIG_REFUSED, false, remedy},
+#define HVM_ONLY(key) {#key, CONFIG_IGNORED, true, "xl reads it for hvm guests alone"},
+#define IGNORED(key, why) {#key, CONFIG_IGNORED, false, why},
+#include "compartment-mgr/config/xl_keys.def"
 };
+const size_t xl_keys_count = sizeof xl_keys / sizeof *xl_keys;
 
-static enum status key_allowed(const char *key)
+const char xl_config_use_kernel[] = XL_USE_KERNEL;
+
+static const struct xl_key *look_up(const char *key)
 {
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-                if (!strcmp(keys[i].key, key))
-                        return keys[i].remedy
-                                       ? FAIL(ST_UNSUPPORTED, .subject = FMT("xl.cfg: %s", key),
-                                              .remedy = keys[i].remedy)
-                                       : ST_DONE;
-        return FAIL(ST_UNSUPPORTED, .subject = FMT("xl.cfg: %.100s", key),
-                    .found = "a key that this version does not know",
-                    .remedy = "remove it; docs/xl-cfg.md lists the keys that are read");
+        for (size_t i = 0; i < xl_keys_count; i++)
+                if (!strcmp(xl_keys[i].key, key))
+                        return &xl_keys[i];
+        return NULL;
 }
 
-static bool is_letter(uint8_t c)
+static const char *remedy_unknown(const char *key, char text[256])
 {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        for (size_t i = 0; i < xl_keys_count; i++)
+                if (!strcasecmp(xl_keys[i].key, key))
+                        return status_format(text, "write it %s", xl_keys[i].key);
+        return "remove it; docs/xl-cfg.md lists the keys that are read";
 }
 
-static bool is_name_part(uint8_t c)
+static void refuse(struct xl_scan *scan, const struct xl_setting *s, const char *found,
+                   const char *remedy)
 {
-        return is_letter(c) || (c >= '0' && c <= '9') || c == '.';
+        FAIL(ST_UNSUPPORTED, .subject = FMT("xl.cfg: %.100s", s->key), .found = found,
+             .remedy = remedy);
+        xl_scan_note(scan, CONFIG_REFUSED, s->key, s->at, error_last());
+        error_clear();
 }
 
-static size_t skip_string(struct bytes t, size_t i)
+static void pass_over(struct xl_scan *scan, const struct xl_setting *s, const char *why)
 {
-        uint8_t quote = t.data[i++];
-
-        while (i < t.len && t.data[i] != quote && t.data[i] != '\n')
-                i += t.data[i] == '\\' ? 2 : 1;
-        return i + 1;
+        FAIL(ST_DONE, .subject = FMT("xl.cfg: %.100s", s->key), .found = s->value, .expected = why);
+        xl_scan_note(scan, CONFIG_IGNORED, s->key, s->at, error_last());
+        error_clear();
 }
 
-static size_t skip_name(struct bytes t, size_t i)
+static void note_key(struct xl_scan *scan, const struct xl_setting *s)
 {
-        while (i < t.len && is_name_part(t.data[i]))
-                i++;
-        return i;
+        const struct xl_key *k = look_up(s->key);
+        char text[256];
+
+        if (!k)
+                refuse(scan, s, "a key that this version does not know",
+                       remedy_unknown(s->key, text));
+        else if (k->outcome == CONFIG_REFUSED && s->off)
+                pass_over(scan, s, "with this value it has no effect");
+        else if (k->outcome == CONFIG_REFUSED)
+                refuse(scan, s, s->value, k->why);
+        else if (k->outcome == CONFIG_IGNORED)
+                pass_over(scan, s, k->why);
 }
 
-static enum status key_once(struct arena *a, struct json_object *seen, const uint8_t *name,
-                            size_t len)
+static void note_second(struct xl_scan *scan, const struct xl_setting *first,
+                        const struct xl_setting *s)
 {
-        const char *key = arena_print(a, "%.*s", len > 200 ? 200 : (int)len, (const char *)name);
-        enum status s = key_allowed(key);
-
-        if (s)
-                return s;
-        if (json_object_object_get_ex(seen, key, NULL))
-                return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", key), .found = "given twice",
-                            .remedy = "give each key once");
-        json_object_object_add(seen, key, NULL);
-        return ST_DONE;
+        FAIL(ST_INVALID, .subject = FMT("xl.cfg: %.100s", s->key),
+             .found = FMT("given twice: line %u has it, too", first->at.line),
+             .remedy = "give each key once");
+        xl_scan_note(scan, CONFIG_WRONG, s->key, s->at, error_last());
+        error_clear();
 }
 
-enum status xl_config_keys(struct arena *a, struct bytes t)
+void xl_config_keys(struct xl_scan *scan)
 {
-        struct json_object *seen = json_object_new_object();
-        enum status s = ST_DONE;
+        for (size_t i = 0; i < scan->settings_count; i++) {
+                const struct xl_setting *s = &scan->settings[i];
+                const struct xl_setting *first = xl_scan_find(scan, s->key);
 
-        for (size_t i = 0, end; i < t.len && !s; i = end) {
-                uint8_t c = t.data[i];
-
-                end = i + 1;
-                if (c == '"' || c == '\'') {
-                        end = skip_string(t, i);
-                } else if (c == '#') {
-                        while (end < t.len && t.data[end] != '\n')
-                                end++;
-                } else if (is_name_part(c)) {
-                        end = skip_name(t, i);
-                        if (is_letter(c))
-                                s = key_once(a, seen, t.data + i, end - i);
-                }
+                if (first != s)
+                        note_second(scan, first, s);
+                else
+                        note_key(scan, s);
         }
-        json_object_put(seen);
-        return s;
+}
+
+static bool is_noted(const struct xl_scan *scan, const char *key)
+{
+        for (size_t i = 0; i < scan->items_count; i++)
+                if (!strcmp(scan->items[i].key, key))
+                        return true;
+        return false;
+}
+
+void xl_config_keys_honoured(struct xl_scan *scan)
+{
+        for (size_t i = 0; i < scan->settings_count; i++) {
+                const struct xl_setting *s = &scan->settings[i];
+
+                if (is_noted(scan, s->key))
+                        continue;
+                FAIL(ST_DONE, .subject = FMT("xl.cfg: %.100s", s->key), .found = s->value);
+                xl_scan_note(scan, CONFIG_HONOURED, s->key, s->at, error_last());
+                error_clear();
+        }
 }

@@ -6,7 +6,7 @@
 #include "compartment-mgr/config/xl_config.h"
 #include "compartment-mgr/config/xl_values.h"
 
-/* To out->disks and to "disks" of json. A device or a path that is named twice is ST_INVALID. */
-enum status xl_disks_read(struct xl_values *c, struct json_object *json, struct xl_config *out);
+/* To out->disks and to "disks" of json. Two names of one device, or two of one path, are wrong. */
+void xl_disks_read(struct xl_values *c, struct json_object *json, struct xl_config *out);
 
 #endif

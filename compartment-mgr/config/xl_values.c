@@ -8,16 +8,25 @@
 
 enum { STRING_MOST = 1024 };
 
-/* The first line of what libxlutil had to say. */
+/* The first of the lines that libxlutil has added since it was last asked. */
 enum status xl_values_invalid(struct xl_values *c, const char *subject)
 {
-        char *end;
+        const char *words;
 
         fflush(c->report);
-        if (c->report_text && (end = strchr(c->report_text, '\n')))
-                *end = 0;
-        return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", subject), .found = c->report_text,
+        words = c->report_text ? c->report_text + c->report_seen : "";
+        words += strspn(words, "xl.cfg:0123456789 "); /* where it is stands elsewhere */
+        c->report_seen = c->report_len;
+        return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", subject),
+                    .found = FMT("%.*s", (int)strcspn(words, "\n"), words),
                     .remedy = "see xl.cfg(5); docs/xl-cfg.md lists what is read");
+}
+
+/* What it said before is not about what comes now. */
+static void forget_words(struct xl_values *c)
+{
+        fflush(c->report);
+        c->report_seen = c->report_len;
 }
 
 static bool printable(const char *text)
@@ -34,7 +43,10 @@ static bool printable(const char *text)
 enum status xl_values_text(struct xl_values *c, const char *key, const char **value_out)
 {
         const char *value = NULL;
-        int r = xlu_cfg_get_string(c->xlu, key, &value, 0);
+        int r;
+
+        forget_words(c);
+        r = xlu_cfg_get_string(c->xlu, key, &value, 0);
 
         *value_out = NULL;
         if (r == ESRCH)
@@ -43,19 +55,56 @@ enum status xl_values_text(struct xl_values *c, const char *key, const char **va
                 return xl_values_invalid(c, key);
         if (!printable(value))
                 return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", key),
-                            .expected = "at most 1,024 printable ASCII characters");
+                            .expected = "at most 1,024 printable ASCII characters",
+                            .found = FMT("'%.200s'", value));
         *value_out = arena_text(c->arena, value);
+        return ST_DONE;
+}
+
+enum status xl_values_plain(struct xl_values *c, const char *key, const char *path,
+                            const char **plain_out)
+{
+        char *to = arena_text(c->arena, path), *end = to;
+        const char *from = path;
+
+        *plain_out = to;
+        if (*path != '/')
+                return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", key),
+                            .expected = "an absolute path", .found = FMT("'%.200s'", path));
+        while (*from) {
+                size_t n = strcspn(from, "/");
+
+                if (n == 2 && !strncmp(from, "..", 2))
+                        return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", key),
+                                    .expected = "an absolute path without ..",
+                                    .found = FMT("'%.200s'", path));
+                if (n && !(n == 1 && *from == '.')) {
+                        *end++ = '/';
+                        memmove(end, from, n);
+                        end += n;
+                }
+                from += n;
+                from += *from == '/';
+        }
+        *end = 0;
         return ST_DONE;
 }
 
 enum status xl_values_path(struct xl_values *c, const char *key, const char **value_out)
 {
-        enum status s = xl_values_text(c, key, value_out);
+        const char *given;
+        enum status s = xl_values_text(c, key, &given);
 
-        if (!s && *value_out && **value_out != '/')
-                return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", key),
-                            .expected = "an absolute path", .found = *value_out);
-        return s;
+        *value_out = NULL;
+        return s || !given ? s : xl_values_plain(c, key, given, value_out);
+}
+
+/* As the file has it. */
+static const char *value_of(struct xl_values *c, const char *key)
+{
+        const struct xl_setting *s = xl_scan_find(c->scan, key);
+
+        return s ? s->value : "";
 }
 
 /* Without the key, *value keeps what it was. */
@@ -63,7 +112,10 @@ enum status xl_values_number(struct xl_values *c, const char *key, long least, l
                              long *value)
 {
         long v = 0;
-        int r = xlu_cfg_get_long(c->xlu, key, &v, 0);
+        int r;
+
+        forget_words(c);
+        r = xlu_cfg_get_long(c->xlu, key, &v, 0);
 
         if (r == ESRCH)
                 return ST_DONE;
@@ -71,7 +123,8 @@ enum status xl_values_number(struct xl_values *c, const char *key, long least, l
                 return xl_values_invalid(c, key);
         if (r || v < least || v > most)
                 return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", key),
-                            .expected = FMT("a number from %ld to %ld", least, most));
+                            .expected = FMT("a number from %ld to %ld", least, most),
+                            .found = value_of(c, key));
         *value = v;
         return ST_DONE;
 }
@@ -79,42 +132,51 @@ enum status xl_values_number(struct xl_values *c, const char *key, long least, l
 enum status xl_values_choice(struct xl_values *c, const char *key, const char *const *choices,
                              const char **value)
 {
-        const char *v;
+        const char *v, *all = "";
         enum status s = xl_values_text(c, key, &v);
 
         if (s || !v)
                 return s;
-        for (; *choices; choices++)
+        for (; *choices; choices++) {
                 if (!strcmp(v, *choices)) {
                         *value = *choices;
                         return ST_DONE;
                 }
-        return FAIL(ST_UNSUPPORTED, .subject = FMT("xl.cfg: %s", key), .found = v,
-                    .remedy = "docs/xl-cfg.md lists the values that are read");
+                all = arena_print(c->arena, "%s%s%s", all, *all ? ", " : "", *choices);
+        }
+        return FAIL(ST_UNSUPPORTED, .subject = FMT("xl.cfg: %s", key), .found = FMT("'%.200s'", v),
+                    .expected = all, .remedy = "docs/xl-cfg.md lists the values that are read");
 }
 
 enum status xl_values_list(struct xl_values *c, const char *key, int most,
                            XLU_ConfigList **list_out, int *count_out)
 {
-        int r = xlu_cfg_get_list(c->xlu, key, list_out, count_out, 0);
+        int r, count = 0;
 
-        if (r == ESRCH) {
-                *count_out = 0;
+        *count_out = 0;
+        forget_words(c);
+        r = xlu_cfg_get_list(c->xlu, key, list_out, &count, 0);
+        if (r == ESRCH)
                 return ST_DONE;
-        }
         if (r)
                 return xl_values_invalid(c, key);
-        if (*count_out > most)
+        if (count > most)
                 return FAIL(ST_TOO_LARGE, .subject = FMT("xl.cfg: %s", key),
-                            .expected = FMT("at most %d entries", most),
-                            .found = FMT("%d", *count_out));
-        for (int i = 0; i < *count_out; i++) {
-                const char *item = xlu_cfg_get_listitem(*list_out, i);
+                            .expected = FMT("at most %d entries", most), .found = FMT("%d", count));
+        *count_out = count;
+        return ST_DONE;
+}
 
-                if (!item || !printable(item))
-                        return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", key),
-                                    .expected = "a list of strings of printable ASCII");
-        }
+enum status xl_values_item(struct xl_values *c, const char *key, const XLU_ConfigList *list, int i,
+                           const char **text_out)
+{
+        const char *item = xlu_cfg_get_listitem(list, i);
+
+        if (!item || !printable(item))
+                return FAIL(ST_INVALID, .subject = FMT("xl.cfg: %s", key),
+                            .expected = "a list of strings of printable ASCII",
+                            .found = item ? FMT("'%.200s'", item) : "no string");
+        *text_out = arena_text(c->arena, item);
         return ST_DONE;
 }
 

@@ -5,7 +5,8 @@
 
 #include "compartment-mgr/config/xl_values.h"
 
-/* To "vifs" of json; an interface without mac= gets one that c->random makes. */
-enum status xl_vifs_read(struct xl_values *c, struct json_object *json);
+/* To "vifs" of json. An interface without mac= keeps the address that it has in c->present, or
+ * gets one that c->random makes. */
+void xl_vifs_read(struct xl_values *c, struct json_object *json);
 
 #endif

@@ -25,18 +25,35 @@ static bool fits(const struct vm_config *config)
         return fine;
 }
 
+/* Whether the findings contradict the status, or do not fit into a message. */
+static bool says_bad(enum status s, const struct config_finding_list *findings)
+{
+        struct config_check_rep p = {.findings = *findings};
+        struct buffer out = BUFFER_INIT(MESSAGE_MOST);
+        bool bad = false, fits = !message_encode(&shape_config_check_rep, &p, &out, NULL, NULL);
+
+        buffer_clear(&out);
+        for (size_t i = 0; i < findings->count; i++)
+                bad |= findings->items[i].outcome == CONFIG_REFUSED ||
+                       findings->items[i].outcome == CONFIG_WRONG;
+        return !fits || bad != (s != ST_DONE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const uint8_t random_bytes[XL_CONFIG_RANDOM];
-        static const struct uuid none;
+        const struct xl_config_input in = {.text = {data, size}, .random = random_bytes};
         struct arena *a = arena_new();
+        struct config_finding_list findings;
         struct xl_config c, again;
         struct json_object *json;
         struct vm_config stored;
 
         if (!xl_config_parse(a, (struct bytes){data, size}, &stored) && !fits(&stored))
                 abort();
-        if (!xl_config_read(a, (struct bytes){data, size}, &none, random_bytes, &c)) {
+        if (says_bad(xl_config_read(a, &in, &c, &findings), &findings))
+                abort();
+        if (c.json.data) {
                 json = json_tokener_parse((const char *)c.json.data);
                 if (!json ||
                     strcmp((const char *)c.json.data,
@@ -47,8 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 if (xl_config_parse(a, c.json, &stored) || !fits(&stored) ||
                     memcmp(&stored.uuid, &c.uuid, sizeof c.uuid))
                         abort();
-                if (xl_config_read(a, (struct bytes){data, size}, &none, random_bytes, &again) ||
-                    again.json.len != c.json.len ||
+                if (xl_config_read(a, &in, &again, NULL) || again.json.len != c.json.len ||
                     memcmp(again.json.data, c.json.data, c.json.len))
                         abort();
         }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define M "name='m'\ntype='hvm'\nmemory=64\n"
+#define M "name='m'\ntype='pvh'\nmemory=64\nkernel='/k'\n"
 
 static struct arena *a;
 static uint8_t random_bytes[XL_CONFIG_RANDOM];
@@ -30,12 +30,17 @@ static void end(void)
         arena_free(a);
 }
 
+static enum status read_it(struct bytes text, const struct uuid *uuid, struct xl_config *out)
+{
+        const struct xl_config_input in = {
+                .text = text, .uuid = uuid ? *uuid : (struct uuid){}, .random = random_bytes};
+
+        return xl_config_read(a, &in, out, NULL);
+}
+
 static enum status read_text(const char *text, struct xl_config *out)
 {
-        static const struct uuid none;
-        struct bytes b = {(const uint8_t *)text, strlen(text)};
-
-        return xl_config_read(a, b, &none, random_bytes, out);
+        return read_it((struct bytes){(const uint8_t *)text, strlen(text)}, NULL, out);
 }
 
 static const struct {
@@ -56,15 +61,17 @@ static const struct {
          "\":\"pvh\",\"uuid\":\"11111111-2222-4333-8444-555555555555\",\"vcpus\":2,\"ver"
          "sion\":1,\"vifs\":[{\"bridge\":\"br7\",\"mac\":\"00:16:3e:aa:bb:cc\"},{\"bridge\""
          ":\"xenbr0\",\"mac\":\"00:16:3e:13:14:15\"}]}"},
-        {M, "{\"disks\":[],\"maxmem\":64,\"maxvcpus\":1,\"memory\":64,\"name\":\"m\",\"on_cras"
-            "h\":\"destroy\",\"on_poweroff\":\"destroy\",\"on_reboot\":\"restart\",\"type\":\"h"
-            "vm\",\"uuid\":\"00010203-0405-4607-8809-0a0b0c0d0e0f\",\"vcpus\":1,\"version"
+        {M, "{\"disks\":[],\"kernel\":\"/"
+            "k\",\"maxmem\":64,\"maxvcpus\":1,\"memory\":64,\"name\":\"m\",\"on_cras"
+            "h\":\"destroy\",\"on_poweroff\":\"destroy\",\"on_reboot\":\"restart\",\"type\":\"p"
+            "vh\",\"uuid\":\"00010203-0405-4607-8809-0a0b0c0d0e0f\",\"vcpus\":1,\"version"
             "\":1,\"vifs\":[]}"},
-        {"name='m'\nbuilder='hvm'\nmemory=64\nroot='/dev/xvda1'\n"
+        {"name='m'\nbuilder='generic'\nkernel='/k'\nmemory=64\nroot='/dev/xvda1'\n"
          "extra='say=\"hi\" \\\\ it\\'s'\n",
-         "{\"cmdline\":\"root=/dev/xvda1 say=\\\"hi\\\" \\\\ it's\",\"disks\":[],\"maxmem\":"
+         "{\"cmdline\":\"root=/dev/xvda1 say=\\\"hi\\\" \\\\ "
+         "it's\",\"disks\":[],\"kernel\":\"/k\",\"maxmem\":"
          "64,\"maxvcpus\":1,\"memory\":64,\"name\":\"m\",\"on_crash\":\"destroy\",\"on_powe"
-         "roff\":\"destroy\",\"on_reboot\":\"restart\",\"type\":\"hvm\",\"uuid\":\"00010203-"
+         "roff\":\"destroy\",\"on_reboot\":\"restart\",\"type\":\"pv\",\"uuid\":\"00010203-"
          "0405-4607-8809-0a0b0c0d0e0f\",\"vcpus\":1,\"version\":1,\"vifs\":[]}"},
 };
 
@@ -101,13 +108,13 @@ static const struct {
         const char *subject; /* a part of it */
 } bad[] = {
         {"", ST_INVALID, "xl.cfg"},
-        {"name='m'\ntype='hvm'\n", ST_INVALID, "memory"},
-        {"type='hvm'\nmemory=64\n", ST_INVALID, "name"},
+        {"name='m'\ntype='pvh'\nkernel='/k'\n", ST_INVALID, "memory"},
+        {"type='pvh'\nkernel='/k'\nmemory=64\n", ST_INVALID, "name"},
         {"name='m'\nmemory=64\n", ST_INVALID, "kernel"},
-        {"name='a b'\ntype='hvm'\nmemory=64\n", ST_INVALID, "name"},
-        {"name='../x'\ntype='hvm'\nmemory=64\n", ST_INVALID, "name"},
-        {"name='11111111-2222-4333-8444-555555555555'\ntype='hvm'\nmemory=64\n", ST_INVALID,
-         "name"},
+        {"name='a b'\ntype='pvh'\nkernel='/k'\nmemory=64\n", ST_INVALID, "name"},
+        {"name='../x'\ntype='pvh'\nkernel='/k'\nmemory=64\n", ST_INVALID, "name"},
+        {"name='11111111-2222-4333-8444-555555555555'\ntype='pvh'\nkernel='/k'\nmemory=64\n",
+         ST_INVALID, "name"},
         {M "uuid='1234'\n", ST_INVALID, "uuid"},
         {M "uuid='00000000-0000-0000-0000-000000000000'\n", ST_INVALID, "uuid"},
         {M "memory=65\n", ST_INVALID, "memory"}, /* twice */
@@ -125,8 +132,8 @@ static const struct {
         {M "pci=['00:1f.0']\n", ST_UNSUPPORTED, "pci"},
         {M "x.y=1\n", ST_UNSUPPORTED, "x.y"},
         {M "memory 7\n", ST_INVALID, "memory"},
-        {M "vcpus=\n", ST_INVALID, "syntax"},
-        {M "extra='x\n", ST_INVALID, "syntax"},
+        {M "vcpus=\n", ST_INVALID, "vcpus"},
+        {M "extra='x\n", ST_INVALID, "extra"},
         {M "disk='/x,raw,xvda,w'\n", ST_INVALID, "disk"},
         {M "disk=[['/x,raw,xvda,w']]\n", ST_INVALID, "disk"},
         {M "disk=['/x']\n", ST_INVALID, "disk '/x'"},
@@ -141,7 +148,16 @@ static const struct {
         {M "disk=['/x,raw,xvda,w','/x,raw,xvdb,w']\n", ST_INVALID, "disk"},
         {M "disk=['/x,raw,xvda,w','/y,raw,xvda,w']\n", ST_INVALID, "disk"},
         {M "vif=['script=vif-evil']\n", ST_UNSUPPORTED, "vif script"},
-        {M "vif=['model=e1000']\n", ST_UNSUPPORTED, "vif model"},
+        {M "vif=['rate=1MB/s']\n", ST_UNSUPPORTED, "vif rate"},
+        {M "vif=['mac=00:16:3e:00:00:01','mac=00:16:3E:00:00:01']\n", ST_INVALID, "vif mac"},
+        {"name='m'\ntype='hvm'\nkernel='/k'\nmemory=64\n", ST_UNSUPPORTED, "type"},
+        {M "extra=quiet\n", ST_INVALID, "extra"},
+        {M "disk=['/x,raw,xvda,w','/y,raw,hda,w']\n", ST_INVALID, "disk"},
+        {M "disk=['/x,raw,xvda,w','/y,raw,0xca00,w']\n", ST_INVALID, "disk"},
+        {M "disk=['/x,raw,xvdb,w','/y,raw,51728,w']\n", ST_INVALID, "disk"},
+        {M "disk=['/s/x,raw,xvda,w','/s//x,raw,xvdb,w']\n", ST_INVALID, "disk"},
+        {M "disk=['/s/x,raw,xvda,w','/s/./x,raw,xvdb,w']\n", ST_INVALID, "disk"},
+        {M "disk=['/s/../x,raw,xvdb,w']\n", ST_INVALID, "disk"},
         {M "vif=['mac=01:16:3e:00:00:01']\n", ST_INVALID, "vif mac"}, /* a group */
         {M "vif=['mac=00:00:00:00:00:00']\n", ST_INVALID, "vif mac"},
         {M "vif=['mac=00-16-3e-00-00-01']\n", ST_INVALID, "vif mac"},
@@ -177,41 +193,34 @@ START_TEST(uuid_is_the_vms)
         char text[37];
 
         ck_assert(uuid_read("99999999-2222-4333-8444-555555555555", &own));
-        ck_assert_int_eq(xl_config_read(a, (struct bytes){(const uint8_t *)M, strlen(M)}, &own,
-                                        random_bytes, &c),
+        ck_assert_int_eq(read_it((struct bytes){(const uint8_t *)M, strlen(M)}, &own, &c),
                          ST_DONE);
         uuid_write(&c.uuid, text);
         ck_assert_str_eq(text, "99999999-2222-4333-8444-555555555555");
         ck_assert_int_eq(
-                xl_config_read(a,
-                               (struct bytes){(const uint8_t *)good[0].text, strlen(good[0].text)},
-                               &own, random_bytes, &c),
+                read_it((struct bytes){(const uint8_t *)good[0].text, strlen(good[0].text)},
+                           &own, &c),
                 ST_INVALID);
 }
 END_TEST
 
 START_TEST(limits)
 {
-        static const struct uuid none;
         size_t len = XL_CONFIG_MOST + 1, n = 0;
         char *text = arena_get(a, len + 1);
         struct xl_config c;
 
         memset(text, ' ', len);
         memcpy(text, M, strlen(M));
-        ck_assert_int_eq(xl_config_read(a, (struct bytes){(uint8_t *)text, len - 1}, &none,
-                                        random_bytes, &c),
-                         ST_DONE);
-        ck_assert_int_eq(
-                xl_config_read(a, (struct bytes){(uint8_t *)text, len}, &none, random_bytes, &c),
-                ST_TOO_LARGE);
+        ck_assert_int_eq(read_it((struct bytes){(uint8_t *)text, len - 1}, NULL, &c), ST_DONE);
+        ck_assert_int_eq(read_it((struct bytes){(uint8_t *)text, len}, NULL, &c), ST_TOO_LARGE);
         text[len - 2] = 0;
-        ck_assert_int_eq(xl_config_read(a, (struct bytes){(uint8_t *)text, len - 1}, &none,
-                                        random_bytes, &c),
+        ck_assert_int_eq(read_it((struct bytes){(uint8_t *)text, len - 1}, NULL, &c),
                          ST_INVALID);
         n = (size_t)sprintf(text, M "disk=[");
         for (int i = 0; i < DISKS_MOST; i++)
-                n += (size_t)sprintf(text + n, "'/d%d,raw,xvd%d,w',", i, i);
+                n += (size_t)sprintf(text + n, "'/d%d,raw,xvd%s%c,w',", i, i < 26 ? "" : "a",
+                                     'a' + i % 26);
         sprintf(text + n, "]\n");
         ck_assert_int_eq(read_text(text, &c), ST_DONE);
         ck_assert_uint_eq(c.disks_count, DISKS_MOST);
@@ -277,7 +286,7 @@ START_TEST(what_is_not_stored_is_empty)
         struct vm_config c;
 
         ck_assert_int_eq(parse(good[1].json, &c), ST_DONE);
-        ck_assert_str_eq(c.type, "hvm");
+        ck_assert_str_eq(c.type, "pvh");
         ck_assert_str_eq(c.cmdline, "");
         ck_assert_uint_eq(c.disks.count, 0);
         ck_assert_uint_eq(c.nics.count, 0);

@@ -60,12 +60,11 @@ static struct bytes read_whole(const char *path)
 static struct vm_config config_of(const char *path)
 {
         static const uint8_t random[XL_CONFIG_RANDOM];
-        static const struct uuid none;
+        const struct xl_config_input in = {.text = read_whole(path), .random = random};
         struct xl_config xl;
         struct vm_config c;
 
-        if (xl_config_read(a, read_whole(path), &none, random, &xl) ||
-            xl_config_parse(a, xl.json, &c))
+        if (xl_config_read(a, &in, &xl, NULL) || xl_config_parse(a, xl.json, &c))
                 exit(answer(error_last()->status));
         return c;
 }
