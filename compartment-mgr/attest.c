@@ -63,6 +63,8 @@ enum status attest_request(struct request *r, const struct attest_req *q, struct
         if (s)
                 goto out;
         s = targets_permit(r->caller, d.targets.items, d.targets.count);
+        if (!s)
+                s = targets_check(d.targets.items, d.targets.count);
         if (s)
                 goto out;
         s = open_targets(r->caller, &d, &t, r->arena);

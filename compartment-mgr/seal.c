@@ -135,6 +135,8 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
 
         compartment_set_state(c, VM_SEALING, "");
         s = descriptors_read(descriptor, DESCRIPTOR_SEALING, a, &d);
+        if (!s)
+                s = targets_check(d.targets.items, d.targets.count);
         if (s)
                 goto out;
         s = operation_begin(&o, a, c);

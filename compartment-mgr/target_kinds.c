@@ -34,10 +34,11 @@ static bool of_own_vms(const struct principal *p, const struct target *t)
 /* --- the table --------------------------------------------------------------------------------*/
 
 const struct target_kind target_kinds[] = {
-        {"disk", COMPONENT_HOST, COVERS_CONTENT, of_vm_with_disk, NULL},
-        {"luks", COMPONENT_HOST, COVERS_HEADER, of_vm_with_disk, NULL},
-        {"vm", COMPONENT_VMS, COVERS_VM, of_vm_named, facts_of_vm},
-        {"hypervisor", COMPONENT_HYPERVISOR, COVERS_NOTHING, of_everybody, facts_of_hypervisor},
-        {"vms", COMPONENT_VMS, COVERS_NOTHING, of_own_vms, facts_of_vms},
-        {NULL, COMPONENT_HOST, COVERS_NOTHING, NULL, NULL},
+        {"disk", COMPONENT_HOST, COVERS_CONTENT, true, of_vm_with_disk, NULL},
+        {"luks", COMPONENT_HOST, COVERS_HEADER, false, of_vm_with_disk, NULL},
+        {"vm", COMPONENT_VMS, COVERS_VM, false, of_vm_named, facts_of_vm},
+        {"hypervisor", COMPONENT_HYPERVISOR, COVERS_NOTHING, false, of_everybody,
+         facts_of_hypervisor},
+        {"vms", COMPONENT_VMS, COVERS_NOTHING, false, of_own_vms, facts_of_vms},
+        {NULL, COMPONENT_HOST, COVERS_NOTHING, true, NULL, NULL},
 };

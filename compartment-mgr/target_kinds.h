@@ -15,6 +15,7 @@ struct target_kind {
          * its path, and of a VM the part itself is named. */
         const char *component;
         enum covers covers; /* what of the component a seal may take for measured */
+        bool digests;       /* digest= and salt= have an effect on what is measured */
         /* Of what one principal may see: whether this verifier may have it measured. NULL: admins
          * alone may. */
         bool (*may)(const struct principal *p, const struct target *target);

@@ -77,6 +77,24 @@ enum status targets_permit(const struct caller *c, const struct target *targets,
         return ST_DONE;
 }
 
+/* --- what would have no effect -------------------------------------------------------------- */
+
+enum status targets_check(const struct target *targets, size_t count)
+{
+        for (size_t i = 0; i < count; i++) {
+                const struct target *t = &targets[i];
+
+                if (kind_of(t->plugin)->digests || (!t->alg && !t->salted))
+                        continue;
+                return FAIL(ST_INVALID, .subject = t->name,
+                            .expected = FMT("no %s: %s: is measured in one way",
+                                            t->alg ? "digest" : "salt", t->plugin),
+                            .found = t->alg ? FMT("digest=\"%s\"", hash_name(t->alg)) : "a salt",
+                            .remedy = "take that attribute out of the descriptor");
+        }
+        return ST_DONE;
+}
+
 /* --- opening --------------------------------------------------------------------------------- */
 
 static enum status open_path(const struct target *t, const struct open_disk *disks, size_t count,

@@ -24,6 +24,10 @@ struct targets {
  * target. Otherwise ST_DENIED. */
 enum status targets_permit(const struct caller *c, const struct target *targets, size_t count);
 
+/* ST_INVALID for an attribute of a target that would have no effect. For descriptors that are new:
+ * what was sealed with one is not refused for it. */
+enum status targets_check(const struct target *targets, size_t count);
+
 /* Where targets that are not among the disks come from: open(with) opens paths, and facts are
  * gathered for `scope`. */
 struct targets_from {

@@ -73,6 +73,10 @@ enum status evidence_result(const struct evidence *e, struct buffer *out);
  * challenge that is too long or text that XML cannot carry. */
 enum status evidence_write(const struct evidence *e, struct buffer *out);
 
+/* What something that handles XML or text did to it on its way (an editor, a formatter, a transfer
+ * in text mode), as a sentence's part; NULL if nothing of that kind is seen. For text that was
+ * refused. */
+const char *evidence_handled(struct bytes text);
 /* The kind that a document names, in the arena; NULL if it does not begin as evidence. */
 const char *evidence_kind(struct bytes text, struct arena *a);
 /* ST_INVALID or ST_TOO_LARGE for anything else. What *out points to lies in the arena and in

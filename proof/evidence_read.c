@@ -23,15 +23,26 @@ struct walk {
         struct arena *arena;
         struct evidence *e;
         const uint8_t *at, *end;
-        struct buffer again;  /* what was read, written again */
-        struct document echo; /* writes to `again` */
-        const char *wrong;    /* the name of the first thing that is missing, or misplaced */
+        struct buffer again;     /* what was read, written again */
+        struct document echo;    /* writes to `again` */
+        const char *wrong;       /* the name of the first thing that is missing, or misplaced */
+        const uint8_t *wrong_at; /* where it was looked for */
+        const char *wrong_value; /* the value that it has, or NULL */
 };
 
 static void wrong(struct walk *w, const char *name)
 {
+        if (w->wrong)
+                return;
+        w->wrong = name;
+        w->wrong_at = w->at;
+}
+
+static void wrong_value(struct walk *w, const char *name, const char *value)
+{
         if (!w->wrong)
-                w->wrong = name;
+                w->wrong_value = value;
+        wrong(w, name);
 }
 
 /* --- cursor ---------------------------------------------------------------------------------- */
@@ -177,7 +188,7 @@ static uint64_t number(struct walk *w, const char *name, const char *text)
 
         snprintf(again, sizeof again, "%" PRIu64, v);
         if (strcmp(text, again))
-                wrong(w, name);
+                wrong_value(w, name, text);
         return v;
 }
 
@@ -190,12 +201,12 @@ static struct bytes hex(struct walk *w, const char *name, const char *text, size
         uint8_t *bytes;
 
         if (len / 2 < least || len / 2 > most || strpbrk(text, "ABCDEF")) {
-                wrong(w, name);
+                wrong_value(w, name, text);
                 return b;
         }
         bytes = arena_get(w->arena, len / 2 + 1);
         if (hex_read(text, len, bytes, len / 2) < 0)
-                wrong(w, name);
+                wrong_value(w, name, text);
         else
                 b = (struct bytes){bytes, len / 2};
         return b;
@@ -437,6 +448,44 @@ static bool same_again(struct walk *w, struct bytes text)
                !memcmp(w->again.data, text.data, text.len);
 }
 
+/* --- why it is not of that shape ------------------------------------------------------------- */
+
+/* Whatever stands there, up to the end of a tag. */
+static const char *place(const struct walk *w, struct bytes text)
+{
+        size_t at = (size_t)(w->wrong_at - text.data), len = text.len - at;
+
+        if (w->wrong_value)
+                return arena_print(w->arena, "\"%.120s\"", w->wrong_value);
+        if (!len)
+                return "nothing more";
+        return arena_print(w->arena, "\"%.*s\" at byte %zu", (int)(len < 40 ? len : 40),
+                           (const char *)arena_copy(w->arena, w->wrong_at, len < 40 ? len : 40),
+                           at);
+}
+
+static enum status refuse(const struct walk *w, struct bytes text)
+{
+        static const char remedy[] = "bring the file over as bytes, as `bulkhead attest` wrote it; "
+                                     "to read it, format a copy";
+        const char *cause = evidence_handled(text);
+
+        if (cause)
+                return FAIL(ST_INVALID, .subject = "evidence",
+                            .expected = "canonical XML, to the byte as `bulkhead attest` wrote it",
+                            .found = cause, .remedy = remedy);
+        if (w->wrong)
+                return FAIL(ST_INVALID, .subject = "evidence",
+                            .expected = FMT("\"%s\", valid and in its place (docs/evidence.md)",
+                                            w->wrong),
+                            .found = place(w, text));
+        return FAIL(ST_INVALID, .subject = "evidence",
+                    .expected = "canonical XML, to the byte as `bulkhead attest` wrote it",
+                    .found = "another form", .remedy = remedy);
+}
+
+/* --- all of it ------------------------------------------------------------------------------- */
+
 const char *evidence_kind(struct bytes text, struct arena *a)
 {
         struct walk w = {.arena = a,
@@ -469,14 +518,8 @@ enum status evidence_read(struct bytes text, struct arena *a, struct evidence *o
         w.echo = document_begin(&w.again);
         evidence(&w);
         out->kind = e.kind;
-        if (w.wrong)
-                s = FAIL(ST_INVALID, .subject = "evidence",
-                         .expected = "the shape of docs/evidence.md, as `bulkhead attest` wrote it",
-                         .found = FMT("\"%s\" missing, misplaced or not valid", w.wrong));
-        else if (!same_again(&w, text))
-                s = FAIL(ST_INVALID, .subject = "evidence",
-                         .expected = "canonical XML, as `bulkhead attest` wrote it",
-                         .found = "another form");
+        if (w.wrong || !same_again(&w, text))
+                s = refuse(&w, text);
         else
                 *out = e;
         buffer_clear(&w.again);

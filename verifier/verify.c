@@ -59,11 +59,14 @@ static const char *known_kinds(struct work *w)
 
 static void check_kind(struct work *w, const char *name, struct check *c)
 {
+        const char *found = evidence_handled(w->in->evidence);
+
         if (name)
                 check_failed(c, "evidence of a kind that this verifier does not know",
-                             known_kinds(w), name);
+                             known_kinds(w), arena_print(w->arena, "\"%s\"", name));
         else
-                check_failed(c, "it does not begin as evidence does", "<evidence kind=\"...\"", "");
+                check_failed(c, "it does not begin as evidence does", "<evidence kind=\"...\"",
+                             found ? found : "");
 }
 
 /* --- predicates, of any kind ----------------------------------------------------------------- */

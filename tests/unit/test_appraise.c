@@ -144,9 +144,9 @@ static const struct {
         {"another challenge", other_challenge, "challenge", "6368616c6c656e67"},
         {"no trust record", no_trust, "identity", "000b"},
         {"an empty descriptor", other_descriptor, "request", ""},
-        {"a kind that nobody knows", of_no_kind, "kind", "guest"},
+        {"a kind that nobody knows", of_no_kind, "kind", "\"guest\""},
         {"no XML", not_xml, "kind", ""},
-        {"a very long kind", long_kind, "kind", "kkkkkk"},
+        {"a very long kind", long_kind, "kind", "\"kkkkkk"},
 };
 
 START_TEST(untrusted)

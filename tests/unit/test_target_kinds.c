@@ -150,6 +150,31 @@ START_TEST(each_from_its_own)
 }
 END_TEST
 
+/* --- what has no effect is refused ----------------------------------------------------------- */
+
+static const struct {
+        const char *plugin;
+        enum status status; /* of a target with digest=, or with salt= */
+} plugins[] = {
+        {"disk", ST_DONE},          {"luks", ST_INVALID}, {"vm", ST_INVALID},
+        {"hypervisor", ST_INVALID}, {"vms", ST_INVALID},  {"of-this-host", ST_DONE},
+};
+
+START_TEST(no_effect)
+{
+        struct target t = target(plugins[_i].plugin, "x");
+
+        ck_assert_int_eq(targets_check(&t, 1), ST_DONE);
+        t.alg = HASH_SHA256;
+        ck_assert_int_eq(targets_check(&t, 1), plugins[_i].status);
+        if (plugins[_i].status)
+                ck_assert_str_eq(error_last()->found, "digest=\"sha256\"");
+        t.alg = 0;
+        t.salted = true;
+        ck_assert_int_eq(targets_check(&t, 1), plugins[_i].status);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("target_kinds");
@@ -160,6 +185,7 @@ int main(void)
         tcase_add_loop_test(t, denied_whole, 0, sizeof asked / sizeof *asked);
         tcase_add_test(t, nothing_asked);
         tcase_add_loop_test(t, each_from_its_own, 0, sizeof measured / sizeof *measured);
+        tcase_add_loop_test(t, no_effect, 0, sizeof plugins / sizeof *plugins);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);

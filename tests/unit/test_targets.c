@@ -90,9 +90,9 @@ static enum status facts_of_vtpm(const struct facts_scope *scope, const struct t
 }
 
 const struct target_kind target_kinds[] = {
-        {"disk", "host", COVERS_CONTENT, NULL, NULL},
-        {"vtpm", "host/vms", COVERS_NOTHING, of_lower_uids, facts_of_vtpm},
-        {NULL, "host/other", COVERS_NOTHING, NULL, NULL},
+        {"disk", "host", COVERS_CONTENT, true, NULL, NULL},
+        {"vtpm", "host/vms", COVERS_NOTHING, false, of_lower_uids, facts_of_vtpm},
+        {NULL, "host/other", COVERS_NOTHING, true, NULL, NULL},
 };
 
 static struct descriptor descriptor(const char *const *arguments, size_t count)

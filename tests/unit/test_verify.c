@@ -13,6 +13,7 @@
 #undef fail /* lib/status.h has one of its own */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Places in a report on a host: its kind's checks, then the predicate. */
 enum {
@@ -402,6 +403,53 @@ START_TEST(input)
 
         inputs[_i].change(&in);
         expect(&in, inputs[_i].red, inputs[_i].row);
+}
+END_TEST
+
+/* --- what tools do to evidence on its way is named ------------------------------------------- */
+
+static const struct {
+        const char *command; /* what does it to a file */
+        const char *found;   /* the beginning of what the first check that fails says */
+} handlings[] = {
+        {"xmllint --format -", "an XML declaration before it"},
+        {"xmllint --format - | sed 1d", "blanks between elements"},
+        {"xmllint -", "an XML declaration before it"},
+        {"xmllint - | sed 1d | tr -d '\\n'", "elements without an end tag"},
+        {"sed '$s/$/\\n/'", "a line feed after its end"},
+        {"sed 's/^/\\xef\\xbb\\xbf/'", "a byte order mark before it"},
+        {"iconv -t UTF-16", "UTF-16"},
+        {"sed 's/></>\\r\\n</g'", "line ends of CR and LF"},
+        {"sed 's/^/ /'", "blanks before it"},
+        {"head -c 1500", "no end: it is cut off"},
+        {"sed 's/^/X/'", "no evidence"},
+        {"sed 's/<leaf/<leav/'", "\"<leav challenge="},
+        {"sed 's/length=\"7\"/length=\"07\"/'", "\"07\""},
+};
+
+START_TEST(handled)
+{
+        struct plan p = plan_good(key);
+        struct made m = plan_make(&p, arena);
+        struct verify_input in = input_of(&m, &p);
+        char in_name[] = "/tmp/bulkhead-handled-XXXXXX";
+        uint8_t *text = arena_get(arena, 4 * m.text.len + 1);
+        const char *found;
+        struct verdict v;
+        int fd = mkstemp(in_name);
+        FILE *pipe;
+
+        ck_assert(fd >= 0 && write(fd, m.text.data, m.text.len) == (ssize_t)m.text.len);
+        close(fd);
+        pipe = popen(arena_print(arena, "<%s %s", in_name, handlings[_i].command), "r");
+        in.evidence = (struct bytes){text, fread(text, 1, 4 * m.text.len, pipe)};
+        ck_assert_int_eq(pclose(pipe), 0);
+        unlink(in_name);
+        verify(verifier, &in, arena, &v);
+        ck_assert(!v.trusted);
+        found = v.checks[0].found;
+        ck_assert_msg(!strncmp(found, handlings[_i].found, strlen(handlings[_i].found)), "%s: %s",
+                      handlings[_i].command, found);
 }
 END_TEST
 
@@ -1011,12 +1059,14 @@ static const struct {
         {"<evidence kind=\"note\">good<!--                         --></evidence>", "a long note",
          "", "", 3, 1},
         {"<evidence kind=\"notes\">good</evidence>",
-         "evidence of a kind that this verifier does not know", "host, note", "notes", 1, 0},
+         "evidence of a kind that this verifier does not know", "host, note", "\"notes\"", 1, 0},
         {"<evidence kind=\"\">good</evidence>",
-         "evidence of a kind that this verifier does not know", "host, note", "", 1, 0},
+         "evidence of a kind that this verifier does not know", "host, note", "\"\"", 1, 0},
         {"<evidence>good</evidence>", "it does not begin as evidence does",
          "<evidence kind=\"...\"", "", 1, 0},
-        {"", "it does not begin as evidence does", "<evidence kind=\"...\"", "", 1, 0},
+        {"", "it does not begin as evidence does", "<evidence kind=\"...\"", "an empty file", 1, 0},
+        {"{}", "it does not begin as evidence does", "<evidence kind=\"...\"",
+         "no evidence: it does not begin with <evidence", 1, 0},
 };
 
 static const struct check *first_failed(const struct verdict *v)
@@ -1078,7 +1128,7 @@ START_TEST(kinds_beside_each_other)
         ck_assert(!v.trusted);
         ck_assert_str_eq(v.kind, "note");
         ck_assert_str_eq(v.checks[0].expected, EVIDENCE_HOST);
-        ck_assert_str_eq(v.checks[0].found, "note");
+        ck_assert_str_eq(v.checks[0].found, "\"note\"");
         verifier_free(both);
 }
 END_TEST
@@ -1100,6 +1150,7 @@ int main(void)
         tcase_add_loop_test(tc, input, 0, COUNT(inputs));
         tcase_add_test(tc, no_challenge_is_told);
         tcase_add_test(tc, strict);
+        tcase_add_loop_test(tc, handled, 0, sizeof handlings / sizeof *handlings);
         tcase_add_loop_test(tc, asking, 0, sizeof askings / sizeof *askings);
         tcase_add_loop_test(tc, plan, 0, COUNT(plans));
         tcase_add_loop_test(tc, challenge_length, 0, COUNT(challenge_lengths));
