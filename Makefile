@@ -100,7 +100,7 @@ ROOMS_svdm := svdm svdm/device lib
 LIBS_svdm := $(L_SSL) $(L_SEC)
 MAIN_device_worker := svdm/device/device_worker
 ROOMS_device_worker := svdm/device svdm/device/kinds lib
-LIBS_device_worker := $(L_CRYPT) $(L_DM) $(L_SSL) $(L_SEC)
+LIBS_device_worker := $(L_CRYPT) $(L_DM) $(L_JSON) $(L_SSL) $(L_SEC)
 
 # --- plug-ins: shared objects that link to nothing of ours -------------------------------------
 PLUGINS := disk luks vm hypervisor vms

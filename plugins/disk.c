@@ -4,11 +4,15 @@
  * bytes, and "verity", the root of dm-verity's hash tree (hash type 1, blocks of 4,096 bytes),
  * which is the one that `veritysetup format` prints.
  *
- * Runs in a measure worker. Touches the two descriptors that it is given, by pread64, fstat and
- * ioctl(BLKGETSIZE64); needs memory and threads (mmap, munmap, mprotect, madvise, clone, futex,
- * and what glibc does when a thread starts: rseq, set_robust_list, rt_sigprocmask). It opens no
- * file, so OpenSSL's default provider must be loaded before that is forbidden. Memory is constant:
- * one buffer and one set of hash lanes a thread, and the hash tree's open path.
+ * Holes of a sparse file are hashed as the zeros that they are, without reading them: a file's size
+ * costs whoever makes it nothing.
+ *
+ * Runs in a measure worker. Touches the two descriptors that it is given, by pread64, fstat, lseek
+ * (SEEK_DATA; nobody reads at the offset) and ioctl(BLKGETSIZE64); needs memory and threads (mmap,
+ * munmap, mprotect, madvise, clone, futex, and what glibc does when a thread starts: rseq,
+ * set_robust_list, rt_sigprocmask). It opens no file, so OpenSSL's default provider must be loaded
+ * before that is forbidden. Memory is constant: one buffer and one set of hash lanes a thread, and
+ * the hash tree's open path.
  */
 #include "plugins/disk.h"
 
@@ -107,6 +111,21 @@ int disk_read(const struct source *s, uint8_t *to, size_t len, uint64_t at)
         return 0;
 }
 
+bool disk_is_hole(const struct source *s, uint64_t at, size_t len, uint64_t *to_known)
+{
+        off_t data;
+
+        if (!s->may_have_holes || at < s->header_len)
+                return false;
+        if (at + len <= *to_known)
+                return true;
+        data = lseek(s->file, (off_t)at, SEEK_DATA);
+        if (data < 0 && errno != ENXIO)
+                return false; /* a file system that cannot tell: it is read */
+        *to_known = data < 0 ? s->size : (uint64_t)data; /* ENXIO: no data up to the end */
+        return at + len <= *to_known;
+}
+
 static uint64_t big_endian(const uint8_t *p, size_t len)
 {
         uint64_t v = 0;
@@ -172,7 +191,8 @@ static int check_unchanged(const struct source *s, const struct stat *before)
 
 struct ring {
         struct source *source;
-        uint8_t *buffers[RING];
+        uint8_t *buffers[RING], *zeros;
+        bool hole[RING];        /* that unit is zeros, and its buffer means nothing */
         uint64_t filled, taken; /* units so far */
         bool stop;
         pthread_mutex_t lock;
@@ -186,10 +206,23 @@ size_t disk_unit_len(const struct source *s, uint64_t unit, size_t size)
         return left < size ? (size_t)left : size;
 }
 
+/* Returns 0, or an errno. */
+static int fill_unit(struct ring *ring, uint64_t unit, uint64_t *hole)
+{
+        struct source *s = ring->source;
+        size_t len = disk_unit_len(s, unit, DISK_UNIT);
+
+        ring->hole[unit % RING] = disk_is_hole(s, unit * DISK_UNIT, len, hole);
+        return ring->hole[unit % RING]
+                       ? 0
+                       : disk_read(s, ring->buffers[unit % RING], len, unit * DISK_UNIT);
+}
+
 static void *fill_ring(void *arg)
 {
         struct ring *ring = arg;
         struct source *s = ring->source;
+        uint64_t hole = 0;
 
         for (uint64_t unit = 0; unit * DISK_UNIT < s->size; unit++) {
                 int r;
@@ -201,8 +234,7 @@ static void *fill_ring(void *arg)
                 pthread_mutex_unlock(&ring->lock);
                 if (r)
                         break;
-                r = disk_read(s, ring->buffers[unit % RING], disk_unit_len(s, unit, DISK_UNIT),
-                              unit * DISK_UNIT);
+                r = fill_unit(ring, unit, &hole);
                 pthread_mutex_lock(&ring->lock);
                 s->error = r;
                 ring->filled++;
@@ -228,7 +260,10 @@ static int empty_ring(struct ring *ring, EVP_MD_CTX *ctx)
                         pthread_cond_wait(&ring->changed, &ring->lock);
                 r = s->error && ring->filled == unit + 1 ? -1 : 0;
                 pthread_mutex_unlock(&ring->lock);
-                if (r || !EVP_DigestUpdate(ctx, ring->buffers[unit % RING], len))
+                if (r || !EVP_DigestUpdate(ctx,
+                                           ring->hole[unit % RING] ? ring->zeros
+                                                                   : ring->buffers[unit % RING],
+                                           len))
                         r = -1;
                 s->done += len;
                 s->host->progress(s->done, s->size);
@@ -267,9 +302,10 @@ static int digest_whole(struct source *s, const EVP_MD *md, uint8_t *digest_out)
         pthread_t reader;
         int r = -1;
 
+        ring.zeros = calloc(1, DISK_UNIT);
         for (size_t i = 0; memory && i < RING; i++)
                 ring.buffers[i] = memory + i * DISK_UNIT;
-        if (memory && ctx && EVP_DigestInit_ex2(ctx, md, NULL) &&
+        if (memory && ring.zeros && ctx && EVP_DigestInit_ex2(ctx, md, NULL) &&
             !pthread_create(&reader, &s->thread, fill_ring, &ring)) {
                 r = empty_ring(&ring, ctx);
                 pthread_join(reader, NULL);
@@ -277,6 +313,7 @@ static int digest_whole(struct source *s, const EVP_MD *md, uint8_t *digest_out)
         if (!r && !EVP_DigestFinal_ex(ctx, digest_out, NULL))
                 r = -1;
         EVP_MD_CTX_free(ctx);
+        free(ring.zeros);
         free(memory);
         return r;
 }
@@ -349,6 +386,7 @@ static int measure_source(struct source *s, const struct bulkhead_target *t)
         if (!S_ISREG(before.st_mode) && !S_ISBLK(before.st_mode))
                 return s->host->refuse(s->name, "a regular file or a block device",
                                        file_kind(before.st_mode), "name the image itself");
+        s->may_have_holes = S_ISREG(before.st_mode);
         if (check_size(s, &before) || check_method(s, t, verity) || check_format(s))
                 return -1;
         md = EVP_MD_fetch(NULL, !strcmp(t->hash, "sha384") ? "SHA384" : "SHA256", NULL);

@@ -10,6 +10,7 @@
 
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <stdbool.h>
 
 enum {
         DISK_BLOCK = 4096, /* dm-verity's data and hash blocks */
@@ -21,6 +22,7 @@ enum {
 
 struct source {
         int file, header;
+        bool may_have_holes;       /* it is a regular file */
         uint64_t size, header_len; /* the first header_len bytes are read from header */
         const struct bulkhead_host *host;
         const char *name;
@@ -31,6 +33,9 @@ struct source {
 
 /* Reads the bytes [at, at + len) of the disk. Returns 0, or an errno. From any thread. */
 int disk_read(const struct source *s, uint8_t *to, size_t len, uint64_t at);
+/* Whether the bytes [at, at + len) lie in a hole of a sparse file: they read as zeros, so that
+ * nobody has to read them. *to_known: where the last hole ended, 0 at first; a thread's own. */
+bool disk_is_hole(const struct source *s, uint64_t at, size_t len, uint64_t *to_known);
 /* The length of the unit-th piece of `size` bytes: the last one may be short. */
 size_t disk_unit_len(const struct source *s, uint64_t unit, size_t size);
 

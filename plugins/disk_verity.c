@@ -39,6 +39,9 @@ struct worker {
         struct verity *verity;
         struct disk_hash *hash; /* made in the worker's own thread, since that takes a while */
         uint8_t *buffer;
+        uint64_t hole;                  /* where the last hole ended */
+        uint8_t zeros[EVP_MAX_MD_SIZE]; /* the digest of a whole unit of zeros, once it is known */
+        bool knows_zeros;
         pthread_t thread;
         bool failed;
 };
@@ -73,6 +76,30 @@ static bool hash_data(struct worker *w, uint64_t at, size_t len, uint8_t *out)
         return true;
 }
 
+static void tell_progress(const struct verity *v, size_t len)
+{
+        v->source->host->progress(__atomic_add_fetch(&v->source->done, len, __ATOMIC_RELAXED),
+                                  v->source->size);
+}
+
+/* The digest that every whole unit in a hole has. Each thread computes it once. */
+static bool hash_zeros(struct worker *w, uint8_t *out)
+{
+        const struct verity *v = w->verity;
+        uint8_t block[DISK_BLOCK] = {0};
+
+        if (!w->knows_zeros) {
+                memset(w->buffer, 0, DISK_BLOCK);
+                if (!disk_hash_blocks(w->hash, w->buffer, 1, block, v->slot))
+                        return false;
+                for (size_t i = 1; i < v->per_block; i++)
+                        memcpy(block + i * v->slot, block, v->digest_len);
+                w->knows_zeros = disk_hash_blocks(w->hash, block, 1, w->zeros, v->slot);
+        }
+        memcpy(out, w->zeros, v->digest_len);
+        return w->knows_zeros;
+}
+
 /* The hash block over the data blocks of one unit, and its digest. */
 static bool hash_unit(struct worker *w, uint64_t unit, uint8_t *out)
 {
@@ -80,14 +107,17 @@ static bool hash_unit(struct worker *w, uint64_t unit, uint8_t *out)
         size_t size = v->per_block * DISK_BLOCK, len = disk_unit_len(v->source, unit, size);
         uint8_t block[DISK_BLOCK] = {0};
 
+        if (len == size && disk_is_hole(v->source, unit * size, len, &w->hole)) {
+                tell_progress(v, len);
+                return hash_zeros(w, out);
+        }
         if (!hash_data(w, unit * size, len, block))
                 return false;
         if (v->blocks == 1) /* no tree: dm-verity's root is that block's digest */
                 memcpy(out, block, v->digest_len);
         else if (!disk_hash_blocks(w->hash, block, 1, out, v->slot))
                 return false;
-        v->source->host->progress(__atomic_add_fetch(&v->source->done, len, __ATOMIC_RELAXED),
-                                  v->source->size);
+        tell_progress(v, len);
         return true;
 }
 

@@ -5,7 +5,7 @@
 #include "lib/apart.h"
 #include "policy/policy_judge.h"
 
-enum { JUDGE_MEMORY = 512 << 20, JUDGE_CPU_SECONDS = 5, JUDGE_WALL_MS = 10000 };
+enum { JUDGE_WALL_MS = 10000 };
 
 struct question {
         struct bytes stylesheet, projection;
@@ -27,7 +27,8 @@ static enum status judge(void *input, struct arena *a, void *answer_out)
 enum status policy_judge_apart(struct bytes stylesheet, struct bytes projection, struct arena *a,
                                struct judge_rep *out)
 {
-        static const struct sandbox sandbox = {SANDBOX_COMPUTE, JUDGE_MEMORY, JUDGE_CPU_SECONDS, 0};
+        static const struct sandbox sandbox = {SANDBOX_COMPUTE, POLICY_MEMORY, POLICY_CPU_SECONDS,
+                                               0};
         static const struct apart how = {&sandbox, JUDGE_WALL_MS, &shape_judge_rep, NULL, judge};
         struct question question = {stylesheet, projection};
 

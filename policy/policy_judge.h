@@ -13,6 +13,11 @@
 
 #include "lib/message.h"
 
+/* What a process that judges one predicate may take, wherever it does: what a host accepts shall
+ * not be more than a verifier can judge, or the reverse. A projection may have 16 MiB of text
+ * (EVIDENCE_MOST), and libxml2's tree of it takes ten to twenty times that. */
+enum { POLICY_MEMORY = 512 << 20, POLICY_CPU_SECONDS = 5 };
+
 /* Before sandbox and fork: lets libxml2 and libxslt load and set up what they need. A second call
  * does nothing. */
 void policy_warm_up(void);

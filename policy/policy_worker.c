@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * policy_worker: XSLT, and nothing else. Started by integrity-mgr without arguments. Each predicate
- * is judged in a child of its own that holds nothing but its socket: no files, no network, 256 MiB
- * of memory at most, five seconds of CPU. The child ends after its answer; integrity-mgr believes
+ * is judged in a child of its own that holds nothing but its socket: no files, no network, memory
+ * and time as policy_judge.h says. The child ends after its answer; integrity-mgr believes
  * the answer only if the child exited with 0.
  */
 #include "lib/report.h"
@@ -24,8 +24,9 @@ static const struct handler handlers[] = {
 
 int main(void)
 {
-        static const struct sandbox sandbox = {
-                .profile = SANDBOX_COMPUTE, .memory = 256 << 20, .cpu_seconds = 5};
+        static const struct sandbox sandbox = {.profile = SANDBOX_COMPUTE,
+                                               .memory = POLICY_MEMORY,
+                                               .cpu_seconds = POLICY_CPU_SECONDS};
         static const struct worker_duty duty = {.name = "policy_worker",
                                                 .ahead = true,
                                                 .handlers = handlers,

@@ -2,6 +2,7 @@
 /* How libcryptsetup is begun, and what its errors become. The device worker alone comes here. */
 #include "svdm/device/cryptsetup.h"
 #include "lib/io.h"
+#include "svdm/device/luks_cost.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +45,7 @@ enum status cryptsetup_begin(const char *path, int metadata, int data, struct cr
         return r ? cryptsetup_failed(path, r, NULL) : ST_DONE;
 }
 
-enum status cryptsetup_load(const char *path, int header, int data, struct crypt_device **cd_out)
+enum status cryptsetup_read(const char *path, int header, int data, struct crypt_device **cd_out)
 {
         enum status s = cryptsetup_begin(path, header, data, cd_out);
         int r = s ? 0 : crypt_load(*cd_out, CRYPT_LUKS2, NULL);
@@ -54,4 +55,20 @@ enum status cryptsetup_load(const char *path, int header, int data, struct crypt
         return FAIL(ST_INVALID, .subject = path, .expected = "a whole LUKS2 header",
                     .found = cryptsetup_said(r),
                     .remedy = FMT("cryptsetup repair --type luks2 %s", path));
+}
+
+/* Whatever is tried on this header later costs no more than is allowed. */
+static enum status check_cost(const char *path, struct crypt_device *cd)
+{
+        const char *json = NULL;
+        int r = crypt_dump_json(cd, &json, 0);
+
+        return r ? cryptsetup_failed(path, r, NULL) : luks_cost_check(path, json);
+}
+
+enum status cryptsetup_load(const char *path, int header, int data, struct crypt_device **cd_out)
+{
+        enum status s = cryptsetup_read(path, header, data, cd_out);
+
+        return s ? s : check_cost(path, *cd_out);
 }

@@ -18,6 +18,9 @@ void cryptsetup_init(void);
 enum status cryptsetup_begin(const char *path, int metadata, int data,
                              struct crypt_device **cd_out);
 /* The same for a LUKS2 header, loaded. ST_INVALID if it is not whole. */
+enum status cryptsetup_read(const char *path, int header, int data, struct crypt_device **cd_out);
+/* The same for a header whose key slots are to be tried. ST_TOO_LARGE if that may cost more than
+ * luks_cost.h allows. */
 enum status cryptsetup_load(const char *path, int header, int data, struct crypt_device **cd_out);
 
 /* What libcryptsetup said last, or what r (-errno) means. */

@@ -46,7 +46,7 @@ static enum status read_parameters(const char *path, int memfd, uint64_t *offset
 {
         struct crypt_device *cd = NULL;
         const char *uuid;
-        enum status s = cryptsetup_load(path, memfd, -1, &cd);
+        enum status s = cryptsetup_read(path, memfd, -1, &cd);
 
         if (!s) {
                 *offset_out = crypt_get_data_offset(cd) * SECTOR;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* LUKS2 headers in memory files, with cryptsetup(8) as maker and as judge. */
 #include "svdm/device/header_diff.h"
+#include "svdm/device/luks_cost.h"
 #include "svdm/device/luks_disk.h"
+#include "tests/unit/luks_image.h"
 #include "tests/unit/svdm_test.h"
 
 #include <sys/stat.h>
@@ -278,6 +280,123 @@ START_TEST(refuses_to_adopt)
 }
 END_TEST
 
+/* --- what a foreign header asks for ---------------------------------------------------------- */
+
+#define SLOT(kdf) "{\"type\":\"luks2\",\"kdf\":{" kdf "}}"
+#define ARGON(time, memory, cpus)                                                                  \
+        SLOT("\"type\":\"argon2id\",\"time\":" #time ",\"memory\":" #memory ",\"cpus\":" #cpus)
+#define PBKDF(n) SLOT("\"type\":\"pbkdf2\",\"hash\":\"sha256\",\"iterations\":" #n)
+#define HEADER(slots, n)                                                                           \
+        "{\"keyslots\":{" slots "},\"digests\":{\"0\":{\"type\":\"pbkdf2\",\"iterations\":" #n "}" \
+        "}"                                                                                        \
+        "}"
+
+static const struct cost_case {
+        const char *json;
+        enum status expected;
+        const char *subject, *found, *remedy;
+} costs[] = {
+        {HEADER("\"0\":" ARGON(4, 1048576, 4), 100000), ST_DONE, NULL, NULL, NULL},
+        {HEADER("\"0\":" PBKDF(64000000), 64000000), ST_DONE, NULL, NULL, NULL},
+        {HEADER("", 1000), ST_DONE, NULL, NULL, NULL},
+        {HEADER("\"0\":" PBKDF(1000) ",\"7\":" ARGON(4, 1048577, 4), 1000), ST_TOO_LARGE,
+         "disk, key slot 7", "1024 MiB", "--key-slot 7 --pbkdf-memory 1048576 disk"},
+        {HEADER("\"1\":" ARGON(4, 4294967295, 4), 1000), ST_TOO_LARGE, "disk, key slot 1",
+         "4194303 MiB", "--pbkdf-memory"},
+        {HEADER("\"1\":" ARGON(33, 1048576, 4), 1000), ST_TOO_LARGE, "disk, key slot 1", "33 GiB",
+         "--iter-time"},
+        {HEADER("\"1\":" ARGON(4294967295, 32, 4), 1000), ST_TOO_LARGE, "disk, key slot 1",
+         "131072 GiB", "--iter-time"},
+        {HEADER("\"1\":" ARGON(4, 65536, 17), 1000), ST_TOO_LARGE, "disk, key slot 1", "17",
+         "--pbkdf-parallel"},
+        {HEADER("\"1\":" ARGON(-1, 65536, 1), 1000), ST_TOO_LARGE, "disk, key slot 1", "GiB", ""},
+        {HEADER("\"2\":" PBKDF(64000001), 1000), ST_TOO_LARGE, "disk, key slot 2", "64000001",
+         "--iter-time"},
+        {HEADER("\"2\":" PBKDF(1000), 4000000000), ST_TOO_LARGE, "disk, digest 0 of the volume key",
+         "4000000000", "luksHeaderRestore"},
+        {HEADER("\"0\":" ARGON(32, 1048576, 4) ",\"1\":" ARGON(32, 1048576, 4) ",\"2\":" ARGON(32, 1048576, 4) ",\"3\":" ARGON(
+                        32, 1048576,
+                        4) ",\"4\":" ARGON(32, 1048576,
+                                           4) ",\"5\":" ARGON(32, 1048576,
+                                                              4) ",\"6\":" ARGON(32, 1048576,
+                                                                                 4) ",\"7\""
+                                                                                    ":" ARGON(
+                                                                                            32,
+                                                                                            1048576,
+                                                                                            4) ",\""
+                                                                                               "8\""
+                                                                                               ":" ARGON(1,
+                                                                                                         1048576,
+                                                                                                         4),
+                1000),
+         ST_TOO_LARGE, "disk, all key slots together", "257 GiB", "luksDump disk"},
+        {"{}", ST_INVALID, "disk", "no keyslots", ""},
+        {"", ST_INVALID, "disk", "no keyslots", ""},
+        {"{\"keyslots\":3,\"digests\":[]}", ST_INVALID, "disk", "no keyslots", ""},
+};
+
+START_TEST(bounds_what_a_header_asks_for)
+{
+        const struct cost_case *c = &costs[_i];
+
+        error_clear();
+        ck_assert_int_eq(luks_cost_check("disk", c->json), c->expected);
+        if (!c->expected)
+                return;
+        ck_assert_str_eq(error_last()->subject, c->subject);
+        ck_assert_msg(strstr(error_last()->found, c->found), "%s", error_last()->found);
+        ck_assert_msg(strstr(error_last()->remedy, c->remedy), "%s", error_last()->remedy);
+}
+END_TEST
+
+/* Makes the slot of "disk" ask for more memory, in both copies of its header. */
+static void make_dear(void)
+{
+        static const char cheap[] = "\"memory\":32,", dear[] = "\"memory\":2097152,";
+        int fd = open_in_place("disk", O_RDWR);
+
+        for (off_t at = 0; at < 2 * LUKS_IMAGE_COPY; at += LUKS_IMAGE_COPY) {
+                uint8_t copy[LUKS_IMAGE_COPY + 16] = {0};
+                char *json = (char *)copy + 4096, *there;
+
+                ck_assert_int_eq(pread(fd, copy, LUKS_IMAGE_COPY, at), LUKS_IMAGE_COPY);
+                there = strstr(json, cheap);
+                ck_assert_ptr_nonnull(there);
+                memmove(there + strlen(dear), there + strlen(cheap),
+                        strlen(there + strlen(cheap)) + 1);
+                memcpy(there, dear, strlen(dear));
+                luks_image_sign(copy, LUKS_IMAGE_COPY);
+                ck_assert_int_eq(pwrite(fd, copy, LUKS_IMAGE_COPY, at), LUKS_IMAGE_COPY);
+        }
+        close(fd);
+}
+
+/* A slot that asks for 2 GiB is refused before it is tried, whichever passphrase is given; the
+ * header itself can be read and measured. */
+START_TEST(does_not_try_a_dear_slot)
+{
+        struct uuid uuid;
+        int header, made_header;
+
+        ck_assert_int_eq(run("truncate -s 32M disk && cryptsetup luksFormat -q --type luks2 "
+                             "--disable-locks --pbkdf argon2id --pbkdf-force-iterations 4 "
+                             "--pbkdf-memory 32 disk key"),
+                         0);
+        ck_assert_int_eq(header_of("disk", &header, &uuid), ST_DONE);
+        ck_assert_int_eq(luks_test("disk", header, key), ST_DONE);
+        close(header);
+        make_dear();
+        ck_assert_int_eq(header_of("disk", &header, &uuid), ST_DONE);
+        ck_assert_int_eq(luks_test("disk", header, key), ST_TOO_LARGE);
+        ck_assert_str_eq(error_last()->found, "2048 MiB");
+        ck_assert_int_eq(luks_adopt("disk", header, &vm, (struct bytes){key, sizeof key}, key_2,
+                                    &made_header),
+                         ST_TOO_LARGE);
+        ck_assert_int_eq(made_header, -1);
+        close(header);
+}
+END_TEST
+
 START_TEST(probes)
 {
         static const char *const makers[] = {
@@ -314,6 +433,8 @@ int main(void)
         tcase_add_test(c, adopts);
         tcase_add_test(c, adds_a_recovery_passphrase);
         tcase_add_loop_test(c, refuses_to_adopt, 0, sizeof refusals / sizeof *refusals);
+        tcase_add_loop_test(c, bounds_what_a_header_asks_for, 0, sizeof costs / sizeof *costs);
+        tcase_add_test(c, does_not_try_a_dear_slot);
         tcase_add_test(c, probes);
         suite_add_tcase(s, c);
         return run_suite(s);
