@@ -220,6 +220,21 @@ void compartments_on_release(void (*released)(void))
         table.released = released;
 }
 
+/* To undefine a sealed VM may be to lose the last key of its disks. */
+static enum status refuse_second(const struct compartment *c)
+{
+        const char *name = c->definition.name;
+
+        return FAIL(ST_EXISTS, .subject = FMT("VM %s", name),
+                    .found = c->definition.generation ? "a VM that is sealed"
+                                                      : "a VM that was never sealed",
+                    .remedy = c->definition.generation
+                                      ? FMT("give the new one another name and UUID; bulkhead vm "
+                                            "show %s has what is defined",
+                                            name)
+                                      : FMT("bulkhead vm undefine %s", name));
+}
+
 static enum status define_locked(const struct vm_definition *d, struct arena *a,
                                  struct vm_summary *summary_out)
 {
@@ -229,9 +244,7 @@ static enum status define_locked(const struct vm_definition *d, struct arena *a,
 
         uuid_write(&d->uuid, uuid);
         if (find(d->name) || find(uuid))
-                return FAIL(ST_EXISTS, .subject = FMT("VM %s", find(d->name) ? d->name : uuid),
-                            .remedy =
-                                    FMT("bulkhead vm undefine %s", find(d->name) ? d->name : uuid));
+                return refuse_second(find(d->name) ? find(d->name) : find(uuid));
         if (table.count >= VMS_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "VMs",
                             .expected = FMT("at most %d", VMS_MOST));

@@ -112,8 +112,9 @@ static enum status take_memory(struct operation *o)
         if (last->header < 0 && !strcmp(o->memory.kind, "memory"))
                 return FAIL(ST_CHANGED, .subject = o->memory.path,
                             .expected = "the image of a guest's memory", .found = "no LUKS2 header",
-                            .remedy = FMT("put the image back; or give it up, as after a power "
-                                          "cut: bulkhead vm destroy %s, then start it",
+                            .remedy = FMT("put the image back; bulkhead vm destroy %s gives up for "
+                                          "good what the VM had in memory, and it then starts as "
+                                          "after a power cut",
                                           o->vm->name));
         o->memory_header = last->header;
         last->header = -1;

@@ -168,13 +168,13 @@ static const char *to_be_stopped(struct request *r, const struct compartment *c)
                 return arena_print(r->arena, "bulkhead vm stop %s", name);
         case VM_HIBERNATING:
                 return arena_print(r->arena,
-                                   "bulkhead vm start %s wakes it, bulkhead vm destroy "
-                                   "%s gives up what it had in memory",
+                                   "bulkhead vm start %s wakes it, and bulkhead vm stop %s then "
+                                   "stops it with nothing lost",
                                    name, name);
         case VM_SUSPENDED:
                 return arena_print(r->arena,
-                                   "bulkhead vm resume %s lets it run on, bulkhead vm destroy "
-                                   "%s gives up what it has in memory",
+                                   "bulkhead vm resume %s lets it run on, and bulkhead vm stop %s "
+                                   "then stops it with nothing lost",
                                    name, name);
         case VM_PRESERVED:
                 return arena_print(r->arena, "bulkhead vm destroy %s", name);
@@ -265,9 +265,12 @@ static enum status may_forget(const struct vm_definition *vm, bool forget_key)
                         return FAIL(ST_REFUSED, .subject = FMT("VM %s", vm->name),
                                     .found = "a sealed VM with an encrypted disk, whose key would "
                                              "be gone",
-                                    .remedy = FMT("if a passphrase opens its disks, or their data "
-                                                  "may go: bulkhead vm undefine --forget-key %s",
-                                                  vm->name));
+                                    .remedy = FMT("to keep the data, see first that a passphrase "
+                                                  "opens each disk: cryptsetup open "
+                                                  "--test-passphrase --type luks2 %s; where none "
+                                                  "does, bulkhead vm undefine --forget-key %s "
+                                                  "DESTROYS the last key and so the data",
+                                                  vm->disks.items[i].path, vm->name));
         return ST_DONE;
 }
 

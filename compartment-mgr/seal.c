@@ -119,9 +119,12 @@ static enum status may_format(const struct operation *o, bool format)
                 return ST_DONE;
         return FAIL(ST_WRONG_STATE, .subject = FMT("--format of VM %s", o->vm->name),
                     .expected = "a VM that is not sealed", .found = "its disks hold its data",
-                    .remedy = FMT("to seal again: leave --format out; to destroy the data: "
-                                  "bulkhead vm undefine --forget-key %s, then define and seal",
-                                  o->vm->name));
+                    .remedy =
+                            FMT("to seal it again and keep the data: the same without --format; if "
+                                "a header is lost, the seal still has its key: cryptsetup "
+                                "luksHeaderRestore puts a copy of the header back; bulkhead vm "
+                                "undefine %s says what would be lost",
+                                o->vm->name));
 }
 
 enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,

@@ -262,7 +262,8 @@ enum status generations_commit(const struct seal_entry *entry)
         else if (next.entries.count == VMS_MOST)
                 s = FAIL(ST_TOO_LARGE, .subject = "the table of seals",
                          .expected = FMT("at most %d VMs", VMS_MOST),
-                         .remedy = "bulkhead vm undefine what is not needed");
+                         .remedy =
+                                 "give up a VM that is not needed: `bulkhead vm list` shows them");
         if (s)
                 goto out;
         next.entries.items[next.entries.count++] = *entry;
@@ -288,7 +289,7 @@ enum status generations_set_memory(const struct uuid *vm, const struct digest *m
                 goto out; /* it has no image as it is */
         if (!s && !there)
                 s = FAIL(ST_WRONG_STATE, .subject = "the seal of this VM", .found = "none",
-                         .remedy = "bulkhead vm seal NAME DESCRIPTOR.xml");
+                         .remedy = FMT("bulkhead vm seal %s DESCRIPTOR.xml", UUID_TEXT(vm)));
         if (!s) {
                 struct seal_entry entry = *there;
                 struct seal_table next = without(vm, a);

@@ -53,8 +53,11 @@ enum status memory_image_check(const struct uuid *vm, int header)
                     .expected = entry.memory.alg ? "the one that it left when it hibernated"
                                                  : "none: what it left was woken already",
                     .found = "another one",
-                    .remedy = "put that one back; or give it up, as after a power cut: bulkhead vm "
-                              "destroy NAME, then start it");
+                    .remedy =
+                            FMT_LONG("put that one back; bulkhead vm destroy %s gives up for good "
+                                     "what the VM had in memory, and it then starts as after a "
+                                     "power cut",
+                                     UUID_TEXT(vm)));
 }
 
 enum status memory_image_settle(const struct uuid *vm, int header)

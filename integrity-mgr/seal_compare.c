@@ -7,9 +7,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-static const char remedy_again[] = "restore it; or, if the change was meant, seal again, with a "
-                                   "passphrase of the VM's disks: bulkhead vm seal NAME "
-                                   "DESCRIPTOR.xml --passphrase-file FILE";
+#define AGAIN(vm)                                                                                  \
+        FMT_LONG("restore it; or, if the change was meant, seal again, with a passphrase of the "  \
+                 "VM's disks: bulkhead vm seal %s DESCRIPTOR.xml --passphrase-file FILE",          \
+                 UUID_TEXT(vm))
 
 static enum status differs(const char *subject, const struct digest *was, const struct digest *is,
                            const char *remedy)
@@ -30,7 +31,7 @@ static enum status compare_disks(const struct seal_record *r, const struct prese
         if (r->disks.count != p->disks.count)
                 return FAIL(ST_CHANGED, .subject = "the VM's disks",
                             .expected = FMT("%zu", r->disks.count),
-                            .found = FMT("%zu", p->disks.count), .remedy = remedy_again);
+                            .found = FMT("%zu", p->disks.count), .remedy = AGAIN(&r->vm));
         for (size_t i = 0; i < p->disks.count; i++) {
                 char was[37], is[37];
 
@@ -40,7 +41,7 @@ static enum status compare_disks(const struct seal_record *r, const struct prese
                 uuid_write(&p->disks.items[i].uuid, is);
                 return FAIL(ST_CHANGED, .subject = FMT("disk %.200s", p->disks.items[i].path),
                             .expected = FMT("LUKS UUID %s", was), .found = FMT("LUKS UUID %s", is),
-                            .remedy = remedy_again);
+                            .remedy = AGAIN(&r->vm));
         }
         return ST_DONE;
 }
@@ -56,10 +57,11 @@ static enum status compare_plugins(const struct seal_record *r, const struct pre
                                     .expected = FMT("%s, version %" PRIu32 " of what it measures",
                                                     was->name, was->version),
                                     .found = FMT("version %" PRIu32, is->version),
-                                    .remedy = "put back the plug-in that measures that version; "
-                                              "or seal again, with a passphrase of the VM's disks: "
-                                              "bulkhead vm seal NAME DESCRIPTOR.xml "
-                                              "--passphrase-file FILE");
+                                    .remedy = FMT_LONG("put back the plug-in that measures that "
+                                                       "version; or seal again, with a passphrase "
+                                                       "of the VM's disks: bulkhead vm seal %s "
+                                                       "DESCRIPTOR.xml --passphrase-file FILE",
+                                                       UUID_TEXT(&r->vm)));
         }
         return ST_DONE;
 }
@@ -82,12 +84,14 @@ static enum status compare_owner(const struct seal_record *r, const struct prese
         if (r->construction == BINDING_FILES)
                 return ST_DONE;
         s = compare_principals("the owner of the VM", &r->owner, &p->owner,
-                               "restore compartment-mgr's newest state folder; or, if the change "
-                               "was meant, seal again, with a passphrase of the VM's disks: "
-                               "bulkhead vm seal NAME DESCRIPTOR.xml --passphrase-file FILE");
+                               FMT_LONG("restore compartment-mgr's newest state folder; or, if the "
+                                        "change was meant, seal again, with a passphrase of the "
+                                        "VM's disks: bulkhead vm seal %s DESCRIPTOR.xml "
+                                        "--passphrase-file FILE",
+                                        UUID_TEXT(&r->vm)));
         return s ? s
                  : compare_principals("the host that the VM is sealed for", &r->recipient,
-                                      &p->recipient, remedy_again);
+                                      &p->recipient, AGAIN(&r->vm));
 }
 
 /* A VM's facts say which setting it is that differs; without them only that one does. */
@@ -99,8 +103,9 @@ static enum status compare_config(const struct seal_record *r, const struct pres
                 return ST_DONE;
         for (size_t i = 0; i < p->found.count && i < r->measurements.count && !s; i++)
                 if (p->found.targets[i].covers == COVERS_VM)
-                        s = difference_check(&r->measurements.items[i], &p->found, i, remedy_again);
-        return s ? s : differs("the VM's configuration", &r->config, &p->config, remedy_again);
+                        s = difference_check(&r->measurements.items[i], &p->found, i,
+                                             AGAIN(&r->vm));
+        return s ? s : differs("the VM's configuration", &r->config, &p->config, AGAIN(&r->vm));
 }
 
 enum status seal_compare_setting(const struct seal_record *r, const struct present *p)
@@ -114,7 +119,7 @@ enum status seal_compare_setting(const struct seal_record *r, const struct prese
         if (!s && (r->plugins.count != p->found.count || r->measurements.count != p->found.count))
                 s = FAIL(ST_DAMAGED, .subject = "the seal record",
                          .expected = FMT("%zu targets", p->found.count),
-                         .found = FMT("%zu", r->measurements.count), .remedy = remedy_again);
+                         .found = FMT("%zu", r->measurements.count), .remedy = AGAIN(&r->vm));
         return s ? s : compare_plugins(r, p);
 }
 
@@ -137,6 +142,7 @@ enum status seal_compare_measured(const struct seal_record *r, const struct pres
 
         for (size_t i = 0; i < p->found.count && !s; i++)
                 if (!targets[i].judged && !(after_run && guest_writes(p, i)))
-                        s = difference_check(&r->measurements.items[i], &p->found, i, remedy_again);
+                        s = difference_check(&r->measurements.items[i], &p->found, i,
+                                             AGAIN(&r->vm));
         return s;
 }

@@ -64,13 +64,16 @@ enum status seal_store_commit(const struct seal_record *record)
         return s;
 }
 
-static enum status not_the_one(const char *name, enum status s, const char *found)
+static enum status not_the_one(const struct uuid *vm, const char *name, enum status s,
+                               const char *found)
 {
         return FAIL(s, .subject = name, .expected = "the seal that this host committed to",
                     .found = found,
-                    .remedy = "restore integrity-mgr's newest state folder; or seal the VM again, "
-                              "with a passphrase of its disks: bulkhead vm seal NAME "
-                              "DESCRIPTOR.xml --passphrase-file FILE");
+                    .remedy =
+                            FMT_LONG("restore integrity-mgr's newest state folder; or seal the VM "
+                                     "again, with a passphrase of its disks: bulkhead vm seal %s "
+                                     "DESCRIPTOR.xml --passphrase-file FILE",
+                                     UUID_TEXT(vm)));
 }
 
 /* The digest covers the version within the record, but not the file's head: were the head believed
@@ -96,22 +99,22 @@ enum status seal_store_read(struct arena *a, const struct uuid *vm, struct seal_
         uuid_write(vm, uuid);
         if (!entry.generation)
                 return FAIL(ST_NOT_FOUND, .subject = FMT("the seal of VM %s", uuid),
-                            .remedy = "bulkhead vm seal NAME DESCRIPTOR.xml");
+                            .remedy = FMT("bulkhead vm seal %s DESCRIPTOR.xml", uuid));
         s = state_load(folder, file_name(vm, entry.generation, name), &state_kind_seal, a,
                        &content);
         if (s == ST_NOT_FOUND)
-                return not_the_one(name, ST_DAMAGED, "no such file");
+                return not_the_one(vm, name, ST_DAMAGED, "no such file");
         if (s)
                 return s;
         found = digest_of(HASH_SHA256, content.bytes.data, content.bytes.len);
         if (!digest_equal(&found, &entry.record))
-                return not_the_one(name, ST_ROLLED_BACK, "another one");
+                return not_the_one(vm, name, ST_ROLLED_BACK, "another one");
         if (!says_its_version(&content))
-                return not_the_one(name, ST_DAMAGED, "a record of another version");
+                return not_the_one(vm, name, ST_DAMAGED, "a record of another version");
         s = state_decode_record(&state_kind_seal, &content, a, record_out);
         if (!s && (!uuid_equal(&record_out->vm, vm) || record_out->generation != entry.generation ||
                    record_out->payload != PAYLOAD_DISKS || record_out->policy != POLICY_STATE))
-                s = not_the_one(name, ST_DAMAGED, "a record of another kind");
+                s = not_the_one(vm, name, ST_DAMAGED, "a record of another kind");
         return s;
 }
 

@@ -494,6 +494,12 @@ void uuid_write(const struct uuid *u, char text[37])
         }
 }
 
+const char *uuid_in(char text[37], const struct uuid *u)
+{
+        uuid_write(u, text);
+        return text;
+}
+
 bool uuid_read(const char *text, struct uuid *out)
 {
         if (strlen(text) != 36)

@@ -191,6 +191,9 @@ void error_encode(const struct error *e, struct buffer *out);
 enum status error_decode(struct bytes in, struct error *out);
 
 void uuid_write(const struct uuid *u, char text[37]); /* lower case, with dashes */
+/* The same as a value, for FMT(). */
+const char *uuid_in(char text[37], const struct uuid *u);
+#define UUID_TEXT(u) uuid_in((char[37]){0}, u)
 bool uuid_read(const char *text, struct uuid *out);
 bool uuid_is_zero(const struct uuid *u);
 bool uuid_equal(const struct uuid *a, const struct uuid *b);

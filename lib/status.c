@@ -45,6 +45,16 @@ const char *status_format(char text[256], const char *format, ...)
         return text;
 }
 
+const char *status_remedy(char text[512], const char *format, ...)
+{
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(text, 512, format, args);
+        va_end(args);
+        return text;
+}
+
 const struct error *error_last(void)
 {
         return &kept;

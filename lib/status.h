@@ -22,7 +22,7 @@ struct error {
         char subject[256];  /* what it is about: a target, a file, a VM, a PCR */
         char expected[256]; /* access.c of compartment-mgr keeps it from all but admins */
         char found[256];
-        char remedy[320]; /* the command that mends it or shows more */
+        char remedy[512]; /* the command that mends it or shows more */
 };
 
 struct why {
@@ -33,9 +33,13 @@ struct why {
 #define FAIL(s, ...) error_set((s), &(struct why){__VA_ARGS__})
 /* A formatted text for FAIL() or a call, at most 255 bytes; it lives until the block ends. */
 #define FMT(...) status_format((char[256]){0}, __VA_ARGS__)
+/* The same for a remedy, at most 511 bytes: a command in it must not be cut off. */
+#define FMT_LONG(...) status_remedy((char[512]){0}, __VA_ARGS__)
 
 enum status error_set(enum status s, const struct why *why);
 const char *status_format(char text[256], const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+const char *status_remedy(char text[512], const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
 const struct error *error_last(void);   /* of this thread; status ST_DONE if none is kept */

@@ -150,13 +150,39 @@ static int read_failed(const struct look *l, int error)
                                "cryptsetup luksDump DEVICE");
 }
 
+/* "luks:PATH" names it. */
+static const char *path_of(const struct look *l)
+{
+        const char *colon = strchr(l->name, ':');
+
+        return colon ? colon + 1 : l->name;
+}
+
 static int damaged(const struct look *l, const char *copy, const char *found)
 {
-        char text[128];
+        const char *path = path_of(l);
+        char text[128], remedy[512];
 
         snprintf(text, sizeof text, "%s header: %s", copy, found);
+        snprintf(remedy, sizeof remedy,
+                 "keep a copy first: dd if=%s of=header.copy bs=1M count=16; then cryptsetup "
+                 "repair --type luks2 %s",
+                 path, path);
         return l->host->refuse(l->name, "two intact and equal copies of the LUKS2 header", text,
-                               "cryptsetup repair DEVICE");
+                               remedy);
+}
+
+/* If it was sealed, the seal still has the key: what is left must not be written over. */
+static int no_header(const struct look *l)
+{
+        char remedy[512];
+
+        snprintf(remedy, sizeof remedy,
+                 "if it was LUKS2 before, put its header back from a copy: cryptsetup "
+                 "luksHeaderRestore %s --header-backup-file FILE; a plain disk is measured with "
+                 "disk:",
+                 path_of(l));
+        return l->host->refuse(l->name, "a LUKS2 disk", "no LUKS header", remedy);
 }
 
 /* There is no magic at the start. If it is a damaged LUKS2 header there still is a second copy, at
@@ -169,9 +195,7 @@ static int no_primary(const struct look *l)
                 if (!read_all(l->fd, magic, sizeof magic, at) &&
                     !memcmp(magic, secondary_magic, MAGIC_LEN))
                         return damaged(l, "primary", "no magic");
-        return l->host->refuse(l->name, "a LUKS2 disk", "no LUKS header",
-                               "measure it with disk:, or seal it with --format, which destroys "
-                               "what is on it");
+        return no_header(l);
 }
 
 /* The size of a copy, as the first copy says it, or 0 after a refusal. */

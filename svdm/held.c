@@ -242,7 +242,7 @@ enum status held_keep(struct claim *c, const struct mapped *mapped)
         pthread_mutex_lock(&lock);
         if (kept_of(&c->what.vm)) {
                 s = FAIL(ST_WRONG_STATE, .subject = "the VM", .found = "it holds its disks already",
-                         .remedy = "bulkhead vm stop NAME");
+                         .remedy = FMT("bulkhead vm stop %s", UUID_TEXT(&c->what.vm)));
         } else {
                 set_devices(c, mapped->devices, mapped->count);
                 c->what.bare = mapped->bare;
@@ -305,10 +305,10 @@ static enum status replace(struct claim *kept, struct arena *a, const struct att
         return ST_DONE;
 }
 
-static enum status refuse_not_kept(void)
+static enum status refuse_not_kept(const struct uuid *vm)
 {
         return FAIL(ST_WRONG_STATE, .subject = "the VM", .expected = "one that holds its disks",
-                    .found = "it holds none", .remedy = "bulkhead vm start NAME");
+                    .found = "it holds none", .remedy = FMT("bulkhead vm start %s", UUID_TEXT(vm)));
 }
 
 enum status held_devices(const struct uuid *vm, struct arena *a, struct block_device **devices_out,
@@ -326,7 +326,7 @@ enum status held_devices(const struct uuid *vm, struct arena *a, struct block_de
                                 copy_device(a, &kept->what.devices.items[i]);
         }
         pthread_mutex_unlock(&lock);
-        return kept ? ST_DONE : refuse_not_kept();
+        return kept ? ST_DONE : refuse_not_kept(vm);
 }
 
 static struct attachment copy_with(struct arena *a, const struct attachment *kept,
@@ -351,7 +351,7 @@ enum status held_add(struct claim *c, const char *device, const struct mapped *m
         pthread_mutex_lock(&lock);
         kept = kept_of(&c->what.vm);
         if (!kept) {
-                s = refuse_not_kept();
+                s = refuse_not_kept(&c->what.vm);
         } else if (!*device) {
                 s = FAIL(ST_WRONG_STATE, .subject = "the device", .expected = "one",
                          .found = "none");

@@ -9,14 +9,16 @@
 
 #include <string.h>
 
-static enum status refuse_held(const struct block_device *mapped, size_t count, const char *device)
+static enum status refuse_held(const struct svdm_look_req *q, const struct block_device *mapped,
+                               size_t count)
 {
         for (size_t i = 0; i < count; i++)
-                if (!strcmp(mapped[i].device, device))
-                        return FAIL(ST_EXISTS, .subject = FMT("device %s", device),
+                if (!strcmp(mapped[i].device, q->device))
+                        return FAIL(ST_EXISTS, .subject = FMT("device %s", q->device),
                                     .expected = "one that the VM does not hold",
                                     .found = "it holds it already",
-                                    .remedy = FMT("bulkhead vm detach NAME %s", device));
+                                    .remedy = FMT("bulkhead vm detach %s %s", UUID_TEXT(&q->vm),
+                                                  q->device));
         return ST_DONE;
 }
 
@@ -38,7 +40,7 @@ static enum status look_claimed(struct request *r, struct session *n, const stru
         enum status s = held_devices(&q->vm, r->arena, &ask.mapped.items, &ask.mapped.count);
 
         if (!s)
-                s = refuse_held(ask.mapped.items, ask.mapped.count, q->device);
+                s = refuse_held(q, ask.mapped.items, ask.mapped.count);
         if (s)
                 return s; /* n->device is still "", so the undo unmaps nothing of the VM's */
         n->device = arena_text(n->arena, q->device);

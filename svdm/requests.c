@@ -17,10 +17,10 @@ enum { BARE_MOST = 48 }; /* facts */
 
 /* --- opening ------------------------------------------------------------------------------- */
 
-static enum status refuse_running(void)
+static enum status refuse_running(const struct uuid *vm)
 {
         return FAIL(ST_WRONG_STATE, .subject = "the VM", .found = "it holds its disks already",
-                    .remedy = "bulkhead vm stop NAME");
+                    .remedy = FMT("bulkhead vm stop %s", UUID_TEXT(vm)));
 }
 
 /* Nobody else has an operation on this VM, so whatever is mapped for it was left by a dead one. */
@@ -30,7 +30,7 @@ static enum status open_claimed(struct request *r, struct session *n, const stru
         const struct device_open_req ask = {.vm = q->vm,
                                             .devices = {q->devices.items, q->devices.count}};
         struct device_open_rep opened = {0};
-        enum status s = held_by(&q->vm) ? refuse_running() : ST_DONE;
+        enum status s = held_by(&q->vm) ? refuse_running(&q->vm) : ST_DONE;
 
         if (!s)
                 s = job_call(n->job, CALL(device_open, &ask, &opened), r->arena);
@@ -92,7 +92,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
         (void)q;
         p->memory = -1;
         if (!s && !n->look && held_by(&n->vm))
-                s = refuse_running();
+                s = refuse_running(&n->vm);
         /* The session remembers this longer than the request lasts: hence its own arena. */
         if (!s)
                 s = job_call(n->job, CALL(device_unlock, &ask, &mapped), n->arena);

@@ -150,12 +150,13 @@ static enum status refused(TSS2_RC rc)
         uint32_t code = tpm_code(rc);
 
         if (code == TPM2_RC_POLICY_FAIL)
-                return FAIL(ST_CHANGED, .subject = "a sealed secret",
-                            .expected = "what it was sealed to",
-                            .found = "another VM, descriptor, predicate, disk, configuration or "
-                                     "site key",
-                            .remedy = "bulkhead vm show NAME; if the change is wanted: bulkhead "
-                                      "vm seal NAME DESCRIPTOR.xml --passphrase-file FILE");
+                return FAIL(
+                        ST_CHANGED, .subject = "a sealed secret",
+                        .expected = "what it was sealed to",
+                        .found = "another VM, descriptor, predicate, disk, configuration or "
+                                 "site key",
+                        .remedy = "put back what was sealed; if the change is wanted, seal the VM "
+                                  "again, with a passphrase of its disks");
         if (code == TPM2_RC_POLICY || code == TPM2_RC_VALUE)
                 return FAIL(ST_NOT_APPROVED, .subject = "the state of this host",
                             .found = "it changed while a secret was being unsealed",

@@ -207,8 +207,10 @@ static enum status restore_from(libxl_ctx *ctx, libxl_domain_config *config, con
                             .found = FMT("something else in the MiB at byte %" PRIu64
                                          ": changed outside",
                                          p.at),
-                            .remedy = "put the image back; or give it up, as after a power cut: "
-                                      "bulkhead vm destroy NAME, then start it");
+                            .remedy = FMT("put the image back; bulkhead vm destroy %s gives up for "
+                                          "good what the VM had in memory, and it then starts as "
+                                          "after a power cut",
+                                          config->c_info.name));
         return xen_failed(r, FMT("waking VM %s from its memory image", config->c_info.name));
 }
 

@@ -54,7 +54,9 @@ enum status cryptsetup_read(const char *path, int header, int data, struct crypt
                 return s;
         return FAIL(ST_INVALID, .subject = path, .expected = "a whole LUKS2 header",
                     .found = cryptsetup_said(r),
-                    .remedy = FMT("cryptsetup repair --type luks2 %s", path));
+                    .remedy = FMT_LONG("keep a copy first: dd if=%s of=header.copy bs=1M count=16; "
+                                       "then cryptsetup repair --type luks2 %s",
+                                       path, path));
 }
 
 /* Whatever is tried on this header later costs no more than is allowed. */

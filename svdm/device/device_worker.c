@@ -268,11 +268,10 @@ out:
 
 static enum status refuse_stranger(const struct device_write_header_req *q, const char *found)
 {
-        return FAIL(ST_CHANGED, .subject = q->path, .expected = "the disk that was prepared",
-                    .found = found,
-                    .remedy =
-                            "put the sealed disk back under that path; to give it up: bulkhead vm "
-                            "undefine --forget-key NAME, then define and seal again");
+        return FAIL(
+                ST_CHANGED, .subject = q->path, .expected = "the disk that was prepared",
+                .found = found,
+                .remedy = FMT("put the sealed disk back at %s, or a copy of its header", q->path));
 }
 
 /* The journal comes from a process with fewer rights. What it makes of the disk's head has to be a

@@ -54,7 +54,7 @@ static enum status open_as(struct file_device *d, const struct file_kind *kind)
         d->file = d->header = d->content = d->block = d->hash = -1;
         s = open_disk(d->path, false, &d->file, &d->seen);
         if (s == ST_NOT_FOUND && kind->missing)
-                s = kind->missing(d->path, "no such file");
+                s = kind->missing(d, "no such file");
         if (!s)
                 s = kind->accept(d);
         if (!s && d->backend)

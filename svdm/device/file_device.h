@@ -70,7 +70,7 @@ struct file_kind {
         bool memory; /* the image of a guest's memory: it must have integrity */
         bool tree;   /* read through a hash tree */
         /* The error for a path that names nothing. NULL: ST_NOT_FOUND, as it is. */
-        enum status (*missing)(const char *path, const char *found);
+        enum status (*missing)(const struct file_device *d, const char *found);
         /* Right after opening: can this be of the kind? May put a copy in the place of d->file. */
         enum status (*accept)(struct file_device *d);
         /* For a device that is new each time: makes it right before it is unlocked, so that

@@ -29,13 +29,27 @@ void luks_init(void)
         cryptsetup_init();
 }
 
+/* The second header lies where the first ends, and that has one of nine sizes (LUKS2 on-disk
+ * format, 2.1): 16 KiB to 4 MiB. */
+static bool has_second(int disk)
+{
+        static const uint8_t magic[8] = {'S', 'K', 'U', 'L', 0xba, 0xbe, 0, 2};
+        uint8_t head[sizeof magic];
+
+        for (off_t at = 16 << 10; at <= LUKS_TEXT_MOST; at *= 2)
+                if (pread(disk, head, sizeof head, at) == sizeof head &&
+                    !memcmp(head, magic, sizeof magic))
+                        return true;
+        return false;
+}
+
 enum luks_kind luks_probe(int disk)
 {
         static const uint8_t magic[6] = {'L', 'U', 'K', 'S', 0xba, 0xbe};
         uint8_t head[8];
 
         if (pread(disk, head, sizeof head, 0) != sizeof head || memcmp(head, magic, sizeof magic))
-                return LUKS_NONE;
+                return has_second(disk) ? LUKS_SECOND : LUKS_NONE;
         return head[6] == 0 && head[7] == 1   ? LUKS_1
                : head[6] == 0 && head[7] == 2 ? LUKS_2
                                               : LUKS_NONE;
@@ -279,9 +293,11 @@ static enum status add_slot(const char *path, struct crypt_device *cd, struct by
         if (r == -EINVAL || r == -ENOSPC)
                 return FAIL(ST_REFUSED, .subject = path, .expected = "a free key slot",
                             .found = cryptsetup_said(r),
-                            .remedy = FMT("cryptsetup luksRemoveKey %s frees the slot of the "
-                                          "passphrase that it asks for",
-                                          path));
+                            .remedy = FMT_LONG("cryptsetup luksDump %s shows the slots; cryptsetup "
+                                               "luksRemoveKey %s frees the slot of the passphrase "
+                                               "that it asks for: never of the last one that you "
+                                               "know",
+                                               path, path));
         return r < 0 ? cryptsetup_failed(path, r, NULL) : ST_DONE;
 }
 
@@ -383,9 +399,12 @@ enum status luks_test(const char *path, int header, const uint8_t key[static DIS
         }
         crypt_free(cd);
         if (r == -EPERM || r == -ENOENT)
-                return FAIL(ST_CHANGED, .subject = path,
-                            .expected = "a key slot for the sealed key",
-                            .found = "none that it opens",
-                            .remedy = "put the sealed disk back, or seal the VM again");
+                return FAIL(
+                        ST_CHANGED, .subject = path, .expected = "a key slot for the sealed key",
+                        .found = "none that it opens",
+                        .remedy =
+                                FMT("put the sealed disk back at %s; or seal the VM again, with a "
+                                    "passphrase of the disk",
+                                    path));
         return s ? s : r < 0 ? cryptsetup_failed(path, r, NULL) : ST_DONE;
 }

@@ -9,14 +9,16 @@
 #include "lib/message.h"
 #include "svdm/device/secret.h"
 
-enum luks_kind { LUKS_NONE, LUKS_1, LUKS_2 };
+/* SECOND: the first header of a LUKS2 disk is gone, and the second one seems to be there. */
+enum luks_kind { LUKS_NONE, LUKS_1, LUKS_2, LUKS_SECOND };
 
 enum { LUKS_DATA_OFFSET = 16 << 20, LUKS_DISK_LEAST = 17 << 20 };
 
 /* Once in a process, before anything else here: no locks in /run, no token plug-ins. */
 void luks_init(void);
 
-/* Tells by the magic at the disk's start. A failure to read counts as LUKS_NONE. */
+/* Tells by the magic at the disk's start, or of a second header. A failure to read counts as
+ * LUKS_NONE. */
 enum luks_kind luks_probe(int disk);
 
 /* Copies a LUKS2 header, which is everything before the data, into a sealed memfd. path: for

@@ -15,7 +15,8 @@ expect 0 bulkhead vm start reseal
 expect 0 bulkhead vm stop reseal
 # --format, typed again from a shell's history, does not destroy what a sealed VM has written.
 expect 1 bulkhead vm seal reseal reseal-seal.xml --format
-says 'undefine --forget-key'
+says 'the same without --format'
+says_not --forget-key
 same "$(cryptsetup luksUUID reseal-data.img)" "$uuid" 'UUID of the disk'
 # A descriptor that never opens is refused while sealing, and the old seal stays.
 sealing "vm:reseal disk:$work/not-there.img" >bad.xml

@@ -86,7 +86,7 @@ says 'the one that it left when it hibernated'
 rm "$image"
 expect 1 bulkhead vm start sleeper
 says "$image"
-says 'bulkhead vm destroy NAME'
+says "bulkhead vm destroy $uuid"
 head -c "$(stat -c %s image.second)" /dev/zero >"$image" \
         # no LUKS2 at all: what was bound is kept, too
 chown --reference="$state/svdm" "$image"

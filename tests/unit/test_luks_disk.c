@@ -406,8 +406,15 @@ START_TEST(probes)
                 "truncate -s 32M disk; cryptsetup luksFormat -q --type luks2 " LUKS_OPTIONS
                 " disk key",
                 "truncate -s 3 disk",
+                /* The first header is gone, the second lies where each size of the first ends. */
+                "truncate -s 32M disk; cryptsetup luksFormat -q --type luks2 " LUKS_OPTIONS
+                " disk key; dd if=/dev/zero of=disk bs=4096 count=1 conv=notrunc status=none",
+                "truncate -s 32M disk; cryptsetup luksFormat -q --type luks2 " LUKS_OPTIONS
+                " --luks2-metadata-size 4m --luks2-keyslots-size 2m disk key; "
+                "dd if=/dev/zero of=disk bs=1M count=4 conv=notrunc status=none",
         };
-        static const enum luks_kind kinds[] = {LUKS_NONE, LUKS_1, LUKS_2, LUKS_NONE};
+        static const enum luks_kind kinds[] = {LUKS_NONE, LUKS_1,      LUKS_2,
+                                               LUKS_NONE, LUKS_SECOND, LUKS_SECOND};
 
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
                 int fd;

@@ -16,18 +16,47 @@ static enum status accept(struct file_device *d)
         return d->writable && !d->look ? open_disk_unused(d->path, d->file) : ST_DONE;
 }
 
+/* What is left is all that there is: nothing may write over it before it is saved. */
+static enum status refuse_half(const struct file_device *d)
+{
+        return FAIL(
+                ST_REFUSED, .subject = d->path, .expected = "a whole LUKS2 disk",
+                .found = "one whose first header is damaged; the second one is there",
+                .remedy = FMT_LONG("keep a copy first: dd if=%s of=header.copy bs=1M count=16; "
+                                   "then cryptsetup repair --type luks2 %s makes the first "
+                                   "header again from the second; wipefs --all %s gives it up and "
+                                   "DESTROYS the data",
+                                   d->path, d->path, d->path));
+}
+
+/* The seal has the key of what was there, as long as nothing is written over it. */
+static enum status refuse_lost(const struct file_device *d)
+{
+        return FAIL(ST_REFUSED, .subject = d->path, .expected = "the LUKS2 header of a sealed disk",
+                    .found = "none: it was overwritten, or this is another disk",
+                    .remedy = FMT_LONG("the seal still has the key: put the disk back, or its "
+                                       "header from a copy: cryptsetup luksHeaderRestore %s "
+                                       "--header-backup-file FILE",
+                                       d->path));
+}
+
 static enum status refuse_plain(const struct file_device *d)
 {
+        if (luks_probe(d->file) == LUKS_SECOND)
+                return refuse_half(d);
         if (luks_probe(d->file) == LUKS_1)
                 return FAIL(ST_REFUSED, .subject = d->path, .expected = "a LUKS2 disk",
                             .found = "a LUKS1 disk",
                             .remedy = FMT("cryptsetup convert --type luks2 %s", d->path));
         return FAIL(ST_REFUSED, .subject = d->path, .expected = "a LUKS2 disk",
                     .found = "a plain one",
-                    .remedy = FMT("to keep its data, free its last 32 MiB (of an image: truncate "
-                                  "-s +32M), then cryptsetup reencrypt --encrypt --type luks2 "
-                                  "--reduce-device-size 32M %s; --format destroys the data",
-                                  d->path));
+                    .remedy = FMT_LONG("if it was LUKS2 before, put its header back: cryptsetup "
+                                       "luksHeaderRestore %s --header-backup-file FILE; to encrypt "
+                                       "plain data and keep them, copy them, free its last 32 MiB "
+                                       "(of an image: truncate -s +32M %s), then cryptsetup "
+                                       "reencrypt --encrypt --type luks2 --reduce-device-size 32M "
+                                       "%s; --format destroys the data",
+                                       d->path, d->path, d->path));
 }
 
 static enum status unlock(const struct file_device *d, const uint8_t secret[static SECRET_LEN])
@@ -35,8 +64,8 @@ static enum status unlock(const struct file_device *d, const uint8_t secret[stat
         uint8_t key[DISK_KEY_LEN];
         enum status s;
 
-        if (d->header < 0)
-                return refuse_plain(d);
+        if (d->header < 0) /* a secret that opens it comes from a seal */
+                return luks_probe(d->file) == LUKS_NONE ? refuse_lost(d) : refuse_plain(d);
         secret_disk_key(secret, &d->uuid, key);
         s = luks_test(d->path, d->header, key);
         explicit_bzero(key, sizeof key);
@@ -106,8 +135,10 @@ static enum status prepare(struct file_device *d, bool format, const struct auth
         int header = -1;
         enum status s;
 
+        if (luks_probe(d->file) == LUKS_SECOND)
+                return refuse_half(d);
         if (!format && d->header < 0)
-                return refuse_plain(d);
+                return authority->kind == AUTHORITY_SECRET ? refuse_lost(d) : refuse_plain(d);
         secret_disk_key(secret, &uuid, key);
         s = format ? make(d, &uuid, authority, key, &header) : adopt(d, authority, key, &header);
         if (!s)

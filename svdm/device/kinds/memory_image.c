@@ -21,18 +21,20 @@ static enum status accept(struct file_device *d)
                     .remedy = "see who put it there; remove it, then try again");
 }
 
-static enum status is_missing(const char *path, const char *found)
+static enum status is_missing(const struct file_device *d, const char *found)
 {
-        return FAIL(ST_CHANGED, .subject = path, .expected = "the image of a guest's memory",
+        return FAIL(ST_CHANGED, .subject = d->path, .expected = "the image of a guest's memory",
                     .found = found,
-                    .remedy = "put the image back; or give it up, as after a power cut: bulkhead "
-                              "vm destroy NAME, then start it");
+                    .remedy =
+                            FMT_LONG("put the image back; bulkhead vm destroy %s gives up for good "
+                                     "what the VM had in memory, and it then starts as after a "
+                                     "power cut",
+                                     UUID_TEXT(&d->vm)));
 }
 
 static enum status unlock(const struct file_device *d, const uint8_t secret[static SECRET_LEN])
 {
-        return d->header < 0 ? is_missing(d->path, "no LUKS2 header")
-                             : crypt_file.unlock(d, secret);
+        return d->header < 0 ? is_missing(d, "no LUKS2 header") : crypt_file.unlock(d, secret);
 }
 
 /* The header was made in memory, and dm-integrity's superblock on the disk: writes the header. */
