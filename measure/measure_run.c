@@ -298,6 +298,18 @@ static enum status judge_run(int r, const struct bulkhead_measure_plugin *loaded
                     .remedy = "report this to the plug-in's author");
 }
 
+/* A target's name stands in what its plug-in finds, and that is a document. Of paths only such can
+ * be measured. */
+static enum status check_name(const struct target *target)
+{
+        if (is_text(target->name))
+                return ST_DONE;
+        return FAIL(ST_INVALID, .subject = target->name,
+                    .expected = "a name in UTF-8 without control characters, of at most 4095 bytes",
+                    .found = "another, which evidence could not carry",
+                    .remedy = "rename the file, or the folder that has such a name");
+}
+
 enum status measure_call(struct arena *a, const struct bulkhead_measure_plugin *loaded,
                          const struct target *target, int file, int header, uint32_t cores,
                          measure_progress told, struct measurement *measurement_out)
@@ -320,6 +332,8 @@ enum status measure_call(struct arena *a, const struct bulkhead_measure_plugin *
 
         memset(measurement_out, 0, sizeof *measurement_out);
         s = check_loaded(loaded, target->plugin);
+        if (!s)
+                s = check_name(target);
         if (s)
                 return s;
         memset(&run, 0, sizeof run);

@@ -17,9 +17,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { OPTION_VERITY = 0x100, OPTION_SALT, SALT_MOST = 256 };
@@ -103,22 +105,53 @@ static enum status take_apart(const char *name, const struct arguments *argument
         return ST_DONE;
 }
 
-/* Never follows a link and never blocks on a FIFO; the plug-in judges the kind of file. -1 for an
- * argument without a slash that names no file. */
+static int open_without_links(const char *path)
+{
+        const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+                                     .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+
+        return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
+}
+
+/* Links are followed as the daemons follow them, from /dev to /dev and nowhere else, so that one
+ * name is one target here and there. */
+static enum status open_path(const char *path, int *fd_out)
+{
+        char *real;
+        enum status s;
+
+        *fd_out = open_without_links(path);
+        if (*fd_out >= 0)
+                return ST_DONE;
+        if (errno != ELOOP)
+                return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
+        real = realpath(path, NULL);
+        if (real && !strncmp(path, "/dev/", 5) && !strncmp(real, "/dev/", 5))
+                *fd_out = open_without_links(real);
+        s = *fd_out >= 0
+                    ? ST_DONE
+                    : FAIL(ST_REFUSED, .subject = path, .expected = "a path without symbolic links",
+                           .found = "a symbolic link",
+                           .remedy = FMT("name the real path: %s",
+                                         real ? real : "the link leads nowhere"));
+        free(real);
+        return s;
+}
+
+/* "-" is standard input, which the plug-in takes if it is a file. Never blocks on a FIFO; the
+ * plug-in judges the kind of file. -1 for an argument without a slash that names no file. */
 static enum status open_target(const char *argument, int *fd_out)
 {
         *fd_out = -1;
+        if (!strcmp(argument, "-")) {
+                *fd_out = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+                return *fd_out >= 0
+                               ? ST_DONE
+                               : FAIL(ST_IO, .subject = "standard input", .found = strerror(errno));
+        }
         if (!strchr(argument, '/') && access(argument, F_OK))
                 return ST_DONE;
-        *fd_out = open(argument, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-        if (*fd_out >= 0)
-                return ST_DONE;
-        if (errno == ELOOP)
-                return FAIL(ST_REFUSED, .subject = argument,
-                            .expected = "a regular file or a block device",
-                            .found = "a symbolic link",
-                            .remedy = FMT("name the file itself: readlink -f %.180s", argument));
-        return FAIL(status_of_errno(errno), .subject = argument, .found = strerror(errno));
+        return open_path(argument, fd_out);
 }
 
 static enum status load(void *input)

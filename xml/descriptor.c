@@ -71,7 +71,7 @@ static enum status check_text(const xmlNode *at, const char *text, size_t most)
                 return wrong(at, FMT("at most %zu bytes", most), "a longer text");
         for (const char *p = text; *p; p++)
                 if ((unsigned char)*p < 0x20 || *p == 0x7f)
-                        return wrong(at, "text without control characters", text);
+                        return wrong(at, "text without control characters", FMT("\"%s\"", text));
         return ST_DONE;
 }
 
@@ -89,7 +89,7 @@ static enum status read_target(const xmlNode *node, struct arena *a, struct desc
                 return s;
         for (size_t i = 0; i < out->targets.count; i++)
                 if (!strcmp(out->targets.items[i].name, t->name))
-                        return wrong(node, "each target once", t->name);
+                        return wrong(node, "each target once", FMT("\"%s\" again", t->name));
         t->argument = strchr(t->name, ':') + 1;
         t->plugin = arena_print(a, "%.*s", (int)(t->argument - t->name - 1), t->name);
         t->pcr = strcmp(dest, "LOG") ? (uint32_t)atoi(dest + strlen("PCR")) : 0;

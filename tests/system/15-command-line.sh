@@ -46,6 +46,36 @@ for t in disk:"$work/link" disk:"$work/fifo" disk:"$work" disk:/dev/null disk:"$
         nosuch:"$work/a.img" ../../disk:"$work/a.img" disk:/proc/self/mem; do
         expect 1 bulkhead measure "$t"
 done
+# One name is one target, here and for the daemons: links from /dev to /dev, and no others.
+if ((EUID == 0)) && [[ -w /dev/shm ]]; then
+        shm=/dev/shm/bulkhead-test-$$
+        cp a.img $shm.img
+        ln -s $shm.img $shm.link
+        attesting LOG disk:$shm.link >linked.xml
+        expect 0 bulkhead measure disk:$shm.link
+        measured=$output
+        expect 0 bulkhead attest linked.xml -o linked-evidence.xml
+        grep -qF "$measured" linked-evidence.xml || fail 'the daemons measure something else'
+        rm -f $shm.img $shm.link
+fi
+ln -s . folder
+expect 1 bulkhead measure "disk:$work/folder/a.img"
+says "name the real path: $work/a.img"
+attesting LOG "disk:$work/folder/a.img" >linked.xml
+expect 1 bulkhead attest linked.xml
+says "name the real path: $work/a.img"
+# a name that no document can carry is the name's fault, and no plug-in's
+cp a.img $'a\nb.img'
+expect 1 bulkhead measure "disk:$work/"$'a\nb.img'
+says 'without control characters'
+says_not author
+cp a.img $'a\xff.img'
+expect 1 bulkhead measure "disk:$work/"$'a\xff.img'
+says 'rename the file'
+# standard input
+same "$(bulkhead measure disk:- <a.img | grep -o 'sha256:[0-9a-f]*')" \
+        "sha256:$(sha256sum a.img | cut -d' ' -f1)" 'of standard input'
+expect 1 bash -c 'cat a.img | bulkhead measure disk:-'
 # any user, no daemon
 if ((EUID == 0)) &&
         setpriv --reuid nobody --regid nogroup --clear-groups test -x "$(command -v bulkhead)"; then

@@ -86,3 +86,7 @@ expect 0 bulkhead verify - --trust "$trust" <good.xml
 expect 0 bash -c "set -o pipefail; bulkhead attest - -o - --trust '$trust' <asked.xml |
         bulkhead verify - --trust '$trust'"
 expect 2 bulkhead verify - --trust - <good.xml
+vm piped
+forget piped
+expect 0 bulkhead vm define - <piped.cfg
+expect 0 bulkhead vm seal piped - --format <piped-seal.xml

@@ -156,6 +156,33 @@ START_TEST(additions)
 }
 END_TEST
 
+/* What editors do to a file is read as the same descriptor; lf: how its lines end. */
+static struct descriptor edited_as(const char *mark, const char *lf)
+{
+        struct descriptor d;
+        const char *text =
+                arena_print(arena,
+                            "%s<attestation-desc>%s<attestation type=\"tpm-based\">"
+                            "<measurement-desc type=\"tpm\"><measureTarget name=\"disk:/a\" "
+                            "dest=\"LOG\"/></measurement-desc><attestTarget name=\"PCR0\"/>"
+                            "</attestation></attestation-desc>%s",
+                            mark, lf, strcmp(mark, "") ? lf : "");
+
+        ck_assert_int_eq(read_text(text, &d), ST_DONE);
+        return d;
+}
+
+START_TEST(edited)
+{
+        struct descriptor plain = edited_as("", "\n"), marked = edited_as("\xef\xbb\xbf", "\n"),
+                          dos = edited_as("", "\r\n"), both = edited_as("\xef\xbb\xbf", "\r\n");
+
+        ck_assert(digest_equal(&plain.digest, &marked.digest));
+        ck_assert(digest_equal(&plain.digest, &dos.digest));
+        ck_assert(digest_equal(&plain.digest, &both.digest));
+}
+END_TEST
+
 START_TEST(inline_predicate)
 {
         static const char alone[] = "tests/data/xml/predicate.canonical.xml";
@@ -552,6 +579,7 @@ int main(int argc, char **argv)
         tcase_add_test(tc, additions);
         tcase_add_test(tc, device_checks);
         tcase_add_test(tc, inline_predicate);
+        tcase_add_test(tc, edited);
         tcase_add_loop_test(tc, refuses, 0, sizeof refusals / sizeof *refusals);
         tcase_add_test(tc, says_what_was_expected);
         tcase_add_loop_test(tc, refuses_floods, 0, sizeof floods / sizeof *floods);
