@@ -86,6 +86,15 @@ expect 0 bulkhead verify - --trust "$trust" <good.xml
 expect 0 bash -c "set -o pipefail; bulkhead attest - -o - --trust '$trust' <asked.xml |
         bulkhead verify - --trust '$trust'"
 expect 2 bulkhead verify - --trust - <good.xml
+
+# The second reader agrees about what a TPM has signed, too.
+second=$top/tests/second-reader/reader.py
+expect 0 python3 "$second" good.xml --trust "$trust" --challenge "$c" --descriptor asked.xml
+says trusted
+expect 1 python3 "$second" good.xml --trust "$trust" --challenge "$(openssl rand -hex 32)"
+same "$output" 'untrusted challenge' 'another challenge'
+expect 1 python3 "$second" evidence.xml --trust "$trust" --challenge "$c"
+
 vm piped
 forget piped
 expect 0 bulkhead vm define - <piped.cfg
