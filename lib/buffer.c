@@ -34,6 +34,14 @@ static bool make_room(struct buffer *b, size_t len)
         return true;
 }
 
+void buffer_reserve(struct buffer *b, size_t len)
+{
+        if (b->full || len > b->cap || len < b->room)
+                return;
+        b->data = memory_grow(b->data, len + 1, 1);
+        b->room = len + 1;
+}
+
 void buffer_add(struct buffer *b, const void *bytes, size_t len)
 {
         if (!make_room(b, len))

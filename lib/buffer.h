@@ -27,7 +27,8 @@ struct buffer {
                 .cap = (most)                                                                      \
         }
 
-void buffer_clear(struct buffer *b); /* frees; may be called again */
+void buffer_clear(struct buffer *b);               /* frees; may be called again */
+void buffer_reserve(struct buffer *b, size_t len); /* room for len bytes in all, no more */
 void buffer_add(struct buffer *b, const void *bytes, size_t len);
 void buffer_text(struct buffer *b, const char *text);
 void buffer_print(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));

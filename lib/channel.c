@@ -229,22 +229,38 @@ static enum status receive_some(struct frame_reader *r, int fd, void *to, size_t
         return ST_DONE;
 }
 
-static enum status read_header(struct frame_reader *r, size_t most, size_t fds_most)
+static enum status read_header(struct frame_reader *r, size_t fds_most)
 {
         struct reader in = reader_of((struct bytes){r->header, FRAME_HEADER});
 
         r->body_len = read_u32(&in);
         r->frame.number = read_u16(&in);
         r->fds_expected = read_u16(&in);
-        r->body.cap = most;
-        if (r->body_len > most)
-                return broken("a body that is too long");
         if (r->fds_expected > fds_most)
                 return too_many_fds(fds_most);
         return ST_DONE;
 }
 
-enum status frame_reader_step(struct frame_reader *r, int fd, size_t most, size_t fds_most,
+enum status frame_reader_head(struct frame_reader *r, int fd, size_t fds_most, bool *known_out)
+{
+        size_t n;
+        enum status s;
+
+        *known_out = false;
+        while (r->header_have < FRAME_HEADER) {
+                s = receive_some(r, fd, r->header + r->header_have, FRAME_HEADER - r->header_have,
+                                 fds_most, &n);
+                if (s || !n)
+                        return s;
+                r->header_have += n;
+                if (r->header_have == FRAME_HEADER && (s = read_header(r, fds_most)))
+                        return s;
+        }
+        *known_out = true;
+        return ST_DONE;
+}
+
+enum status frame_reader_body(struct frame_reader *r, int fd, size_t most, size_t fds_most,
                               bool *whole_out)
 {
         uint8_t piece[16 << 10];
@@ -252,15 +268,9 @@ enum status frame_reader_step(struct frame_reader *r, int fd, size_t most, size_
         enum status s;
 
         *whole_out = false;
-        while (r->header_have < FRAME_HEADER) {
-                s = receive_some(r, fd, r->header + r->header_have, FRAME_HEADER - r->header_have,
-                                 fds_most, &n);
-                if (s || !n)
-                        return s;
-                r->header_have += n;
-                if (r->header_have == FRAME_HEADER && (s = read_header(r, most, fds_most)))
-                        return s;
-        }
+        if (r->body_len > most)
+                return broken("a body that is too long");
+        r->body.cap = most;
         while (r->body.len < r->body_len) {
                 size_t left = r->body_len - r->body.len;
 
@@ -268,6 +278,7 @@ enum status frame_reader_step(struct frame_reader *r, int fd, size_t most, size_
                                  &n);
                 if (s || !n)
                         return s;
+                buffer_reserve(&r->body, r->body_len);
                 buffer_add(&r->body, piece, n);
         }
         if (r->frame.fds_count != r->fds_expected)
@@ -275,6 +286,16 @@ enum status frame_reader_step(struct frame_reader *r, int fd, size_t most, size_
         r->frame.body = buffer_bytes(&r->body);
         *whole_out = true;
         return ST_DONE;
+}
+
+enum status frame_reader_step(struct frame_reader *r, int fd, size_t most, size_t fds_most,
+                              bool *whole_out)
+{
+        bool known;
+        enum status s = frame_reader_head(r, fd, fds_most, &known);
+
+        *whole_out = false;
+        return s || !known ? s : frame_reader_body(r, fd, most, fds_most, whole_out);
 }
 
 enum status channel_receive_frame(int fd, size_t most, struct arena *a, struct frame *frame_out,
@@ -339,12 +360,25 @@ enum status channel_receive_reply(int fd, struct call call, struct arena *a, int
         return s;
 }
 
+static enum status last_word(int fd, struct call call, struct arena *a, bool *answered_out)
+{
+        const struct error why = *error_last();
+        enum status s = channel_receive_reply(fd, call, a, deadline_in(0), answered_out);
+
+        if (*answered_out)
+                return s;
+        error_keep(&why);
+        return why.status;
+}
+
 enum status channel_ask(int fd, struct call call, struct arena *a, int64_t deadline,
                         bool *answered_out)
 {
         enum status s = channel_send_request(fd, call, deadline);
 
         *answered_out = false;
+        if (s == ST_UNREACHABLE) /* perhaps it said why before it closed */
+                return last_word(fd, call, a, answered_out);
         return s ? s : channel_receive_reply(fd, call, a, deadline, answered_out);
 }
 

@@ -40,6 +40,11 @@ struct frame_reader {
  * fds_most: descriptors beside it. */
 enum status frame_reader_step(struct frame_reader *r, int fd, size_t most, size_t fds_most,
                               bool *whole_out);
+/* The same in two steps: a header first, which is known when *known_out is true, then the body,
+ * for which memory is taken only now. */
+enum status frame_reader_head(struct frame_reader *r, int fd, size_t fds_most, bool *known_out);
+enum status frame_reader_body(struct frame_reader *r, int fd, size_t most, size_t fds_most,
+                              bool *whole_out);
 bool frame_reader_started(const struct frame_reader *r);
 void frame_reader_clear(struct frame_reader *r); /* closes descriptors that are still there */
 

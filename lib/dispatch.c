@@ -22,19 +22,26 @@ static const char *who_may(unsigned who)
         return "use the command bulkhead, which asks compartment-mgr";
 }
 
+enum status dispatch_permits(const struct message_info *info, const struct caller *caller)
+{
+        char found[PRINCIPAL_TEXT_SIZE];
+
+        if (info->who == ANYONE || info->who & caller->roles)
+                return ST_DONE;
+        return FAIL(ST_DENIED, .subject = FMT("request %s", info->name),
+                    .expected = "a principal with the right to it",
+                    .found = principal_write(&caller->principal, found),
+                    .remedy = who_may(info->who));
+}
+
 static enum status call(const struct handler *h, const struct message_info *info, struct request *r,
                         struct frame *f, void *reply)
 {
         void *request = arena_get(r->arena, shape_size(info->request));
-        char found[PRINCIPAL_TEXT_SIZE];
-        enum status s;
+        enum status s = dispatch_permits(info, r->caller);
 
-        if (info->who != ANYONE && !(info->who & r->caller->roles))
-                return FAIL(ST_DENIED, .subject = FMT("request %s", info->name),
-                            .expected = "a principal with the right to it",
-                            .found = principal_write(&r->caller->principal, found),
-                            .remedy = who_may(info->who));
-        s = message_decode(info->request, f->body, f->fds, f->fds_count, r->arena, request);
+        if (!s)
+                s = message_decode(info->request, f->body, f->fds, f->fds_count, r->arena, request);
         if (s)
                 return s;
         f->fds_count = 0; /* the descriptors are the struct's now */

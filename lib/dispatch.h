@@ -8,6 +8,8 @@
 
 enum { REPLY_DEADLINE = 10000 }; /* ms for a peer to take a reply */
 
+/* ST_DENIED unless this caller may ask that request. */
+enum status dispatch_permits(const struct message_info *info, const struct caller *caller);
 /* Checks permission, decodes, calls the handler, sends the reply or the error. Closes the frame's
  * descriptors. ST_DONE if the connection can go on, also after a request that was refused; an error
  * if the connection must be closed. */

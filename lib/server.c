@@ -13,7 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { STOP_TIME = 5000, TICK = 1000, EVENTS_AT_ONCE = 64 /* times in ms */ };
+enum {
+        STOP_TIME = 5000,
+        TICK = 1000,
+        EVENTS_AT_ONCE = 64 /* times in ms */,
+        MEMORY_MOST = 64 << 20
+};
 
 /* Sources that have no struct of their own. */
 static enum source back = SOURCE_BACK, signalled = SOURCE_SIGNAL, watched = SOURCE_WATCHED;
@@ -33,12 +38,14 @@ struct server *server_new(const struct server_options *o)
         struct server *s = memory_new(1, sizeof *s);
 
         s->o = *o;
+        s->o.memory_most = o->memory_most ? o->memory_most : MEMORY_MOST;
         s->queue_end = &s->queue;
         s->connections.next = s->connections.previous = &s->connections;
         s->signals = -1;
         s->epoll = epoll_create1(EPOLL_CLOEXEC);
         s->back = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         pthread_mutex_init(&s->lock, NULL);
+        server_memory_begin();
         also_wait(s, s->back, EPOLLIN, &back);
         return s;
 }
@@ -185,6 +192,8 @@ static int handle_events(struct server *s, const struct epoll_event *events, int
 static void on_tick(struct server *s)
 {
         server_close_stalled(s);
+        server_read_waiting(s);
+        server_trim(s);
         server_hurry_closings();
         server_start_queued(s);
         for (struct listener *l = s->listeners; l && !server_closes_many(); l = l->next)

@@ -64,13 +64,14 @@ struct handler {
 struct server_options {
         size_t requests_most;    /* threads at once */
         size_t connections_most; /* then the one that is idle longest is closed for a new one */
+        size_t memory_most; /* bytes of all frames from their header until the reply; 0: 64 MiB */
 };
 
 struct server_listener {
         int fd; /* of local_socket_listen() or the like, non-blocking; closed with the server */
         const struct handler *handlers;
         size_t handlers_count;
-        size_t frame_most; /* bytes in a request's body; at most 64 KiB from RANK_STRANGER */
+        size_t frame_most; /* bytes in a request's body; 4 KiB where it is to be refused */
         /* Learns the principal that has connected on fd, and grants roles. Does not wait. Is given
          * an empty *caller_out. The peer is turned away if this is false, or if the principal is
          * not valid or has no role. */

@@ -50,6 +50,7 @@ static void forget_now(struct connection *c)
         pthread_mutex_unlock(&s->lock);
         server_close(c->fd);
         frame_reader_clear(&c->reader);
+        server_give_memory(c);
         arena_free(c->arena);
         pthread_mutex_destroy(&c->sending);
         free(c);

@@ -6,6 +6,7 @@
  *
  *   server_share.c       how much each rank may use
  *   server_connection.c  the beginning and the end of a connection
+ *   server_memory.c      the budget of all frames, and giving memory back
  *   server_closing.c     closing without waiting
  *   server_request.c     a request and its thread
  *   server_read.c        from bytes to a request
@@ -49,7 +50,10 @@ struct connection {
         struct caller caller;
         enum rank rank;
         struct frame_reader reader;
-        int64_t since; /* ms on CLOCK_MONOTONIC: when its phase, or its frame, began */
+        size_t memory;   /* bytes of the budget that its frame has */
+        bool needs_room; /* a frame's body waits until there is memory for it */
+        bool dropped;    /* its memory was taken: to be closed */
+        int64_t since;   /* ms on CLOCK_MONOTONIC: when its phase, or its frame, began */
         struct arena *arena;
         void *session;
         void (*session_end)(void *session);
@@ -62,6 +66,9 @@ struct server {
         struct connection connections; /* head of the list, newest first */
         size_t count[RANKS], running[RANKS], ending;
         struct connection *queue, **queue_end;
+        size_t memory[RANKS]; /* bytes of frames, from their header on */
+        bool worked;          /* since memory was last given back */
+        int64_t worked_at;
         int epoll, back, signals; /* back: an eventfd, written when a thread hands back */
         pthread_mutex_t lock;     /* over `handed_back`, the list and `watching` */
         struct connection *handed_back;
@@ -100,6 +107,18 @@ void server_start_queued(struct server *s);
 /* Waits again on the connections that threads handed back, and starts the next requests. */
 void server_take_back(struct server *s);
 size_t server_running(const struct server *s);
+
+/* Before the first thread: how the heap gives back what it no longer needs. */
+void server_memory_begin(void);
+/* Memory for the body of the frame that has begun, from the budget of all: true if it has it. A
+ * master takes it from whoever is below and has not sent all. */
+bool server_take_memory(struct connection *c);
+/* The frame is done with. */
+void server_give_memory(struct connection *c);
+/* Reads on where a body waited for memory, if there is some now. */
+void server_read_waiting(struct server *s);
+/* Every now and then: gives memory that was needed for a while back to the kernel. */
+void server_trim(struct server *s);
 
 /* Reads what has come. Closes a connection that broke the protocol or is at its end. */
 void server_read(struct connection *c);

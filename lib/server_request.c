@@ -118,6 +118,7 @@ void server_take_back(struct server *s)
                 next = c->next_queued;
                 *counted(s, c) -= 1;
                 frame_reader_clear(&c->reader);
+                server_give_memory(c);
                 c->phase = PHASE_READING;
                 c->since = deadline_in(0);
                 if (c->broken)
@@ -125,6 +126,7 @@ void server_take_back(struct server *s)
                 else
                         server_wait_for_more(c, EPOLL_CTL_MOD);
         }
+        server_read_waiting(s);
         server_start_queued(s);
 }
 

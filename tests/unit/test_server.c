@@ -27,14 +27,15 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 40, FRAME_MOST = 100000 };
+enum { CONNECTIONS = 40, FRAME_MOST = 100000, MEMORY = 1000000 /* of ten frames */ };
 
 static char path[64], second_path[80];
 static pid_t server;
 static struct arena *a;
 static unsigned roles_given;
 static bool fds_given;
-static pid_t tester;        /* every other process is a stranger, unless 0 */
+static pid_t tester; /* every other process is a stranger, unless 0 */
+static unsigned strangers_roles = 0x80;
 static bool are_principals; /* each process is one, with equal rights */
 static struct server *the_server, *the_second;
 
@@ -156,14 +157,15 @@ static bool admit(int fd, struct caller *caller_out)
                 return false;
         stranger = tester && peer.pid != tester;
         local_peer_name(&peer, caller_out);
-        caller_out->roles = stranger ? 0x80 : roles_given;
+        caller_out->roles = stranger ? strangers_roles : roles_given;
         caller_out->may_pass_fds = fds_given && !stranger;
         if (are_principals)
                 caller_out->principal = principal_of_uid((uid_t)peer.pid, caller_out->name);
         return true;
 }
 
-static const struct server_options options = {.requests_most = 4, .connections_most = CONNECTIONS};
+static const struct server_options options = {
+        .requests_most = 4, .connections_most = CONNECTIONS, .memory_most = MEMORY};
 
 static struct server_listener first_listener(void)
 {
@@ -813,8 +815,8 @@ END_TEST
 /* Nobody has a use for it, and all of them together would fill the memory. */
 START_TEST(a_stranger_begins_no_large_frame)
 {
-        static const uint8_t large[FRAME_HEADER] = {0, 1, 0, 1, 0, MESSAGE_trust, 0, 0},
-                             small[FRAME_HEADER] = {0, 1, 0, 0, 0, MESSAGE_trust, 0, 0};
+        static const uint8_t large[FRAME_HEADER] = {0, 0, 16, 1, 0, MESSAGE_trust, 0, 0},
+                             small[FRAME_HEADER] = {0, 0, 16, 0, 0, MESSAGE_trust, 0, 0};
         struct frame f;
         int fd;
 
@@ -829,6 +831,95 @@ START_TEST(a_stranger_begins_no_large_frame)
         ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(1000)), ST_DONE);
         ck_assert_int_eq(f.number, MESSAGE_ERROR);
         close(fd);
+}
+END_TEST
+
+static size_t kib_of(pid_t pid, const char *what)
+{
+        char name[40], line[200];
+        size_t n = 0;
+        FILE *f;
+
+        snprintf(name, sizeof name, "/proc/%d/status", pid);
+        f = fopen(name, "r");
+        while (f && fgets(line, sizeof line, f))
+                if (!strncmp(line, what, strlen(what)))
+                        sscanf(line + strlen(what), ": %zu", &n);
+        fclose(f);
+        return n;
+}
+
+/* All but the last byte, from as many as one verifier may have. */
+static void begin_large_frames(void)
+{
+        static const uint8_t hello_and_status[] = HELLO "\0\1\206\240\0\12\0";
+        static char body[FRAME_MOST - 1];
+        static int fds[30];
+
+        for (size_t i = 0; i < 30; i++) {
+                fds[i] = raw();
+                send(fds[i], hello_and_status, sizeof hello_and_status, MSG_NOSIGNAL);
+        }
+        for (size_t i = 0; i < 30; i++)
+                send(fds[i], body, sizeof body, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* The memory of all frames is bounded, a principal has his share of it, and an administrator's
+ * frames have room. */
+START_TEST(frames_that_have_begun_take_bounded_memory)
+{
+        static const uint8_t body[FRAME_MOST];
+        struct frame f;
+        pid_t greedy[8];
+        size_t before;
+        int fd;
+
+        stop_server();
+        tester = getpid();
+        strangers_roles = VERIFIER | 0x80;
+        are_principals = true;
+        start_server(ADMIN | 0x80);
+        still_answers();
+        before = kib_of(server, "RssAnon");
+        for (int i = 0; i < 8; i++)
+                greedy[i] = fork_peer(begin_large_frames);
+        usleep(300000);
+        for (int i = 0; i < 3; i++) {
+                fd = greeted();
+                ck_assert_int_eq(channel_send_frame(fd, MESSAGE_status,
+                                                    (struct bytes){body, sizeof body}, NULL, 0,
+                                                    deadline_in(5000)),
+                                 ST_DONE);
+                ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)),
+                                 ST_DONE);
+                ck_assert_int_eq(f.number, MESSAGE_ERROR); /* an empty request, well read */
+                close(fd);
+        }
+        ck_assert_uint_le(kib_of(server, "RssAnon"), before + 1200);
+        for (int i = 0; i < 8; i++)
+                end_peer(greedy[i]);
+        still_answers();
+        are_principals = false;
+        strangers_roles = 0x80;
+}
+END_TEST
+
+/* Refused by its header, in the same words as a short one. */
+START_TEST(a_long_request_without_the_right_to_it_is_refused_unread)
+{
+        static const char config[60000];
+        struct vm_define_req q = {.config = {(const uint8_t *)config, sizeof config}};
+        struct vm_define_rep p;
+        int fd;
+
+        stop_server();
+        start_server(VERIFIER | 0x80);
+        for (int i = 0; i < 5; i++) {
+                fd = greeted();
+                ck_assert_int_eq(channel_call(fd, CALL(vm_define, &q, &p), a, deadline_in(5000)),
+                                 ST_DENIED);
+                close(fd);
+        }
 }
 END_TEST
 
@@ -1048,6 +1139,8 @@ int main(void)
                             sizeof flood_old / sizeof *flood_old);
         tcase_add_test(t, a_descriptor_is_not_taken_unseen);
         tcase_add_test(t, a_stranger_begins_no_large_frame);
+        tcase_add_test(t, frames_that_have_begun_take_bounded_memory);
+        tcase_add_test(t, a_long_request_without_the_right_to_it_is_refused_unread);
         tcase_add_test(t, one_verifier_does_not_take_the_threads_of_all);
         tcase_add_loop_test(t, strangers_hold_up_nobody_else, 0,
                             sizeof strangers / sizeof *strangers);
