@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a frame to a handler and back: number, permission, shape, in that order. */
 #include "lib/dispatch.h"
+#include "lib/request_log.h"
 
 static const struct handler *handler_of(const struct handler *handlers, size_t count,
                                         uint16_t number)
@@ -42,10 +43,13 @@ static enum status call(const struct handler *h, const struct message_info *info
 
         if (!s)
                 s = message_decode(info->request, f->body, f->fds, f->fds_count, r->arena, request);
-        if (s)
+        if (s) {
+                request_log(info, r->caller, NULL, NULL, s);
                 return s;
+        }
         f->fds_count = 0; /* the descriptors are the struct's now */
         s = h->call(r, request, reply);
+        request_log(info, r->caller, request, s ? NULL : reply, s);
         message_close_fds(info->request, request);
         return s;
 }

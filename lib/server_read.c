@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads what peers send, as it comes: a hello, then requests. Nothing here waits for a peer. */
 #include "lib/dispatch.h"
+#include "lib/request_log.h"
 #include "lib/server_parts.h"
 
 #include <sys/epoll.h>
@@ -78,6 +79,10 @@ static enum status step(struct connection *c, bool *has_room_out, bool *whole_ou
 /* The connection is to be closed. The peer is told why if that is its own doing. */
 static void give_up(struct connection *c)
 {
+        const struct message_info *info = message_info(c->reader.frame.number);
+
+        if (error_last()->status == ST_DENIED && info)
+                request_log(info, &c->caller, NULL, NULL, ST_DENIED);
         if (error_last()->status == ST_PROTOCOL || error_last()->status == ST_DENIED)
                 channel_send_error(c->fd, error_last(), deadline_in(0));
         server_forget(c);

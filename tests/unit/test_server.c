@@ -923,6 +923,47 @@ START_TEST(a_long_request_without_the_right_to_it_is_refused_unread)
 }
 END_TEST
 
+static size_t lines_with(const char *file, const char *text)
+{
+        char line[2000];
+        size_t n = 0;
+        FILE *f = fopen(file, "r");
+
+        while (f && fgets(line, sizeof line, f))
+                n += strstr(line, text) != NULL;
+        fclose(f);
+        return n;
+}
+
+/* One line for each that is refused, up to a bound: a flood of them fills no disk. */
+START_TEST(who_asked_for_what_is_told)
+{
+        char log[80];
+        int old = dup(STDERR_FILENO), file, fd;
+
+        snprintf(log, sizeof log, "%s.log", path);
+        file = open(log, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
+        stop_server();
+        dup2(file, STDERR_FILENO);
+        start_server(_i ? ADMIN | 0x80 : VERIFIER | 0x80);
+        dup2(old, STDERR_FILENO);
+        fd = greeted();
+        for (int i = 0; i < 100; i++)
+                ck_assert_int_eq(start_vm(fd, "none"), _i ? ST_NOT_FOUND : ST_DENIED);
+        close(fd);
+        if (_i) {
+                ck_assert_uint_eq(lines_with(log, "request vm_start: PRINCIPAL=uid:"), 100);
+                ck_assert_uint_eq(lines_with(log, " VM=none VERDICT=refused REASON=not found"),
+                                  100);
+        } else {
+                ck_assert_uint_eq(lines_with(log, " VM=- VERDICT=refused REASON=access"), 60);
+        }
+        unlink(log);
+        close(file);
+        close(old);
+}
+END_TEST
+
 static int sender = -1;
 
 static void send_descriptor(void)
@@ -1139,6 +1180,7 @@ int main(void)
                             sizeof flood_old / sizeof *flood_old);
         tcase_add_test(t, a_descriptor_is_not_taken_unseen);
         tcase_add_test(t, a_stranger_begins_no_large_frame);
+        tcase_add_loop_test(t, who_asked_for_what_is_told, 0, 2);
         tcase_add_test(t, frames_that_have_begun_take_bounded_memory);
         tcase_add_test(t, a_long_request_without_the_right_to_it_is_refused_unread);
         tcase_add_test(t, one_verifier_does_not_take_the_threads_of_all);
