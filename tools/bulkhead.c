@@ -42,6 +42,7 @@ static const struct command vm_commands[] = {
         {"hibernate", "its memory to an encrypted disk; start wakes it", cmd_vm_hibernate, NULL},
         {"attach", "give a running one a device of its definition", cmd_vm_attach, NULL},
         {"detach", "take a device from a running one", cmd_vm_detach, NULL},
+        {"console", "the guest's console, by xl", cmd_vm_console, NULL},
         {"autostart", "have it started with the host", cmd_vm_autostart, NULL},
         {0},
 };

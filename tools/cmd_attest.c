@@ -157,6 +157,8 @@ static void tell(const struct arguments *arguments, const struct attest_rep *rep
         struct json_object *o;
 
         hex_write(hex, challenge.data, challenge.len);
+        if (output_quiet() && !arguments->json)
+                return;
         if (!arguments->json) {
                 fprintf(out, "evidence   %s (%zu bytes)\nchallenge  %s\n",
                         arguments->output ? arguments->output : "on standard output",

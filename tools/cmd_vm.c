@@ -10,6 +10,8 @@
 #include "tools/owner.h"
 #include "tools/passphrase.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -71,6 +73,15 @@ static int finish(enum status s, const char *command, const struct arguments *ar
 
 /* --- undefine ------------------------------------------------------------------------------ */
 
+static struct json_object *json_forgotten(const char *name)
+{
+        struct json_object *o = json_object_new_object();
+
+        output_json_text(o, "name", name);
+        json_object_object_add(o, "forgotten", json_object_new_boolean(true));
+        return o;
+}
+
 int cmd_vm_undefine(int argc, char **argv)
 {
         static const struct argp_option options[] = {
@@ -83,7 +94,7 @@ int cmd_vm_undefine(int argc, char **argv)
                 "NAME",
                 "Forgets a stopped VM and its seal. Its disks stay as they are: what only the seal "
                 "could open stays shut for good.",
-                NULL,
+                children,
                 NULL,
                 NULL};
         struct arguments arguments = {.wanted = 1};
@@ -103,44 +114,85 @@ int cmd_vm_undefine(int argc, char **argv)
         arena_free(a);
         if (s)
                 return output_error(s, "vm undefine %s", output_clean(arguments.name));
-        printf("%s: forgotten\n", arguments.name);
+        if (arguments.json)
+                output_json(json_forgotten(arguments.name));
+        else if (!output_quiet())
+                printf("%s: forgotten\n", arguments.name);
         return output_end();
 }
 
 /* --- list, show ---------------------------------------------------------------------------- */
 
-static void print_one(const struct vm_summary *vm)
+enum { COLUMNS = 7, CELL = OWNER_TEXT_SIZE + 64 };
+
+struct row {
+        char cell[COLUMNS][CELL];
+};
+
+static struct row row_of(const struct vm_summary *vm)
 {
-        char uuid[37], domid[16] = "-", memory[32] = "-", owner[OWNER_TEXT_SIZE];
+        struct row r = {{[2] = "-", [3] = "-"}};
+        char owner[OWNER_TEXT_SIZE], uuid[37];
 
         uuid_write(&vm->uuid, uuid);
+        snprintf(r.cell[0], CELL, "%s", vm->name);
+        snprintf(r.cell[1], CELL, "%s", vm_state_word(vm->state));
         if (vm->domid) {
-                snprintf(domid, sizeof domid, "%u", vm->domid);
-                snprintf(memory, sizeof memory, "%llu MiB", (unsigned long long)vm->memory >> 20);
+                snprintf(r.cell[2], CELL, "%u", vm->domid);
+                snprintf(r.cell[3], CELL, "%llu MiB", (unsigned long long)vm->memory >> 20);
         }
-        printf("%-16s %-11s %5s %8s %-7s %-16s %s\n", vm->name, vm_state_word(vm->state), domid,
-               memory,
-               vm->foreign      ? "-"
-               : vm->generation ? "yes"
-                                : "no",
-               owner_text(vm, owner), uuid);
+        snprintf(r.cell[4], CELL, "%s", vm->foreign ? "-" : vm->generation ? "yes" : "no");
+        snprintf(r.cell[5], CELL, "%s", owner_text(vm, owner));
+        snprintf(r.cell[6], CELL, "%s", uuid);
+        return r;
 }
 
-static void print_list(const struct vm_list_rep *reply, bool json)
+/* Prints the rows, each column as wide as its widest cell; numbers stand at its right. */
+static void print_rows(const struct row *rows, size_t count)
 {
+        static const bool right[COLUMNS] = {[2] = true, [3] = true};
+        int width[COLUMNS] = {0};
+
+        for (size_t i = 0; i < count; i++)
+                for (size_t c = 0; c < COLUMNS; c++)
+                        if ((int)strlen(rows[i].cell[c]) > width[c])
+                                width[c] = (int)strlen(rows[i].cell[c]);
+        for (size_t i = 0; i < count; i++) {
+                for (size_t c = 0; c + 1 < COLUMNS; c++)
+                        printf("%*s  ", right[c] ? width[c] : -width[c], rows[i].cell[c]);
+                puts(rows[i].cell[COLUMNS - 1]);
+        }
+}
+
+static int by_name(const void *a, const void *b)
+{
+        const struct vm_summary *x = a, *y = b;
+        int order = strcmp(x->name, y->name);
+
+        return order ? order : memcmp(&x->uuid, &y->uuid, sizeof x->uuid);
+}
+
+static void print_list(const struct vm_list_rep *reply, bool json, struct arena *a)
+{
+        const size_t count = reply->vms.count;
+        struct vm_summary *vms = arena_get_many(a, count + 1, sizeof *vms);
+        struct row *rows = arena_get_many(a, count + 1, sizeof *rows);
         struct json_object *list;
 
+        if (count)
+                memcpy(vms, reply->vms.items, count * sizeof *vms);
+        qsort(vms, count, sizeof *vms, by_name);
         if (json) {
                 list = json_object_new_array();
-                for (size_t i = 0; i < reply->vms.count; i++)
-                        json_object_array_add(list, output_json_vm(&reply->vms.items[i]));
+                for (size_t i = 0; i < count; i++)
+                        json_object_array_add(list, output_json_vm(&vms[i]));
                 output_json(list);
                 return;
         }
-        printf("%-16s %-11s %5s %8s %-7s %-16s %s\n", "NAME", "STATE", "DOMID", "MEMORY", "SEALED",
-               "OWNER", "UUID");
-        for (size_t i = 0; i < reply->vms.count; i++)
-                print_one(&reply->vms.items[i]);
+        rows[0] = (struct row){{"NAME", "STATE", "DOMID", "MEMORY", "SEALED", "OWNER", "UUID"}};
+        for (size_t i = 0; i < count; i++)
+                rows[i + 1] = row_of(&vms[i]);
+        print_rows(rows, count + 1);
 }
 
 int cmd_vm_list(int argc, char **argv)
@@ -167,7 +219,7 @@ int cmd_vm_list(int argc, char **argv)
         if (s) {
                 result = output_error(s, "vm list");
         } else {
-                print_list(&reply, arguments.json);
+                print_list(&reply, arguments.json, a);
                 result = output_end();
         }
         arena_free(a);
@@ -213,11 +265,24 @@ static struct json_object *json_interfaces(const struct vm_show_rep *reply)
         return all;
 }
 
+/* The stored configuration is JSON; it ends where its bytes do, without a NUL. NULL if it has
+ * none. */
+static struct json_object *config_as_json(struct bytes config)
+{
+        struct json_tokener *reader = json_tokener_new();
+        struct json_object *o = NULL;
+
+        if (reader && config.len)
+                o = json_tokener_parse_ex(reader, (const char *)config.data, (int)config.len);
+        if (reader)
+                json_tokener_free(reader);
+        return o;
+}
+
 static void show_json(const struct vm_show_rep *reply)
 {
         struct json_object *o = output_json_vm(&reply->vm), *disks = json_object_new_array();
-        struct json_object *config =
-                reply->config.len ? json_tokener_parse((const char *)reply->config.data) : NULL;
+        struct json_object *config = config_as_json(reply->config);
 
         for (size_t i = 0; i < reply->disks.count; i++) {
                 const struct disk *d = &reply->disks.items[i];
@@ -315,6 +380,63 @@ int cmd_vm_show(int argc, char **argv)
         }
         arena_free(a);
         return result;
+}
+
+/* --- console ------------------------------------------------------------------------------- */
+
+/* The domain's number; ST_WRONG_STATE unless the VM is one of ours and has a domain. */
+static enum status console_of(const char *name, struct arena *a, unsigned *domid_out)
+{
+        struct vm_show_rep reply;
+        enum status s = door_vm(name);
+
+        if (!s)
+                s = ask_show(name, &reply, a);
+        if (s)
+                return s;
+        if (reply.vm.simulated)
+                return FAIL(ST_UNSUPPORTED, .subject = FMT("VM %s", name),
+                            .expected = "a VM of Xen", .found = "a simulated one, without console");
+        if (reply.vm.foreign || !reply.vm.domid)
+                return FAIL(ST_WRONG_STATE, .subject = FMT("VM %s", name),
+                            .expected = "a VM of Bulkhead that runs",
+                            .found = reply.vm.foreign ? "one that others started"
+                                                      : vm_state_word(reply.vm.state),
+                            .remedy = reply.vm.foreign ? FMT("xl console %u", reply.vm.domid)
+                                                       : FMT("bulkhead vm start %s", name));
+        *domid_out = reply.vm.domid;
+        return ST_DONE;
+}
+
+int cmd_vm_console(int argc, char **argv)
+{
+        static const struct argp argp = {
+                NULL,
+                parse,
+                "NAME",
+                "Hands over to xl console, for the guest's console, after asking whether the VM "
+                "runs and is Bulkhead's. Ctrl-] leaves it. Needs root, as xl does.",
+                NULL,
+                NULL,
+                NULL};
+        struct arguments arguments = {.wanted = 1};
+        struct arena *a;
+        unsigned domid = 0;
+        char text[16];
+        enum status s;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+                return EXIT_USAGE;
+        a = arena_new();
+        s = console_of(arguments.name, a, &domid);
+        arena_free(a);
+        if (!s) {
+                snprintf(text, sizeof text, "%u", domid);
+                execlp("xl", "xl", "console", text, (char *)NULL);
+                s = FAIL(status_of_errno(errno), .subject = "xl", .found = strerror(errno),
+                         .remedy = "apt-get install xen-utils-common");
+        }
+        return output_error(s, "vm console %s", output_clean(arguments.name));
 }
 
 /* --- seal ---------------------------------------------------------------------------------- */

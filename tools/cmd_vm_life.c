@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bulkhead vm start, stop, destroy, suspend, resume, hibernate, autostart, attach, detach: each is
- * one request about one VM to compartment-mgr, and prints the VM's state after it.
+ * one request to compartment-mgr for each VM that was named, and prints the VM's state after it.
  */
 #include "tools/commands.h"
 #include "tools/door.h"
@@ -14,9 +14,12 @@
 enum { OPTION_TIMEOUT = 0x100, OPTION_OFF, SECONDS_MOST = 86400 };
 
 struct life {
-        const char *name;   /* of the VM */
-        const char *device; /* of attach and detach */
-        unsigned wanted;    /* arguments */
+        const char *name; /* of the VM, or of the one whose turn it is */
+        char **names;     /* of all, in the order of the command line */
+        size_t count;
+        const char *device;      /* of attach and detach */
+        bool several;            /* one VM or more; else a VM and a device */
+        struct json_object *all; /* for several VMs: what is printed at the end */
         bool json, off;
         uint32_t seconds;
 };
@@ -46,14 +49,14 @@ static error_t parse(int key, char *value, struct argp_state *state)
         case OPTION_OFF:
                 life->off = true;
                 return 0;
-        case ARGP_KEY_ARG:
-                if (state->arg_num >= life->wanted)
+        case ARGP_KEY_ARGS:
+                life->names = state->argv + state->next;
+                life->count = (size_t)(state->argc - state->next);
+                if (!life->several && life->count != 2)
                         argp_usage(state);
-                *(state->arg_num ? &life->device : &life->name) = value;
                 return 0;
-        case ARGP_KEY_END:
-                if (state->arg_num < life->wanted)
-                        argp_usage(state);
+        case ARGP_KEY_NO_ARGS:
+                argp_usage(state);
                 return 0;
         default:
                 return ARGP_ERR_UNKNOWN;
@@ -131,56 +134,103 @@ static union request make_request(enum message_number number, const struct life 
         return q;
 }
 
-static void tell_stopped(const struct vm_stop_rep *reply, bool json)
+static void tell_json(struct life *life, struct json_object *o)
+{
+        if (life->all)
+                json_object_array_add(life->all, o);
+        else
+                output_json(o);
+}
+
+static void tell_stopped(struct life *life, const struct vm_stop_rep *reply)
 {
         struct json_object *o;
 
-        if (json) {
+        if (life->json) {
                 o = output_json_vm(&reply->vm);
                 json_object_object_add(o, "clean", json_object_new_boolean(reply->clean));
-                output_json(o);
+                tell_json(life, o);
                 return;
         }
         output_vm(&reply->vm, false);
-        if (!reply->clean)
+        if (!reply->clean && !output_quiet())
                 printf("  no clean stop: it had ended otherwise, "
                        "or was ended by force after %u s\n",
                        reply->seconds);
+}
+
+static void tell(struct life *life, enum message_number number, const union reply *reply)
+{
+        if (number == MESSAGE_vm_stop)
+                tell_stopped(life, &reply->vm_stop);
+        else if (life->json)
+                tell_json(life, output_json_vm(&reply->vm));
+        else
+                output_vm(&reply->vm, false);
+}
+
+/* One VM. Returns the exit status. */
+static int run_one(const char *command, enum message_number number, struct life *life)
+{
+        struct arena *a = arena_new();
+        union request request = make_request(number, life);
+        union reply reply;
+        enum status s = door_vm(life->name);
+        int result = EXIT_DONE;
+
+        if (!s && life->device)
+                s = door_name("device", life->device);
+        if (!s)
+                s = call(number, &request, &reply, a);
+        if (s)
+                result = output_error(s, "vm %s %s", command, output_clean(life->name));
+        else
+                tell(life, number, &reply);
+        arena_free(a);
+        return result;
+}
+
+/* All that were named, one after the other, whatever becomes of one of them. The exit status is
+ * that of the worst. */
+static int run_each(const char *command, enum message_number number, struct life *life)
+{
+        int worst = EXIT_DONE;
+
+        if (life->json && life->count > 1)
+                life->all = json_object_new_array();
+        for (size_t i = 0; i < life->count; i++) {
+                int result;
+
+                life->name = life->names[i];
+                result = run_one(command, number, life);
+                fflush(stdout); /* a start may take long; output_end() sees an error */
+                worst = result > worst ? result : worst;
+        }
+        if (life->all)
+                output_json(life->all);
+        return worst;
 }
 
 static int run(const char *command, enum message_number number, const struct argp_option *options,
                const char *doc, int argc, char **argv)
 {
         const bool device = number == MESSAGE_vm_attach || number == MESSAGE_vm_detach;
-        const struct argp argp = {options, parse, device ? "NAME DEVICE" : "NAME", doc, children,
+        const struct argp argp = {options, parse, device ? "NAME DEVICE" : "NAME...", doc, children,
                                   NULL,    NULL};
-        struct life life = {.wanted = device ? 2 : 1};
-        union request request;
-        union reply reply;
-        struct arena *a;
-        enum status s;
-        int result;
+        struct life life = {.several = !device};
+        int result, end;
 
         if (argp_parse(&argp, argc, argv, 0, NULL, &life))
                 return EXIT_USAGE;
-        a = arena_new();
-        request = make_request(number, &life);
-        s = door_vm(life.name);
-        if (!s && device)
-                s = door_name("device", life.device);
-        if (!s)
-                s = call(number, &request, &reply, a);
-        if (s) {
-                result = output_error(s, "vm %s %s", command, output_clean(life.name));
+        if (device) {
+                life.name = life.names[0];
+                life.device = life.names[1];
+                result = run_one(command, number, &life);
         } else {
-                if (number == MESSAGE_vm_stop)
-                        tell_stopped(&reply.vm_stop, life.json);
-                else
-                        output_vm(&reply.vm, life.json);
-                result = output_end();
+                result = run_each(command, number, &life);
         }
-        arena_free(a);
-        return result;
+        end = output_end();
+        return result ? result : end;
 }
 
 int cmd_vm_start(int argc, char **argv)

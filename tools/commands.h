@@ -27,6 +27,7 @@ int cmd_vm_suspend(int argc, char **argv);
 int cmd_vm_hibernate(int argc, char **argv);
 int cmd_vm_resume(int argc, char **argv);
 int cmd_vm_autostart(int argc, char **argv);
+int cmd_vm_console(int argc, char **argv);
 int cmd_vm_attach(int argc, char **argv);
 int cmd_vm_detach(int argc, char **argv);
 int cmd_measure(int argc, char **argv);

@@ -11,18 +11,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool quiet;
+
 static const struct argp_option json_options[] = {
         {"json", 'j', NULL, 0, "Print JSON", 1},
+        {"quiet", 'q', NULL, 0, "Print errors, and what was asked for, but no more", 1},
         {0},
 };
 
 static error_t json_parse(int key, char *value, struct argp_state *state)
 {
         (void)value;
-        if (key != 'j')
+        if (key == 'q')
+                quiet = true;
+        else if (key == 'j')
+                *(bool *)state->input = true;
+        else
                 return ARGP_ERR_UNKNOWN;
-        *(bool *)state->input = true;
         return 0;
+}
+
+bool output_quiet(void)
+{
+        return quiet;
 }
 
 const struct argp output_json_argp = {json_options, json_parse, NULL, NULL, NULL, NULL, NULL};
@@ -140,7 +151,7 @@ struct json_object *output_json_vm(const struct vm_summary *vm)
         json_object_object_add(o, "simulated", json_object_new_boolean(vm->simulated));
         json_object_object_add(o, "foreign", json_object_new_boolean(vm->foreign));
         json_object_object_add(o, "autostart", json_object_new_boolean(vm->autostart));
-        json_object_object_add(o, "domid", json_object_new_uint64(vm->domid));
+        json_object_object_add(o, "domid", vm->domid ? json_object_new_uint64(vm->domid) : NULL);
         json_object_object_add(o, "memory", json_object_new_uint64(vm->memory));
         output_json_text(o, "last_refusal", vm->last_refusal);
         return o;
@@ -191,6 +202,8 @@ void output_vm(const struct vm_summary *vm, bool json)
                 output_json(output_json_vm(vm));
                 return;
         }
+        if (quiet)
+                return;
         printf("%s: %s", vm->name, vm_state_word(vm->state));
         if (vm->generation)
                 printf(", sealed (generation %llu)", (unsigned long long)vm->generation);

@@ -12,8 +12,11 @@
 #include <json-c/json.h>
 #include <stdio.h>
 
-/* A child parser with --json; its input is a bool. */
+/* A child parser with --json, whose input is a bool, and --quiet. */
 extern const struct argp output_json_argp;
+/* --quiet: what was asked for (a list, evidence, JSON) is printed, a report that something was done
+ * is not; neither are bars and hints. */
+bool output_quiet(void);
 
 /* Prints the error kept for this thread, in the one form that every command uses:
  *
@@ -37,7 +40,8 @@ void output_lines(struct bytes text);
 void output_json(struct json_object *value);
 /* Adds a member with a text to an object. */
 void output_json_text(struct json_object *object, const char *name, const char *text);
-/* Prints a VM's state, and why it was last refused, as a line of text or as JSON. */
+/* Prints a VM's state, and why it was last refused, as a line of text (unless output_quiet()) or as
+ * JSON. */
 void output_vm(const struct vm_summary *vm, bool json);
 struct json_object *output_json_vm(const struct vm_summary *vm);
 struct json_object *output_json_measurement(const struct measurement *m, enum hash_alg alg);

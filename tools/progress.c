@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Draws a bar by one write() for each change, and nothing if standard error is no terminal. */
 #include "tools/progress.h"
+#include "tools/output.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ void progress_begin(const char *text)
         what = text;
         width = 0;
         atomic_store(&shown, 0);
-        if (!isatty(STDERR_FILENO))
+        if (!isatty(STDERR_FILENO) || output_quiet())
                 return;
         width = WIDTH_USUAL;
         if (!ioctl(STDERR_FILENO, TIOCGWINSZ, &size) && size.ws_col)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A progress bar on standard error, if that is a terminal. */
+/* A progress bar on standard error, if that is a terminal; none with --quiet. */
 #ifndef BULKHEAD_TOOLS_PROGRESS_H
 #define BULKHEAD_TOOLS_PROGRESS_H
 
