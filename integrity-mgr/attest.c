@@ -5,6 +5,7 @@
  * signs, and on disk before anybody is told.
  */
 #include "integrity-mgr/attest.h"
+#include "integrity-mgr/attest_share.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/host_log.h"
 #include "integrity-mgr/tpm_client.h"
@@ -13,6 +14,7 @@
 #include <inttypes.h>
 #include <openssl/rand.h>
 #include <string.h>
+#include <time.h>
 
 /* One attestation under way. */
 struct work {
@@ -222,6 +224,19 @@ static enum status tell(struct work *w, struct bytes *evidence_out)
         return s;
 }
 
+/* What is logged for one principal has a bound: the log is kept for ever. */
+static enum status may_log(const struct work *w)
+{
+        struct timespec now;
+        size_t bytes = 0;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        for (size_t i = 0; i < w->found.count; i++)
+                bytes += w->found.forms[i].canonical.len;
+        return attest_share_log(&w->req->asker, bytes,
+                                (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
 enum status attest_make(struct arena *a, const struct im_attest_req *req,
                         struct im_attest_rep *rep_out)
 {
@@ -232,8 +247,14 @@ enum status attest_make(struct arena *a, const struct im_attest_req *req,
         s = check(&w);
         if (s)
                 return s;
+        s = attest_share_take(&req->asker, d->targets.count, SHARE_WAIT_MS);
+        if (s)
+                return s;
         s = measure_all(a, d->targets.items, d->targets.count, req->targets.items,
                         req->targets.count, w.host->keys.alg, &w.found);
+        attest_share_give(&req->asker, d->targets.count);
+        if (!s)
+                s = may_log(&w);
         if (s)
                 return s;
         /* from here on the log's thread puts them on disk */

@@ -107,7 +107,10 @@ enum status host_log_found(struct arena *a, const struct found *found,
                 entries[i].node = found->forms[i].canonical;
         if (!s && attested_for)
                 s = write_attested(a, found, attested_for, &entries[count++].node);
-        return s ? s : log_append(log, entries, count, place_out);
+        if (s)
+                return s;
+        return attested_for ? log_append_spare(log, entries, count, place_out)
+                            : log_append(log, entries, count, place_out);
 }
 
 enum status host_log_event(const struct principal *by, const char *kind, const char *component,

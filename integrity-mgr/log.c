@@ -135,7 +135,7 @@ static enum status head_now(struct log *l, struct log_place *out)
         return ST_DONE;
 }
 
-static enum status append(struct log *l, struct log_entry *entries, size_t count,
+static enum status append(struct log *l, struct log_entry *entries, size_t count, bool spare,
                           struct log_place *place_out)
 {
         enum status s = l->broken ? recover(l) : ST_DONE;
@@ -144,7 +144,7 @@ static enum status append(struct log *l, struct log_entry *entries, size_t count
                 return s;
         place_out->first = merkle_count(l->tree);
         if (count)
-                s = log_file_append(&l->file, entries, count, &l->broken);
+                s = log_file_append(&l->file, entries, count, spare, &l->broken);
         if (s)
                 return s;
         for (size_t i = 0; i < count; i++)
@@ -200,16 +200,28 @@ void log_close(struct log *l)
         free(l);
 }
 
-enum status log_append(struct log *l, struct log_entry *entries, size_t count,
-                       struct log_place *place_out)
+static enum status append_locked(struct log *l, struct log_entry *entries, size_t count, bool spare,
+                                 struct log_place *place_out)
 {
         enum status s;
 
         *place_out = (struct log_place){0};
         pthread_mutex_lock(&l->lock);
-        s = append(l, entries, count, place_out);
+        s = append(l, entries, count, spare, place_out);
         pthread_mutex_unlock(&l->lock);
         return s;
+}
+
+enum status log_append(struct log *l, struct log_entry *entries, size_t count,
+                       struct log_place *place_out)
+{
+        return append_locked(l, entries, count, false, place_out);
+}
+
+enum status log_append_spare(struct log *l, struct log_entry *entries, size_t count,
+                             struct log_place *place_out)
+{
+        return append_locked(l, entries, count, true, place_out);
 }
 
 enum status log_sync(struct log *l, const struct log_place *place)

@@ -31,6 +31,10 @@ void log_close(struct log *l); /* NULL is fine */
 /* All of them or none. ST_NO_SPACE, ST_IO: nothing was appended, and the next try may succeed. */
 enum status log_append(struct log *l, struct log_entry *entries, size_t count,
                        struct log_place *place_out);
+/* The same for what can wait, such as an attestation: ST_NO_SPACE if behind it there would be no
+ * room on the disk for LOG_RESERVE bytes, which are set aside for starts, stops and refusals. */
+enum status log_append_spare(struct log *l, struct log_entry *entries, size_t count,
+                             struct log_place *place_out);
 /* Returns when what stands before place->length is on disk. ST_IO if it never will be: then what
  * was appended is gone, and place means nothing. */
 enum status log_sync(struct log *l, const struct log_place *place);

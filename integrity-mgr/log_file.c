@@ -222,6 +222,7 @@ static enum status read_frames(struct log_file *f, log_file_entry entry, void *c
         if (!s && fsync(f->fd)) /* what was read may not have been on disk either */
                 s = log_file_failed("syncing it", errno);
         f->written = f->synced = at;
+        f->reserved = 0;
         return s;
 }
 
@@ -272,6 +273,28 @@ static enum status encode(struct log_file *f, struct log_entry *entries, size_t 
         return ST_DONE;
 }
 
+/* Sets blocks aside behind the file's end, so that what has to be logged can be when others have
+ * filled the disk. They do not show in its size. A file system that cannot do it has no reserve. */
+static enum status reserve(struct log_file *f, size_t len)
+{
+        const uint64_t end = f->written + len + LOG_RESERVE, step = 1 << 20;
+
+        if (end <= f->reserved)
+                return ST_DONE;
+        if (!fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)f->written,
+                       (off_t)(end + step - f->written))) {
+                f->reserved = end + step;
+                return ST_DONE;
+        }
+        if (errno != ENOSPC && errno != EDQUOT)
+                return ST_DONE;
+        return FAIL(ST_NO_SPACE, .subject = "the log",
+                    .expected = FMT("%d MiB that only starts, stops and refusals may use",
+                                    LOG_RESERVE >> 20),
+                    .found = "no room for them on the disk of the state folder",
+                    .remedy = "make room in the state folder: df /var/lib/bulkhead");
+}
+
 static enum status write_frame(struct log_file *f, struct buffer *frame, bool *broken_out)
 {
         struct digest sum = digest_of(HASH_SHA256, frame->data, frame->len);
@@ -280,6 +303,7 @@ static enum status write_frame(struct log_file *f, struct buffer *frame, bool *b
         if (io_write_at(f->fd, frame->data, frame->len, f->written)) {
                 int error = errno;
 
+                f->reserved = 0; /* cutting the file off gives back what was set aside */
                 if (ftruncate(f->fd, (off_t)f->written))
                         *broken_out = true;
                 return log_file_failed("writing it", error);
@@ -289,12 +313,14 @@ static enum status write_frame(struct log_file *f, struct buffer *frame, bool *b
         return ST_DONE;
 }
 
-enum status log_file_append(struct log_file *f, struct log_entry *entries, size_t count,
+enum status log_file_append(struct log_file *f, struct log_entry *entries, size_t count, bool spare,
                             bool *broken_out)
 {
         struct buffer frame = BUFFER_INIT(FRAME_HEAD + LOG_FRAME_MOST + SUM);
         enum status s = encode(f, entries, count, &frame);
 
+        if (!s && spare)
+                s = reserve(f, frame.len + SUM);
         if (!s)
                 s = write_frame(f, &frame, broken_out);
         buffer_clear(&frame);

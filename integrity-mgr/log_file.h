@@ -11,6 +11,9 @@
 #include "lib/status.h"
 #include "proof/commitment.h"
 
+/* LOG_RESERVE: bytes behind the file's end that are set aside on the disk. An event has less than a
+ * KiB, and a measurement that a start is judged by some KiB. */
+enum { LOG_RESERVE = 8 << 20 };
 enum { LOG_FRAME_MOST = 20 << 20, LOG_APPEND_MOST = 4096, LOG_SUM = 32 };
 
 struct log_entry {
@@ -23,6 +26,7 @@ struct log_file {
         enum hash_alg alg;
         uint64_t written, synced; /* bytes; synced is its owner's to move on */
         uint8_t last[LOG_SUM];    /* sum of the last frame */
+        uint64_t reserved;        /* blocks are set aside up to there; 0: not yet */
         bool unreadable;          /* the disk failed while it was read */
 };
 
@@ -35,9 +39,10 @@ typedef void (*log_file_entry)(void *context, const uint8_t *random, struct byte
  * when something that had been on disk is not what was written: then nothing is cut off. */
 enum status log_file_load(struct log_file *f, log_file_entry entry, void *context);
 
-/* Writes one frame and makes the entries' randomness. On failure nothing was appended, unless
- * *broken_out: then the file has to be cut back. */
-enum status log_file_append(struct log_file *f, struct log_entry *entries, size_t count,
+/* Writes one frame and makes the entries' randomness. spare: ST_NO_SPACE unless the reserve behind
+ * the frame is there too. On failure nothing was appended, unless *broken_out: then the file has to
+ * be cut back. */
+enum status log_file_append(struct log_file *f, struct log_entry *entries, size_t count, bool spare,
                             bool *broken_out);
 /* Cuts the file back to what is surely on disk. The caller then loads it again. */
 enum status log_file_cut_back(struct log_file *f);

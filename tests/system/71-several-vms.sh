@@ -18,7 +18,7 @@ same "$(names)" "$(names | LC_ALL=C sort)" 'order of the list'
 columns=$(bulkhead vm list | awk '{ print index($0, $NF) }' | sort -u | wc -l)
 same "$columns" 1 'columns in which the last one begins'
 same "$(bulkhead vm show a1 --json | of_json 'v["domid"], type(v["config"]).__name__')" \
-        "(None, 'dict')" 'one that is stopped'
+        'None dict' 'one that is stopped'
 
 expect 0 bulkhead vm start a1 second-of-them
 says 'a1: running'
@@ -34,7 +34,8 @@ says 'a1: running'
 output=$(bulkhead vm resume --json second-of-them 2>&1)
 same "$(of_json 'v["state"]' <<<"$output")" running 'one as JSON'
 output=$(bulkhead vm stop --json a1 second-of-them 2>&1)
-same "$(of_json '" ".join(o["name"] for o in v)' <<<"$output")" 'a1 second-of-them' 'several as JSON'
+same "$(of_json '" ".join(o["name"] for o in v)' <<<"$output")" \
+        'a1 second-of-them' 'several as JSON'
 expect 0 bulkhead vm autostart --quiet a1
 same "$output" '' 'what --quiet says'
 expect 1 bulkhead vm stop -q a1

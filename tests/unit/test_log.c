@@ -3,6 +3,7 @@
  * The log: what comes back after a restart, a torn tail, damage, a full disk. The expected roots
  * are computed here from RFC 6962's definition, by OpenSSL alone.
  */
+#include "integrity-mgr/attest_share.h"
 #include "integrity-mgr/log.h"
 #include "lib/arena.h"
 #include "tests/fault/fault.h"
@@ -421,6 +422,61 @@ START_TEST(test_many_at_once)
 }
 END_TEST
 
+/* What can wait leaves room for what cannot; nothing of it shows in the file's size. */
+START_TEST(test_reserve)
+{
+        struct log_entry entry = {.node = {(const uint8_t *)"<a/>", 4}};
+        struct log_place place;
+        struct stat st;
+
+        ck_assert_int_eq(log_append_spare(l, &entry, 1, &place), ST_DONE);
+        ck_assert_int_eq(log_sync(l, &place), ST_DONE);
+        ck_assert_int_eq(fstatat(dir, "log", &st, 0), 0);
+        ck_assert_int_lt(st.st_size, 1024);
+        if ((uint64_t)st.st_blocks * 512 < LOG_RESERVE)
+                printf("skipped: test_reserve: this file system sets nothing aside\n");
+        log_close(l); /* what was set aside is no tail that is cut off */
+        ck_assert_int_eq(log_open(dir, HASH_SHA256, &l), ST_DONE);
+        ck_assert_uint_eq(log_length(l), 1);
+}
+END_TEST
+
+/* --- the shares of attestations --------------------------------------------------------------- */
+
+static const struct principal alice = {PRINCIPAL_USER, "1000"}, bob = {PRINCIPAL_USER, "1001"},
+                              root = {PRINCIPAL_USER, "0"};
+
+START_TEST(test_measuring_share)
+{
+        ck_assert_int_eq(attest_share_take(&alice, 64, 0), ST_DONE); /* counts as 8 at once */
+        ck_assert_int_eq(attest_share_take(&alice, 8, 0), ST_DONE);
+        ck_assert_int_eq(attest_share_take(&alice, 1, 0), ST_BUSY);
+        ck_assert_str_eq(error_last()->subject, "attestations for uid:1000");
+        ck_assert_int_eq(attest_share_take(&bob, 8, 0), ST_DONE); /* not held up by alice */
+        attest_share_give(&alice, 64);
+        ck_assert_int_eq(attest_share_take(&alice, 1, 0), ST_DONE);
+        attest_share_give(&alice, 1);
+        attest_share_give(&alice, 8);
+        attest_share_give(&bob, 8);
+}
+END_TEST
+
+START_TEST(test_log_share)
+{
+        const int64_t now = 1000, hour = 3600 * 1000;
+
+        ck_assert_int_eq(attest_share_log(&alice, SHARE_LOG_AT_ONCE, now), ST_DONE);
+        ck_assert_int_eq(attest_share_log(&alice, 1024, now), ST_BUSY);
+        ck_assert_str_eq(error_last()->subject, "the log, for uid:1000");
+        ck_assert_ptr_nonnull(strstr(error_last()->remedy, "try again in 1 s"));
+        ck_assert_int_eq(attest_share_log(&bob, 1024, now), ST_DONE);
+        ck_assert_int_eq(attest_share_log(&root, SHARE_LOG_AT_ONCE, now), ST_DONE);
+        ck_assert_int_eq(attest_share_log(&root, SHARE_LOG_AT_ONCE, now), ST_DONE);
+        ck_assert_int_eq(attest_share_log(&alice, SHARE_LOG_AN_HOUR, now + hour), ST_DONE);
+        ck_assert_int_eq(attest_share_log(&alice, 1024, now + hour), ST_BUSY);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("log");
@@ -441,6 +497,9 @@ int main(void)
         tcase_add_test(t, test_log_of_version_1);
         tcase_add_loop_test(t, test_fails_once, 0, 2);
         tcase_add_test(t, test_full_disk);
+        tcase_add_test(t, test_reserve);
+        tcase_add_test(t, test_measuring_share);
+        tcase_add_test(t, test_log_share);
         tcase_add_test(t, test_many_at_once);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);

@@ -291,6 +291,10 @@ END_TEST
         "}"                                                                                        \
         "}"
 
+#define ARGON_32(slot) "\"" slot "\":" ARGON(32, 1048576, 4)
+
+#define ARGONS_32(a, b, c) ARGON_32(a) "," ARGON_32(b) "," ARGON_32(c)
+
 static const struct cost_case {
         const char *json;
         enum status expected;
@@ -314,22 +318,9 @@ static const struct cost_case {
          "--iter-time"},
         {HEADER("\"2\":" PBKDF(1000), 4000000000), ST_TOO_LARGE, "disk, digest 0 of the volume key",
          "4000000000", "luksHeaderRestore"},
-        {HEADER("\"0\":" ARGON(32, 1048576, 4) ",\"1\":" ARGON(32, 1048576, 4) ",\"2\":" ARGON(32, 1048576, 4) ",\"3\":" ARGON(
-                        32, 1048576,
-                        4) ",\"4\":" ARGON(32, 1048576,
-                                           4) ",\"5\":" ARGON(32, 1048576,
-                                                              4) ",\"6\":" ARGON(32, 1048576,
-                                                                                 4) ",\"7\""
-                                                                                    ":" ARGON(
-                                                                                            32,
-                                                                                            1048576,
-                                                                                            4) ",\""
-                                                                                               "8\""
-                                                                                               ":" ARGON(1,
-                                                                                                         1048576,
-                                                                                                         4),
+        {HEADER(ARGONS_32("0", "1", "2") "," ARGONS_32("3", "4", "5") "," ARGONS_32("6", "7", "8"),
                 1000),
-         ST_TOO_LARGE, "disk, all key slots together", "257 GiB", "luksDump disk"},
+         ST_TOO_LARGE, "disk, all key slots together", "288 GiB", "luksDump disk"},
         {"{}", ST_INVALID, "disk", "no keyslots", ""},
         {"", ST_INVALID, "disk", "no keyslots", ""},
         {"{\"keyslots\":3,\"digests\":[]}", ST_INVALID, "disk", "no keyslots", ""},
