@@ -273,6 +273,57 @@ START_TEST(asked_for_and_given)
 }
 END_TEST
 
+/* --- the trust record: nothing in it is accepted and ignored --------------------------------- */
+
+/* All that an appraisal says, or why there is none. */
+static const char *whole(void)
+{
+        struct appraisal report;
+        const char *out = "";
+
+        if (appraise(&input, arena, &report))
+                return arena_text(arena, error_last()->expected);
+        for (size_t i = 0; i < report.checks.count; i++) {
+                const struct check *c = &report.checks.items[i];
+
+                out = arena_print(arena, "%s%s %d %s %s %s\n", out, c->name, c->result, c->detail,
+                                  c->expected, c->found);
+        }
+        return out;
+}
+
+static const struct {
+        const char *name, *value;
+} records[] = {
+        {"bulkhead-trust", "2"}, {"host", NULL},       {"ak-public", NULL},  {"ak-name", NULL},
+        {"enrolled", "yes"},     {"clock", "9999999"}, {"reset-count", "5"}, {"restart-count", "3"},
+        {"log-length", "4"},     {"log-root", NULL},   {"alg", "sha384"},
+};
+enum { RECORDS = sizeof records / sizeof *records };
+
+/* value NULL: its last hex digit becomes another one. */
+START_TEST(trust_record)
+{
+        const char *before = whole(),
+                   *record = arena_copy(arena, input.trust.data, input.trust.len);
+        const char *at = strstr(record, arena_print(arena, "%s: ", records[_i].name));
+        const char *end = strchr(at, '\n');
+        size_t lines = 0;
+
+        for (const char *p = record; (p = strchr(p, '\n')); p++)
+                lines++;
+        ck_assert_uint_eq(lines, RECORDS);
+        at += strlen(records[_i].name) + 2;
+        input.trust = text(arena_print(arena, "%.*s%s%s",
+                                       (int)((records[_i].value ? at : end - 1) - record), record,
+                                       records[_i].value ? records[_i].value
+                                       : end[-1] == '0'  ? "1"
+                                                         : "0",
+                                       end));
+        ck_assert_str_ne(before, whole());
+}
+END_TEST
+
 /* No verdict is no verdict: nothing says trusted. */
 START_TEST(undecided)
 {
@@ -303,6 +354,7 @@ int main(void)
         tcase_add_test(t, undecided);
         tcase_set_timeout(t, 60);
         tcase_add_test(t, asked_for);
+        tcase_add_loop_test(t, trust_record, 0, RECORDS);
         tcase_add_test(t, asked_for_and_given);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);

@@ -72,10 +72,13 @@ void host_identity(struct work *w, struct check *c)
                 check_failed(c, "another hash algorithm than this host's", hash_name(t->alg),
                              hash_name(h->evidence.alg));
         else
-                check_passed(c, trust_is_enrolled(t)
-                                        ? arena_print(w->arena, "enrolled %s", t->enrolled)
-                                        : "not enrolled: that the key lies in a TPM is the host's "
-                                          "own word");
+                check_passed(c, arena_print(w->arena, "host %s, %s%s",
+                                            check_hex_of_digest(w, &t->host),
+                                            trust_is_enrolled(t) ? "enrolled " : "",
+                                            trust_is_enrolled(t)
+                                                    ? t->enrolled
+                                                    : "not enrolled: that the key lies in a TPM is "
+                                                      "the host's own word"));
 }
 
 void host_signature(struct work *w, struct check *c)
