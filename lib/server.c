@@ -60,13 +60,6 @@ void server_add_listener(struct server *s, const struct server_listener *listene
         also_wait(s, l->o.fd, EPOLLIN, l);
 }
 
-void server_listen(struct listener *l, bool whether)
-{
-        struct epoll_event e = {.events = whether ? EPOLLIN : 0, .data.ptr = l};
-
-        epoll_ctl(l->server->epoll, EPOLL_CTL_MOD, l->o.fd, &e);
-}
-
 static void close_listeners(struct server *s)
 {
         struct listener *l;
@@ -161,6 +154,7 @@ static int handle_event(struct server *s, void *source)
                 return -1;
         case SOURCE_BACK:
                 server_take_back(s);
+                server_read_waiting(s);
                 return -1;
         case SOURCE_SIGNAL:
                 return 0;
@@ -215,6 +209,9 @@ int server_run(struct server *s, const int *also_watch, size_t watch_count)
                 if (n < 0 && errno != EINTR)
                         fatal("cannot wait for requests: %s", strerror(errno));
                 result = handle_events(s, events, n);
+                if (s->start_due)
+                        server_start_queued(s);
+                s->start_due = false;
                 if (!deadline_left(tick)) {
                         on_tick(s);
                         tick = deadline_in(TICK);

@@ -25,11 +25,27 @@
 #endif
 
 enum {
+        STACK_SIZE = 256 << 10,
         BATCH = 64,          /* descriptors that one thread takes with it */
         ENDING_MOST = 4,     /* such threads at once: one may hang in what is no socket */
         WAITING_MANY = 256,  /* then no peer is let in until there are fewer */
         LOOK_AGAIN = 1000000 /* ns */
 };
+
+bool server_start_thread(void *(*run)(void *), void *with, pthread_t *joinable_out)
+{
+        pthread_attr_t attributes;
+        pthread_t thread;
+        int r;
+
+        pthread_attr_init(&attributes);
+        if (!joinable_out)
+                pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        pthread_attr_setstacksize(&attributes, STACK_SIZE);
+        r = pthread_create(joinable_out ? joinable_out : &thread, &attributes, run, with);
+        pthread_attr_destroy(&attributes);
+        return !r;
+}
 
 static struct {
         pthread_mutex_t lock;

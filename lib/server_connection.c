@@ -13,24 +13,8 @@
 #endif
 
 enum {
-        STACK_SIZE = 256 << 10,
         ACCEPT_MOST = 64 /* peers in a row, however many come */
 };
-
-bool server_start_thread(void *(*run)(void *), void *with, pthread_t *joinable_out)
-{
-        pthread_attr_t attributes;
-        pthread_t thread;
-        int r;
-
-        pthread_attr_init(&attributes);
-        if (!joinable_out)
-                pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-        pthread_attr_setstacksize(&attributes, STACK_SIZE);
-        r = pthread_create(joinable_out ? joinable_out : &thread, &attributes, run, with);
-        pthread_attr_destroy(&attributes);
-        return !r;
-}
 
 /* --- the end, and the beginning, of a connection --------------------------------------------- */
 
@@ -56,12 +40,23 @@ static void forget_now(struct connection *c)
         free(c);
 }
 
+void server_append(struct connection *c)
+{
+        struct server *s = c->server;
+
+        c->phase = PHASE_QUEUED;
+        c->next_queued = NULL;
+        *s->queue_end = c;
+        s->queue_end = &c->next_queued;
+}
+
 void server_forget(struct connection *c)
 {
         epoll_ctl(c->server->epoll, EPOLL_CTL_DEL, c->fd, NULL);
         if (c->session_end) {
                 c->ends = true;
-                server_queue(c);
+                server_append(c);
+                c->server->start_due = true;
         } else {
                 forget_now(c);
         }
@@ -73,6 +68,13 @@ void server_wait_for_more(struct connection *c, int how)
 
         if (epoll_ctl(c->server->epoll, how, c->fd, &e) < 0)
                 server_forget(c);
+}
+
+void server_listen(struct listener *l, bool whether)
+{
+        struct epoll_event e = {.events = whether ? EPOLLIN : 0, .data.ptr = l};
+
+        epoll_ctl(l->server->epoll, EPOLL_CTL_MOD, l->o.fd, &e);
 }
 
 /* Closes the connection of that rank or below, of that principal unless it is NULL, that has been

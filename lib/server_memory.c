@@ -26,7 +26,7 @@ static size_t used_by(const struct connection *c)
         return n;
 }
 
-static bool has_room(const struct connection *c)
+bool server_has_room(const struct connection *c)
 {
         const struct server *s = c->server;
         size_t used[RANKS], len = c->reader.body_len;
@@ -64,7 +64,7 @@ bool server_take_memory(struct connection *c)
 
         if (c->memory || !c->reader.body_len)
                 return true;
-        while (!has_room(c))
+        while (!server_has_room(c))
                 if (c->rank != RANK_MASTER || !drop_one_below(s, c->rank))
                         return false;
         c->memory = c->reader.body_len;
@@ -78,25 +78,6 @@ void server_give_memory(struct connection *c)
         c->memory = 0;
         c->server->worked = true;
         c->server->worked_at = deadline_in(0);
-}
-
-/* The first of the highest rank that waits for room, and has it now. */
-static struct connection *next_waiting(struct server *s)
-{
-        struct connection *c, *next = NULL;
-
-        for (c = s->connections.next; c != &s->connections; c = c->next)
-                if (c->needs_room && (!next || c->rank > next->rank) && has_room(c))
-                        next = c;
-        return next;
-}
-
-void server_read_waiting(struct server *s)
-{
-        struct connection *c;
-
-        while ((c = next_waiting(s)))
-                server_read(c);
 }
 
 /* --- giving back --- */

@@ -65,6 +65,7 @@ struct server {
         struct listener *listeners;
         struct connection connections; /* head of the list, newest first */
         size_t count[RANKS], running[RANKS], ending;
+        bool start_due; /* the end of a session was put into the queue */
         struct connection *queue, **queue_end;
         size_t memory[RANKS]; /* bytes of frames, from their header on */
         bool worked;          /* since memory was last given back */
@@ -102,6 +103,8 @@ void server_take_rights(int fd, int whether);
 
 /* Gives the request that was read, or the end of a session, a thread, now or in its turn. */
 void server_queue(struct connection *c);
+/* Only puts it into the queue. */
+void server_append(struct connection *c);
 /* Starts what may run of that. */
 void server_start_queued(struct server *s);
 /* Waits again on the connections that threads handed back, and starts the next requests. */
@@ -110,6 +113,8 @@ size_t server_running(const struct server *s);
 
 /* Before the first thread: how the heap gives back what it no longer needs. */
 void server_memory_begin(void);
+/* Whether there is memory for the body of the frame that has begun. */
+bool server_has_room(const struct connection *c);
 /* Memory for the body of the frame that has begun, from the budget of all: true if it has it. A
  * master takes it from whoever is below and has not sent all. */
 bool server_take_memory(struct connection *c);

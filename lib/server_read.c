@@ -115,6 +115,25 @@ void server_read(struct connection *c)
                 server_forget(c);
 }
 
+/* The first of the highest rank that waits for room, and has it now. */
+static struct connection *next_waiting(struct server *s)
+{
+        struct connection *c, *next = NULL;
+
+        for (c = s->connections.next; c != &s->connections; c = c->next)
+                if (c->needs_room && (!next || c->rank > next->rank) && server_has_room(c))
+                        next = c;
+        return next;
+}
+
+void server_read_waiting(struct server *s)
+{
+        struct connection *c;
+
+        while ((c = next_waiting(s)))
+                server_read(c);
+}
+
 void server_close_stalled(struct server *s)
 {
         struct connection *c, *next;

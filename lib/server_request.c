@@ -94,13 +94,8 @@ void server_start_queued(struct server *s)
 
 void server_queue(struct connection *c)
 {
-        struct server *s = c->server;
-
-        c->phase = PHASE_QUEUED;
-        c->next_queued = NULL;
-        *s->queue_end = c;
-        s->queue_end = &c->next_queued;
-        server_start_queued(s);
+        server_append(c);
+        server_start_queued(c->server);
 }
 
 void server_take_back(struct server *s)
@@ -126,7 +121,6 @@ void server_take_back(struct server *s)
                 else
                         server_wait_for_more(c, EPOLL_CTL_MOD);
         }
-        server_read_waiting(s);
         server_start_queued(s);
 }
 
