@@ -66,6 +66,8 @@ def elements(text):
         e.end = text.index(b'>', parser.CurrentByteIndex) + 1
 
     def characters(data):
+        # Beside the descriptor there are line feeds; its canonical form is looked at later.
+        need(len(stack) > 1 or len(stack[0].children) < 2, 'text between elements')
         stack[-1].text += data
 
     def comment(_):
