@@ -5,6 +5,7 @@
  * undefining, which must not overtake each other.
  */
 #include "compartment-mgr/compartment.h"
+#include "lib/channel.h"
 #include "lib/component.h"
 #include "lib/report.h"
 #include "lib/state_kinds.h"
@@ -24,6 +25,7 @@ struct compartment {
         enum vm_state state;
         const char *operation;         /* under way, or NULL */
         const struct principal *asker; /* of the operation */
+        int64_t since;                 /* when it was claimed, in ms */
         char *memory;                  /* the path of its image, or NULL */
         bool restarted;                /* this run began by a restart */
         int64_t began;                 /* when this run began, in ms */
@@ -359,16 +361,21 @@ bool compartment_owned_by(const char *vm, const struct principal *owner)
 enum status compartment_claim(const char *vm, const char *operation, const struct principal *asker,
                               struct compartment **c_out)
 {
-        struct compartment *c;
+        char who[PRINCIPAL_TEXT_SIZE];
         const char *busy = NULL;
+        struct compartment *c;
+        int64_t since = 0;
 
         pthread_mutex_lock(&table.lock);
         c = find(vm);
-        if (c && c->operation)
+        if (c && c->operation) {
                 busy = c->operation;
-        else if (c) {
+                since = c->since;
+                principal_write(c->asker, who);
+        } else if (c) {
                 c->operation = operation;
                 c->asker = asker;
+                c->since = deadline_in(0);
         }
         pthread_mutex_unlock(&table.lock);
         *c_out = NULL;
@@ -376,7 +383,8 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
                 return not_found(vm);
         if (busy)
                 return FAIL(ST_BUSY, .subject = FMT("VM %s", vm),
-                            .found = FMT("%s is under way", busy),
+                            .found = FMT("%s is under way, for %s, since %lld s", busy, who,
+                                         (long long)(deadline_in(0) - since) / 1000),
                             .remedy = FMT("wait for it: bulkhead vm show %s", vm));
         *c_out = c;
         return ST_DONE;
@@ -392,6 +400,35 @@ void compartment_release(struct compartment *c)
         pthread_mutex_unlock(&table.lock);
         if (table.released)
                 table.released();
+}
+
+static int by_age(const void *a, const void *b)
+{
+        const struct work_under_way *x = a, *y = b;
+
+        return x->since < y->since ? -1 : x->since > y->since;
+}
+
+size_t compartments_at_work(struct arena *a, struct work_under_way **work_out)
+{
+        struct work_under_way *work;
+        size_t n = 0;
+
+        pthread_mutex_lock(&table.lock);
+        work = arena_get_many(a, table.count + 1, sizeof *work);
+        for (size_t i = 0; i < table.count; i++) {
+                const struct compartment *c = table.vms[i];
+
+                if (c->operation)
+                        work[n++] = (struct work_under_way){
+                                arena_text(a, c->definition.name), arena_text(a, c->operation),
+                                principal_copy(a, c->asker),
+                                principal_copy(a, &c->definition.owner), c->since};
+        }
+        pthread_mutex_unlock(&table.lock);
+        qsort(work, n, sizeof *work, by_age);
+        *work_out = work;
+        return n;
 }
 
 const struct principal *compartment_asker(const struct compartment *c)

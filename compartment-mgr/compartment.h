@@ -49,6 +49,16 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
                               struct compartment **c_out);
 void compartment_release(struct compartment *c); /* NULL is fine */
 
+/* What is being worked on. asker, owner: of the operation, of the VM. since: as deadline_in(0) was
+ * then. */
+struct work_under_way {
+        const char *vm, *operation;
+        struct principal asker, owner;
+        int64_t since;
+};
+/* All of it, in the arena, the longest first. Returns how many. */
+size_t compartments_at_work(struct arena *a, struct work_under_way **work_out);
+
 /* --- for the operation that has claimed it --- */
 
 const struct principal *compartment_asker(const struct compartment *c);

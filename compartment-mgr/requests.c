@@ -32,12 +32,32 @@ const size_t requests_handlers_count = sizeof requests_handlers / sizeof *reques
 
 /* --- the host ---------------------------------------------------------------------------- */
 
+/* What is being worked on, of the VMs that the caller may see. */
+static void add_work(struct request *r, struct facts *f)
+{
+        struct work_under_way *work;
+        size_t count = compartments_at_work(r->arena, &work);
+        char who[PRINCIPAL_TEXT_SIZE];
+
+        for (size_t i = 0; i < count && f->count < f->room; i++) {
+                if (!access_sees_vm(r->caller, &work[i].owner))
+                        continue;
+                f->items[f->count++] = (struct fact){
+                        "jobs", work[i].vm,
+                        arena_print(r->arena, "%s, for %s, since %lld s", work[i].operation,
+                                    principal_write(&work[i].asker, who),
+                                    (long long)(deadline_in(0) - work[i].since) / 1000),
+                        FACT_PLAIN};
+        }
+}
+
 static enum status on_status(struct request *r, const struct status_req *q, struct status_rep *p)
 {
         struct facts facts;
 
         (void)q;
         state_facts(r->arena, &facts);
+        add_work(r, &facts);
         p->facts = (struct fact_list){facts.items, facts.count};
         return ST_DONE;
 }

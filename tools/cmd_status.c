@@ -175,3 +175,58 @@ out:
         arena_free(a);
         return result;
 }
+
+/* --- jobs ---------------------------------------------------------------------------------- */
+
+/* Of the facts, those of one area. */
+static void keep_area(struct status_rep *reply, const char *area, struct arena *a)
+{
+        struct fact *kept = arena_get_many(a, reply->facts.count + 1, sizeof *kept);
+        size_t n = 0;
+
+        for (size_t i = 0; i < reply->facts.count; i++)
+                if (!strcmp(reply->facts.items[i].area, area))
+                        kept[n++] = reply->facts.items[i];
+        reply->facts.items = kept;
+        reply->facts.count = n;
+}
+
+static error_t jobs_parse(int key, char *value, struct argp_state *state)
+{
+        (void)value;
+        if (key == ARGP_KEY_INIT)
+                state->child_inputs[0] = state->input;
+        else if (key == ARGP_KEY_ARG)
+                argp_usage(state);
+        else
+                return ARGP_ERR_UNKNOWN;
+        return 0;
+}
+
+int cmd_jobs(int argc, char **argv)
+{
+        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp argp = {NULL,
+                                         jobs_parse,
+                                         NULL,
+                                         "Shows what is being done to the VMs that you may see, "
+                                         "for whom and since when; the longest first.",
+                                         children,
+                                         NULL,
+                                         NULL};
+        struct status_rep reply;
+        bool json = false;
+        struct arena *a;
+        enum status s;
+
+        if (argp_parse(&argp, argc, argv, 0, NULL, &json))
+                return EXIT_USAGE;
+        a = arena_new();
+        s = door_call(CALL(status, &(struct status_req){}, &reply), a);
+        if (!s) {
+                keep_area(&reply, "jobs", a);
+                json ? print_json(&reply) : print_text(&reply);
+        }
+        arena_free(a);
+        return s ? output_error(s, "jobs") : output_end();
+}

@@ -11,7 +11,8 @@ expect 0 bulkhead attest attest.xml -o evidence.xml --trust "$trust" --challenge
 expect 0 bulkhead verify evidence.xml --trust "$trust" --challenge "$challenge" --json
 
 # usage
-for c in '' 'nothing' 'vm' 'vm start' 'vm attach a' 'vm attach a b c' 'vm seal a' 'measure' 'measure nocolon' \
+for c in '' 'nothing' 'vm' 'vm start' 'vm attach a' 'vm attach a b c' 'vm seal a' \
+        'measure' 'measure nocolon' \
         'measure --salt 00 disk:a' \
         'measure --verity --salt 0g disk:a' 'attest' 'attest --challenge 00 attest.xml' 'verify' \
         'verify --challenge 00 evidence.xml' 'verify --remember evidence.xml' \

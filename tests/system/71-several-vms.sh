@@ -45,3 +45,9 @@ expect 1 bulkhead vm console a1
 expect 1 bulkhead vm console no-such-vm
 expect 0 bulkhead vm undefine --forget-key a1 --json
 same "$(of_json v <<<"$output")" "{'name': 'a1', 'forgotten': True}" 'undefine as JSON'
+# nothing is being done now; while something is, jobs and the refusal of another one name it
+expect 0 bulkhead jobs
+same "$output" '' 'jobs at rest'
+expect 0 bulkhead jobs --json
+same "$(of_json v <<<"$output")" '[]' 'jobs at rest, as JSON'
+expect 2 bulkhead jobs a1

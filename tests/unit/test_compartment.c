@@ -112,16 +112,24 @@ END_TEST
 START_TEST(an_operation_is_alone)
 {
         struct compartment *c, *other;
+        struct work_under_way *work;
         struct vm_summary v;
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
         ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
         ck_assert_int_eq(compartment_claim("db1", "stop", &principal_self, &other), ST_BUSY);
+        ck_assert_ptr_nonnull(
+                strstr(error_last()->found, "start is under way, for self, since 0 s"));
+        ck_assert_uint_eq(compartments_at_work(a, &work), 1);
+        ck_assert_str_eq(work[0].vm, "db1");
+        ck_assert_str_eq(work[0].operation, "start");
+        ck_assert_int_eq(work[0].asker.kind, PRINCIPAL_SELF);
         ck_assert_ptr_null(other);
         ck_assert(strstr(error_last()->found, "start"));
         ck_assert_int_eq(compartment_claim("nobody", "stop", &principal_self, &other),
                          ST_NOT_FOUND);
         compartment_release(c);
+        ck_assert_uint_eq(compartments_at_work(a, &work), 0);
         ck_assert_int_eq(compartment_claim("db1", "stop", &principal_self, &other), ST_DONE);
         compartment_release(other);
 }
