@@ -6,6 +6,36 @@
 
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
+
+static bool reads_only(enum message_number number)
+{
+        return number == MESSAGE_status || number == MESSAGE_trust || number == MESSAGE_vm_list ||
+               number == MESSAGE_vm_show;
+}
+
+/* Ctrl-C ends the command, not what it asked for: a daemon completes, or undoes, what it began. So
+ * whoever typed it is told. */
+static void interrupted(int signal_number)
+{
+        static const char text[] = "\nbulkhead: interrupted; what was asked for may still be done: "
+                                   "bulkhead jobs shows it\n";
+
+        if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+                _exit(3);
+        raise(signal_number); /* once more, as SA_RESETHAND has left it */
+}
+
+/* Returns how it was before, which stays if the command's starter ignores the signal. */
+static struct sigaction tell_if_interrupted(void)
+{
+        const struct sigaction tell = {.sa_handler = interrupted, .sa_flags = (int)SA_RESETHAND};
+        struct sigaction before = {.sa_handler = SIG_DFL};
+
+        if (!sigaction(SIGINT, NULL, &before) && before.sa_handler == SIG_DFL)
+                sigaction(SIGINT, &tell, NULL);
+        return before;
+}
 
 enum status door_call(struct call call, struct arena *a)
 {
@@ -14,8 +44,16 @@ enum status door_call(struct call call, struct arena *a)
                        "start it: systemctl start bulkhead-compartment-mgr; from a checkout: make "
                        "up, then . build/run/env");
 
+        struct sigaction before;
+        enum status s;
+
         signal(SIGPIPE, SIG_IGN);
-        return client_call(&cm, 0, call, a, NO_DEADLINE);
+        if (reads_only(call.number))
+                return client_call(&cm, 0, call, a, NO_DEADLINE);
+        before = tell_if_interrupted();
+        s = client_call(&cm, 0, call, a, NO_DEADLINE);
+        sigaction(SIGINT, &before, NULL);
+        return s;
 }
 
 static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:+-";

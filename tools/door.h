@@ -6,7 +6,8 @@
 #include "lib/message.h"
 
 /* One request, as client_call() of lib/client.h. Waits without a deadline, since a whole disk may
- * be measured; a person can interrupt. ST_UNREACHABLE has a remedy. */
+ * be measured; a person can interrupt, and is then told that the daemon goes on. ST_UNREACHABLE
+ * has a remedy. */
 enum status door_call(struct call call, struct arena *a);
 
 /* A name of a VM, or of a part of one, as a person typed it: ST_USAGE with what is wrong with it if
