@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Keeps the table of present seals. seal_store.c, memory_image.c and requests.c come here; this
- * file touches "generations" in the state folder and, by tpm_client, the TPM's counter and the
- * table's HMAC key.
+ * file touches "generations" in the state folder and, by tpm_client, the TPM's counter, the digest
+ * by which it knows the table, and the table's HMAC key.
+ *
+ * A table of version 2 names no predecessor, and the TPM knew none by its digest. It is taken over
+ * once, while the TPM knows no digest, by two commits: any table of that version has at most the
+ * counter's next value, which is used up by the first, so that none of them fits afterwards, even
+ * if the digest's index is deleted.
  */
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
@@ -24,7 +29,8 @@ static int folder = -1;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct arena *arena; /* the table's; NULL until the table was read and is believed */
 static struct seal_table table;
-static bool behind; /* the counter is still to be incremented */
+static struct digest digest; /* of the table as it is encoded: what the TPM knows it by */
+static bool behind;          /* the TPM is still to be told of the table */
 
 void generations_open(int dir)
 {
@@ -45,48 +51,81 @@ static enum status mac_of(struct bytes encoded, struct arena *a, struct digest *
         return s;
 }
 
-static enum status counter(bool increment, struct arena *a, uint64_t *value_out)
+static enum status known_of(struct arena *a, struct tpm_table_known_rep *known_out)
 {
-        struct tpm_table_counter_req q = {.increment = increment};
-        struct tpm_table_counter_rep p = {};
-        enum status s = tpm_client_call(CALL(tpm_table_counter, &q, &p), a);
+        struct tpm_table_known_req q = {};
 
-        *value_out = p.value;
-        return s;
+        return tpm_client_call(CALL(tpm_table_known, &q, known_out), a);
 }
 
-/* Increments the counter, which the table is ahead of by one. Reads it first: an increment whose
- * answer was lost did happen. */
+/* Tells the TPM of the table, which it may know by half: an answer was lost, or the power. */
 static enum status catch_up(struct arena *a)
 {
-        uint64_t value;
-        enum status s = counter(false, a, &value);
+        struct tpm_table_commit_req q = {
+                .counter = table.counter, .before = table.predecessor, .table = digest};
+        struct tpm_table_commit_rep p;
+        enum status s = tpm_client_call(CALL(tpm_table_commit, &q, &p), a);
 
-        if (!s && value + 1 == table.counter)
-                s = counter(true, a, &value);
-        if (!s && value != table.counter)
-                s = FAIL(ST_DAMAGED, .subject = "the TPM's counter of seals",
-                         .expected = FMT("%" PRIu64, table.counter),
-                         .found = FMT("%" PRIu64, value),
-                         .remedy = "something else increments this counter: see bulkhead status");
         behind = s != ST_DONE;
         return s;
 }
 
 /* --- the file ------------------------------------------------------------------------------- */
 
-static enum status compare(uint64_t value)
+static enum status other_number(const struct tpm_table_known_rep *known)
 {
-        behind = table.counter == value + 1;
-        if (table.counter == value || behind)
-                return ST_DONE;
-        if (table.counter < value)
-                return FAIL(ST_ROLLED_BACK, .subject = "the table of seals",
-                            .expected = FMT("state number %" PRIu64, value),
-                            .found = FMT("state number %" PRIu64, table.counter), .remedy = anew);
-        return FAIL(ST_DAMAGED, .subject = "the table of seals",
-                    .expected = FMT("state number %" PRIu64, value),
+        return FAIL(table.counter <= known->counter ? ST_ROLLED_BACK : ST_DAMAGED,
+                    .subject = "the table of seals",
+                    .expected = FMT("state number %" PRIu64, known->counter),
                     .found = FMT("state number %" PRIu64, table.counter), .remedy = anew);
+}
+
+static enum status other_table(const struct tpm_table_known_rep *known)
+{
+        char expected[DIGEST_HEX], found[DIGEST_HEX];
+
+        digest_hex(&known->table, expected);
+        digest_hex(&digest, found);
+        if (!known->table.alg)
+                return FAIL(ST_TPM_REPLACED, .subject = "NV index 0x0181b003",
+                            .expected = "the digest of the table of seals",
+                            .found = "none: the index was deleted, or made anew",
+                            .remedy = "put the old TPM back; without it only a passphrase opens a "
+                                      "VM's disks: docs/operations.md, \"What does it mean when a "
+                                      "start is refused?\"");
+        return FAIL(ST_ROLLED_BACK, .subject = "the table of seals",
+                    .expected = FMT("the one that the TPM knows, %s, or its successor", expected),
+                    .found = FMT("%s: written by this host, and replaced since", found),
+                    .remedy = anew);
+}
+
+static bool same_known(const struct digest *a, const struct digest *b)
+{
+        return digest_equal(a, b) || (!a->alg && !b->alg);
+}
+
+/* Good is the table that the TPM knows, its counter told or not yet, and the one that follows it by
+ * number and by name. */
+static enum status compare(const struct tpm_table_known_rep *known)
+{
+        bool same = digest_equal(&known->table, &digest),
+             ahead = table.counter == known->counter + 1;
+
+        behind = ahead;
+        if (same && (ahead || table.counter == known->counter))
+                return ST_DONE;
+        if (ahead && same_known(&table.predecessor, &known->table))
+                return ST_DONE;
+        return ahead || table.counter == known->counter ? other_table(known) : other_number(known);
+}
+
+/* Version 2: no digest was known then, nor may one be known now. */
+static enum status compare_older(const struct tpm_table_known_rep *known)
+{
+        behind = table.counter == known->counter + 1;
+        if (known->table.alg)
+                return other_table(known);
+        return behind || table.counter == known->counter ? ST_DONE : other_number(known);
 }
 
 /* The MAC is over the table as it stands on disk, whichever version that is. The next commit writes
@@ -106,16 +145,44 @@ static enum status decode(const struct state_content *content, struct arena *a, 
                 return FAIL(ST_DAMAGED, .subject = "the table of seals",
                             .expected = "a table that this host's TPM has signed for",
                             .found = "another one", .remedy = anew);
+        digest = digest_of(HASH_SHA256, f.table.data, f.table.len);
         return state_decode_record(
                 &state_kind_seal_table,
                 &(struct state_content){content->name, content->version, f.table}, kept, &table);
+}
+
+static enum status commit(const struct seal_table *next, struct arena *a);
+
+/* The same entries once more, as the table that follows counter and digest. */
+static enum status commit_again(uint64_t counter, const struct digest *predecessor, struct arena *a)
+{
+        const struct seal_table next = {
+                .counter = counter + 1, .predecessor = *predecessor, .entries = table.entries};
+
+        return commit(&next, a);
+}
+
+/* A table without a predecessor is followed at once by one that has one, so that no other one fits
+ * any more, whatever becomes of the digest in the TPM. */
+static enum status follow(struct arena *a)
+{
+        return table.predecessor.alg ? ST_DONE : commit_again(table.counter, &digest, a);
+}
+
+static enum status take_over(uint64_t counter, struct arena *a)
+{
+        const struct digest none = {.alg = HASH_NONE};
+
+        report_warning("the table of seals is of an older version: the TPM is told its digest");
+        return commit_again(counter, &none, a);
 }
 
 static enum status load(struct arena *a)
 {
         struct arena *kept = arena_new();
         struct state_content content;
-        uint64_t value;
+        struct tpm_table_known_rep known = {};
+        bool older = false;
         enum status s = state_load(folder, file, &state_kind_generations, a, &content);
 
         if (s == ST_NOT_FOUND && host_get() && !host_get()->approvals.count)
@@ -127,19 +194,23 @@ static enum status load(struct arena *a)
         if (!s)
                 s = decode(&content, a, kept);
         if (!s)
-                s = counter(false, a, &value);
-        if (!s)
-                s = compare(value);
+                s = known_of(a, &known);
+        if (!s) {
+                older = content.version < state_kind_generations.version;
+                s = older ? compare_older(&known) : compare(&known);
+        }
         if (s) {
                 arena_free(kept);
                 return s;
         }
         arena = kept;
-        if (behind) {
+        if (older)
+                s = take_over(known.counter, a);
+        else if (behind) {
                 report_warning("a change of seals was cut short: completing it");
                 s = catch_up(a);
         }
-        return s;
+        return s ? s : follow(a);
 }
 
 /* Called with the lock. */
@@ -147,10 +218,15 @@ static enum status ready(struct arena *a)
 {
         if (!arena)
                 return load(a);
-        return behind ? catch_up(a) : ST_DONE;
+        if (behind) {
+                enum status s = catch_up(a);
+
+                return s ? s : follow(a);
+        }
+        return follow(a);
 }
 
-/* Writes `next`, makes it the table, and then increments the counter. */
+/* Writes `next`, makes it the table, and then tells the TPM. */
 static enum status commit(const struct seal_table *next, struct arena *a)
 {
         struct buffer encoded = BUFFER_INIT(DOCUMENT_MOST);
@@ -175,6 +251,7 @@ static enum status commit(const struct seal_table *next, struct arena *a)
         if (s) {
                 arena_free(kept);
         } else {
+                digest = digest_of(HASH_SHA256, f.table.data, f.table.len);
                 arena_free(arena);
                 arena = kept;
                 s = catch_up(a);
@@ -196,15 +273,18 @@ static struct seal_entry *find(const struct uuid *vm)
 enum status generations_begin(void)
 {
         struct arena *a = arena_new();
+        struct tpm_table_known_rep known = {};
         struct seal_table first = {0};
-        uint64_t value;
         enum status s;
 
         pthread_mutex_lock(&lock);
-        s = counter(false, a, &value);
-        first.counter = value + 1;
+        s = known_of(a, &known);
+        first.counter = known.counter + 1;
+        first.predecessor = known.table;
         if (!s)
                 s = commit(&first, a);
+        if (!s)
+                s = follow(a);
         pthread_mutex_unlock(&lock);
         arena_free(a);
         return s;
@@ -230,7 +310,7 @@ enum status generations_get(const struct uuid *vm, struct seal_entry *entry_out)
 /* The next table, in the arena: without this VM's entry, with room for one more. */
 static struct seal_table without(const struct uuid *vm, struct arena *a)
 {
-        struct seal_table next = {.counter = table.counter + 1};
+        struct seal_table next = {.counter = table.counter + 1, .predecessor = digest};
 
         next.entries.items = arena_get_many(a, table.entries.count + 1, sizeof *next.entries.items);
         for (size_t i = 0; i < table.entries.count; i++)

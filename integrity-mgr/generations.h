@@ -2,11 +2,13 @@
 /*
  * Which seal of each VM is the present one (docs/constructions.md, "Generations"): a table in the
  * file "generations" of the state folder, under an HMAC whose key the TPM keeps, with the value of
- * a TPM counter that every change increments.
+ * a TPM counter that every change increments and the digest of the table before it. The TPM keeps
+ * the digest of the present one, too.
  *
- * A change is committed when the table is written; then the counter is incremented. If the table is
- * one ahead of the counter, a change was cut short between the two, and is completed. If the table
- * is behind, it is an old one, and refused. May be called from many threads.
+ * A change is committed when the table is written; then the TPM is told the digest, then the
+ * counter is incremented. A table that is one ahead and names the one that the TPM knows was cut
+ * short there, and is completed. Any other table is an old one, and refused: one that was cut
+ * short, and after which another was written, too. May be called from many threads.
  */
 #ifndef BULKHEAD_INTEGRITY_MGR_GENERATIONS_H
 #define BULKHEAD_INTEGRITY_MGR_GENERATIONS_H

@@ -159,6 +159,19 @@ static enum status lift_seal_2(const void *old, struct arena *a, void *next_out)
         return ST_DONE;
 }
 
+/* What is in the file of version 2 is the same; what the MAC in it is over is not. */
+static enum status lift_seal_table_2(const void *old, struct arena *a, void *next_out)
+{
+        const struct seal_table_2 *o = old;
+
+        (void)a;
+        *(struct seal_table *)next_out = (struct seal_table){
+                .counter = o->counter,
+                .entries = {o->entries.items, o->entries.count},
+        };
+        return ST_DONE;
+}
+
 /* Of each kind the older versions that are read, oldest first: {version, shape, lift}. */
 static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_vm_2}},
                                 older_vm_domain[] = {}, older_vm_memory[] = {},
@@ -166,11 +179,12 @@ static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_v
                                 older_sim_domain[] = {{2, &shape_sim_domain_2, lift_sim_domain_2}},
                                 older_sim_counter[] = {{2, &shape_sim_counter, lift_sim_counter_2}},
                                 older_host[] = {{1, &shape_host_state_1, lift_host_1}},
-                                older_generations[] = {},
+                                older_generations[] = {{2, &shape_seal_table_file, NULL}},
                                 older_seal[] = {{2, &shape_seal_record_2, lift_seal_2}},
                                 older_journal[] = {}, older_header[] = {},
                                 older_held[] = {{3, &shape_attachment_3, lift_held_3}},
-                                older_tree[] = {}, older_seal_table[] = {};
+                                older_tree[] = {},
+                                older_seal_table[] = {{2, &shape_seal_table_2, lift_seal_table_2}};
 
 /* --- the kinds ------------------------------------------------------------------------------- */
 
@@ -178,7 +192,7 @@ static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_v
         const struct state_kind state_kind_##id = {name, version, shape, older_##id,               \
                                                    sizeof older_##id / sizeof *older_##id};
 STATE_KINDS(DEFINE)
-DEFINE(seal_table, "generations", 2, &shape_seal_table)
+DEFINE(seal_table, "generations", 3, &shape_seal_table)
 
 #define ADDRESS(id, name, version, shape) &state_kind_##id,
 const struct state_kind *const state_kinds[] = {STATE_KINDS(ADDRESS)};

@@ -23,7 +23,7 @@
         KIND(sim_counter, "sim-domain", 3, &shape_sim_counter)                                     \
         /* integrity-mgr: keys and approvals; the table of seals; a seal */                        \
         KIND(host, "host", 2, &shape_host_state)                                                   \
-        KIND(generations, "generations", 2, &shape_seal_table_file)                                \
+        KIND(generations, "generations", 3, &shape_seal_table_file)                                \
         KIND(seal, "seal", 3, &shape_seal_record)                                                  \
         /* svdm: the redo journal, and one header in it; what a VM holds; and, of device_worker,   \
          * the file that a hash tree was made of */                                                \

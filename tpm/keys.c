@@ -150,29 +150,27 @@ TPM2B_NV_PUBLIC keys_counter(TPMI_RH_NV_INDEX index, bool written)
                                  }};
 }
 
+TPM2B_NV_PUBLIC keys_known(const struct digest *policy, bool written)
+{
+        /* Written in approved states alone: an empty authValue would let whoever boots something
+         * else write an older table's digest. Deleted and defined again, it is not written. */
+        TPMA_NV attributes = TPM2_NT_ORDINARY << TPMA_NV_TPM2_NT_SHIFT | TPMA_NV_AUTHREAD |
+                             TPMA_NV_POLICYWRITE | TPMA_NV_OWNERREAD | TPMA_NV_NO_DA;
+        TPM2B_NV_PUBLIC known = {.nvPublic = {
+                                         .nvIndex = KEYS_KNOWN,
+                                         .nameAlg = TPM2_ALG_SHA256,
+                                         .attributes = attributes | (written ? TPMA_NV_WRITTEN : 0),
+                                         .dataSize = KEYS_KNOWN_SIZE,
+                                 }};
+
+        known.nvPublic.authPolicy.size = hash_size(policy->alg);
+        memcpy(known.nvPublic.authPolicy.buffer, policy->bytes, hash_size(policy->alg));
+        return known;
+}
+
 TPMT_SYM_DEF keys_session_cipher(void)
 {
         return (TPMT_SYM_DEF)AES_128_CFB;
-}
-
-bool keys_srk_standard(const TPMT_PUBLIC *public)
-{
-        const TPMS_RSA_PARMS *rsa = &public->parameters.rsaDetail;
-        const TPMS_ECC_PARMS *ecc = &public->parameters.eccDetail;
-        const TPMT_SYM_DEF_OBJECT *cipher;
-
-        if ((public->objectAttributes & STORAGE) != STORAGE ||
-            (public->objectAttributes & TPMA_OBJECT_SIGN_ENCRYPT) ||
-            public->nameAlg != TPM2_ALG_SHA256)
-                return false;
-        if (public->type == TPM2_ALG_RSA && rsa->keyBits == 2048)
-                cipher = &rsa->symmetric;
-        else if (public->type == TPM2_ALG_ECC && ecc->curveID == TPM2_ECC_NIST_P256)
-                cipher = &ecc->symmetric;
-        else
-                return false;
-        return cipher->algorithm == TPM2_ALG_AES && cipher->keyBits.aes == 128 &&
-               cipher->mode.aes == TPM2_ALG_CFB;
 }
 
 static TPM2B_NAME name_of(TPMI_ALG_HASH alg, const uint8_t *area, size_t len)

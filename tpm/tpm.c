@@ -124,6 +124,17 @@ static enum status use(struct tpm *t, struct arena *a, const void *req, void *re
         return tpm_session(t);
 }
 
+void tpm_begin(struct tpm *t, bool clean)
+{
+        if (!t->esys)
+                t->trouble = !clean;
+}
+
+void tpm_rest(struct tpm *t)
+{
+        tpm_disconnect(t);
+}
+
 void tpm_forget(struct tpm *t)
 {
         tpm_disconnect(t); /* the next keys may have another SRK, and so another session */

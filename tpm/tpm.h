@@ -58,8 +58,13 @@ enum status tpm_reseal(struct tpm *t, struct arena *a, const struct tpm_reseal_r
                        struct tpm_reseal_rep *rep_out);
 enum status tpm_table_mac(struct tpm *t, const struct tpm_table_mac_req *req,
                           struct tpm_table_mac_rep *rep_out);
-enum status tpm_table_counter(struct tpm *t, const struct tpm_table_counter_req *req,
-                              struct tpm_table_counter_rep *rep_out);
+enum status tpm_table_known(struct tpm *t, struct tpm_table_known_rep *rep_out);
+enum status tpm_table_commit(struct tpm *t, const struct tpm_table_commit_req *req);
+/* clean: nothing of an earlier process is left in the TPM, so nothing is flushed before the first
+ * request. */
+void tpm_begin(struct tpm *t, bool clean);
+/* Flushes the session and the AK, which the next request that needs them makes anew. */
+void tpm_rest(struct tpm *t);
 enum status tpm_clock(struct tpm *t, struct tpm_clock_rep *rep_out);
 
 #endif

@@ -112,6 +112,17 @@ enum status tpm_create(struct tpm *t, struct arena *a, const TPM2B_PUBLIC *templ
 enum status tpm_open_secret(struct tpm *t, uint32_t pcr, const struct digest *binding,
                             struct bytes public, struct bytes private,
                             uint8_t secret_out[static KEYS_SECRET_SIZE]);
+
+/* What is done in a policy session that satisfies the policy of what is sealed; `policy` is the
+ * first session of the command. It may be called again. */
+typedef TSS2_RC tpm_in_policy(struct tpm *t, ESYS_TR policy, void *what);
+/* In the present, approved state, and unless pcr is 0 with `binding` in that PCR. *rc_out: what the
+ * TPM said in the session, which is not described yet. */
+enum status tpm_with_policy(struct tpm *t, uint32_t pcr, const struct digest *binding,
+                            tpm_in_policy *use, void *what, TSS2_RC *rc_out);
+enum status tpm_policy_refused(TSS2_RC rc, const char *doing); /* describes such an *rc_out */
+/* The destination PCR's value after its one extend. */
+struct pcr_value tpm_destination(uint32_t pcr, const struct digest *binding);
 /* The approval that fits the present state of the host. */
 enum status tpm_approval_fitting(struct tpm *t, const struct approval **out);
 /* Loads the AK and sets its authValue, if that has not been done. */

@@ -72,6 +72,18 @@ struct bytes tpm_name_bytes(struct arena *a, const TPM2B_NAME *name)
         return (struct bytes){arena_copy(a, name->name, name->size), name->size};
 }
 
+/* Its public area does not tell. Once the host is set up, all keys hang from this one. */
+static enum status srk_password(const struct tpm *t)
+{
+        return FAIL(t->used ? ST_TPM_REPLACED : ST_REFUSED,
+                    .subject = "the storage root key 0x81000001",
+                    .expected = "one with an empty authValue", .found = "a password is set on it",
+                    .remedy = t->used ? "see who set it: docs/operations.md, \"What does it mean "
+                                        "when a start is refused?\""
+                                      : "if nothing else uses it: tpm2_evictcontrol -C o -c "
+                                        "0x81000001");
+}
+
 enum status tpm_load(struct tpm *t, struct bytes public, struct bytes private, ESYS_TR *out)
 {
         TPM2B_PUBLIC pub;
@@ -88,7 +100,9 @@ enum status tpm_load(struct tpm *t, struct bytes public, struct bytes private, E
         if (!rc)
                 return ST_DONE;
         *out = ESYS_TR_NONE;
-        if (tpm_code(rc) & TPM2_RC_FMT1 && tpm_code(rc) != TPM2_RC_BAD_AUTH)
+        if (tpm_code(rc) == TPM2_RC_BAD_AUTH || tpm_code(rc) == TPM2_RC_AUTH_FAIL)
+                return srk_password(t);
+        if (tpm_code(rc) & TPM2_RC_FMT1)
                 return FAIL(ST_DAMAGED, .subject = "a key that this TPM made",
                             .expected = "one that it loads again", .found = "the TPM refuses it",
                             .remedy = "restore integrity-mgr's newest state folder; or, if it is a "
@@ -120,6 +134,8 @@ enum status tpm_create(struct tpm *t, struct arena *a, const TPM2B_PUBLIC *templ
         rc = ASK(t, Esys_Create(t->esys, t->srk, t->session, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive,
                                 template, &nothing, &no_pcrs, &private, &public, NULL, NULL, NULL));
         explicit_bzero(&sensitive, sizeof(sensitive));
+        if (tpm_code(rc) == TPM2_RC_BAD_AUTH || tpm_code(rc) == TPM2_RC_AUTH_FAIL)
+                return srk_password(t);
         if (rc)
                 return tpm_failed(rc, "making a key");
         *public_out = tpm_public_bytes(a, public);
@@ -232,8 +248,29 @@ void tpm_destination_clear(struct tpm *t, uint32_t pcr)
                 t->stale = true;
 }
 
+/* What is wrong with an index whose Name is another one. */
+static const char *wrong_index(struct tpm *t, uint32_t index, char text[static KEYS_WRONG])
+{
+        TPM2B_NV_PUBLIC ours = keys_counter(index, true), *public = NULL;
+        ESYS_TR handle = ESYS_TR_NONE;
+        TPM2B_NAME *name = NULL;
+        const char *wrong = NULL;
+
+        if (!Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+                                   &handle) &&
+            !Esys_NV_ReadPublic(t->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public,
+                                &name))
+                wrong = keys_nv_wrong(&public->nvPublic, &ours.nvPublic, text);
+        Esys_Free(public);
+        Esys_Free(name);
+        if (handle != ESYS_TR_NONE)
+                Esys_TR_Close(t->esys, &handle);
+        return wrong ? wrong : "another kind of index";
+}
+
 static enum status counter_handle(struct tpm *t, ESYS_TR *handle, uint32_t index)
 {
+        char text[KEYS_WRONG];
         TPM2B_NV_PUBLIC ours = keys_counter(index, true);
         TPM2B_NAME expected = keys_nv_name(&ours.nvPublic), *found = NULL;
         bool same;
@@ -256,7 +293,7 @@ static enum status counter_handle(struct tpm *t, ESYS_TR *handle, uint32_t index
         t->stale = true; /* so that tpm_run() looks once more, over a new connection */
         return FAIL(ST_TPM_REPLACED, .subject = FMT("NV counter 0x%08x", index),
                     .expected = "the counter made at set-up",
-                    .found = rc ? "none" : "another kind of index",
+                    .found = rc ? "none" : wrong_index(t, index, text),
                     .remedy = "put the old TPM back; without it only a passphrase opens a VM's "
                               "disks: docs/operations.md, \"What does it mean when a start is "
                               "refused?\"");
@@ -275,6 +312,11 @@ enum status tpm_counter_read(struct tpm *t, ESYS_TR *handle, uint32_t index, uin
                 return s;
         rc = ASK(t, Esys_NV_Read(t->esys, *handle, *handle, t->session, ESYS_TR_NONE, ESYS_TR_NONE,
                                  KEYS_COUNTER_SIZE, 0, &data));
+        if (tpm_code(rc) == TPM2_RC_BAD_AUTH || tpm_code(rc) == TPM2_RC_AUTH_FAIL)
+                return FAIL(ST_TPM_REPLACED, .subject = FMT("NV counter 0x%08x", index),
+                            .expected = "the counter made at set-up, with an empty authValue",
+                            .found = "a password is set on it",
+                            .remedy = FMT("tpm2_changeauth -c 0x%08x -p PASSWORD \"\"", index));
         if (rc)
                 return tpm_failed(rc, "reading a counter of the TPM");
         r = reader_of((struct bytes){data->buffer, data->size});

@@ -6,15 +6,13 @@
 #include "tpm/tpm_internal.h"
 #include "tpm/tpm_policy.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/hmac.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { POLICY_RESTARTS = 8, PIPE_WAIT = 10 * 1000 };
+enum { PIPE_WAIT = 10 * 1000 };
 
 static enum status not_a_destination(uint32_t pcr)
 {
@@ -33,14 +31,6 @@ static enum status check_binding(const struct tpm *t, uint32_t pcr, const struct
         return ST_DONE;
 }
 
-/* The destination PCR's value after its one extend. */
-static struct pcr_value destination(uint32_t pcr, const struct digest *binding)
-{
-        struct digest zero = {.alg = binding->alg};
-
-        return (struct pcr_value){pcr, digest_extend(&zero, binding)};
-}
-
 static struct digest sealed_policy(const struct tpm *t, uint32_t pcr, const struct digest *binding)
 {
         struct digest policy = tpm_policy_authorize(&t->site_name);
@@ -48,138 +38,28 @@ static struct digest sealed_policy(const struct tpm *t, uint32_t pcr, const stru
 
         if (!pcr)
                 return policy;
-        at_start = destination(pcr, binding);
+        at_start = tpm_destination(pcr, binding);
         return tpm_policy_pcr(&policy, &at_start, 1);
 }
 
-/* --- the policy session ---------------------------------------------------------------------- */
+/* --- the story of one unseal ----------------------------------------------------------------- */
 
-/* The ticket by which this TPM certifies that it has verified the site key's signature on this
- * state. */
-static enum status approval_ticket(struct tpm *t, const struct approval *approval,
-                                   TPM2B_DIGEST *state_out, TPMT_TK_VERIFIED *ticket_out)
-{
-        struct digest state = tpm_policy_state(approval->pcrs.items, approval->pcrs.count,
-                                               &t->epoch_name, approval->epoch);
-        uint8_t to_sign[TPM_POLICY_TO_SIGN];
-        TPM2B_DIGEST hashed = {.size = 32};
-        TPMT_TK_VERIFIED *ticket = NULL;
-        TPMT_SIGNATURE signature;
-        struct digest d;
-        ESYS_TR key;
-        enum status s = tpm_signature(approval->signature, &signature);
-        TSS2_RC rc;
-
-        if (s)
-                return s;
-        tpm_policy_to_sign(&state, to_sign);
-        d = digest_of(HASH_SHA256, to_sign, sizeof(to_sign));
-        memcpy(hashed.buffer, d.bytes, 32);
-        /* Not into the NULL hierarchy, for which TPMs make empty tickets. */
-        rc = ASK(t, Esys_LoadExternal(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-                                      &t->site, ESYS_TR_RH_OWNER, &key));
-        if (rc)
-                return tpm_failed(rc, "loading the site key's public part");
-        tpm_hold(t, key);
-        rc = ASK(t, Esys_VerifySignature(t->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                         &hashed, &signature, &ticket));
-        tpm_drop(t, key);
-        if (tpm_code(rc) == TPM2_RC_SIGNATURE)
-                return FAIL(ST_NOT_APPROVED, .subject = "an approval of this host's state",
-                            .expected = "a signature by the site key", .found = "another one",
-                            .remedy = "bulkhead host approve");
-        if (rc)
-                return tpm_failed(rc, "checking an approval");
-        state_out->size = 32;
-        memcpy(state_out->buffer, state.bytes, 32);
-        *ticket_out = *ticket;
-        Esys_Free(ticket);
-        return ST_DONE;
-}
-
-static TSS2_RC policy_pcr(struct tpm *t, ESYS_TR session, const struct pcr_value *pcrs,
-                          size_t count)
-{
-        TPML_PCR_SELECTION which = tpm_policy_selection(t->keys.alg, tpm_policy_mask(pcrs, count));
-        struct digest values = tpm_policy_pcr_digest(pcrs, count);
-        TPM2B_DIGEST digest = {.size = 32};
-
-        memcpy(digest.buffer, values.bytes, 32);
-        return ASK(t, Esys_PolicyPCR(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                     &digest, &which));
-}
-
-static TSS2_RC policy_epoch(struct tpm *t, ESYS_TR session, uint64_t epoch)
-{
-        TPM2B_OPERAND most = {.size = KEYS_COUNTER_SIZE};
-        uint64_t big = htobe64(epoch);
-
-        memcpy(most.buffer, &big, sizeof(big));
-        return ASK(t, Esys_PolicyNV(t->esys, t->epoch, t->epoch, session, t->session, ESYS_TR_NONE,
-                                    ESYS_TR_NONE, &most, 0, TPM2_EO_UNSIGNED_LE));
-}
-
-struct opening {
-        const struct approval *approval;
-        TPM2B_DIGEST state;
-        TPMT_TK_VERIFIED ticket;
-        uint32_t pcr; /* 0: none */
-        struct pcr_value destination;
+struct unsealing {
+        ESYS_TR object;
+        uint8_t *secret_out;
 };
 
-static TSS2_RC fulfil(struct tpm *t, ESYS_TR session, const struct opening *o)
+static TSS2_RC unseal_in(struct tpm *t, ESYS_TR policy, void *what)
 {
-        TPM2B_NONCE reference = {.size = strlen(KEYS_POLICY_REF)};
-        TSS2_RC rc;
-
-        memcpy(reference.buffer, KEYS_POLICY_REF, reference.size);
-        rc = policy_pcr(t, session, o->approval->pcrs.items, o->approval->pcrs.count);
-        if (!rc)
-                rc = policy_epoch(t, session, o->approval->epoch);
-        if (!rc)
-                rc = ASK(t, Esys_PolicyAuthorize(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE,
-                                                 ESYS_TR_NONE, &o->state, &reference, &t->site_name,
-                                                 &o->ticket));
-        if (!rc && o->pcr)
-                rc = policy_pcr(t, session, &o->destination, 1);
-        return rc;
-}
-
-static enum status refused(TSS2_RC rc)
-{
-        uint32_t code = tpm_code(rc);
-
-        if (code == TPM2_RC_POLICY_FAIL)
-                return FAIL(
-                        ST_CHANGED, .subject = "a sealed secret",
-                        .expected = "what it was sealed to",
-                        .found = "another VM, descriptor, predicate, disk, configuration or "
-                                 "site key",
-                        .remedy = "put back what was sealed; if the change is wanted, seal the VM "
-                                  "again, with a passphrase of its disks");
-        if (code == TPM2_RC_POLICY || code == TPM2_RC_VALUE)
-                return FAIL(ST_NOT_APPROVED, .subject = "the state of this host",
-                            .found = "it changed while a secret was being unsealed",
-                            .remedy = "bulkhead host approve");
-        if (code == TPM2_RC_PCR_CHANGED)
-                return FAIL(ST_BUSY, .subject = "the PCRs of this host",
-                            .found = "they are extended all the time",
-                            .remedy = "try again; bulkhead status");
-        return tpm_failed(rc, "unsealing");
-}
-
-static TSS2_RC unseal_once(struct tpm *t, ESYS_TR object, ESYS_TR session, const struct opening *o,
-                           uint8_t secret_out[static KEYS_SECRET_SIZE])
-{
+        const struct unsealing *u = what;
         TPM2B_SENSITIVE_DATA *data = NULL;
-        TSS2_RC rc = fulfil(t, session, o);
+        TSS2_RC rc =
+                ASK(t, Esys_Unseal(t->esys, u->object, policy, t->session, ESYS_TR_NONE, &data));
 
-        if (!rc)
-                rc = ASK(t, Esys_Unseal(t->esys, object, session, t->session, ESYS_TR_NONE, &data));
         if (rc)
                 return rc;
         if (data->size == KEYS_SECRET_SIZE)
-                memcpy(secret_out, data->buffer, KEYS_SECRET_SIZE);
+                memcpy(u->secret_out, data->buffer, KEYS_SECRET_SIZE);
         else
                 rc = TPM2_RC_POLICY_FAIL; /* no seal of Bulkhead's */
         explicit_bzero(data, sizeof(*data));
@@ -187,61 +67,32 @@ static TSS2_RC unseal_once(struct tpm *t, ESYS_TR object, ESYS_TR session, const
         return rc;
 }
 
-static enum status unseal_object(struct tpm *t, ESYS_TR object, const struct opening *o,
-                                 uint8_t secret_out[static KEYS_SECRET_SIZE])
+static enum status refused(TSS2_RC rc)
 {
-        TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
-        ESYS_TR session;
-        TSS2_RC rc = ASK(t, Esys_StartAuthSession(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
-                                                  ESYS_TR_NONE, ESYS_TR_NONE, NULL, TPM2_SE_POLICY,
-                                                  &none, TPM2_ALG_SHA256, &session));
-
-        if (rc)
-                return tpm_failed(rc, "opening a policy session");
-        tpm_hold(t, session);
-        rc = Esys_TRSess_SetAttributes(t->esys, session, TPMA_SESSION_CONTINUESESSION, 0xff);
-        if (!rc)
-                rc = unseal_once(t, object, session, o, secret_out);
-        /* A PCR was extended meanwhile, as a live IMA list does with PCR 10: try again. */
-        for (int i = 0; i < POLICY_RESTARTS && tpm_code(rc) == TPM2_RC_PCR_CHANGED; i++) {
-                rc = ASK(t, Esys_PolicyRestart(t->esys, session, ESYS_TR_NONE, ESYS_TR_NONE,
-                                               ESYS_TR_NONE));
-                if (!rc)
-                        rc = unseal_once(t, object, session, o, secret_out);
-        }
-        tpm_drop(t, session);
-        return rc ? refused(rc) : ST_DONE;
+        if (tpm_code(rc) == TPM2_RC_POLICY_FAIL)
+                return FAIL(ST_CHANGED, .subject = "a sealed secret",
+                            .expected = "what it was sealed to",
+                            .found = "another VM, descriptor, predicate, disk, configuration or "
+                                     "site key",
+                            .remedy = "put back what was sealed; if the change is wanted, seal the "
+                                      "VM again, with a passphrase of its disks");
+        return tpm_policy_refused(rc, "unsealing");
 }
-
-/* --- the story of one unseal ----------------------------------------------------------------- */
 
 enum status tpm_open_secret(struct tpm *t, uint32_t pcr, const struct digest *binding,
                             struct bytes public, struct bytes private,
                             uint8_t secret_out[static KEYS_SECRET_SIZE])
 {
-        struct opening o = {.pcr = pcr};
-        struct extend extend = {.pcr = pcr};
-        ESYS_TR object;
-        enum status s;
+        struct unsealing u = {.secret_out = secret_out};
+        TSS2_RC rc = TSS2_RC_SUCCESS;
+        enum status s = tpm_load(t, public, private, &u.object);
 
-        s = tpm_load(t, public, private, &object);
         if (s)
                 return s;
-        tpm_hold(t, object);
-        s = tpm_approval_fitting(t, &o.approval);
-        if (!s)
-                s = approval_ticket(t, o.approval, &o.state, &o.ticket);
-        if (!s && pcr) {
-                extend.digest = *binding;
-                o.destination = destination(pcr, binding);
-                s = tpm_destination_set(t, pcr, &extend, 1);
-        }
-        if (!s)
-                s = unseal_object(t, object, &o, secret_out);
-        if (pcr)
-                tpm_destination_clear(t, pcr);
-        tpm_drop(t, object);
-        return s;
+        tpm_hold(t, u.object);
+        s = tpm_with_policy(t, pcr, binding, unseal_in, &u, &rc);
+        tpm_drop(t, u.object);
+        return rc ? refused(rc) : s;
 }
 
 /* Seals, and unseals at once: a seal that would not open is refused before it is relied on. */
@@ -408,64 +259,4 @@ enum status tpm_reseal(struct tpm *t, struct arena *a, const struct tpm_reseal_r
         if (!s)
                 s = tpm_run(t, reseal, a, &job, rep_out);
         return s;
-}
-
-/* --- the table of generations ---------------------------------------------------------------- */
-
-static enum status table_key(struct tpm *t, struct arena *a, const void *req, void *rep)
-{
-        (void)a, (void)req;
-        return tpm_open_secret(t, 0, NULL, t->keys.table_public, t->keys.table_private, rep);
-}
-
-enum status tpm_table_mac(struct tpm *t, const struct tpm_table_mac_req *req,
-                          struct tpm_table_mac_rep *rep_out)
-{
-        uint8_t key[KEYS_SECRET_SIZE];
-        enum status s = tpm_in_use(t);
-
-        if (!s)
-                s = tpm_run(t, table_key, NULL, NULL, key);
-        rep_out->mac = (struct digest){.alg = HASH_SHA256};
-        if (!s && !HMAC(EVP_sha256(), key, sizeof(key), req->table.data, req->table.len,
-                        rep_out->mac.bytes, NULL))
-                s = FAIL(ST_INTERNAL, .subject = "HMAC");
-        explicit_bzero(key, sizeof(key));
-        return s;
-}
-
-struct counting {
-        bool increment, begun;
-        uint64_t before;
-};
-
-/* tpm_run() may run this twice. *c remembers the counter's first value, so that one increment is
- * made and not two. */
-static enum status table_counter(struct tpm *t, struct arena *a, const void *req, void *rep)
-{
-        struct tpm_table_counter_rep *out = rep;
-        struct counting *c = *(struct counting *const *)req;
-        enum status s = tpm_counter_read(t, &t->table, KEYS_TABLE, &out->value);
-
-        (void)a;
-        if (s || !c->increment)
-                return s;
-        if (!c->begun) {
-                c->begun = true;
-                c->before = out->value;
-        }
-        if (out->value == c->before)
-                s = tpm_counter_increment(t, t->table);
-        if (!s)
-                s = tpm_counter_read(t, &t->table, KEYS_TABLE, &out->value);
-        return s;
-}
-
-enum status tpm_table_counter(struct tpm *t, const struct tpm_table_counter_req *req,
-                              struct tpm_table_counter_rep *rep_out)
-{
-        struct counting c = {.increment = req->increment}, *pointer = &c;
-        enum status s = tpm_in_use(t);
-
-        return s ? s : tpm_run(t, table_counter, NULL, &pointer, rep_out);
 }

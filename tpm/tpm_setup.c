@@ -65,6 +65,8 @@ static enum status make_srk(struct tpm *t)
 static enum status set_up_srk(struct tpm *t, struct arena *a, struct tpm_keys *keys)
 {
         TPM2B_PUBLIC public;
+        char text[KEYS_WRONG];
+        const char *wrong;
         TPM2B_NAME name;
         enum status s = tpm_srk_public(t, &public);
 
@@ -75,10 +77,11 @@ static enum status set_up_srk(struct tpm *t, struct arena *a, struct tpm_keys *k
         }
         if (s)
                 return s;
-        if (!keys_srk_standard(&public.publicArea))
+        wrong = keys_srk_wrong(&public.publicArea, text);
+        if (wrong)
                 return FAIL(ST_REFUSED, .subject = "the key at 0x81000001",
-                            .expected = "a standard storage key, RSA-2048 or ECC P-256",
-                            .found = "another key",
+                            .expected = "a standard storage key, RSA-2048 or ECC P-256, noda",
+                            .found = wrong,
                             .remedy = "if nothing uses it: tpm2_evictcontrol -C o -c 0x81000001");
         name = keys_name(&public.publicArea);
         keys->srk_name = tpm_name_bytes(a, &name);
@@ -103,38 +106,129 @@ static enum status define_counter(struct tpm *t, uint32_t index)
         return ST_DONE;
 }
 
-static TSS2_RC find_counter(struct tpm *t, uint32_t index, ESYS_TR *handle_out)
+/* *found_out: its public area as it is in the TPM; *there_out: whether there is such an index. */
+static enum status find_index(struct tpm *t, uint32_t index, ESYS_TR *handle_out,
+                              TPMS_NV_PUBLIC *found_out, bool *there_out)
 {
-        return ASK(t, Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE,
-                                            ESYS_TR_NONE, handle_out));
+        TPM2B_NV_PUBLIC *public = NULL;
+        TPM2B_NAME *name = NULL;
+        TSS2_RC rc = ASK(t, Esys_TR_FromTPMPublic(t->esys, index, ESYS_TR_NONE, ESYS_TR_NONE,
+                                                  ESYS_TR_NONE, handle_out));
+
+        *there_out = !rc;
+        if (tpm_code(rc) == TPM2_RC_HANDLE) {
+                *handle_out = ESYS_TR_NONE;
+                return ST_DONE;
+        }
+        if (!rc)
+                rc = ASK(t, Esys_NV_ReadPublic(t->esys, *handle_out, ESYS_TR_NONE, ESYS_TR_NONE,
+                                               ESYS_TR_NONE, &public, &name));
+        if (rc)
+                return tpm_failed(rc, "reading an NV index of the TPM");
+        *found_out = public->nvPublic;
+        Esys_Free(public);
+        Esys_Free(name);
+        return ST_DONE;
+}
+
+static enum status not_ours(uint32_t index, const char *expected, const char *wrong)
+{
+        return FAIL(ST_REFUSED, .subject = FMT("NV index 0x%08x", index), .expected = expected,
+                    .found = wrong,
+                    .remedy = FMT("if nothing uses it: tpm2_nvundefine -C o 0x%08x", index));
+}
+
+/* The public area says nothing of the authValue, which has to be empty. */
+static enum status check_password(struct tpm *t, uint32_t index, ESYS_TR handle)
+{
+        TPM2B_MAX_NV_BUFFER *data = NULL;
+        TSS2_RC rc = ASK(t, Esys_NV_Read(t->esys, handle, handle, t->session, ESYS_TR_NONE,
+                                         ESYS_TR_NONE, KEYS_COUNTER_SIZE, 0, &data));
+
+        Esys_Free(data);
+        if (tpm_code(rc) == TPM2_RC_BAD_AUTH || tpm_code(rc) == TPM2_RC_AUTH_FAIL)
+                return not_ours(index, "a counter of Bulkhead's, with an empty authValue",
+                                "a password is set on it");
+        return rc ? tpm_failed(rc, "reading a counter of the TPM") : ST_DONE;
+}
+
+static enum status take_counter(struct tpm *t, uint32_t index, ESYS_TR handle,
+                                const TPMS_NV_PUBLIC *found)
+{
+        bool written = found->attributes & TPMA_NV_WRITTEN;
+        TPM2B_NV_PUBLIC ours = keys_counter(index, written);
+        char text[KEYS_WRONG];
+        const char *wrong = keys_nv_wrong(found, &ours.nvPublic, text);
+        enum status s = ST_DONE;
+
+        if (wrong)
+                return not_ours(index, "a counter of Bulkhead's, or none", wrong);
+        if (!written) {
+                TSS2_RC rc = ASK(t, Esys_NV_Increment(t->esys, handle, handle, t->session,
+                                                      ESYS_TR_NONE, ESYS_TR_NONE));
+
+                if (tpm_code(rc) == TPM2_RC_BAD_AUTH || tpm_code(rc) == TPM2_RC_AUTH_FAIL)
+                        return not_ours(index, "a counter of Bulkhead's, with an empty authValue",
+                                        "a password is set on it");
+                if (rc)
+                        return tpm_failed(rc, "incrementing a counter of the TPM");
+        }
+        if (!s)
+                s = check_password(t, index, handle);
+        return s;
 }
 
 static enum status set_up_counter(struct tpm *t, uint32_t index)
 {
-        TPM2B_NV_PUBLIC fresh = keys_counter(index, false), ours = keys_counter(index, true);
-        TPM2B_NAME fresh_name = keys_nv_name(&fresh.nvPublic), name = keys_nv_name(&ours.nvPublic);
-        TPM2B_NAME *found = NULL;
         ESYS_TR handle = ESYS_TR_NONE;
-        enum status s = ST_DONE;
-        TSS2_RC rc = find_counter(t, index, &handle);
+        TPMS_NV_PUBLIC found;
+        bool there;
+        enum status s = find_index(t, index, &handle, &found, &there);
 
-        if (tpm_code(rc) == TPM2_RC_HANDLE) {
+        if (!s && !there) {
                 s = define_counter(t, index);
-                if (s)
-                        return s;
-                rc = find_counter(t, index, &handle);
+                if (!s)
+                        s = find_index(t, index, &handle, &found, &there);
+                if (!s && !there)
+                        s = FAIL(ST_TPM, .subject = FMT("NV index 0x%08x", index),
+                                 .expected = "the counter that was just made", .found = "none",
+                                 .remedy = "bulkhead status");
         }
-        if (!rc)
-                rc = Esys_TR_GetName(t->esys, handle, &found);
-        if (rc)
-                return tpm_failed(rc, "reading a counter of the TPM");
-        if (found->size == fresh_name.size && !memcmp(found->name, fresh_name.name, found->size))
-                s = tpm_counter_increment(t, handle);
-        else if (found->size != name.size || memcmp(found->name, name.name, found->size))
-                s = FAIL(ST_REFUSED, .subject = FMT("NV index 0x%08x", index),
-                         .expected = "a counter of Bulkhead's, or none", .found = "something else",
-                         .remedy = FMT("if nothing uses it: tpm2_nvundefine -C o 0x%08x", index));
-        Esys_Free(found);
+        if (!s)
+                s = take_counter(t, index, handle, &found);
+        if (handle != ESYS_TR_NONE)
+                Esys_TR_Close(t->esys, &handle);
+        return s;
+}
+
+/* The digest of an earlier set-up's table is under that set-up's site key. The first commit makes
+ * the index anew. */
+static enum status clear_known(struct tpm *t)
+{
+        const struct digest none = {.alg = HASH_NONE};
+        ESYS_TR handle = ESYS_TR_NONE;
+        TPM2B_NV_PUBLIC ours;
+        TPMS_NV_PUBLIC found;
+        char text[KEYS_WRONG];
+        const char *wrong;
+        bool there;
+        enum status s = find_index(t, KEYS_KNOWN, &handle, &found, &there);
+        TSS2_RC rc;
+
+        if (s || !there)
+                return s;
+        ours = keys_known(&none, found.attributes & TPMA_NV_WRITTEN);
+        ours.nvPublic.authPolicy = found.authPolicy;
+        wrong = keys_nv_wrong(&found, &ours.nvPublic, text);
+        if (wrong) {
+                s = not_ours(KEYS_KNOWN, "the digest of a table of seals, or none", wrong);
+        } else {
+                rc = ASK(t, Esys_NV_UndefineSpace(t->esys, ESYS_TR_RH_OWNER, handle,
+                                                  ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE));
+                if (!rc)
+                        return ST_DONE;
+                s = tpm_failed(rc, "removing the digest of an older table of seals");
+        }
         Esys_TR_Close(t->esys, &handle);
         return s;
 }
@@ -375,6 +469,9 @@ static enum status set_up(struct tpm *t, struct arena *a, const void *req, void 
         if (s)
                 return s;
         s = set_up_counter(t, KEYS_TABLE);
+        if (s)
+                return s;
+        s = clear_known(t);
         if (s)
                 return s;
         s = host_identity(t, &keys->host_identity);

@@ -129,11 +129,39 @@ enum status on_tpm_table_mac(struct request *r, const struct tpm_table_mac_req *
         return tpm_table_mac(tpm, q, p);
 }
 
-enum status on_tpm_table_counter(struct request *r, const struct tpm_table_counter_req *q,
-                                 struct tpm_table_counter_rep *p)
+enum status on_tpm_table_known(struct request *r, const struct tpm_table_known_req *q,
+                               struct tpm_table_known_rep *p)
 {
-        (void)r;
-        return tpm_table_counter(tpm, q, p);
+        (void)r, (void)q;
+        return tpm_table_known(tpm, p);
+}
+
+enum status on_tpm_table_commit(struct request *r, const struct tpm_table_commit_req *q,
+                                struct tpm_table_commit_rep *p)
+{
+        (void)r, (void)p;
+        return tpm_table_commit(tpm, q);
+}
+
+enum status on_tpm_begin(struct request *r, const struct tpm_begin_req *q, struct tpm_begin_rep *p)
+{
+        (void)r, (void)p;
+        tpm_begin(tpm, q->clean);
+        return ST_DONE;
+}
+
+/* The kernel lets one process at a time open a device that no resource manager stands before. */
+static bool shuts_others_out(void)
+{
+        return !strncmp(conf, "device:", 7) && !strstr(conf, "tpmrm");
+}
+
+enum status on_tpm_rest(struct request *r, const struct tpm_rest_req *q, struct tpm_rest_rep *p)
+{
+        (void)r, (void)q;
+        tpm_rest(tpm);
+        p->end = shuts_others_out();
+        return ST_DONE;
 }
 
 enum status on_tpm_retire(struct request *r, const struct tpm_retire_req *q,

@@ -38,17 +38,30 @@ static enum status mac(const struct tpm_table_mac_req *q, struct tpm_table_mac_r
         return ST_DONE;
 }
 
-static enum status counter(const struct tpm_table_counter_req *q, struct tpm_table_counter_rep *p)
+static enum status known(struct tpm_table_known_rep *p)
 {
-        if (q->increment) {
-                if (fault_point())
-                        return gone();
-                fake_tpm->counter++;
-                if (fault_point()) /* done, and the answer lost */
-                        return gone();
-        }
-        p->value = fake_tpm->counter;
+        p->counter = fake_tpm->counter;
+        p->table = fake_tpm->known;
         return ST_DONE;
+}
+
+static enum status commit(const struct tpm_table_commit_req *q)
+{
+        bool written = digest_equal(&fake_tpm->known, &q->table);
+
+        if (fake_tpm->counter != q->counter && fake_tpm->counter + 1 != q->counter)
+                return FAIL(ST_DAMAGED, .subject = "the fake TPM's counter");
+        if (!written && (!(digest_equal(&fake_tpm->known, &q->before) ||
+                           (!fake_tpm->known.alg && !q->before.alg)) ||
+                         fake_tpm->counter == q->counter))
+                return FAIL(ST_DAMAGED, .subject = "the fake TPM's digest");
+        if (fault_point())
+                return gone();
+        fake_tpm->known = q->table;
+        if (fault_point())
+                return gone();
+        fake_tpm->counter = q->counter;
+        return fault_point() ? gone() : ST_DONE; /* done, and the answer lost */
 }
 
 static struct bytes keep(struct arena *a, const void *p, size_t len)
@@ -105,8 +118,10 @@ enum status tpm_client_call(struct call call, struct arena *a)
         switch (call.number) {
         case MESSAGE_tpm_table_mac:
                 return mac(call.request, call.reply);
-        case MESSAGE_tpm_table_counter:
-                return counter(call.request, call.reply);
+        case MESSAGE_tpm_table_known:
+                return known(call.reply);
+        case MESSAGE_tpm_table_commit:
+                return commit(call.request);
         case MESSAGE_tpm_attest:
                 return attest(call.request, call.reply);
         case MESSAGE_tpm_seal:

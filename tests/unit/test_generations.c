@@ -8,8 +8,11 @@
 #include "tests/fault/folder.h"
 
 #include <check.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int dir;
@@ -90,7 +93,7 @@ START_TEST(test_order)
         ck_assert_int_eq(restart(), ST_DONE);
         ck_assert_uint_eq(generation(1), 0);
         ck_assert_uint_eq(generation(2), 1);
-        ck_assert_uint_eq(fake_tpm->counter, 41 + 1 + 3 + 1); /* one increment a change */
+        ck_assert_uint_eq(fake_tpm->counter, 41 + 2 + 3 + 1); /* one increment a change */
 }
 END_TEST
 
@@ -167,18 +170,19 @@ START_TEST(test_cut_short)
         ck_assert_int_eq(commit(1, 1), ST_DONE);
         fake_tpm->counter--;
         ck_assert_int_eq(restart(), ST_DONE);
-        ck_assert_uint_eq(fake_tpm->counter, 43);
+        ck_assert_uint_eq(fake_tpm->counter, 44);
         ck_assert_uint_eq(generation(1), 1);
         fake_tpm->counter -= 2;
         ck_assert_int_eq(restart(), ST_DAMAGED);
-        ck_assert_uint_eq(fake_tpm->counter, 41);
+        ck_assert_uint_eq(fake_tpm->counter, 42);
         ck_assert_int_eq(unlinkat(dir, file, 0), 0);
         ck_assert_int_eq(restart(), ST_DAMAGED);
 }
 END_TEST
 
-/* The TPM goes away before the increment, or after it with the answer lost. */
-static const unsigned points[] = {1, 2};
+/* The TPM goes away before the digest, between it and the increment, or after both with the answer
+ * lost. */
+static const unsigned points[] = {1, 2, 3};
 
 START_TEST(test_tpm_lost)
 {
@@ -192,9 +196,204 @@ START_TEST(test_tpm_lost)
         ck_assert_int_eq(restart(), ST_TPM);
         fake_tpm->gone = false;
         ck_assert_uint_eq(generation(1), 2); /* it was committed */
-        ck_assert_uint_eq(fake_tpm->counter, 44);
-        ck_assert_int_eq(commit(1, 3), ST_DONE);
         ck_assert_uint_eq(fake_tpm->counter, 45);
+        ck_assert_int_eq(commit(1, 3), ST_DONE);
+        ck_assert_uint_eq(fake_tpm->counter, 46);
+}
+END_TEST
+
+struct copy {
+        unsigned char *bytes;
+        size_t len;
+};
+
+static struct copy copy_table(void)
+{
+        struct copy c;
+
+        c.bytes = folder_read(dir, file, &c.len);
+        return c;
+}
+
+static enum status put_back(const struct copy *c)
+{
+        folder_write(dir, file, c->bytes, c->len);
+        return restart();
+}
+
+/* The power is cut between table and TPM, and whoever has the disk keeps that table. It is good
+ * until another one follows the one before it, and never again. */
+START_TEST(test_cut_and_put_back)
+{
+        struct copy before, cut, newer, half;
+
+        ck_assert_int_eq(commit(1, 1), ST_DONE);
+        before = copy_table();
+        fault_arm(6 + 1, FAULT_EIO);
+        ck_assert_int_eq(commit(1, 2), ST_TPM);
+        fault_disarm();
+        cut = copy_table();
+        ck_assert_int_eq(put_back(&before), ST_DONE);
+        ck_assert_uint_eq(generation(1), 1);
+        ck_assert_int_eq(commit(2, 1), ST_DONE);
+        newer = copy_table();
+        ck_assert_int_eq(put_back(&cut), ST_ROLLED_BACK);
+        ck_assert_ptr_nonnull(strstr(error_last()->found, "replaced since"));
+        ck_assert_int_eq(put_back(&before), ST_ROLLED_BACK);
+        ck_assert_int_eq(put_back(&newer), ST_DONE);
+        ck_assert_int_eq(commit(2, 2), ST_DONE);
+        ck_assert_int_eq(put_back(&cut), ST_ROLLED_BACK);
+        ck_assert_int_eq(put_back(&newer), ST_ROLLED_BACK);
+        /* Known by its digest, not counted yet: the one before it is over. */
+        folder_remove(dir);
+        dir = folder_new();
+        generations_open(dir);
+        ck_assert_int_eq(generations_begin(), ST_DONE);
+        ck_assert_int_eq(commit(1, 1), ST_DONE);
+        before = copy_table();
+        fault_arm(6 + 2, FAULT_EIO);
+        ck_assert_int_eq(commit(1, 2), ST_TPM);
+        fault_disarm();
+        half = copy_table();
+        ck_assert_int_eq(put_back(&before), ST_ROLLED_BACK);
+        ck_assert_int_eq(put_back(&half), ST_DONE);
+        ck_assert_uint_eq(generation(1), 2);
+}
+END_TEST
+
+/* The process is killed before each change, one after another: the old table is good, or the new
+ * one, and what was written in between never comes back. */
+static bool kill_at(unsigned nth, void (*work)(void))
+{
+        pid_t pid = fork();
+        int result;
+
+        ck_assert_int_ge(pid, 0);
+        if (!pid) {
+                fault_arm(nth, FAULT_KILL);
+                work();
+                _exit(0);
+        }
+        ck_assert_int_eq(waitpid(pid, &result, 0), pid);
+        ck_assert(WIFEXITED(result));
+        ck_assert(WEXITSTATUS(result) == 0 || WEXITSTATUS(result) == FAULT_EXIT);
+        return WEXITSTATUS(result) == FAULT_EXIT;
+}
+
+static void commit_next(void)
+{
+        struct uuid u = vm(1);
+        struct seal_entry e;
+
+        generations_open(dir);
+        if (!generations_get(&u, &e))
+                commit(1, e.generation + 1);
+}
+
+START_TEST(test_kill_in_commit)
+{
+        uint64_t now = 1, then;
+        struct copy cut, good;
+        unsigned nth = 1;
+        bool killed;
+
+        ck_assert_int_eq(commit(1, 1), ST_DONE);
+        do {
+                good = copy_table();
+                killed = kill_at(nth++, commit_next);
+                cut = copy_table();
+                ck_assert_int_eq(restart(), ST_DONE);
+                then = generation(1);
+                ck_assert(then == now || then == now + 1);
+                now = then;
+                ck_assert_int_eq(commit(1, ++now), ST_DONE);
+                if (cut.len != good.len || memcmp(cut.bytes, good.bytes, cut.len) != 0) {
+                        struct copy newest = copy_table();
+
+                        ck_assert_int_eq(put_back(&cut), ST_ROLLED_BACK);
+                        ck_assert_int_eq(put_back(&good), ST_ROLLED_BACK);
+                        ck_assert_int_eq(put_back(&newest), ST_DONE);
+                }
+        } while (killed);
+        ck_assert_uint_gt(nth, 9);
+}
+END_TEST
+
+/* What version 2 wrote: state number, entries of one VM, nothing else. */
+static struct copy older_table(uint64_t number, uint64_t generation)
+{
+        static const struct state_kind two = {"generations", 2, &shape_seal_table_file, NULL, 0};
+        struct seal_entry e = {.vm = vm(1),
+                               .generation = generation,
+                               .record = digest_of(HASH_SHA256, &generation, 8)};
+        struct seal_table_2 t = {.counter = number, .entries = {&e, 1}};
+        struct buffer encoded = BUFFER_INIT(DOCUMENT_MOST);
+        struct seal_table_file f;
+        unsigned len;
+
+        ck_assert_int_eq(message_encode(&shape_seal_table_2, &t, &encoded, NULL, NULL), ST_DONE);
+        f.table = buffer_bytes(&encoded);
+        f.mac.alg = HASH_SHA256;
+        HMAC(EVP_sha256(), "fake", 4, f.table.data, f.table.len, f.mac.bytes, &len);
+        ck_assert_int_eq(state_write_record(dir, file, &two, &f), ST_DONE);
+        buffer_clear(&encoded);
+        return copy_table();
+}
+
+static void nothing_known(uint64_t counter)
+{
+        fake_tpm->counter = counter;
+        fake_tpm->known = (struct digest){.alg = HASH_NONE};
+}
+
+/* A table of version 2 is taken over once, also one that was cut short. No other one of that
+ * version fits afterwards, even if somebody deletes what the TPM knows. */
+START_TEST(test_taken_over)
+{
+        struct copy cut = older_table(91, 8), old = older_table(90, 7), next = older_table(92, 9);
+        struct copy taken;
+
+        nothing_known(90);
+        ck_assert_int_eq(put_back(_i ? &cut : &old), ST_DONE);
+        ck_assert_uint_eq(generation(1), _i ? 8 : 7);
+        ck_assert_uint_eq(fake_tpm->counter, 92);
+        ck_assert_int_eq(fake_tpm->known.alg, HASH_SHA256);
+        taken = copy_table();
+        ck_assert_int_eq(restart(), ST_DONE);
+        ck_assert_uint_eq(fake_tpm->counter, 92);
+        ck_assert_int_eq(put_back(&old), ST_ROLLED_BACK);
+        ck_assert_int_eq(put_back(&cut), ST_ROLLED_BACK);
+        ck_assert_int_eq(put_back(&next), ST_ROLLED_BACK);
+        nothing_known(92);
+        ck_assert_int_eq(put_back(&old), ST_ROLLED_BACK);
+        ck_assert_int_eq(put_back(&cut), ST_ROLLED_BACK);
+        ck_assert_int_eq(put_back(&taken), ST_TPM_REPLACED);
+}
+END_TEST
+
+static void take_over(void)
+{
+        restart();
+}
+
+START_TEST(test_kill_in_take_over)
+{
+        unsigned nth = 1;
+        bool killed;
+
+        do {
+                struct copy old = older_table(90, 7), cut = older_table(91, 8);
+
+                nothing_known(90);
+                folder_write(dir, file, old.bytes, old.len);
+                killed = kill_at(nth++, take_over);
+                ck_assert_int_eq(restart(), ST_DONE);
+                ck_assert_uint_eq(generation(1), 7);
+                ck_assert_uint_eq(fake_tpm->counter, 92);
+                ck_assert_int_eq(put_back(&cut), ST_ROLLED_BACK);
+                ck_assert_int_eq(put_back(&old), ST_ROLLED_BACK);
+        } while (killed);
+        ck_assert_uint_gt(nth, 18);
 }
 END_TEST
 
@@ -260,7 +459,11 @@ int main(void)
         tcase_add_test(t, test_memory);
         tcase_add_test(t, test_rolled_back);
         tcase_add_test(t, test_cut_short);
-        tcase_add_loop_test(t, test_tpm_lost, 0, 2);
+        tcase_add_loop_test(t, test_tpm_lost, 0, 3);
+        tcase_add_test(t, test_cut_and_put_back);
+        tcase_add_test(t, test_kill_in_commit);
+        tcase_add_loop_test(t, test_taken_over, 0, 2);
+        tcase_add_test(t, test_kill_in_take_over);
         tcase_add_test(t, test_forged);
         tcase_add_test(t, test_damage);
         suite_add_tcase(suite, t);

@@ -442,6 +442,21 @@ END_TEST
 
 /* --- for the next version -------------------------------------------------------------------- */
 
+/* The table of seals has a version of its own in its file, whose MAC nobody here can make. */
+static enum status renew_table(struct seal_table_file *f, uint32_t version)
+{
+        const struct state_content within = {"generations", version, f->table};
+        struct buffer encoded = BUFFER_INIT(DOCUMENT_MOST);
+        struct seal_table table;
+        enum status s = state_decode_record(&state_kind_seal_table, &within, a, &table);
+
+        if (!s)
+                s = message_encode(&shape_seal_table, &table, &encoded, NULL, NULL);
+        f->table = (struct bytes){arena_copy(a, encoded.data, encoded.len), encoded.len};
+        buffer_clear(&encoded);
+        return s;
+}
+
 static int write_missing(void)
 {
         int data = open(FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -457,6 +472,8 @@ static int write_missing(void)
                 if (!fstatat(data, name, &st, 0) || !kind->older_count)
                         continue;
                 s = state_read_record(data, file_name(i, kind->version - 1), kind, a, record);
+                if (!s && kind == &state_kind_generations)
+                        s = renew_table(record, kind->version - 1);
                 if (!s)
                         s = state_write_record(data, name, kind, record);
                 printf("%s: %s\n", name, status_sentence(s));

@@ -195,9 +195,9 @@ START_TEST(table_mac_and_counter)
         struct tpm_table_mac_req one = {.table = {(const uint8_t *)"one", 3}};
         struct tpm_table_mac_req two = {.table = {(const uint8_t *)"two", 3}};
         struct tpm_table_mac_rep mac, again, other;
-        struct tpm_table_counter_req read = {.increment = false}, more = {.increment = true};
-        struct tpm_table_counter_rep before, after;
-        char hex[32];
+        struct tpm_table_commit_req commit = {.table = digest_of(HASH_SHA256, "one", 3)};
+        struct tpm_table_known_rep before, after;
+        char hex[DIGEST_HEX + 1];
 
         ok(host_approve_state(&h, "site.pem", NULL));
         ok(tpm_table_mac(h.t, &one, &mac));
@@ -205,13 +205,41 @@ START_TEST(table_mac_and_counter)
         ok(tpm_table_mac(h.t, &two, &other));
         ck_assert(digest_equal(&mac.mac, &again.mac));
         ck_assert(!digest_equal(&mac.mac, &other.mac));
-        ok(tpm_table_counter(h.t, &read, &before));
-        ok(tpm_table_counter(h.t, &more, &after));
-        ck_assert_uint_eq(after.value, before.value + 1);
-        ok(tpm_table_counter(h.t, &read, &before));
-        ck_assert_uint_eq(after.value, before.value);
+        ok(tpm_table_known(h.t, &before));
+        ck_assert_int_eq(before.table.alg, HASH_NONE);
+        commit.counter = before.counter + 1;
+        ok(tpm_table_commit(h.t, &commit));
+        ok(tpm_table_commit(h.t, &commit)); /* its answer was lost */
+        ok(tpm_table_known(h.t, &after));
+        ck_assert_uint_eq(after.counter, before.counter + 1);
+        ck_assert(digest_equal(&after.table, &commit.table));
+        ck_assert_int_eq(run("tpm2_nvread -s 32 0x0181b003 | xxd -p -c 32"), 0);
+        digest_hex(&after.table, hex);
+        ck_assert_int_eq(strncmp(run_output(), hex, 64), 0);
+        /* From nowhere else than the table before it, and by nobody without the policy. */
+        commit.table = digest_of(HASH_SHA256, "two", 3);
+        refused_with(ST_DAMAGED, tpm_table_commit(h.t, &commit));
+        commit.counter++;
+        refused_with(ST_DAMAGED, tpm_table_commit(h.t, &commit));
+        commit.before = after.table;
+        commit.counter++;
+        refused_with(ST_DAMAGED, tpm_table_commit(h.t, &commit));
+        ck_assert_int_ne(run("head -c 32 /dev/zero | tpm2_nvwrite -Q -i - 0x0181b003"), 0);
+        ck_assert_int_ne(run("head -c 32 /dev/zero | tpm2_nvwrite -Q -C o -i - 0x0181b003"), 0);
+        commit.counter--;
+        ok(tpm_table_commit(h.t, &commit));
+        /* Deleted and made again in the same shape, it is known to be without a digest. */
+        ck_assert_int_eq(run("tpm2_nvundefine -Q -C o 0x0181b003"), 0);
+        ok(tpm_table_known(h.t, &before));
+        ck_assert_int_eq(before.table.alg, HASH_NONE);
+        ck_assert_int_eq(run("tpm2_nvdefine -Q -C o -s 32 -a 'authread|authwrite|ownerread|no_da' "
+                             "0x0181b003"),
+                         0);
+        refused_with(ST_TPM_REPLACED, tpm_table_known(h.t, &before));
+        ck_assert_int_eq(run("tpm2_nvundefine -Q -C o 0x0181b003"), 0);
+        ok(tpm_table_known(h.t, &after));
         ck_assert_int_eq(run("tpm2_nvread -s 8 0x0181b002 | xxd -p"), 0);
-        snprintf(hex, sizeof(hex), "%016llx\n", (unsigned long long)after.value);
+        snprintf(hex, sizeof(hex), "%016llx\n", (unsigned long long)after.counter);
         ck_assert_str_eq(run_output(), hex);
         host_free(&h);
 }

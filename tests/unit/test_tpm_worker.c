@@ -125,8 +125,12 @@ START_TEST(every_request_in_the_sandbox)
         struct tpm_clock_rep time;
         struct tpm_table_mac_req mac = {.table = {(const uint8_t *)"x", 1}};
         struct tpm_table_mac_rep maced;
-        struct tpm_table_counter_req count = {.increment = true};
-        struct tpm_table_counter_rep counted;
+        struct tpm_table_known_req ask;
+        struct tpm_table_known_rep known;
+        struct tpm_table_commit_req commit = {.table = digest_of(HASH_SHA256, "table", 5)};
+        struct tpm_table_commit_rep committed;
+        struct tpm_rest_req idle;
+        struct tpm_rest_rep rests;
         struct tpm_approval_req approval = {.epoch = 1};
         struct tpm_approval_rep to_sign;
         struct tpm_reseal_req reseal = {
@@ -145,7 +149,12 @@ START_TEST(every_request_in_the_sandbox)
         ok(ASK_TPM(tpm_status, &status, &facts));
         ok(ASK_TPM(tpm_clock, &clock, &time));
         ok(ASK_TPM(tpm_table_mac, &mac, &maced));
-        ok(ASK_TPM(tpm_table_counter, &count, &counted));
+        ok(ASK_TPM(tpm_table_known, &ask, &known));
+        commit.counter = known.counter + 1;
+        commit.before = known.table;
+        ok(ASK_TPM(tpm_table_commit, &commit, &committed));
+        ok(ASK_TPM(tpm_rest, &idle, &rests));
+        ck_assert(!rests.end);
         approval.pcrs.items = approvals[0].pcrs.items;
         approval.pcrs.count = approvals[0].pcrs.count;
         ok(ASK_TPM(tpm_approval, &approval, &to_sign));
