@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes nodes for the log. Every story comes here; log.c keeps what is written. */
 #include "integrity-mgr/host_log.h"
+#include "integrity-mgr/told.h"
 #include "lib/component.h"
 #include "lib/document.h"
 #include "lib/principal.h"
@@ -133,6 +134,7 @@ enum status host_log_event(const struct principal *by, const char *kind, const c
         if (!s)
                 s = log_sync(log, &place);
         buffer_clear(&text);
+        told_forget();
         if (s)
                 report_error("logging an event");
         if (outcome)

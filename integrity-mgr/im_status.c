@@ -46,7 +46,7 @@ static void add_tpm(struct list *l)
         struct tpm_status_req q = {};
         struct tpm_status_rep p = {};
 
-        if (tpm_client_call(CALL(tpm_status, &q, &p), l->arena)) {
+        if (tpm_client_call_as(TPM_LAST, CALL(tpm_status, &q, &p), l->arena)) {
                 add_error(l, "tpm", "TPM");
                 return;
         }
@@ -73,7 +73,7 @@ static void add_approval(struct list *l, const struct host_state *h)
 
         add(l, "host", "approved states", arena_print(l->arena, "%zu", h->approvals.count),
             h->approvals.count ? FACT_PLAIN : FACT_WARNING);
-        if (tpm_client_call(CALL(tpm_static, &q, &p), l->arena)) {
+        if (tpm_client_call_as(TPM_LAST, CALL(tpm_static, &q, &p), l->arena)) {
                 add_error(l, "host", "present state");
                 return;
         }

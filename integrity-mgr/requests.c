@@ -11,6 +11,7 @@
 #include "integrity-mgr/im_status.h"
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal.h"
+#include "integrity-mgr/told.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
 #include "lib/component.h"
@@ -54,11 +55,21 @@ static enum status asked_by(const struct principal *asker)
         return principal_needed(asker, "the principal for whom is asked");
 }
 
+static enum status tell_status(struct arena *a, void *reply)
+{
+        im_status(a, own_user, reply);
+        return ST_DONE;
+}
+
+static enum status tell_trust(struct arena *a, void *reply)
+{
+        return trust_record(a, &((struct im_trust_rep *)reply)->trust);
+}
+
 enum status on_im_status(struct request *r, const struct im_status_req *q, struct im_status_rep *p)
 {
         (void)q;
-        im_status(r->arena, own_user, p);
-        return ST_DONE;
+        return told(&told_status, &shape_im_status_rep, tell_status, r->arena, p);
 }
 
 /* The keys are pinned last: until then the host is not set up, and set-up can be repeated. */
@@ -71,8 +82,10 @@ static enum status set_up(struct arena *a, const struct im_setup_req *q)
                 .static_pcrs = q->static_pcrs,
         };
         struct tpm_setup_rep made;
-        enum status s = tpm_client_call(CALL(tpm_setup, &ask, &made), a);
+        enum status s = tpm_client_passphrase(q->passphrase);
 
+        if (!s)
+                s = tpm_client_call(CALL(tpm_setup, &ask, &made), a);
         if (s)
                 return s;
         s = host_log_open(state, made.keys.alg);
@@ -173,6 +186,8 @@ static enum status approve(struct arena *a, const struct im_approve_req *q)
         const struct host_state *h;
         enum status s = host_needed(&h);
 
+        if (!s && !q->signature.len)
+                s = tpm_client_passphrase(q->passphrase);
         if (!s)
                 s = tpm_client_call(CALL(tpm_approve, &ask, &made), a);
         if (s)
@@ -314,7 +329,7 @@ enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct 
 {
         enum status s = asked_by(&q->asker);
 
-        return s ? s : trust_record(r->arena, &p->trust);
+        return s ? s : told(&told_trust, &shape_im_trust_rep, tell_trust, r->arena, p);
 }
 
 const struct handler requests_handlers[] = {

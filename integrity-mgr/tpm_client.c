@@ -4,26 +4,90 @@
  * socket is touched.
  */
 #include "integrity-mgr/tpm_client.h"
+#include "integrity-mgr/told.h"
 #include "lib/channel.h"
 #include "lib/report.h"
 #include "lib/worker.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { WAIT = 120 * 1000 /* ms */ };
+enum { WAIT = 120 * 1000, REST_AFTER = 2 * 1000, PASSPHRASE_WAIT = 10 * 1000 /* ms */ };
 
-static pthread_mutex_t lease = PTHREAD_MUTEX_INITIALIZER;
+/* The lease, and whoever waits for it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static bool held;
+static unsigned waiting[TPM_RANKS];
+
+/* Of whoever holds the lease. */
 static struct worker *worker;
 static struct job *job;
 static struct arena *arena; /* of `use`; NULL: there is nothing to use yet */
 static struct tpm_use_req use;
-static bool used; /* the job has been told of it */
+static bool used;         /* the job has been told of it */
+static bool clean;        /* the job before left nothing in the TPM */
+static bool resting;      /* nothing is loaded in the TPM, or there is no job */
+static int64_t rest_at;   /* under the lock: when the TPM rests unless it is asked before */
+static bool rest_watched; /* under the lock: there is a thread that sees to it */
 
 void tpm_client_start(struct worker *tpm_worker)
 {
         worker = tpm_worker;
 }
+
+/* --- the lease ------------------------------------------------------------------------------- */
+
+static bool someone_before(enum tpm_rank rank)
+{
+        for (unsigned r = 0; r < rank; r++)
+                if (waiting[r])
+                        return true;
+        return false;
+}
+
+/* False if the lease was not to be had until then. */
+static bool take(enum tpm_rank rank, int64_t deadline)
+{
+        const struct timespec until = deadline_point(deadline);
+        int r = 0;
+
+        pthread_mutex_lock(&lock);
+        waiting[rank]++;
+        while ((held || someone_before(rank)) && r != ETIMEDOUT)
+                r = pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until);
+        waiting[rank]--;
+        if (r == ETIMEDOUT && (held || someone_before(rank)))
+                pthread_cond_broadcast(&changed); /* somebody may have waited for this one */
+        else
+                r = 0, held = true;
+        pthread_mutex_unlock(&lock);
+        return !r;
+}
+
+static void *watch_rest(void *unused);
+
+static void give(void)
+{
+        pthread_t thread;
+
+        pthread_mutex_lock(&lock);
+        held = false;
+        rest_at = deadline_in(REST_AFTER);
+        if (job && !rest_watched && !pthread_create(&thread, NULL, watch_rest, NULL)) {
+                pthread_detach(thread);
+                rest_watched = true;
+        }
+        pthread_cond_broadcast(&changed);
+        pthread_mutex_unlock(&lock);
+}
+
+/* --- the job --------------------------------------------------------------------------------- */
 
 void tpm_client_use(const struct tpm_use_req *u)
 {
@@ -31,7 +95,8 @@ void tpm_client_use(const struct tpm_use_req *u)
         int fds[MESSAGE_FDS_MOST];
         size_t fds_count = 0;
 
-        pthread_mutex_lock(&lease);
+        while (!take(TPM_FIRST, deadline_in(WAIT)))
+                ;
         if (!arena)
                 arena = arena_new();
         if (message_encode(&shape_tpm_use_req, u, &copy, fds, &fds_count))
@@ -40,7 +105,7 @@ void tpm_client_use(const struct tpm_use_req *u)
         if (message_decode(&shape_tpm_use_req, buffer_bytes(&copy), NULL, 0, arena, &use))
                 fatal("what the TPM worker is to use cannot be read");
         used = false;
-        pthread_mutex_unlock(&lease);
+        give();
         buffer_clear(&copy);
 }
 
@@ -48,13 +113,23 @@ static void drop(void)
 {
         job_kill(job);
         job = NULL;
-        used = false;
+        used = clean = false;
 }
 
 /* Status and set-up make sense, and are needed most, while the keys cannot be used. */
 static bool needs_keys(uint16_t number)
 {
         return number != MESSAGE_tpm_status && number != MESSAGE_tpm_setup;
+}
+
+static enum status begin_job(struct arena *a)
+{
+        struct tpm_begin_req begin = {.clean = clean};
+        struct tpm_begin_rep nothing;
+        enum status s = job_start(worker, NO_DEADLINE, &job);
+
+        clean = false; /* from now on something may be loaded */
+        return s ? s : job_call(job, CALL(tpm_begin, &begin, &nothing), a);
 }
 
 static enum status ready(uint16_t number, struct arena *a)
@@ -67,7 +142,7 @@ static enum status ready(uint16_t number, struct arena *a)
                 drop();
         }
         if (!job) {
-                s = job_start(worker, NO_DEADLINE, &job);
+                s = begin_job(a);
                 if (s)
                         return s;
         }
@@ -78,28 +153,113 @@ static enum status ready(uint16_t number, struct arena *a)
         return s;
 }
 
-enum status tpm_client_call(struct call call, struct arena *a)
+static enum tpm_rank rank_of(uint16_t number)
 {
-        const struct timespec until = deadline_point(deadline_in(WAIT));
+        return number == MESSAGE_tpm_attest ? TPM_SECOND : TPM_FIRST;
+}
+
+enum status tpm_client_call_as(enum tpm_rank rank, struct call call, struct arena *a)
+{
         enum status s;
 
-        if (pthread_mutex_clocklock(&lease, CLOCK_MONOTONIC, &until))
+        if (!take(rank, deadline_in(WAIT)))
                 return FAIL(ST_BUSY, .subject = "the TPM",
                             .found = "other requests held it for two minutes",
                             .remedy = "repeat; bulkhead status tells what the TPM does");
+        resting = false;
         s = ready(call.number, a);
         if (!s)
                 s = job_call(job, call, a);
         if (s == ST_WORKER || s == ST_TIMEOUT || s == ST_PROTOCOL)
                 drop();
-        pthread_mutex_unlock(&lease);
+        if (s)
+                told_forget();
+        give();
         return s;
+}
+
+enum status tpm_client_call(struct call call, struct arena *a)
+{
+        return tpm_client_call_as(rank_of(call.number), call, a);
 }
 
 void tpm_client_stop(void)
 {
-        pthread_mutex_lock(&lease);
+        while (!take(TPM_FIRST, deadline_in(WAIT)))
+                ;
         job_end(job);
         job = NULL;
-        pthread_mutex_unlock(&lease);
+        give();
+}
+
+/* --- rest ------------------------------------------------------------------------------------ */
+
+/* Called with the lease. Where nobody else can open the TPM while the job lives, the job ends. */
+static void rest(void)
+{
+        struct arena *a = arena_new();
+        struct tpm_rest_req q = {};
+        struct tpm_rest_rep p = {};
+        enum status s = job_call(job, CALL(tpm_rest, &q, &p), a);
+
+        if (s) {
+                drop();
+                error_clear();
+        } else if (p.end) {
+                clean = job_end(job) == ST_DONE;
+                job = NULL;
+                used = false;
+        }
+        resting = true;
+        arena_free(a);
+}
+
+/* A thread of its own, begun with the first request. It has the lowest rank of all. */
+static void *watch_rest(void *unused)
+{
+        (void)unused;
+        pthread_mutex_lock(&lock);
+        for (;;) {
+                const struct timespec until = deadline_point(rest_at);
+
+                if (held || resting || !job || someone_before(TPM_RANKS)) {
+                        pthread_cond_wait(&changed, &lock);
+                        continue;
+                }
+                if (deadline_left(rest_at) > 0) {
+                        pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until);
+                        continue;
+                }
+                held = true;
+                pthread_mutex_unlock(&lock);
+                rest();
+                pthread_mutex_lock(&lock);
+                held = false;
+                pthread_cond_broadcast(&changed);
+        }
+        return NULL;
+}
+
+/* --- passphrases ----------------------------------------------------------------------------- */
+
+enum status tpm_client_passphrase(int fd)
+{
+        const int64_t deadline = deadline_in(PASSPHRASE_WAIT);
+        struct pollfd p = {.fd = fd};
+        struct stat st;
+        int r;
+
+        if (fd < 0)
+                return ST_DONE;
+        if (fstat(fd, &st) || !S_ISFIFO(st.st_mode))
+                return FAIL(ST_INVALID, .subject = "the site key's passphrase",
+                            .expected = "a pipe", .found = "something else");
+        do
+                r = poll(&p, 1, (int)deadline_left(deadline)); /* POLLHUP is always told */
+        while (r < 0 && errno == EINTR);
+        if (p.revents & POLLHUP)
+                return ST_DONE;
+        return FAIL(ST_TIMEOUT, .subject = "the site key's passphrase",
+                    .expected = "a pipe that is closed after it", .found = "it is still open",
+                    .remedy = "repeat");
 }

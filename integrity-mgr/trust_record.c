@@ -21,7 +21,7 @@ static enum status read_counters(struct arena *a, const struct host_state *h, st
         q.qualifying.alg = h->keys.alg;
         if (RAND_bytes(q.qualifying.bytes, (int)hash_size(q.qualifying.alg)) != 1)
                 return FAIL(ST_INTERNAL, .subject = "random numbers");
-        s = tpm_client_call(CALL(tpm_attest, &q, &p), a);
+        s = tpm_client_call_as(TPM_LAST, CALL(tpm_attest, &q, &p), a);
         return s ? s : quote_read(p.quote, out);
 }
 

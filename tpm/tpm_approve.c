@@ -4,6 +4,7 @@
  * (docs/constructions.md, "The policy of a sealed object"). `host approve` and every unseal come
  * here.
  */
+#include "lib/io.h"
 #include "tpm/site_key.h"
 #include "tpm/tpm_internal.h"
 #include "tpm/tpm_policy.h"
@@ -181,13 +182,14 @@ enum status tpm_passphrase(int fd, TPM2B_AUTH *auth_out)
 {
         uint8_t text[PASSPHRASE_MOST + 1];
         struct pollfd p = {.fd = fd, .events = POLLIN};
+        const int64_t deadline = deadline_in(PASSPHRASE_WAIT); /* for all of it */
         enum status s = ST_DONE;
         struct digest d;
         size_t len = 0;
         ssize_t r = 1;
 
         while (!s && r && len < sizeof(text)) {
-                if (poll(&p, 1, PASSPHRASE_WAIT) == 0)
+                if (poll(&p, 1, deadline_left(deadline)) == 0)
                         s = FAIL(ST_TIMEOUT, .subject = "the site key's passphrase",
                                  .found = "nothing came through its pipe", .remedy = "repeat");
                 else if ((r = read(fd, text + len, sizeof(text) - len)) > 0)

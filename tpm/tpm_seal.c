@@ -3,6 +3,7 @@
  * Sealing and unsealing (docs/constructions.md). Secrets are in stack frames of this file, in the
  * salted session and in the caller's pipe, and nowhere else.
  */
+#include "lib/io.h"
 #include "tpm/tpm_internal.h"
 #include "tpm/tpm_policy.h"
 
@@ -122,13 +123,13 @@ static enum status pipe_failed(const char *found)
         return FAIL(ST_IO, .subject = "the pipe of a secret", .found = found);
 }
 
-static enum status pipe_wait(int fd, short event)
+static enum status pipe_wait(int fd, short event, int64_t deadline)
 {
         struct pollfd p = {.fd = fd, .events = event};
         int r;
 
         do
-                r = poll(&p, 1, PIPE_WAIT);
+                r = poll(&p, 1, deadline_left(deadline));
         while (r < 0 && errno == EINTR);
         if (!r)
                 return FAIL(ST_TIMEOUT, .subject = "the pipe of a secret",
@@ -138,12 +139,13 @@ static enum status pipe_wait(int fd, short event)
 
 static enum status secret_read(int fd, uint8_t secret[static KEYS_SECRET_SIZE])
 {
+        const int64_t deadline = deadline_in(PIPE_WAIT); /* for all of it */
         size_t got = 0;
         enum status s;
         ssize_t r;
 
         while (got < KEYS_SECRET_SIZE) {
-                s = pipe_wait(fd, POLLIN);
+                s = pipe_wait(fd, POLLIN, deadline);
                 if (s)
                         return s;
                 r = read(fd, secret + got, KEYS_SECRET_SIZE - got);
@@ -160,11 +162,12 @@ static enum status secret_read(int fd, uint8_t secret[static KEYS_SECRET_SIZE])
 /* 32 bytes are less than PIPE_BUF, so they are written whole or not at all. */
 static enum status secret_write(int fd, const uint8_t secret[static KEYS_SECRET_SIZE])
 {
+        const int64_t deadline = deadline_in(PIPE_WAIT);
         enum status s;
         ssize_t r;
 
         do {
-                s = pipe_wait(fd, POLLOUT);
+                s = pipe_wait(fd, POLLOUT, deadline);
                 if (s)
                         return s;
                 r = write(fd, secret, KEYS_SECRET_SIZE);

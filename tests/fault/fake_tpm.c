@@ -110,6 +110,12 @@ static enum status attest(const struct tpm_attest_req *q, struct tpm_attest_rep 
         return ST_DONE;
 }
 
+enum status tpm_client_call_as(enum tpm_rank rank, struct call call, struct arena *a)
+{
+        (void)rank;
+        return tpm_client_call(call, a);
+}
+
 enum status tpm_client_call(struct call call, struct arena *a)
 {
         fake_tpm->calls++;

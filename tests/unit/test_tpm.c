@@ -346,29 +346,73 @@ START_TEST(setup_again_is_no_harm)
 }
 END_TEST
 
+#define SRK(key)                                                                                   \
+        "tpm2_createprimary -Q -C o -c p.ctx " key " && tpm2_evictcontrol -Q -C o -c p.ctx "       \
+        "0x81000001 && tpm2_flushcontext -t"
+#define NO_SRK "tpm2_evictcontrol -Q -C o -c 0x81000001"
+#define STORAGE "restricted|decrypt|sensitivedataorigin|userwithauth"
+#define NV(index, rest) "tpm2_nvundefine -Q -C o " index "; tpm2_nvdefine -Q -C o " index " " rest
+#define NO_NV(index) "tpm2_nvundefine -Q -C o " index
+#define COUNTER "nt=counter|authread|authwrite|ownerread"
+
+/* found: of what is refused, what is wrong with it. */
 static const struct {
         const char *before, *after, *subject;
         enum status status;
         uint32_t pcrs;
+        const char *found;
 } setups[] = {
-        {"tpm2_createprimary -Q -C o -G rsa2048 -c p.ctx && tpm2_evictcontrol -Q -C o -c p.ctx "
+        {SRK("-G ecc"), NO_SRK, "0x81000001", ST_REFUSED, 0, "noda is not set"},
+        {SRK("-G ecc -a '" STORAGE "|noda'"), NO_SRK, "0x81000001", ST_REFUSED, 0,
+         "fixedtpm is not set"},
+        {SRK("-G ecc384 -a '" STORAGE "|fixedtpm|fixedparent|noda'"), NO_SRK, "0x81000001",
+         ST_REFUSED, 0, "neither RSA-2048 nor ECC P-256"},
+        {SRK("-G ecc:aes256cfb -a '" STORAGE "|fixedtpm|fixedparent|noda'"), NO_SRK, "0x81000001",
+         ST_REFUSED, 0, "cipher"},
+        {SRK("-G ecc -g sha384 -a '" STORAGE "|fixedtpm|fixedparent|noda'"), NO_SRK, "0x81000001",
+         ST_REFUSED, 0, "name algorithm"},
+        {SRK("-G ecc -p secret -a '" STORAGE "|fixedtpm|fixedparent|noda'"), NO_SRK, "0x81000001",
+         ST_REFUSED, 0, "a password is set on it"},
+        {NV("0x0181b001", "-s 8 -a '" COUNTER "'"), NO_NV("0x0181b001"), "0x0181b001", ST_REFUSED,
+         0, "no_da is not set"},
+        {NV("0x0181b001", "-s 8 -a '" COUNTER "|no_da|ownerwrite'"), NO_NV("0x0181b001"),
+         "0x0181b001", ST_REFUSED, 0, "ownerwrite is set"},
+        {NV("0x0181b001", "-s 8 -a '" COUNTER "|no_da|orderly'"), NO_NV("0x0181b001"), "0x0181b001",
+         ST_REFUSED, 0, "orderly is set"},
+        {NV("0x0181b001", "-s 8 -a '" COUNTER "|no_da|read_stclear'"), NO_NV("0x0181b001"),
+         "0x0181b001", ST_REFUSED, 0, "read_stclear is set"},
+        {NV("0x0181b001", "-s 8 -p secret -a '" COUNTER "|no_da'"), NO_NV("0x0181b001"),
+         "0x0181b001", ST_REFUSED, 0, "a password is set on it"},
+        {NV("0x0181b002", "-s 8 -a 'nt=bits|authread|authwrite|ownerread|no_da'"),
+         NO_NV("0x0181b002"), "0x0181b002", ST_REFUSED, 0, "its type is bits, not counter"},
+        {NV("0x0181b003", "-s 32 -a 'authread|authwrite|ownerread|no_da'"), NO_NV("0x0181b003"),
+         "0x0181b003", ST_REFUSED, 0, "authwrite is set"},
+        {NV("0x0181b003", "-s 64 -a 'authread|policywrite|ownerread|no_da'"), NO_NV("0x0181b003"),
+         "0x0181b003", ST_REFUSED, 0, "64 bytes, not 32"},
+        /* Left by an earlier set-up, with another site key. */
+        {NV("0x0181b003", "-s 32 -a 'authread|policywrite|ownerread|no_da'"), "true", NULL, ST_DONE,
+         0, NULL},
+        {"tpm2_createprimary -Q -C o -G rsa2048 -a "
+         "'restricted|decrypt|fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda' -c p.ctx "
+         "&& tpm2_evictcontrol -Q -C o -c p.ctx "
          "0x81000001 && tpm2_flushcontext -t",
-         "tpm2_evictcontrol -Q -C o -c 0x81000001", NULL, ST_DONE, 0},
+         "tpm2_evictcontrol -Q -C o -c 0x81000001", NULL, ST_DONE, 0, NULL},
         {"tpm2_createprimary -Q -C o -G ecc:ecdsa:null -a "
          "'sign|userwithauth|fixedtpm|fixedparent|sensitivedataorigin' -c k.ctx && "
          "tpm2_flushcontext -t && tpm2_evictcontrol -Q -C o -c k.ctx 0x81000001 && "
          "tpm2_flushcontext -t",
-         "tpm2_evictcontrol -Q -C o -c 0x81000001", "0x81000001", ST_REFUSED, 0},
+         "tpm2_evictcontrol -Q -C o -c 0x81000001", "0x81000001", ST_REFUSED, 0, NULL},
         {"tpm2_nvdefine -Q -C o -s 8 -a 'ownerread|ownerwrite' 0x0181b001",
-         "tpm2_nvundefine -Q -C o 0x0181b001", "0x0181b001", ST_REFUSED, 0},
+         "tpm2_nvundefine -Q -C o 0x0181b001", "0x0181b001", ST_REFUSED, 0,
+         "its type is ordinary, not counter"},
         /* Interrupted between making the counter and its first increment. */
         {"tpm2_nvdefine -Q -C o -s 8 -a 'nt=counter|authread|authwrite|ownerread|no_da' 0x0181b002",
-         "true", NULL, ST_DONE, 0},
-        {"true", "true", "static PCR 8", ST_REFUSED, 1 << 0 | 1 << 8},
-        {"true", "true", "static PCR 17", ST_REFUSED, 1 << 0 | 1 << 17},
-        {"true", "true", "static PCRs", ST_INVALID, 1 << 16 | 1 << 23},
+         "true", NULL, ST_DONE, 0, NULL},
+        {"true", "true", "static PCR 8", ST_REFUSED, 1 << 0 | 1 << 8, NULL},
+        {"true", "true", "static PCR 17", ST_REFUSED, 1 << 0 | 1 << 17, NULL},
+        {"true", "true", "static PCRs", ST_INVALID, 1 << 16 | 1 << 23, NULL},
         {"tpm2_changeauth -Q -c owner secret && tpm2_nvundefine -Q -P secret -C o 0x0181b001; true",
-         "tpm2_changeauth -Q -c owner -p secret", "making a primary key", ST_TPM, 0},
+         "tpm2_changeauth -Q -c owner -p secret", "making a primary key", ST_TPM, 0, NULL},
 };
 
 START_TEST(setup_on_what_is_there)
@@ -376,13 +420,15 @@ START_TEST(setup_on_what_is_there)
         struct host h = {.a = arena_new(), .t = host_tpm()};
 
         run("tpm2_evictcontrol -Q -C o -c 0x81000001; tpm2_nvundefine -Q -C o 0x0181b001; "
-            "tpm2_nvundefine -Q -C o 0x0181b002");
+            "tpm2_nvundefine -Q -C o 0x0181b002; tpm2_nvundefine -Q -C o 0x0181b003");
         ck_assert_msg(!run("%s", setups[_i].before), "%s", run_output());
         if (setups[_i].status) {
                 refused_with(setups[_i].status,
                              host_setup(&h, "site.pem", NULL, 0, setups[_i].pcrs));
                 ck_assert_msg(strstr(error_last()->subject, setups[_i].subject), "%s",
                               error_last()->subject);
+                ck_assert_msg(!setups[_i].found || strstr(error_last()->found, setups[_i].found),
+                              "%s", error_last()->found);
                 ck_assert(error_last()->remedy[0] || setups[_i].status == ST_INVALID);
         } else {
                 ok(host_setup(&h, "site.pem", NULL, 0, setups[_i].pcrs));

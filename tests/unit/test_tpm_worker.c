@@ -125,7 +125,7 @@ START_TEST(every_request_in_the_sandbox)
         struct tpm_clock_rep time;
         struct tpm_table_mac_req mac = {.table = {(const uint8_t *)"x", 1}};
         struct tpm_table_mac_rep maced;
-        struct tpm_table_known_req ask;
+        struct tpm_table_known_req known_now;
         struct tpm_table_known_rep known;
         struct tpm_table_commit_req commit = {.table = digest_of(HASH_SHA256, "table", 5)};
         struct tpm_table_commit_rep committed;
@@ -149,7 +149,7 @@ START_TEST(every_request_in_the_sandbox)
         ok(ASK_TPM(tpm_status, &status, &facts));
         ok(ASK_TPM(tpm_clock, &clock, &time));
         ok(ASK_TPM(tpm_table_mac, &mac, &maced));
-        ok(ASK_TPM(tpm_table_known, &ask, &known));
+        ok(ASK_TPM(tpm_table_known, &known_now, &known));
         commit.counter = known.counter + 1;
         commit.before = known.table;
         ok(ASK_TPM(tpm_table_commit, &commit, &committed));
