@@ -132,6 +132,9 @@ void tpm_begin(struct tpm *t, bool clean)
 
 void tpm_rest(struct tpm *t)
 {
+        /* What a stale connection left behind is found by a new one. */
+        if (t->esys && t->stale)
+                (void)tpm_connect(t);
         tpm_disconnect(t);
 }
 

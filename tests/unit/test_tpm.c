@@ -435,6 +435,8 @@ START_TEST(setup_on_what_is_there)
                 ok(host_approve_state(&h, "site.pem", NULL));
         }
         ck_assert_msg(!run("%s", setups[_i].after), "%s", run_output());
+        tpm_rest(h.t); /* also after a refusal that left the connection stale */
+        ck_assert_int_eq(host_loaded(), 0);
         host_free(&h);
         ck_assert_int_eq(host_loaded(), 0);
 }
