@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define FOLDER "tests/data/state"
-#define UUID_TEXT "0f0e0d0c-0b0a-4908-8706-050403020100"
+#define THE_UUID "0f0e0d0c-0b0a-4908-8706-050403020100"
 #define BOOT "84560d38-1ee1-4fd5-8821-2376daf717fc"
 
 static struct arena *a;
@@ -35,7 +35,7 @@ static void is_the_vm(const struct uuid *uuid)
         char text[37];
 
         uuid_write(uuid, text);
-        ck_assert_str_eq(text, UUID_TEXT);
+        ck_assert_str_eq(text, THE_UUID);
 }
 
 static void is_text(const struct bytes *bytes, const char *text)
@@ -85,7 +85,7 @@ static void means_vm_memory(const void *record, uint32_t version)
 {
         (void)version;
         ck_assert_str_eq(((const struct memory_image *)record)->path,
-                         "/srv/bulkhead/state/svdm/memory-" UUID_TEXT ".img");
+                         "/srv/bulkhead/state/svdm/memory-" THE_UUID ".img");
 }
 
 static void means_autostart(const void *record, uint32_t version)

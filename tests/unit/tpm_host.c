@@ -14,7 +14,7 @@ const struct tcti_source *host_source;
 
 static const char *explain(void)
 {
-        static char text[1200];
+        static char text[1600];
         const struct error *e = error_last();
 
         snprintf(text, sizeof(text), "%s: %s, expected %s, found %s, remedy: %s",
