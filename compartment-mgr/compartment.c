@@ -7,6 +7,7 @@
 #include "compartment-mgr/compartment.h"
 #include "lib/channel.h"
 #include "lib/component.h"
+#include "lib/config.h"
 #include "lib/report.h"
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
@@ -27,12 +28,22 @@ struct compartment {
         const struct principal *asker; /* of the operation */
         int64_t since;                 /* when it was claimed, in ms */
         char *memory;                  /* the path of its image, or NULL */
+        struct arena *next_arena;      /* of next; NULL: none is staged */
+        struct vm_definition next;     /* what compartment_stage() was given */
         bool restarted;                /* this run began by a restart */
         int64_t began;                 /* when this run began, in ms */
 };
 
+/* A definition that cannot be read. */
+struct damaged {
+        struct uuid uuid;
+        struct error why;
+};
+
 static struct {
         pthread_mutex_t lock;
+        struct damaged *damaged;
+        size_t damaged_count;
         struct compartment **vms;
         size_t count;
         uint64_t changes;
@@ -76,8 +87,16 @@ static void free_compartment(struct compartment *c)
 {
         arena_free(c->arena);
         arena_free(c->refusal_arena);
+        arena_free(c->next_arena);
         free(c->memory);
         free(c);
+}
+
+static const char *describe(struct arena *a, const struct error *e)
+{
+        return arena_print(a, "%s%s%s%s%s%s", e->subject, e->subject[0] ? ": " : "",
+                           status_sentence(e->status), e->found[0] ? " (found " : "", e->found,
+                           e->found[0] ? ")" : "");
 }
 
 static struct vm_summary summarise(const struct compartment *c, struct arena *a)
@@ -124,14 +143,94 @@ static struct compartment *find(const char *vm)
         return NULL;
 }
 
+/* The VM that has, or is to have, that name. */
+static struct compartment *taken_by(const char *name)
+{
+        struct compartment *c = find(name);
+
+        for (size_t i = 0; i < table.count && !c; i++)
+                if (table.vms[i]->next_arena && !strcmp(table.vms[i]->next.name, name))
+                        c = table.vms[i];
+        return c;
+}
+
+static struct damaged *find_damaged(const struct uuid *uuid)
+{
+        for (size_t i = 0; i < table.damaged_count; i++)
+                if (uuid_equal(&table.damaged[i].uuid, uuid))
+                        return &table.damaged[i];
+        return NULL;
+}
+
+/* It stays in the list until its VM is defined again; the others go on. */
+static void note_damaged(const struct uuid *uuid)
+{
+        char path[CONFIG_PATH], folder[CONFIG_PATH], text[37];
+
+        uuid_write(uuid, text);
+        config_path(path, config_path(folder, config.state, "compartment-mgr/vms"), text);
+        FAIL(ST_DAMAGED, .subject = path, .expected = "the definition of a VM",
+             .found = FMT("%s: %.150s", error_last()->subject, error_last()->found),
+             .remedy = FMT("put that file back from a backup, and start compartment-mgr anew; or "
+                           "define the VM from its xl.cfg with uuid = \"%s\" and the MAC addresses "
+                           "that it had: its seal opens if nothing else differs",
+                           text));
+        report_error("reading a VM's definition, which is damaged");
+        table.damaged = memory_grow(table.damaged, table.damaged_count + 1, sizeof *table.damaged);
+        table.damaged[table.damaged_count++] =
+                (struct damaged){.uuid = *uuid, .why = *error_last()};
+}
+
+static void forget_damaged(const struct uuid *uuid)
+{
+        struct damaged *d = find_damaged(uuid);
+
+        if (d)
+                *d = table.damaged[--table.damaged_count];
+}
+
 static enum status not_found(const char *vm)
 {
+        struct uuid uuid;
+        struct error why = {0};
+
+        pthread_mutex_lock(&table.lock);
+        if (uuid_read(vm, &uuid) && find_damaged(&uuid))
+                why = find_damaged(&uuid)->why;
+        pthread_mutex_unlock(&table.lock);
+        if (why.status) {
+                error_keep(&why);
+                return why.status;
+        }
         return FAIL(ST_NOT_FOUND, .subject = FMT("VM %s", vm),
                     .remedy = "`bulkhead vm list` shows what is defined");
 }
 
 static const char *beside(const struct compartment *c, const char *what, char name[64]);
 static char *copy_text(const char *text);
+
+static void keep_next(struct compartment *c, const struct vm_definition *d)
+{
+        arena_free(c->next_arena);
+        c->next_arena = d ? arena_new() : NULL;
+        if (d)
+                c->next = copy_definition(c->next_arena, d);
+}
+
+static void load_next(struct compartment *c)
+{
+        struct arena *a = arena_new();
+        struct vm_definition d;
+        char name[64];
+        enum status s =
+                state_renew_record(table.dir, beside(c, "next", name), &state_kind_vm_next, a, &d);
+
+        if (!s && uuid_equal(&d.uuid, &c->definition.uuid))
+                keep_next(c, &d);
+        else if (s != ST_NOT_FOUND)
+                report_error("reading the definition that a VM was to have next");
+        arena_free(a);
+}
 
 /* If the file that names the memory image cannot be read, the VM starts as after a power cut. */
 static void add_as_kept(const struct vm_definition *d, struct arena *a)
@@ -148,6 +247,7 @@ static void add_as_kept(const struct vm_definition *d, struct arena *a)
         } else if (s != ST_NOT_FOUND) {
                 report_error("reading where the memory of a VM is, which then starts afresh");
         }
+        load_next(c);
         add(c);
 }
 
@@ -186,7 +286,7 @@ enum status compartments_open(int dir, bool simulated,
                 if (!uuid_read(names[i], &uuid))
                         continue;
                 if (read_definition(dir, names[i], &uuid, a, &d))
-                        report_error("reading a VM's definition, which is left out");
+                        note_damaged(&uuid);
                 else
                         add_as_kept(&d, a);
         }
@@ -232,8 +332,9 @@ static enum status refuse_second(const struct compartment *c)
                                                       : "a VM that was never sealed",
                     .remedy = c->definition.generation
                                       ? FMT("give the new one another name and UUID; bulkhead vm "
-                                            "show %s has what is defined",
-                                            name)
+                                            "show %s has what is defined, and bulkhead vm define "
+                                            "--replace=%s changes it",
+                                            name, name)
                                       : FMT("bulkhead vm undefine %s", name));
 }
 
@@ -245,8 +346,8 @@ static enum status define_locked(const struct vm_definition *d, struct arena *a,
         enum status s;
 
         uuid_write(&d->uuid, uuid);
-        if (find(d->name) || find(uuid))
-                return refuse_second(find(d->name) ? find(d->name) : find(uuid));
+        if (taken_by(d->name) || find(uuid))
+                return refuse_second(taken_by(d->name) ? taken_by(d->name) : find(uuid));
         if (table.count >= VMS_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "VMs",
                             .expected = FMT("at most %d", VMS_MOST));
@@ -255,6 +356,7 @@ static enum status define_locked(const struct vm_definition *d, struct arena *a,
                 return s;
         c = new_compartment(d);
         add(c);
+        forget_damaged(&d->uuid);
         table.changes++;
         *summary_out = summarise(c, a);
         return ST_DONE;
@@ -299,6 +401,27 @@ enum status compartments_list(struct arena *a, struct vm_definition **definition
         }
         pthread_mutex_unlock(&table.lock);
         return ST_DONE;
+}
+
+void compartments_damaged(struct arena *a, struct vm_summary **summaries_out, size_t *count_out)
+{
+        struct vm_summary *to;
+
+        pthread_mutex_lock(&table.lock);
+        *count_out = table.damaged_count;
+        *summaries_out = to = arena_get_many(a, table.damaged_count, sizeof *to);
+        for (size_t i = 0; i < table.damaged_count; i++) {
+                const struct damaged *d = &table.damaged[i];
+                char *name = arena_get(a, 37);
+
+                uuid_write(&d->uuid, name);
+                to[i] = (struct vm_summary){.uuid = d->uuid,
+                                            .name = name,
+                                            .owner = principal_nobody,
+                                            .state = VM_DAMAGED,
+                                            .last_refusal = describe(a, &d->why)};
+        }
+        pthread_mutex_unlock(&table.lock);
 }
 
 bool compartment_owns_path(const char *path, const struct principal *owner)
@@ -583,13 +706,6 @@ bool compartment_restarts_too_fast(const struct compartment *c, int64_t now_ms)
         return c->restarted && now_ms - c->began < RESTART_LEAST;
 }
 
-static const char *describe(struct arena *a, const struct error *e)
-{
-        return arena_print(a, "%s%s%s%s%s%s", e->subject, e->subject[0] ? ": " : "",
-                           status_sentence(e->status), e->found[0] ? " (found " : "", e->found,
-                           e->found[0] ? ")" : "");
-}
-
 enum status compartment_set_refusal(struct compartment *c, enum status s)
 {
         struct error e = *error_last();
@@ -633,17 +749,23 @@ static void take_definition(struct compartment *c, const struct vm_definition *d
         table.changes++;
 }
 
+static enum status name_free(const struct compartment *c, const char *name)
+{
+        const struct compartment *other = taken_by(name);
+
+        if (!other || other == c)
+                return ST_DONE;
+        return FAIL(ST_EXISTS, .subject = FMT("VM %s", name), .found = "another VM",
+                    .remedy = "give it another name");
+}
+
 enum status compartment_replace(struct compartment *c, const struct vm_definition *d)
 {
-        struct compartment *other;
         enum status s;
 
         pthread_mutex_lock(&table.lock);
-        other = find(d->name);
-        if (other && other != c)
-                s = FAIL(ST_EXISTS, .subject = FMT("VM %s", d->name), .found = "another VM",
-                         .remedy = "give it another name");
-        else
+        s = name_free(c, d->name);
+        if (!s)
                 s = write_definition(d);
         if (!s)
                 take_definition(c, d);
@@ -651,14 +773,62 @@ enum status compartment_replace(struct compartment *c, const struct vm_definitio
         return s;
 }
 
+enum status compartment_stage(struct compartment *c, const struct vm_definition *d)
+{
+        char name[64];
+        enum status s;
+
+        pthread_mutex_lock(&table.lock);
+        s = name_free(c, d->name);
+        if (!s)
+                s = state_write_record(table.dir, beside(c, "next", name), &state_kind_vm_next, d);
+        if (!s)
+                keep_next(c, d);
+        pthread_mutex_unlock(&table.lock);
+        return s;
+}
+
+/* Once the definition is written, a second time would write the same. */
+static enum status settle_locked(struct compartment *c, uint64_t generation)
+{
+        enum status s = ST_DONE;
+        char name[64];
+
+        if (c->next.generation == generation) {
+                c->next.autostart = c->definition.autostart;
+                s = write_definition(&c->next);
+                if (!s)
+                        take_definition(c, &c->next);
+        }
+        if (!s)
+                s = state_remove(table.dir, beside(c, "next", name));
+        if (!s)
+                keep_next(c, NULL);
+        return s;
+}
+
+enum status compartment_settle(struct compartment *c, uint64_t generation)
+{
+        enum status s = ST_DONE;
+
+        if (c->next_arena) {
+                pthread_mutex_lock(&table.lock);
+                s = settle_locked(c, generation);
+                pthread_mutex_unlock(&table.lock);
+        }
+        return s ? s : compartment_set_generation(c, generation);
+}
+
 enum status compartment_undefine(struct compartment *c)
 {
-        char name[37];
+        char name[37], next[64];
         enum status s;
 
         uuid_write(&c->definition.uuid, name);
         pthread_mutex_lock(&table.lock);
-        s = state_remove(table.dir, name);
+        s = state_remove(table.dir, beside(c, "next", next)); /* or a new VM of its UUID got it */
+        if (!s)
+                s = state_remove(table.dir, name);
         c->operation = NULL;
         table.changes++;
         for (size_t i = 0; i < table.count && !s; i++)

@@ -12,7 +12,8 @@
 
 struct compartment;
 
-/* Reads all definitions in dir. Reports a damaged definition and leaves it out, without ST_DAMAGED.
+/* Reads all definitions in dir. A damaged definition is reported and listed
+ * (compartments_damaged()), and is no ST_DAMAGED here; whoever asks for its VM by UUID is told.
  * simulated: what summaries say. changed: called with each new state, outside of any lock. */
 enum status compartments_open(int dir, bool simulated,
                               void (*changed)(const struct vm_definition *vm, enum vm_state state,
@@ -34,6 +35,9 @@ enum status compartment_find(const char *vm, struct arena *a, struct vm_definiti
 /* All VMs, both lists in one order, in the arena. Always ST_DONE. */
 enum status compartments_list(struct arena *a, struct vm_definition **definitions_out,
                               struct vm_summary **summaries_out, size_t *count_out);
+/* What is to be told of definitions that cannot be read: each is VM_DAMAGED, and nobody's. Its name
+ * is its UUID; last_refusal says which file it is, and why. */
+void compartments_damaged(struct arena *a, struct vm_summary **summaries_out, size_t *count_out);
 /* Whether a VM of that owner has a disk at that path. */
 bool compartment_owns_path(const char *path, const struct principal *owner);
 /* The identifier (lib/component.h) of the disk at that path; of one that several VMs have, that of
@@ -97,6 +101,13 @@ void compartment_summary(const struct compartment *c, struct arena *a,
 /* Writes the definition to disk in the place of the present one, which has the same UUID. ST_EXISTS
  * if another VM has the name. What compartment_definition() pointed to is gone afterwards. */
 enum status compartment_replace(struct compartment *c, const struct vm_definition *d);
+/* Keeps the definition that the VM is to have once d->generation is that of its present seal;
+ * durable. Its name is taken from then on. */
+enum status compartment_stage(struct compartment *c, const struct vm_definition *d);
+/* The generation of the present seal, as integrity-mgr told it; durable. The definition that was
+ * staged for it takes the place of the present one; one that was staged for another is dropped.
+ * What compartment_definition() pointed to may be gone afterwards. */
+enum status compartment_settle(struct compartment *c, uint64_t generation);
 /* Removes the VM, durably. Releases the claim, also on failure. */
 enum status compartment_undefine(struct compartment *c);
 

@@ -195,13 +195,14 @@ enum status live_list(struct arena *a, const struct caller *c, struct vm_summary
 {
         struct domain_list_rep domains = {};
         struct vm_definition *definitions;
-        struct vm_summary *vms, *to;
-        size_t count, n = 0;
+        struct vm_summary *vms, *to, *damaged;
+        size_t count, n = 0, damaged_count;
         enum status s = read_both(a, &domains, &definitions, &vms, &count);
 
+        compartments_damaged(a, &damaged, &damaged_count);
         if (s)
                 domains.domains.count = 0;
-        to = arena_get_many(a, count + domains.domains.count, sizeof *to);
+        to = arena_get_many(a, count + damaged_count + domains.domains.count, sizeof *to);
         for (size_t i = 0; i < count; i++) {
                 if (!sees(c, &definitions[i].owner))
                         continue;
@@ -212,6 +213,8 @@ enum status live_list(struct arena *a, const struct caller *c, struct vm_summary
                         to[n].state = VM_UNKNOWN;
                 n++;
         }
+        for (size_t i = 0; c && (c->roles & ADMIN) && i < damaged_count; i++)
+                to[n++] = damaged[i];
         if (!c || (c->roles & ADMIN))
                 add_foreign(&domains, to, &n);
         *vms_out = to;

@@ -33,7 +33,7 @@ enum status operation_settle(struct operation *o)
         if (!s)
                 s = settle_disks(o);
         if (!s)
-                s = compartment_set_generation(o->compartment, o->sealed.generation);
+                s = compartment_settle(o->compartment, o->sealed.generation);
         return s;
 }
 

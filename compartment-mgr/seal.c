@@ -9,6 +9,7 @@
 #include "compartment-mgr/descriptors.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
+#include "compartment-mgr/seal.h"
 #include "compartment-mgr/stories.h"
 
 #include <errno.h>
@@ -16,9 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The secret of the present seal, which opens the disks for the change. It is unsealed as at a
- * start. *secret_out: a pipe to read it from. */
-static enum status present_secret(struct operation *o, int *secret_out)
+enum status seal_present_secret(struct operation *o, int *secret_out)
 {
         int ends[2];
         enum status s;
@@ -43,28 +42,30 @@ static bool opens_by_seal(const struct operation *o, bool format, int passphrase
         return passphrase < 0 && !format && o->sealed.generation;
 }
 
-static enum status prepare(struct operation *o, bool format, int passphrase,
-                           struct svdm_prepare_rep *prepared_out)
+/* What opens the disks. *secret_out: the pipe that it comes from, if it is the present seal's. */
+static enum status find_authority(struct operation *o, int passphrase, struct sealing *how,
+                                  int *secret_out)
 {
-        struct svdm_prepare_req q = {.format = format, .authority = passphrase};
-        int secret = -1;
         enum status s = ST_DONE;
 
-        if (passphrase >= 0) {
-                q.authority_kind = AUTHORITY_PASSPHRASE;
-        } else if (opens_by_seal(o, format, passphrase)) {
-                q.authority_kind = AUTHORITY_SECRET;
-                s = present_secret(o, &secret);
-                q.authority = secret;
-        } else {
-                q.authority_kind = AUTHORITY_NONE;
-                q.authority = -1;
+        how->authority = passphrase;
+        how->authority_kind = passphrase >= 0 ? AUTHORITY_PASSPHRASE : AUTHORITY_NONE;
+        if (opens_by_seal(o, how->format, passphrase)) {
+                how->authority_kind = AUTHORITY_SECRET;
+                s = seal_present_secret(o, secret_out);
+                how->authority = *secret_out;
         }
-        if (!s)
-                s = operation_svdm(o, CALL(svdm_prepare, &q, prepared_out), PEER_LONG);
-        if (secret >= 0)
-                close(secret);
         return s;
+}
+
+static enum status prepare(struct operation *o, const struct sealing *how,
+                           struct svdm_prepare_rep *prepared_out)
+{
+        struct svdm_prepare_req q = {.format = how->format,
+                                     .authority_kind = how->authority_kind,
+                                     .authority = how->authority};
+
+        return operation_svdm(o, CALL(svdm_prepare, &q, prepared_out), PEER_LONG);
 }
 
 static enum status stage(struct operation *o, uint64_t generation)
@@ -127,56 +128,71 @@ static enum status may_format(const struct operation *o, bool format)
                                 o->vm->name));
 }
 
+/* The new definition counts from the generation on that the new seal has. */
+static enum status stage_next(struct operation *o, const struct vm_definition *next,
+                              uint64_t generation)
+{
+        struct vm_definition d;
+
+        if (!next)
+                return ST_DONE;
+        d = *next;
+        d.generation = generation;
+        return compartment_stage(o->compartment, &d);
+}
+
+enum status seal_disks(struct operation *o, const struct sealing *how)
+{
+        struct svdm_prepare_rep prepared = {.secret = -1};
+        uint64_t generation = o->sealed.generation + 1;
+        enum status s = prepare(o, how, &prepared);
+
+        if (!s)
+                s = operation_open_targets(o, how->descriptor, prepared.disks.items,
+                                           prepared.disks.count);
+        if (!s)
+                s = stage(o, generation);
+        if (!s)
+                s = stage_next(o, how->next, generation);
+        if (!s)
+                s = settle_after(o, commit(o, how->descriptor, generation, &prepared), generation);
+        open_disks_close(prepared.disks.items, prepared.disks.count);
+        if (prepared.secret >= 0)
+                close(prepared.secret);
+        return s;
+}
+
 enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
                     int passphrase)
 {
         struct operation o = OPERATION_NONE;
-        struct svdm_prepare_rep prepared = {.secret = -1};
         struct descriptor d;
-        uint64_t generation;
+        struct sealing how = {.descriptor = &d, .format = format};
+        int secret = -1;
         enum status s;
 
         compartment_set_state(c, VM_SEALING, "");
         s = descriptors_read(descriptor, DESCRIPTOR_SEALING, a, &d);
         if (!s)
                 s = targets_check(d.targets.items, d.targets.count);
-        if (s)
-                goto out;
-        s = operation_begin(&o, a, c);
-        if (s)
-                goto out;
-        s = may_format(&o, format);
-        if (s)
-                goto out;
-        s = operation_read_config(&o);
-        if (s)
-                goto out;
-        s = device_check_named(&d, &o.config, a);
-        if (s)
-                goto out;
-        if (opens_by_seal(&o, format, passphrase))
+        if (!s)
+                s = operation_begin(&o, a, c);
+        if (!s)
+                s = may_format(&o, format);
+        if (!s)
+                s = operation_read_config(&o);
+        if (!s)
+                s = device_check_named(&d, &o.config, a);
+        if (!s && opens_by_seal(&o, format, passphrase))
                 s = device_check_all(&o);
-        if (s)
-                goto out;
-        s = operation_open_disks(&o);
-        if (s)
-                goto out;
-        s = prepare(&o, format, passphrase, &prepared);
-        if (s)
-                goto out;
-        s = operation_open_targets(&o, &d, prepared.disks.items, prepared.disks.count);
-        if (s)
-                goto out;
-        generation = o.sealed.generation + 1; /* after the present seal was opened */
-        s = stage(&o, generation);
-        if (s)
-                goto out;
-        s = commit(&o, &d, generation, &prepared);
-        s = settle_after(&o, s, generation);
-out:
-        open_disks_close(prepared.disks.items, prepared.disks.count);
-        if (prepared.secret >= 0)
-                close(prepared.secret);
+        if (!s)
+                s = operation_open_disks(&o);
+        if (!s)
+                s = find_authority(&o, passphrase, &how, &secret);
+        if (!s)
+                s = seal_disks(&o, &how);
+        if (secret >= 0)
+                close(secret);
         operation_end(&o);
         compartment_set_refusal(c, s);
         compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : "sealed");

@@ -38,7 +38,8 @@ static void add(struct facts *f, const char *area, const char *name, const char 
 
 static void add_own(struct arena *a, struct facts *f)
 {
-        size_t running, count = compartments_count(&running);
+        size_t running, count = compartments_count(&running), damaged_count;
+        struct vm_summary *damaged;
 
         add(f, "host", "version", BULKHEAD_VERSION, FACT_PLAIN);
         if (users_are_own)
@@ -51,6 +52,12 @@ static void add_own(struct arena *a, struct facts *f)
                                 (unsigned)getuid()),
                     FACT_WARNING);
         add(f, "vm", "defined", arena_print(a, "%zu", count), FACT_PLAIN);
+        compartments_damaged(a, &damaged, &damaged_count);
+        if (damaged_count)
+                add(f, "vm", "damaged",
+                    arena_print(a, "%zu definitions cannot be read: bulkhead vm list names them",
+                                damaged_count),
+                    FACT_WARNING);
         add(f, "vm", "running",
             arena_print(a, "%zu%s", running, strcmp(hypervisor_name, "sim") ? "" : " (simulated)"),
             FACT_PLAIN);

@@ -71,7 +71,8 @@ static enum status load_stylesheet(struct arena *a, const char *name, struct byt
 /* A seal record that is too large for a message could never be opened. */
 static enum status resolve(struct arena *a, struct predicate *p, size_t *total)
 {
-        enum status s = *p->name ? load_stylesheet(a, p->name, &p->stylesheet) : ST_DONE;
+        bool load = *p->name && !p->stylesheet.len; /* a seal that is made anew has it already */
+        enum status s = load ? load_stylesheet(a, p->name, &p->stylesheet) : ST_DONE;
 
         *total += p->stylesheet.len;
         if (!s && *total > STYLESHEETS_MOST)

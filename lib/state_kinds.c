@@ -174,7 +174,8 @@ static enum status lift_seal_table_2(const void *old, struct arena *a, void *nex
 
 /* Of each kind the older versions that are read, oldest first: {version, shape, lift}. */
 static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_vm_2}},
-                                older_vm_domain[] = {}, older_vm_memory[] = {},
+                                older_vm_next[] = {}, older_vm_domain[] = {},
+                                older_vm_memory[] = {},
                                 older_autostart[] = {},
                                 older_sim_domain[] = {{2, &shape_sim_domain_2, lift_sim_domain_2}},
                                 older_sim_counter[] = {{2, &shape_sim_counter, lift_sim_counter_2}},

@@ -13,9 +13,11 @@
 #include "lib/state_file.h"
 
 #define STATE_KINDS(KIND)                                                                          \
-        /* compartment-mgr: a VM; the domain and boot in which it runs; where its memory image is; \
-         * the boot for which autostart was done; the simulated hypervisor's domains */            \
+        /* compartment-mgr: a VM; the definition that it is to have with its next seal; the domain \
+         * and boot in which it runs; where its memory image is; the boot for which autostart was  \
+         * done; the simulated hypervisor's domains */                                             \
         KIND(vm, "vm", 3, &shape_vm_definition)                                                    \
+        KIND(vm_next, "vm-next", 1, &shape_vm_definition)                                          \
         KIND(vm_domain, "vm-domain", 1, NULL)                                                      \
         KIND(vm_memory, "vm-memory", 1, &shape_memory_image)                                       \
         KIND(autostart, "autostart", 1, NULL)                                                      \

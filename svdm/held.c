@@ -5,6 +5,7 @@
  */
 #include "svdm/held.h"
 #include "lib/io.h"
+#include "lib/report.h"
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
 
@@ -22,7 +23,8 @@ struct claim {
         struct claim *next;
         struct arena *arena;
         struct attachment what;
-        bool kept; /* by a VM that runs; else an operation's */
+        bool kept;    /* by a VM that runs; else an operation's */
+        bool unknown; /* its file is damaged */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over the list and the files */
@@ -69,17 +71,44 @@ static struct claim *add_claim(struct arena *a)
         return c;
 }
 
+static void add_kept(struct arena *a, const struct attachment *what, bool unknown)
+{
+        struct claim *c = add_claim(a);
+
+        c->what = *what;
+        c->kept = true;
+        c->unknown = unknown;
+}
+
+/* The VM may run, so it keeps a claim, and what is mapped for it stays. Which disks that are is not
+ * known: until the VM is stopped, or started again, these are not kept from others here. */
+static void keep_unknown(struct arena *a, const char *name, const struct uuid *vm)
+{
+        report_error("reading which disks a VM holds");
+        report_warning("%s is damaged: VM %s keeps its disks unnamed until bulkhead vm stop %s",
+                       name, name + 5, name + 5);
+        add_kept(a, &(struct attachment){.vm = *vm, .boot = state_boot_id()}, true);
+}
+
 static enum status load_one(int dir, const char *name)
 {
         struct arena *a = arena_new();
         struct attachment what;
+        struct uuid vm;
         enum status s = state_renew_record(dir, name, &state_kind_held, a, &what);
 
+        if (!uuid_read(name + 5, &vm)) {
+                arena_free(a);
+                return ST_DONE; /* no file of ours */
+        }
+        if (!s && !uuid_equal(&what.vm, &vm))
+                s = FAIL(ST_DAMAGED, .subject = name, .found = "what another VM holds");
+        if (s == ST_DAMAGED) {
+                keep_unknown(a, name, &vm);
+                return ST_DONE;
+        }
         if (!s && !strcmp(what.boot, state_boot_id())) {
-                struct claim *c = add_claim(a);
-
-                c->what = what;
-                c->kept = true;
+                add_kept(a, &what, false);
                 return ST_DONE;
         }
         arena_free(a);
@@ -186,6 +215,20 @@ static struct held_disk copy_disk(struct arena *a, const struct held_disk *d)
         return copy;
 }
 
+/* One disk by two paths: its two mappings would know nothing of each other. */
+static enum status each_once(const struct attachment *what)
+{
+        for (size_t i = 0; i < what->disks.count; i++)
+                for (size_t k = 0; k < i; k++)
+                        if (conflict(&what->disks.items[i], &what->disks.items[k]))
+                                return FAIL(ST_REFUSED, .subject = what->disks.items[i].path,
+                                            .expected = "each disk once",
+                                            .found = FMT("the same disk as %.200s",
+                                                         what->disks.items[k].path),
+                                            .remedy = "name it once in the VM's definition");
+        return ST_DONE;
+}
+
 enum status held_claim_disks(struct claim *c, const struct held_disk *disks, size_t count)
 {
         struct attachment what;
@@ -198,7 +241,9 @@ enum status held_claim_disks(struct claim *c, const struct held_disk *disks, siz
         for (size_t i = 0; i < count; i++) {
                 what.disks.items[i] = copy_disk(c->arena, &disks[i]);
         }
-        s = wait_until_free(&what, c);
+        s = each_once(&what);
+        if (!s)
+                s = wait_until_free(&what, c);
         if (!s)
                 c->what = what;
         pthread_mutex_unlock(&lock);
@@ -383,6 +428,17 @@ enum status held_remove(const struct uuid *vm, const char *device)
 }
 
 /* --- asking ---------------------------------------------------------------------------------- */
+
+size_t held_unknown(void)
+{
+        size_t n = 0;
+
+        pthread_mutex_lock(&lock);
+        for (const struct claim *c = claims; c; c = c->next)
+                n += c->unknown;
+        pthread_mutex_unlock(&lock);
+        return n;
+}
 
 bool held_by(const struct uuid *vm)
 {

@@ -18,12 +18,14 @@ struct mapped {
 };
 
 /* Reads what VMs keep, and drops what they kept before the last boot of the host. dir: svdm's state
- * folder; it stays the caller's. */
+ * folder; it stays the caller's. A VM whose file is damaged keeps a claim on disks that are not
+ * known, until held_release(). */
 enum status held_load(int dir);
 /* Claims a VM for one operation. ST_BUSY if another operation on it is under way. */
 enum status held_claim(const struct uuid *vm, struct claim **claim_out);
 /* Adds disks to a claim that has none. ST_BUSY, and none is added, if another VM holds one of these
- * disks and either VM may write to it. disks is copied. */
+ * disks and either VM may write to it; ST_REFUSED if one of them is there twice. disks is copied.
+ */
 enum status held_claim_disks(struct claim *c, const struct held_disk *disks, size_t count);
 /* Gives up a claim that was not kept. NULL is fine. */
 void held_drop(struct claim *c);
@@ -48,6 +50,8 @@ void held_vms(struct arena *a, struct held_vm **vms_out, size_t *count_out);
 size_t held_bare(struct arena *a, const char **paths, size_t most);
 /* The VM keeps nothing any more, durably. ST_DONE if it kept nothing. */
 enum status held_release(const struct uuid *vm);
+/* How many VMs keep disks that are not known. */
+size_t held_unknown(void);
 /* How many VMs keep disks. */
 size_t held_count(void);
 

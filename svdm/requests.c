@@ -172,8 +172,16 @@ enum status on_svdm_status(struct request *r, const struct svdm_status_req *q,
 
         (void)q;
         p->facts.count = sizeof facts / sizeof *facts;
-        p->facts.items = arena_get_many(r->arena, p->facts.count + bare_count, sizeof *facts);
+        p->facts.items = arena_get_many(r->arena, p->facts.count + bare_count + 1, sizeof *facts);
         memcpy(p->facts.items, facts, sizeof facts);
+        if (held_unknown())
+                p->facts.items[p->facts.count++] = (struct fact){
+                        "devices", "damaged",
+                        arena_print(r->arena,
+                                    "of %zu VMs the disks are not known: stop and start them; see "
+                                    "svdm's log",
+                                    held_unknown()),
+                        FACT_WARNING};
         for (size_t i = 0; i < bare_count; i++)
                 p->facts.items[p->facts.count++] = (struct fact){
                         "devices", arena_print(r->arena, "disk %s", bare[i]),

@@ -141,10 +141,25 @@ static struct row row_of(const struct vm_summary *vm)
                 snprintf(r.cell[2], CELL, "%u", vm->domid);
                 snprintf(r.cell[3], CELL, "%llu MiB", (unsigned long long)vm->memory >> 20);
         }
-        snprintf(r.cell[4], CELL, "%s", vm->foreign ? "-" : vm->generation ? "yes" : "no");
+        snprintf(r.cell[4], CELL, "%s",
+                 vm->foreign || vm->state == VM_DAMAGED ? "-"
+                 : vm->generation                       ? "yes"
+                                                        : "no");
         snprintf(r.cell[5], CELL, "%s", owner_text(vm, owner));
         snprintf(r.cell[6], CELL, "%s", uuid);
         return r;
+}
+
+/* What cannot be read is not only listed. */
+static void print_damaged(const struct vm_list_rep *reply)
+{
+        for (size_t i = 0; i < reply->vms.count; i++) {
+                const struct vm_summary *vm = &reply->vms.items[i];
+
+                if (vm->state == VM_DAMAGED)
+                        printf("%s: %s; bulkhead vm show %s says what to do\n", vm->name,
+                               output_clean(vm->last_refusal), vm->name);
+        }
 }
 
 /* Prints the rows, each column as wide as its widest cell; numbers stand at its right. */
@@ -193,6 +208,7 @@ static void print_list(const struct vm_list_rep *reply, bool json, struct arena 
         for (size_t i = 0; i < count; i++)
                 rows[i + 1] = row_of(&vms[i]);
         print_rows(rows, count + 1);
+        print_damaged(reply);
 }
 
 int cmd_vm_list(int argc, char **argv)

@@ -48,6 +48,8 @@ const char *owner_text(const struct vm_summary *vm, char text[static OWNER_TEXT_
 
         if (vm->foreign)
                 return strcpy(text, "foreign");
+        if (vm->owner.kind == PRINCIPAL_NOBODY)
+                return strcpy(text, "-");
         principal_write(&vm->owner, principal);
         if (user)
                 snprintf(text, OWNER_TEXT_SIZE, "%s (%.32s)", principal, user->pw_name);

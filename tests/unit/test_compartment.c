@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Definitions are durable, an operation on a VM is alone, and others are told which one it is. */
 #include "compartment-mgr/compartment.c" /* to start with an empty table again */
+#include "tests/fault/fault.h"
 #include "tests/fault/folder.h"
 
 #include "lib/state_record.h"
@@ -8,6 +9,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct arena *a;
@@ -27,8 +29,10 @@ static void open_again(void)
         for (size_t i = 0; i < table.count; i++)
                 free_compartment(table.vms[i]);
         free(table.vms);
+        free(table.damaged);
         table.vms = NULL;
-        table.count = 0;
+        table.damaged = NULL;
+        table.count = table.damaged_count = 0;
         ck_assert_int_eq(compartments_open(dir, true, changed), ST_DONE);
 }
 
@@ -456,10 +460,11 @@ START_TEST(the_claim_knows_for_whom)
 }
 END_TEST
 
-START_TEST(a_damaged_definition_is_left_out)
+START_TEST(a_damaged_definition_is_named)
 {
         struct vm_definition d;
-        struct vm_summary v, other;
+        struct vm_summary v, other, *damaged;
+        size_t count;
         char uuid[37];
         int fd;
 
@@ -470,8 +475,25 @@ START_TEST(a_damaged_definition_is_left_out)
         ck_assert_int_eq(pwrite(fd, "x", 1, 100), 1);
         close(fd);
         open_again();
-        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_NOT_FOUND);
-        ck_assert_int_eq(compartment_find("db2", a, &d, &v), ST_DONE);
+        ck_assert_int_eq(compartment_find("db1", a, &d, &other), ST_NOT_FOUND);
+        ck_assert_int_eq(compartment_find("db2", a, &d, &other), ST_DONE);
+        compartments_damaged(a, &damaged, &count);
+        ck_assert_uint_eq(count, 1);
+        ck_assert_str_eq(damaged->name, uuid);
+        ck_assert_int_eq(damaged->state, VM_DAMAGED);
+        ck_assert_ptr_nonnull(strstr(damaged->last_refusal, uuid));
+        ck_assert_int_eq(compartment_find(uuid, a, &d, &other), ST_DAMAGED);
+        ck_assert_ptr_nonnull(strstr(error_last()->remedy, "backup"));
+        d = (struct vm_definition){.uuid = v.uuid,
+                                   .name = "db1",
+                                   .owner = alice,
+                                   .config = {(const uint8_t *)"{}", 2},
+                                   .last_refusal = ""};
+        ck_assert_int_eq(compartment_define(&d, a, &v), ST_DONE);
+        compartments_damaged(a, &damaged, &count);
+        ck_assert_uint_eq(count, 0);
+        open_again();
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
 }
 END_TEST
 
@@ -560,6 +582,137 @@ START_TEST(a_newer_version_is_not_opened)
 }
 END_TEST
 
+/* --- a definition that is replaced -------------------------------------------------------------
+ */
+
+static struct vm_definition present_and_next(struct vm_definition *next)
+{
+        struct vm_definition d;
+        struct vm_summary v;
+        struct compartment *c;
+
+        ck_assert_int_eq(define("old", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("old", "test", &principal_self, &c), ST_DONE);
+        ck_assert_int_eq(compartment_settle(c, 7), ST_DONE);
+        compartment_release(c);
+        ck_assert_int_eq(compartment_find("old", a, &d, &v), ST_DONE);
+        *next = d;
+        next->name = "new";
+        next->owner = bob;
+        next->config = (struct bytes){(const uint8_t *)"{1}", 3};
+        next->generation = 8;
+        return d;
+}
+
+static struct compartment *claimed(const struct uuid *uuid)
+{
+        struct compartment *c;
+        char text[37];
+
+        uuid_write(uuid, text);
+        ck_assert_int_eq(compartment_claim(text, "test", &principal_self, &c), ST_DONE);
+        return c;
+}
+
+/* Each file that belongs to it is there, and says that one. */
+static void is_whole(const struct uuid *uuid, bool new, uint64_t generation)
+{
+        struct vm_definition d;
+        struct vm_summary v;
+        char text[37];
+
+        uuid_write(uuid, text);
+        ck_assert_int_eq(compartment_find(text, a, &d, &v), ST_DONE);
+        ck_assert_str_eq(d.name, new ? "new" : "old");
+        ck_assert(principal_is(&d.owner, new ? &bob : &alice));
+        ck_assert_uint_eq(d.config.len, new ? 3 : 2);
+        ck_assert_uint_eq(d.generation, generation);
+}
+
+START_TEST(a_staged_definition_counts_with_its_generation)
+{
+        struct vm_definition next, d = present_and_next(&next);
+        struct vm_summary v;
+
+        ck_assert_int_eq(compartment_stage(claimed(&d.uuid), &next), ST_DONE);
+        is_whole(&d.uuid, false, 7);
+        ck_assert_int_eq(define("new", &v), ST_EXISTS); /* the name is taken already */
+        open_again();
+        is_whole(&d.uuid, false, 7);
+        ck_assert_int_eq(define("new", &v), ST_EXISTS);
+        ck_assert_int_eq(compartment_settle(claimed(&d.uuid), _i ? 8 : 7), ST_DONE);
+        is_whole(&d.uuid, _i, _i ? 8 : 7);
+        open_again();
+        is_whole(&d.uuid, _i, _i ? 8 : 7);
+        ck_assert_int_eq(define("new", &v), _i ? ST_EXISTS : ST_DONE);
+        ck_assert_int_eq(compartment_settle(claimed(&d.uuid), 9), ST_DONE);
+        is_whole(&d.uuid, _i, 9);
+}
+END_TEST
+
+START_TEST(another_vms_name_is_not_given)
+{
+        struct vm_definition next, d = present_and_next(&next);
+        struct vm_summary v;
+        struct compartment *c = claimed(&d.uuid);
+
+        ck_assert_int_eq(define("new", &v), ST_DONE);
+        ck_assert_int_eq(compartment_stage(c, &next), ST_EXISTS);
+        ck_assert_int_eq(compartment_replace(c, &next), ST_EXISTS);
+        is_whole(&d.uuid, false, 7);
+        next.name = "old";
+        ck_assert_int_eq(compartment_replace(c, &next), ST_DONE);
+}
+END_TEST
+
+/* Killed at the Nth call that changes something on disk, before the seal is committed to (then the
+ * old definition counts) or behind that (then the new one). False once no call was left. */
+static bool killed_at(unsigned nth, const struct vm_definition *next, uint64_t generation)
+{
+        pid_t child = fork();
+        int r;
+
+        ck_assert_int_ge(child, 0);
+        if (!child) {
+                struct compartment *c = claimed(&next->uuid);
+
+                fault_arm(nth, FAULT_KILL);
+                if (generation == 7)
+                        _exit(compartment_stage(c, next) ? 1 : 0);
+                _exit(compartment_settle(c, generation) ? 1 : 0);
+        }
+        ck_assert_int_eq(waitpid(child, &r, 0), child);
+        ck_assert(WIFEXITED(r) && (WEXITSTATUS(r) == FAULT_EXIT || !WEXITSTATUS(r)));
+        return WEXITSTATUS(r) == FAULT_EXIT;
+}
+
+START_TEST(killed_while_a_definition_is_replaced)
+{
+        const uint64_t committed = _i ? 8 : 7;
+        bool killed = true;
+        unsigned nth;
+
+        for (nth = 1; killed; nth++) {
+                struct vm_definition next, d = present_and_next(&next);
+
+                if (_i) {
+                        ck_assert_int_eq(compartment_stage(claimed(&d.uuid), &next), ST_DONE);
+                        open_again();
+                }
+                killed = killed_at(nth, &next, committed);
+                open_again();
+                ck_assert_int_eq(compartment_settle(claimed(&d.uuid), committed), ST_DONE);
+                is_whole(&d.uuid, _i, committed);
+                open_again();
+                is_whole(&d.uuid, _i, committed);
+                ck_assert_int_eq(compartment_undefine(claimed(&d.uuid)), ST_DONE);
+                open_again();
+                ck_assert_uint_eq(table.count, 0);
+        }
+        ck_assert_uint_ge(nth, 5);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("compartment");
@@ -585,8 +738,11 @@ int main(void)
         tcase_add_test(t, disks_have_components);
         tcase_add_test(t, owners_of_version_2_are_principals);
         tcase_add_test(t, the_claim_knows_for_whom);
-        tcase_add_test(t, a_damaged_definition_is_left_out);
+        tcase_add_test(t, a_damaged_definition_is_named);
         tcase_add_test(t, what_says_another_vm_or_nobody_is_left_out);
+        tcase_add_loop_test(t, a_staged_definition_counts_with_its_generation, 0, 2);
+        tcase_add_test(t, another_vms_name_is_not_given);
+        tcase_add_loop_test(t, killed_while_a_definition_is_replaced, 0, 2);
         tcase_add_test(t, what_an_older_version_wrote_is_read);
         tcase_add_test(t, a_newer_version_is_not_opened);
         suite_add_tcase(suite, t);

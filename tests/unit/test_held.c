@@ -5,6 +5,7 @@
 #include "tests/fault/folder.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 static const struct uuid vm = {{1}}, other = {{2}};
@@ -124,6 +125,42 @@ START_TEST(a_device_is_held_once)
 }
 END_TEST
 
+/* One file that is damaged keeps nobody from working, and its VM keeps what is mapped for it. */
+START_TEST(a_damaged_file_holds_its_vm)
+{
+        char name[NAME_SIZE];
+        int fd = openat(dir, file_name(name, &vm), O_WRONLY);
+        struct held_vm *vms;
+        size_t count;
+
+        ck_assert_int_eq(pwrite(fd, "damage", 6, 40), 6);
+        close(fd);
+        load();
+        ck_assert(held_by(&vm));
+        ck_assert_uint_eq(held_unknown(), 1);
+        held_vms(a, &vms, &count);
+        ck_assert_uint_eq(count, 1);
+        ck_assert(is_free(&disk_b));
+        ck_assert_int_eq(held_release(&vm), ST_DONE);
+        ck_assert_uint_eq(held_unknown(), 0);
+        load();
+        ck_assert(!held_by(&vm));
+}
+END_TEST
+
+START_TEST(a_disk_by_two_paths_is_refused)
+{
+        struct held_disk twice[2] = {disk_b, disk_b};
+        struct claim *c;
+
+        twice[1].path = "/link-to-b";
+        ck_assert_int_eq(held_claim(&other, &c), ST_DONE);
+        ck_assert_int_eq(held_claim_disks(c, twice, 2), ST_REFUSED);
+        ck_assert_ptr_nonnull(strstr(error_last()->found, "/b"));
+        held_drop(c);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("held");
@@ -135,6 +172,8 @@ int main(void)
         tcase_add_test(t, each_list_goes_by_the_name_of_the_device);
         tcase_add_test(t, what_has_no_integrity_is_told_by_its_path);
         tcase_add_test(t, a_device_is_held_once);
+        tcase_add_test(t, a_damaged_file_holds_its_vm);
+        tcase_add_test(t, a_disk_by_two_paths_is_refused);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);

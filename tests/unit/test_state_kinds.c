@@ -75,6 +75,11 @@ static void means_vm(const void *record, uint32_t version)
                 strstr(d->last_refusal, "disk:/srv/vm/root.img: not what was sealed"));
 }
 
+static void means_vm_next(const void *record, uint32_t version)
+{
+        means_vm(record, version);
+}
+
 static void means_vm_domain(const void *record, uint32_t version)
 {
         (void)version;

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the stories of a seal and of a replaced definition share. */
+#ifndef BULKHEAD_COMPARTMENT_MGR_SEAL_H
+#define BULKHEAD_COMPARTMENT_MGR_SEAL_H
+
+#include "compartment-mgr/operation.h"
+
+/* authority: a pipe with what opens the disks, or -1. next: the definition that the VM is to have
+ * with this seal, which is o->vm then; or NULL. */
+struct sealing {
+        const struct descriptor *descriptor;
+        bool format;
+        enum authority_kind authority_kind;
+        int authority;
+        const struct vm_definition *next;
+};
+
+/* With the disks of o->vm open: makes their new headers, seals what is there, and writes them. A
+ * crash leaves the old seal, headers and definition, or the new ones. */
+enum status seal_disks(struct operation *o, const struct sealing *how);
+/* The secret of the present seal, which opens the disks for the change. It is unsealed as at a
+ * start. *secret_out: a pipe to read it from; -1 stays on an error. */
+enum status seal_present_secret(struct operation *o, int *secret_out);
+
+#endif
