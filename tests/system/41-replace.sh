@@ -106,7 +106,7 @@ victims() { # NAME
                 done
         done
 }
-config_of() { bulkhead vm show rep2 --json | grep -o '"memory":[0-9]*,"name"'; }
+config_of() { bulkhead vm show rep2 | grep -oE '"memory":[0-9]+,"name"'; }
 memory=224
 kinds=(compartment-mgr integrity-mgr svdm)
 delays=(0.02 0.1 0.3 0.6)
@@ -116,6 +116,7 @@ for delay in "${delays[@]}"; do
                 memory=$((memory + 1))
                 sed -i "s/memory = .*/memory = $memory/" third.cfg
                 before=$(config_of)
+                [[ $before ]] || fail "no configuration"
                 bulkhead vm define --replace third.cfg >/dev/null 2>&1 &
                 pause "$delay"
                 # shellcheck disable=SC2046
