@@ -168,7 +168,8 @@ static void note_damaged(const struct uuid *uuid)
         char path[CONFIG_PATH], folder[CONFIG_PATH], text[37];
 
         uuid_write(uuid, text);
-        config_path(path, config_path(folder, config.state, "compartment-mgr/vms"), text);
+        config_path(folder, config.state, "compartment-mgr");
+        snprintf(path, sizeof path, "%.400s/vms/%s", folder, text);
         FAIL(ST_DAMAGED, .subject = path, .expected = "the definition of a VM",
              .found = FMT("%s: %.150s", error_last()->subject, error_last()->found),
              .remedy = FMT("put that file back from a backup, and start compartment-mgr anew; or "

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A damaged definition is named, and keeps no other VM from working; so does what svdm keeps of a VM.
+# A damaged definition is named, and keeps no other VM from working; the same goes for what svdm
+# keeps of a VM.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/common.bash"
 
