@@ -125,7 +125,7 @@ L_CHECK := -Wl,--as-needed -lcheck -lsubunit -lm -lrt -lpthread
 # Faults at the Nth call (tests/fault/fault.h), and neighbours that the test plays.
 WRAP = $(foreach c,$(1),-Wl,--wrap=$(c))
 FAULTS := $(call WRAP,write pwrite fsync fdatasync ftruncate renameat unlinkat openat)
-$(foreach t,log generations evidence seal_record state_record compartment, \
+$(foreach t,log generations evidence seal_record state_record compartment slot_key, \
         $(eval WRAP_test_$(t) := $(FAULTS)))
 WRAP_test_plugin_jobs := $(call WRAP,job_end)
 WRAP_test_memory_file := $(call WRAP,usleep)

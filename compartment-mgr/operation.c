@@ -6,6 +6,8 @@
 #include "compartment-mgr/workers.h"
 #include "lib/report.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -244,6 +246,48 @@ enum status operation_unseal_disks(struct operation *o)
         s = operation_unseal(o, p.secret);
         close(p.secret);
         return s;
+}
+
+enum status operation_present_secret(struct operation *o, int *secret_out)
+{
+        int ends[2];
+        enum status s;
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
+        s = operation_open_targets(o, &o->sealed.descriptor, o->open.disks.items,
+                                   o->open.disks.count);
+        if (!s)
+                s = operation_unseal(o, ends[1]);
+        close(ends[1]);
+        if (s)
+                close(ends[0]);
+        else
+                *secret_out = ends[0];
+        return s;
+}
+
+enum status operation_stage(struct operation *o, uint64_t generation)
+{
+        struct svdm_stage_req q = {.generation = generation};
+        struct svdm_stage_rep p;
+
+        return operation_svdm(o, CALL(svdm_stage, &q, &p), PEER_SHORT);
+}
+
+enum status operation_settle_after(struct operation *o, enum status s, uint64_t generation)
+{
+        struct error why = *error_last();
+        enum status settled = operation_settle(o);
+
+        if (!settled && o->sealed.generation == generation)
+                return ST_DONE;
+        if (s)
+                error_keep(&why);
+        else if (!settled)
+                return FAIL(ST_INTERNAL, .subject = FMT("VM %s", o->vm->name),
+                            .found = "a seal that was not committed");
+        return s ? s : settled;
 }
 
 enum status operation_unlock(struct operation *o, struct svdm_unlock_rep *devices_out)

@@ -59,6 +59,14 @@ enum status operation_must_be_judgeable(const struct operation *o, const char *r
 enum status operation_unseal(struct operation *o, int secret);
 /* The same, with the device worker's pipe: compartment-mgr only passes the pipe's end on. */
 enum status operation_unseal_disks(struct operation *o);
+/* The same into a new pipe, which is the caller's to read and to close: for a change of what only
+ * the present seal opens. Opens the seal's targets. */
+enum status operation_present_secret(struct operation *o, int *secret_out);
+/* After svdm_prepare or svdm_edit: the new headers to the redo journal. */
+enum status operation_stage(struct operation *o, uint64_t generation);
+/* After a commit that gave s: integrity-mgr knows what became of it, even if its answer was lost,
+ * and the disks follow that. If the commit failed, its error stays the error. */
+enum status operation_settle_after(struct operation *o, enum status s, uint64_t generation);
 /* What svdm does then: unlocks and maps the disks (the image is not among devices_out); compares
  * what is mapped with what was opened; keeps it for the VM. */
 enum status operation_unlock(struct operation *o, struct svdm_unlock_rep *devices_out);

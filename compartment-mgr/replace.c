@@ -154,7 +154,7 @@ static enum status open_present(struct operation *o, struct sealing *how)
         if (!s)
                 s = operation_open_disks(o);
         if (!s)
-                s = seal_present_secret(o, &how->authority);
+                s = operation_present_secret(o, &how->authority);
         how->authority_kind = AUTHORITY_SECRET;
         return s;
 }

@@ -277,52 +277,17 @@ static enum status on_vm_replace(struct request *r, const struct vm_replace_req 
         return s;
 }
 
-/* The seal has perhaps the only key of an encrypted disk. */
-static enum status may_forget(const struct vm_definition *vm, bool forget_key)
-{
-        for (size_t i = 0; i < vm->disks.count && !forget_key; i++)
-                if (!strcmp(vm->disks.items[i].kind, "crypt"))
-                        return FAIL(ST_REFUSED, .subject = FMT("VM %s", vm->name),
-                                    .found = "a sealed VM with an encrypted disk, whose key would "
-                                             "be gone",
-                                    .remedy = FMT("to keep the data, see first that a passphrase "
-                                                  "opens each disk: cryptsetup open "
-                                                  "--test-passphrase --type luks2 %s; where none "
-                                                  "does, bulkhead vm undefine --forget-key %s "
-                                                  "DESTROYS the last key and so the data",
-                                                  vm->disks.items[i].path, vm->name));
-        return ST_DONE;
-}
-
-static enum status forget_seal(struct request *r, const struct vm_definition *vm, bool forget_key)
-{
-        struct im_sealed_req ask = {.vm = vm->uuid};
-        struct im_sealed_rep sealed;
-        struct im_forget_req forget = {.asker = r->caller->principal, .vm = vm->uuid};
-        struct im_forget_rep forgotten;
-        enum status s = peer_call(PEER_IM, CALL(im_sealed, &ask, &sealed), r->arena, PEER_SHORT);
-
-        if (s == ST_NOT_SET_UP || (!s && !sealed.generation))
-                return ST_DONE; /* nothing to forget */
-        if (!s)
-                s = may_forget(vm, forget_key);
-        if (s)
-                return s;
-        return peer_call(PEER_IM, CALL(im_forget, &forget, &forgotten), r->arena, PEER_SHORT);
-}
-
 static enum status on_vm_undefine(struct request *r, const struct vm_undefine_req *q,
                                   struct vm_undefine_rep *p)
 {
         struct compartment *c;
         enum status s = claim(r, q->vm, "undefine", &c);
 
-        (void)p;
         if (s)
                 return s;
         s = compartment_must_be(c, VM_STOPPED, to_be_stopped(r, c));
         if (!s)
-                s = forget_seal(r, compartment_definition(c), q->forget_key);
+                s = undefine_forget(r->arena, c, q->forget_key, p);
         if (!s)
                 stop_forget(r->arena, c);
         if (!s)
@@ -442,7 +407,7 @@ static enum status do_seal(struct request *r, struct compartment *c, const void 
         const struct vm_seal_req *ask = q;
 
         (void)p;
-        return seal_vm(r->arena, c, ask->descriptor, ask->format, ask->passphrase);
+        return seal_vm(r->arena, c, ask->descriptor, ask->format, ask->passphrase, ask->form);
 }
 
 static enum status do_start(struct request *r, struct compartment *c, const void *q, void *p)
@@ -496,6 +461,17 @@ static enum status do_detach(struct request *r, struct compartment *c, const voi
         return attach_detach(r->arena, c, ((const struct vm_detach_req *)q)->device);
 }
 
+static enum status do_slots(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        (void)q;
+        return passphrase_list(r->arena, c, &((struct vm_slots_rep *)p)->disks);
+}
+
+static enum status do_passphrase(struct request *r, struct compartment *c, const void *q, void *p)
+{
+        return passphrase_change(r->arena, c, q, p);
+}
+
 static enum status do_autostart(struct request *r, struct compartment *c, const void *q, void *p)
 {
         (void)r, (void)p;
@@ -511,6 +487,8 @@ static enum status do_autostart(struct request *r, struct compartment *c, const 
                 return act(r, q->vm, &deed, q, p, &p->vm);                                         \
         }
 DEED(seal, must_be_stopped)
+DEED(slots, may_always)
+DEED(passphrase, must_be_stopped)
 DEED(start, must_be_at_rest)
 DEED(stop, must_be_running_or_stopping)
 DEED(destroy, may_always) /* this also clears away a domain that nobody knows of */

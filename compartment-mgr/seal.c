@@ -12,29 +12,7 @@
 #include "compartment-mgr/seal.h"
 #include "compartment-mgr/stories.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <unistd.h>
-
-enum status seal_present_secret(struct operation *o, int *secret_out)
-{
-        int ends[2];
-        enum status s;
-
-        if (pipe2(ends, O_CLOEXEC) < 0)
-                return FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
-        s = operation_open_targets(o, &o->sealed.descriptor, o->open.disks.items,
-                                   o->open.disks.count);
-        if (!s)
-                s = operation_unseal(o, ends[1]);
-        close(ends[1]);
-        if (s)
-                close(ends[0]);
-        else
-                *secret_out = ends[0];
-        return s;
-}
 
 /* If so, what the owner asked for at a start has to hold here, too. */
 static bool opens_by_seal(const struct operation *o, bool format, int passphrase)
@@ -52,7 +30,7 @@ static enum status find_authority(struct operation *o, int passphrase, struct se
         how->authority_kind = passphrase >= 0 ? AUTHORITY_PASSPHRASE : AUTHORITY_NONE;
         if (opens_by_seal(o, how->format, passphrase)) {
                 how->authority_kind = AUTHORITY_SECRET;
-                s = seal_present_secret(o, secret_out);
+                s = operation_present_secret(o, secret_out);
                 how->authority = *secret_out;
         }
         return s;
@@ -63,17 +41,10 @@ static enum status prepare(struct operation *o, const struct sealing *how,
 {
         struct svdm_prepare_req q = {.format = how->format,
                                      .authority_kind = how->authority_kind,
-                                     .authority = how->authority};
+                                     .authority = how->authority,
+                                     .form = how->form};
 
         return operation_svdm(o, CALL(svdm_prepare, &q, prepared_out), PEER_LONG);
-}
-
-static enum status stage(struct operation *o, uint64_t generation)
-{
-        struct svdm_stage_req q = {.generation = generation};
-        struct svdm_stage_rep p;
-
-        return operation_svdm(o, CALL(svdm_stage, &q, &p), PEER_SHORT);
 }
 
 /* Has the disks measured as they will be, through the new headers, and sealed. */
@@ -93,23 +64,6 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
         q.disks = prepared->disks;
         q.targets = (struct open_target_list){o->targets.items, o->targets.count};
         return peer_call(PEER_IM, CALL(im_seal, &q, &p), o->arena, PEER_LONG);
-}
-
-/* integrity-mgr knows what became of the commit, even if its answer was lost, and the disks follow
- * that. If the commit failed with s, its error stays the error. */
-static enum status settle_after(struct operation *o, enum status s, uint64_t generation)
-{
-        struct error why = *error_last();
-        enum status settled = operation_settle(o);
-
-        if (!settled && o->sealed.generation == generation)
-                return ST_DONE;
-        if (s)
-                error_keep(&why);
-        else if (!settled)
-                return FAIL(ST_INTERNAL, .subject = FMT("VM %s", o->vm->name),
-                            .found = "a seal that was not committed");
-        return s ? s : settled;
 }
 
 /* --format is for disks whose key nobody has yet. If it is typed once more, from a shell's history,
@@ -151,11 +105,12 @@ enum status seal_disks(struct operation *o, const struct sealing *how)
                 s = operation_open_targets(o, how->descriptor, prepared.disks.items,
                                            prepared.disks.count);
         if (!s)
-                s = stage(o, generation);
+                s = operation_stage(o, generation);
         if (!s)
                 s = stage_next(o, how->next, generation);
         if (!s)
-                s = settle_after(o, commit(o, how->descriptor, generation, &prepared), generation);
+                s = operation_settle_after(o, commit(o, how->descriptor, generation, &prepared),
+                                           generation);
         open_disks_close(prepared.disks.items, prepared.disks.count);
         if (prepared.secret >= 0)
                 close(prepared.secret);
@@ -163,11 +118,11 @@ enum status seal_disks(struct operation *o, const struct sealing *how)
 }
 
 enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
-                    int passphrase)
+                    int passphrase, enum passphrase_form form)
 {
         struct operation o = OPERATION_NONE;
         struct descriptor d;
-        struct sealing how = {.descriptor = &d, .format = format};
+        struct sealing how = {.descriptor = &d, .format = format, .form = form};
         int secret = -1;
         enum status s;
 

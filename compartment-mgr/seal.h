@@ -12,14 +12,12 @@ struct sealing {
         bool format;
         enum authority_kind authority_kind;
         int authority;
+        enum passphrase_form form; /* of a passphrase */
         const struct vm_definition *next;
 };
 
 /* With the disks of o->vm open: makes their new headers, seals what is there, and writes them. A
  * crash leaves the old seal, headers and definition, or the new ones. */
 enum status seal_disks(struct operation *o, const struct sealing *how);
-/* The secret of the present seal, which opens the disks for the change. It is unsealed as at a
- * start. *secret_out: a pipe to read it from; -1 stays on an error. */
-enum status seal_present_secret(struct operation *o, int *secret_out);
 
 #endif

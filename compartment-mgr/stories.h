@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The stories of compartment-mgr, one file each: start.c, stop.c, suspend.c, hibernate.c, attach.c,
- * seal.c, attest.c, follow.c, recover.c, autostart.c, state.c. In each the order of the steps is
- * the security argument, and a failure undoes what was done before. All take a compartment that the
- * caller has claimed.
+ * seal.c, passphrase.c, undefine.c, attest.c, follow.c, recover.c, autostart.c, state.c. In each
+ * the order of the steps is the security argument, and a failure undoes what was done before. All
+ * take a compartment that the caller has claimed.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_STORIES_H
 #define BULKHEAD_COMPARTMENT_MGR_STORIES_H
@@ -58,7 +58,18 @@ enum status hibernate_run_on(struct arena *a, struct compartment *c);
 /* Seals the VM's disks to what the disks, the host and the configuration are now. passphrase: a
  * pipe to read it from, or -1. */
 enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
-                    int passphrase);
+                    int passphrase, enum passphrase_form form);
+
+/* What the key slots of the VM's encrypted disks are; and a change of them that leaves the VM
+ * startable: all disks have it afterwards, or none. */
+enum status passphrase_list(struct arena *a, struct compartment *c, struct disk_slots_list *out);
+enum status passphrase_change(struct arena *a, struct compartment *c,
+                              const struct vm_passphrase_req *q, struct vm_passphrase_rep *p);
+
+/* Removes what the seal made of the disks' headers, then the seal. Refused, unless forget_key, if
+ * that could take the only key of a disk. */
+enum status undefine_forget(struct arena *a, struct compartment *c, bool forget_key,
+                            struct vm_undefine_rep *p);
 
 /* The VM whose definition is to be replaced: the one that is named, or else the one that the new
  * definition names by UUID, or else by name. */

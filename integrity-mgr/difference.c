@@ -127,23 +127,77 @@ static enum status compare_nodes(const struct measurement *sealed, const struct 
         return s;
 }
 
+/* is: the digest of found. */
+static enum status compare(const struct measurement *sealed, const struct measurement *found,
+                           const struct digest *is, const char *remedy)
+{
+        char was_hex[DIGEST_HEX], is_hex[DIGEST_HEX];
+        struct digest was;
+        enum status s = measurement_digest(sealed, is->alg, &was);
+
+        if (s || digest_equal(&was, is))
+                return s;
+        s = compare_digests(sealed, found, remedy);
+        if (!s)
+                s = compare_nodes(sealed, found, remedy);
+        if (s)
+                return s;
+        digest_hex(&was, was_hex); /* the order of the nodes or the plug-in's version is another */
+        digest_hex(is, is_hex);
+        return changed(sealed, "", FMT("%s:%s", hash_name(is->alg), was_hex),
+                       FMT("%s:%s", hash_name(is->alg), is_hex), remedy);
+}
+
 enum status difference_check(const struct measurement *sealed, const struct found *found, size_t i,
                              const char *remedy)
 {
-        const struct digest *now = &found->forms[i].digest;
-        char was[DIGEST_HEX], is[DIGEST_HEX];
-        struct digest before;
-        enum status s = measurement_digest(sealed, now->alg, &before);
+        return compare(sealed, &found->measurements[i], &found->forms[i].digest, remedy);
+}
 
-        if (s || digest_equal(&before, now))
-                return s;
-        s = compare_digests(sealed, &found->measurements[i], remedy);
-        if (!s)
-                s = compare_nodes(sealed, &found->measurements[i], remedy);
-        if (s)
-                return s;
-        digest_hex(&before, was); /* the order of the nodes or the plug-in's version is another */
-        digest_hex(now, is);
-        return changed(sealed, "", FMT("%s:%s", hash_name(now->alg), was),
-                       FMT("%s:%s", hash_name(now->alg), is), remedy);
+/* --- but for key slots --------------------------------------------------------------------- */
+
+static struct node without_slots_of(struct arena *a, const struct node *n)
+{
+        struct node kept = *n;
+
+        kept.values.count = 0;
+        kept.values.items = arena_get_many(a, n->values.count + 1, sizeof *kept.values.items);
+        for (size_t i = 0; i < n->values.count; i++)
+                if (strncmp(n->values.items[i].name, "keyslots", strlen("keyslots")))
+                        kept.values.items[kept.values.count++] = n->values.items[i];
+        return kept;
+}
+
+/* A LUKS2 header as plugins/luks.c measures it, without its key slots and without the lists that
+ * say which of them a digest is for. */
+static struct measurement without_slots(struct arena *a, const struct measurement *m)
+{
+        struct measurement kept = *m;
+        uint32_t *place = arena_get_many(a, m->nodes.count + 1, sizeof *place);
+
+        kept.nodes.count = 0;
+        kept.nodes.items = arena_get_many(a, m->nodes.count + 1, sizeof *kept.nodes.items);
+        for (size_t i = 0; i < m->nodes.count; i++) {
+                const struct node *n = &m->nodes.items[i];
+                const bool digest = !strcmp(n->type, "luks-digest");
+
+                if (!strcmp(n->type, "luks-keyslot"))
+                        continue;
+                kept.nodes.items[kept.nodes.count] = digest ? without_slots_of(a, n) : *n;
+                kept.nodes.items[kept.nodes.count].parent =
+                        n->parent <= m->nodes.count ? place[n->parent] : 0;
+                place[i + 1] = (uint32_t)++kept.nodes.count;
+        }
+        return kept;
+}
+
+enum status difference_check_but_slots(struct arena *a, const struct measurement *sealed,
+                                       const struct found *found, size_t i, const char *remedy)
+{
+        const struct measurement was = without_slots(a, sealed),
+                                 is = without_slots(a, &found->measurements[i]);
+        struct digest digest;
+        enum status s = measurement_digest(&is, found->forms[i].digest.alg, &digest);
+
+        return s ? s : compare(&was, &is, &digest, remedy);
 }

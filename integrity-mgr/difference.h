@@ -10,5 +10,8 @@
  * texts, and this remedy. */
 enum status difference_check(const struct measurement *sealed, const struct found *found, size_t i,
                              const char *remedy);
+/* The same for a LUKS2 header, whose key slots may have changed, and nothing else. */
+enum status difference_check_but_slots(struct arena *a, const struct measurement *sealed,
+                                       const struct found *found, size_t i, const char *remedy);
 
 #endif

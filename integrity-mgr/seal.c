@@ -232,7 +232,7 @@ static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *r
         if (!s)
                 s = look(a, r, &req->disks, &req->targets, &p);
         if (!s)
-                s = seal_compare_measured(r, &p, false);
+                s = seal_compare_measured(a, r, &p, AFTER_NOTHING);
         if (!s)
                 s = present_bind(a, &p);
         if (!s)
@@ -311,14 +311,14 @@ static enum status reseal_claimed(struct arena *a, const struct im_reseal_req *r
         s = check_generation(&req->vm, req->generation);
         if (!s)
                 s = seal_store_read(a, &req->vm, &r);
-        if (!s && !r.descriptor.clean_stop)
+        if (!s && !req->slots && !r.descriptor.clean_stop)
                 s = FAIL(ST_WRONG_STATE, .subject = "the seal of this VM",
                          .expected = "update=\"clean-stop\" in its descriptor",
                          .found = "none: it stays as it is");
         if (!s)
                 s = look(a, &r, &req->disks, &req->targets, &p);
         if (!s)
-                s = seal_compare_measured(&r, &p, true);
+                s = seal_compare_measured(a, &r, &p, req->slots ? AFTER_SLOTS : AFTER_RUN);
         if (!s)
                 s = present_bind(a, &p);
         return s ? s : seal_anew(a, &r, &p, &r.binding, req->generation);

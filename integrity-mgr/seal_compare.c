@@ -123,26 +123,39 @@ enum status seal_compare_setting(const struct seal_record *r, const struct prese
         return s ? s : compare_plugins(r, p);
 }
 
-/* A whole image that is one of the VM's own disks. Never a header, which no guest reaches. */
-static bool guest_writes(const struct present *p, size_t target)
+/* Is the target this, of a disk of the VM's own that it may write? */
+static bool is_of_own_disk(const struct present *p, size_t target, enum covers what)
 {
         const struct target *t = &p->descriptor.targets.items[target];
 
         for (size_t i = 0; i < p->disks.count; i++)
                 if (p->writable[i] && !strcmp(p->disks.items[i].path, t->argument))
-                        return p->found.targets[target].covers == COVERS_CONTENT;
+                        return p->found.targets[target].covers == what;
         return false;
 }
 
-enum status seal_compare_measured(const struct seal_record *r, const struct present *p,
-                                  bool after_run)
+/* A guest writes a whole image, never a header, which no guest reaches. */
+static bool may_differ(const struct present *p, size_t target, enum seal_after after)
+{
+        return (after == AFTER_RUN || (after == AFTER_SLOTS && p->descriptor.clean_stop)) &&
+               is_of_own_disk(p, target, COVERS_CONTENT);
+}
+
+enum status seal_compare_measured(struct arena *a, const struct seal_record *r,
+                                  const struct present *p, enum seal_after after)
 {
         const struct target *targets = p->descriptor.targets.items;
         enum status s = ST_DONE;
 
-        for (size_t i = 0; i < p->found.count && !s; i++)
-                if (!targets[i].judged && !(after_run && guest_writes(p, i)))
-                        s = difference_check(&r->measurements.items[i], &p->found, i,
-                                             AGAIN(&r->vm));
+        for (size_t i = 0; i < p->found.count && !s; i++) {
+                const struct measurement *sealed = &r->measurements.items[i];
+
+                if (targets[i].judged || may_differ(p, i, after))
+                        continue;
+                if (after == AFTER_SLOTS && is_of_own_disk(p, i, COVERS_HEADER))
+                        s = difference_check_but_slots(a, sealed, &p->found, i, AGAIN(&r->vm));
+                else
+                        s = difference_check(sealed, &p->found, i, AGAIN(&r->vm));
+        }
         return s;
 }

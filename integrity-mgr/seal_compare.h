@@ -10,9 +10,12 @@
 
 /* Owner, configuration, disks, plug-ins: everything but what was measured. */
 enum status seal_compare_setting(const struct seal_record *r, const struct present *p);
-/* What was measured; after seal_compare_setting. after_run: whatever the guest may have changed by
- * running is left out. */
-enum status seal_compare_measured(const struct seal_record *r, const struct present *p,
-                                  bool after_run);
+/* What may have changed since the seal was made, and is left out of the comparison. RUN: whatever
+ * the guest may have written. SLOTS: key slots in the LUKS2 headers of the VM's own disks; whole
+ * such disks, too, if the seal follows what guests write anyhow (clean-stop). */
+enum seal_after { AFTER_NOTHING, AFTER_RUN, AFTER_SLOTS };
+/* What was measured; after seal_compare_setting. */
+enum status seal_compare_measured(struct arena *a, const struct seal_record *r,
+                                  const struct present *p, enum seal_after after);
 
 #endif

@@ -184,7 +184,7 @@ static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_v
                                 older_seal[] = {{2, &shape_seal_record_2, lift_seal_2}},
                                 older_journal[] = {}, older_header[] = {},
                                 older_held[] = {{3, &shape_attachment_3, lift_held_3}},
-                                older_tree[] = {},
+                                older_slot_key[] = {}, older_tree[] = {},
                                 older_seal_table[] = {{2, &shape_seal_table_2, lift_seal_table_2}};
 
 /* --- the kinds ------------------------------------------------------------------------------- */

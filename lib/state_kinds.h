@@ -27,11 +27,12 @@
         KIND(host, "host", 2, &shape_host_state)                                                   \
         KIND(generations, "generations", 3, &shape_seal_table_file)                                \
         KIND(seal, "seal", 3, &shape_seal_record)                                                  \
-        /* svdm: the redo journal, and one header in it; what a VM holds; and, of device_worker,   \
-         * the file that a hash tree was made of */                                                \
+        /* svdm: the redo journal, and one header in it; what a VM holds; the key that proves key  \
+         * slots; and, of device_worker, the file that a hash tree was made of */                  \
         KIND(journal, "svdm-journal", 1, &shape_journal)                                           \
         KIND(header, "svdm-header", 1, NULL)                                                       \
         KIND(held, "svdm-held", 4, &shape_attachment)                                              \
+        KIND(slot_key, "svdm-slot-key", 1, NULL)                                                   \
         KIND(tree, "svdm-tree", 1, &shape_hash_tree)
 
 extern const struct state_kind

@@ -12,6 +12,7 @@
 #include "svdm/held.h"
 #include "svdm/requests.h"
 #include "svdm/session.h"
+#include "svdm/slot_key.h"
 
 #include <argp.h>
 #include <malloc.h>
@@ -122,7 +123,7 @@ static int own_state_folder(void)
 
 static void read_state(int dir)
 {
-        if (state_lock(dir) || held_load(dir)) {
+        if (state_lock(dir) || held_load(dir) || slot_key_load(dir, &svdm.slot_key)) {
                 report_error("reading the state");
                 exit(3);
         }
@@ -169,8 +170,8 @@ int main(int argc, char **argv)
         w = start_device_worker();
         hangup = worker_hangup_fd(w);
         own_user = user_drop(USER_SVDM, NULL);
-        read_state(dir);
         svdm = (struct svdm){.worker = w, .dir = dir, .backend = backend, .own_user = own_user};
+        read_state(dir);
         sweep();
         sandbox_enter(&sandbox);
         server = server_new(&(struct server_options){REQUESTS_MOST, CONNECTIONS_MOST});

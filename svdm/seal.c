@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * svdm's requests of a seal, in the order of time: prepare makes headers in memory, stage puts them
- * into the redo journal, settle writes them to the disks if integrity-mgr has committed to their
- * generation, and drops them otherwise. Only settle changes a disk, and the device worker does it.
+ * svdm's requests of a seal, in the order of time: prepare or edit makes headers in memory, stage
+ * puts them into the redo journal, settle writes them to the disks if integrity-mgr has committed
+ * to their generation, and drops them otherwise. Only settle changes a disk, and the device worker
+ * does it.
  */
 #include "lib/channel.h"
 #include "svdm/device/header_diff.h"
@@ -16,31 +17,91 @@
 
 enum { WRITE_TIME = 120000 };
 
+/* A look is at disks that a guest writes. */
+static enum status must_be_fresh(const struct session *n)
+{
+        if (n->look)
+                return FAIL(ST_WRONG_STATE, .subject = "the disks", .found = "opened for a look");
+        return n->prepared
+                       ? FAIL(ST_WRONG_STATE, .subject = "the disks", .found = "prepared already")
+                       : ST_DONE;
+}
+
+static enum status remember_new(struct session *n, const struct open_disk *disks, size_t count)
+{
+        enum status s = ST_DONE;
+
+        if (count != n->count)
+                return FAIL(ST_WORKER, .subject = "device_worker",
+                            .found = "not the disks asked for");
+        for (size_t i = 0; i < n->count && !s; i++)
+                s = session_keep_fd(disks[i].header, &n->new[i]);
+        n->prepared = !s;
+        return s;
+}
+
 enum status on_svdm_prepare(struct request *r, const struct svdm_prepare_req *q,
                             struct svdm_prepare_rep *p)
 {
         const struct device_prepare_req ask = {.format = q->format,
                                                .authority_kind = q->authority_kind,
-                                               .authority = q->authority};
+                                               .authority = q->authority,
+                                               .form = q->form,
+                                               .slot_key = svdm.slot_key};
         struct device_prepare_rep made = {.secret = -1};
         struct session *n;
         enum status s = session_open(r, &n);
 
         p->secret = -1;
-        if (!s && n->prepared)
-                s = FAIL(ST_WRONG_STATE, .subject = "the disks", .found = "prepared already");
+        if (!s)
+                s = must_be_fresh(n);
         if (!s)
                 s = job_call(n->job, CALL(device_prepare, &ask, &made), r->arena);
         if (s)
                 return s;
         p->disks = made.disks;
         p->secret = made.secret;
-        if (made.disks.count != n->count)
-                return FAIL(ST_WORKER, .subject = "device_worker",
-                            .found = "not the disks asked for");
-        for (size_t i = 0; i < n->count && !s; i++)
-                s = session_keep_fd(made.disks.items[i].header, &n->new[i]);
-        n->prepared = !s;
+        return remember_new(n, made.disks.items, made.disks.count);
+}
+
+enum status on_svdm_edit(struct request *r, const struct svdm_edit_req *q, struct svdm_edit_rep *p)
+{
+        const struct device_edit_req ask = {.change = q->change,
+                                            .slot = q->slot,
+                                            .secret = q->secret,
+                                            .present = q->present,
+                                            .present_form = q->present_form,
+                                            .fresh = q->fresh,
+                                            .fresh_form = q->fresh_form,
+                                            .last = q->last,
+                                            .slot_key = svdm.slot_key};
+        struct device_edit_rep made = {0};
+        struct session *n;
+        enum status s = session_open(r, &n);
+
+        if (!s)
+                s = must_be_fresh(n);
+        if (!s)
+                s = job_call(n->job, CALL(device_edit, &ask, &made), r->arena);
+        if (s)
+                return s;
+        p->disks = made.disks;
+        return remember_new(n, made.disks.items, made.disks.count);
+}
+
+enum status on_svdm_slots(struct request *r, const struct svdm_slots_req *q,
+                          struct svdm_slots_rep *p)
+{
+        const struct device_slots_req ask = {.slot_key = svdm.slot_key};
+        struct device_slots_rep told = {0};
+        struct session *n;
+        enum status s = session_open(r, &n);
+
+        (void)q;
+        if (!s)
+                s = job_call(n->job, CALL(device_slots, &ask, &told), r->arena);
+        if (!s)
+                p->disks = told.disks;
         return s;
 }
 

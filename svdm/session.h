@@ -36,6 +36,7 @@ extern struct svdm {
         int dir; /* the state folder */
         const char *backend;
         bool own_user;
+        struct bytes slot_key; /* slot_key.h */
 } svdm;
 
 /* The connection's session, made at its first request that needs one, with a living job. */

@@ -28,12 +28,22 @@ static const struct command host_commands[] = {
         {0},
 };
 
+static const struct command passphrase_commands[] = {
+        {"add", "give its encrypted disks one more passphrase", cmd_vm_passphrase_add, NULL},
+        {"change", "replace a passphrase", cmd_vm_passphrase_change, NULL},
+        {"remove", "remove a passphrase", cmd_vm_passphrase_remove, NULL},
+        {"list", "the key slots of its encrypted disks", cmd_vm_passphrase_list, NULL},
+        {0},
+};
+
 static const struct command vm_commands[] = {
         {"define", "make a VM known from its xl.cfg", cmd_vm_define, NULL},
-        {"undefine", "forget a stopped VM; its disks stay as they are", cmd_vm_undefine, NULL},
+        {"undefine", "forget a stopped VM and its seal; its data stay", cmd_vm_undefine, NULL},
         {"list", "the VMs of this host", cmd_vm_list, NULL},
         {"show", "one VM: its state, disks, configuration, descriptor", cmd_vm_show, NULL},
         {"seal", "make or adopt its encrypted disks and seal their key", cmd_vm_seal, NULL},
+        {"passphrase", "add, change, remove, list: what opens its disks beside the seal", NULL,
+         passphrase_commands},
         {"start", "measure, judge, unseal, unlock and start", cmd_vm_start, NULL},
         {"stop", "stop it in an orderly way", cmd_vm_stop, NULL},
         {"destroy", "stop it at once, as a power cut would", cmd_vm_destroy, NULL},

@@ -9,17 +9,25 @@
 #include "tools/output.h"
 #include "tools/owner.h"
 #include "tools/passphrase.h"
+#include "tools/recovery_key.h"
+#include "tools/slots.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_FORMAT = 0x100, OPTION_FORGET_KEY, OPTION_PASSPHRASE_FILE };
+enum {
+        OPTION_FORMAT = 0x100,
+        OPTION_FORGET_KEY,
+        OPTION_NO_RECOVERY,
+        OPTION_RECOVERY_TO
+};
 
 struct arguments {
-        const char *name, *file, *passphrase_file;
-        bool json, format, forget_key;
+        const char *name, *file, *recovery_to;
+        struct passphrase_source passphrase;
+        bool json, format, forget_key, no_recovery;
         unsigned wanted; /* how many positional arguments: a name, then a file */
 };
 
@@ -31,6 +39,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
         case ARGP_KEY_INIT:
                 if (state->child_inputs)
                         state->child_inputs[0] = &arguments->json;
+                if (state->child_inputs && state->root_argp->children[1].argp)
+                        state->child_inputs[1] = &arguments->passphrase;
                 return 0;
         case OPTION_FORMAT:
                 arguments->format = true;
@@ -38,8 +48,11 @@ static error_t parse(int key, char *value, struct argp_state *state)
         case OPTION_FORGET_KEY:
                 arguments->forget_key = true;
                 return 0;
-        case OPTION_PASSPHRASE_FILE:
-                arguments->passphrase_file = value;
+        case OPTION_NO_RECOVERY:
+                arguments->no_recovery = true;
+                return 0;
+        case OPTION_RECOVERY_TO:
+                arguments->recovery_to = value;
                 return 0;
         case ARGP_KEY_ARG:
                 if (state->arg_num >= arguments->wanted)
@@ -73,13 +86,41 @@ static int finish(enum status s, const char *command, const struct arguments *ar
 
 /* --- undefine ------------------------------------------------------------------------------ */
 
-static struct json_object *json_forgotten(const char *name)
+static struct json_object *json_forgotten(const char *name, const struct vm_undefine_rep *reply)
 {
         struct json_object *o = json_object_new_object();
 
         output_json_text(o, "name", name);
         json_object_object_add(o, "forgotten", json_object_new_boolean(true));
+        json_object_object_add(o, "disks", slots_json(&reply->disks));
+        output_json_text(o, "kept", reply->kept);
         return o;
+}
+
+static void tell_forgotten(const char *name, const struct vm_undefine_rep *reply)
+{
+        printf("%s: forgotten\n", name);
+        slots_print_left(&reply->disks, reply->kept);
+}
+
+/* Asks, on a terminal, where the seal has the only key of a disk. Whatever is not known is left to
+ * compartment-mgr, which refuses. */
+static bool may_lose(const char *name, struct arena *a)
+{
+        const struct vm_slots_req request = {.vm = name};
+        struct vm_slots_rep reply;
+        const char *path;
+
+        if (!passphrase_can_ask() || door_call(CALL(vm_slots, &request, &reply), a)) {
+                error_clear();
+                return false;
+        }
+        path = slots_sealed_alone(&reply.disks);
+        return path && reply.vm.generation &&
+               passphrase_confirm(arena_print(a,
+                                              "The seal of %s has the only key of %s: its data "
+                                              "would be lost for good. Forget it?",
+                                              reply.vm.name, output_clean(path)));
 }
 
 int cmd_vm_undefine(int argc, char **argv)
@@ -92,8 +133,9 @@ int cmd_vm_undefine(int argc, char **argv)
                 options,
                 parse,
                 "NAME",
-                "Forgets a stopped VM and its seal. Its disks stay as they are: what only the seal "
-                "could open stays shut for good.",
+                "Forgets a stopped VM and its seal. Its data stay, and what the seal made of the "
+                "headers of its disks is removed: a passphrase opens them then. Where there is "
+                "none, it asks, or needs --forget-key: nothing opens these disks any more.",
                 children,
                 NULL,
                 NULL};
@@ -102,23 +144,27 @@ int cmd_vm_undefine(int argc, char **argv)
         struct vm_undefine_rep reply;
         struct arena *a;
         enum status s;
+        int result;
 
         if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
                 return EXIT_USAGE;
         a = arena_new();
         request.vm = arguments.name;
-        request.forget_key = arguments.forget_key;
+        request.forget_key = arguments.forget_key || may_lose(arguments.name, a);
         s = door_vm(arguments.name);
         if (!s)
                 s = door_call(CALL(vm_undefine, &request, &reply), a);
+        if (s) {
+                result = output_error(s, "vm undefine %s", output_clean(arguments.name));
+        } else {
+                if (arguments.json)
+                        output_json(json_forgotten(arguments.name, &reply));
+                else if (!output_quiet())
+                        tell_forgotten(arguments.name, &reply);
+                result = output_end();
+        }
         arena_free(a);
-        if (s)
-                return output_error(s, "vm undefine %s", output_clean(arguments.name));
-        if (arguments.json)
-                output_json(json_forgotten(arguments.name));
-        else if (!output_quiet())
-                printf("%s: forgotten\n", arguments.name);
-        return output_end();
+        return result;
 }
 
 /* --- list, show ---------------------------------------------------------------------------- */
@@ -460,36 +506,87 @@ int cmd_vm_console(int argc, char **argv)
 static const struct argp_option seal_options[] = {
         {"format", OPTION_FORMAT, NULL, 0,
          "Make new encrypted disks: DESTROYS what is on the VM's writable disks", 1},
-        {"passphrase-file", OPTION_PASSPHRASE_FILE, "FILE", 0,
-         "The first line opens the LUKS2 disks that are adopted (asked for without it); with "
-         "--format, it will open the new disks too: without one their key is in this TPM alone, "
-         "and none can be added later",
+        {"no-recovery", OPTION_NO_RECOVERY, NULL, 0,
+         "With --format and no passphrase: make no recovery key; the disks' key is then in this "
+         "TPM "
+         "alone",
          1},
+        {"recovery-to", OPTION_RECOVERY_TO, "PUBKEY.pem", 0,
+         "Print the recovery key for the holder of that key alone (CMS, PEM)", 1},
         {0},
 };
 
-/* To adopt disks takes their passphrase if the VM was never sealed; a sealed VM's key opens
- * them. */
-static enum status adoption_passphrase(const struct arguments *arguments, struct arena *a,
-                                       int *fd_out)
+/* What opens the disks beside the seal. */
+struct opener {
+        int fd; /* or -1 */
+        enum passphrase_form form;
+        char recovery[RECOVERY_KEY_SIZE]; /* "" if none was made */
+        struct bytes wrapped;
+};
+
+static enum status make_recovery(const char *to, struct arena *a, struct opener *out)
+{
+        enum status s = ST_DONE;
+
+        recovery_key_make(out->recovery);
+        if (to)
+                s = recovery_key_wrap(out->recovery, to, a, &out->wrapped);
+        out->form = PASSPHRASE_RECOVERY;
+        return s ? s
+                 : passphrase_of((struct bytes){(const uint8_t *)out->recovery, RECOVERY_KEY_LEN},
+                                 &out->fd);
+}
+
+/* To adopt disks takes their passphrase if the VM was never sealed; a sealed VM's key opens them.
+ * New disks get a recovery key. */
+static enum status find_opener(const struct arguments *arguments, struct arena *a,
+                               struct opener *out)
 {
         struct vm_show_rep vm;
-        bool adopt = false;
+        bool encrypted = false;
         enum status s;
 
-        if (arguments->passphrase_file)
-                return passphrase_pipe(arguments->passphrase_file, NULL, false, fd_out);
-        if (arguments->format || !passphrase_can_ask())
+        if (passphrase_is_given(&arguments->passphrase))
+                return passphrase_take(&arguments->passphrase, NULL, false, &out->fd, &out->form);
+        if (arguments->format ? arguments->no_recovery : !passphrase_can_ask())
                 return ST_DONE;
         s = ask_show(arguments->name, &vm, a);
         if (s)
                 return s;
         for (size_t i = 0; i < vm.disks.count; i++)
-                adopt |= !strcmp(vm.disks.items[i].kind, "crypt");
-        if (!adopt || vm.vm.generation)
+                encrypted |= !strcmp(vm.disks.items[i].kind, "crypt");
+        if (!encrypted || vm.vm.generation)
                 return ST_DONE;
-        return passphrase_pipe(NULL, "Present passphrase of the LUKS2 disks", false, fd_out);
+        if (arguments->format)
+                return make_recovery(arguments->recovery_to, a, out);
+        return passphrase_pipe(NULL, "Present passphrase of the LUKS2 disks", false, &out->fd);
 }
+
+static int finish_seal(enum status s, const struct arguments *arguments,
+                       const struct vm_summary *vm, const struct opener *by)
+{
+        struct json_object *o;
+
+        if (s && *by->recovery && status_exit(s) != EXIT_REFUSED) {
+                fputs("if the VM is sealed all the same, this opens its disks:\n", stdout);
+                slots_print_recovery(by->recovery, by->wrapped);
+        }
+        if (s || !*by->recovery)
+                return finish(s, "seal", arguments, vm);
+        if (!arguments->json) {
+                output_vm(vm, false);
+                slots_print_recovery(by->recovery, by->wrapped);
+                return output_end();
+        }
+        o = output_json_vm(vm);
+        output_json_text(o, by->wrapped.len ? "recovery_cms" : "recovery_key",
+                         by->wrapped.len ? (const char *)by->wrapped.data : by->recovery);
+        output_json(o);
+        return output_end();
+}
+
+static const struct argp_child seal_children[] = {
+        {&output_json_argp, 0, NULL, 0}, {&passphrase_argp, 0, NULL, 0}, {0}};
 
 int cmd_vm_seal(int argc, char **argv)
 {
@@ -501,12 +598,17 @@ int cmd_vm_seal(int argc, char **argv)
                 "the descriptor measures and to this host's approved states.\v"
                 "Without --format nothing on a disk is destroyed: a LUKS2 disk is adopted by "
                 "adding a key slot, a plain one is refused. Sealing again binds the present state "
-                "anew; after a change it takes a passphrase of the disks.",
-                children,
+                "anew; after a change it takes a passphrase of the disks. With --format, a "
+                "passphrase "
+                "that is given will open the new disks, too; without one, a recovery key is made "
+                "and "
+                "printed once.",
+                seal_children,
                 NULL,
                 NULL};
         struct arguments arguments = {.wanted = 2};
         struct vm_seal_req request = {.passphrase = -1};
+        struct opener by = {.fd = -1};
         struct vm_seal_rep reply;
         struct arena *a;
         enum status s;
@@ -521,12 +623,15 @@ int cmd_vm_seal(int argc, char **argv)
         if (!s)
                 s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
         if (!s)
-                s = adoption_passphrase(&arguments, a, &request.passphrase);
+                s = find_opener(&arguments, a, &by);
+        request.passphrase = by.fd;
+        request.form = by.form;
         if (!s)
                 s = door_call(CALL(vm_seal, &request, &reply), a);
-        result = finish(s, "seal", &arguments, &reply.vm);
-        if (request.passphrase >= 0)
-                close(request.passphrase);
+        result = finish_seal(s, &arguments, &reply.vm, &by);
+        if (by.fd >= 0)
+                close(by.fd);
+        explicit_bzero(&by, sizeof by);
         arena_free(a);
         return result;
 }

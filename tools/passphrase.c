@@ -2,16 +2,20 @@
 /* Reads a passphrase and puts it into a pipe. The terminal's echo is restored before Ctrl-C,
  * SIGTERM and the like end or stop the process. */
 #include "tools/passphrase.h"
+#include "lib/memory_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
+
+enum { KEY_FILE_MOST = 8 << 20 /* as cryptsetup(8) */ };
 
 static int open_terminal(void)
 {
@@ -129,7 +133,6 @@ enum status passphrase_pipe(const char *file, const char *prompt, bool twice, in
         char line[PASSPHRASE_MOST + 2];
         ssize_t len = -1;
         enum status s;
-        int fds[2];
 
         errno = 0;
         s = file ? from_file(file, line, &len) : from_terminal(prompt, twice, line, &len);
@@ -141,19 +144,208 @@ enum status passphrase_pipe(const char *file, const char *prompt, bool twice, in
                          .found = len ? strerror(errno) : "nothing");
                 goto out;
         }
-        if (pipe2(fds, O_CLOEXEC)) {
-                s = FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
-                goto out;
-        }
+        s = passphrase_of((struct bytes){(const uint8_t *)line, (size_t)len}, fd_out);
+out:
+        explicit_bzero(line, sizeof line);
+        return s;
+}
+
+enum status passphrase_of(struct bytes passphrase, int *fd_out)
+{
+        enum status s = ST_DONE;
+        int fds[2];
+
+        if (pipe2(fds, O_CLOEXEC))
+                return FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
         /* Less than PIPE_BUF into an empty pipe: write() neither blocks nor writes a part. */
-        if (write(fds[1], line, (size_t)len) != len) {
+        if (write(fds[1], passphrase.data, passphrase.len) != (ssize_t)passphrase.len) {
                 s = FAIL(ST_IO, .subject = "pipe", .found = strerror(errno));
                 close(fds[0]);
         } else {
                 *fd_out = fds[0];
         }
         close(fds[1]);
-out:
-        explicit_bzero(line, sizeof line);
         return s;
 }
+
+bool passphrase_confirm(const char *question)
+{
+        char line[PASSPHRASE_MOST + 2];
+        int terminal = open_terminal();
+        ssize_t len;
+
+        if (terminal < 0)
+                return false;
+        dprintf(terminal, "%s [yes/no]: ", question);
+        len = read_line(terminal, line);
+        close(terminal);
+        return len == 3 && !memcmp(line, "yes", 3);
+}
+
+/* --- key files ----------------------------------------------------------------------------- */
+
+/* Skips what comes before the offset, also of a pipe. */
+static bool skip(int fd, uint64_t offset)
+{
+        uint8_t nowhere[4096];
+
+        if (!offset || lseek(fd, (off_t)offset, SEEK_SET) >= 0)
+                return true;
+        while (offset) {
+                ssize_t r = read(fd, nowhere, offset < sizeof nowhere ? offset : sizeof nowhere);
+
+                if (r <= 0)
+                        return false;
+                offset -= (uint64_t)r;
+        }
+        explicit_bzero(nowhere, sizeof nowhere);
+        return true;
+}
+
+/* Copies up to `most` bytes; how many, or -1 with errno. */
+static int64_t copy(int from, int to, uint64_t most)
+{
+        uint8_t bytes[4096];
+        uint64_t done = 0;
+        ssize_t r = 1;
+
+        while (done < most && r) {
+                r = read(from, bytes, most - done < sizeof bytes ? most - done : sizeof bytes);
+                if (r < 0 && errno == EINTR)
+                        continue;
+                if (r < 0 || (r && write(to, bytes, (size_t)r) != r))
+                        break;
+                done += (uint64_t)r;
+        }
+        explicit_bzero(bytes, sizeof bytes);
+        return r < 0 || (r && done < most) ? -1 : (int64_t)done;
+}
+
+static enum status wrong_length(const struct passphrase_source *from, uint64_t found)
+{
+        if (found > KEY_FILE_MOST)
+                return FAIL(ST_USAGE, .subject = from->key_file,
+                            .expected = FMT("at most %d bytes", KEY_FILE_MOST), .found = "more",
+                            .remedy = "say how many count: --keyfile-size BYTES");
+        return FAIL(ST_USAGE, .subject = from->key_file,
+                    .expected = from->size ? FMT("%llu bytes from byte %llu on",
+                                                 (unsigned long long)from->size,
+                                                 (unsigned long long)from->offset)
+                                           : "at least one byte",
+                    .found = FMT("%llu", (unsigned long long)found));
+}
+
+static enum status copy_key(const struct passphrase_source *from, int file, int memory)
+{
+        const uint64_t most = from->size ? from->size : KEY_FILE_MOST + 1;
+        int64_t len;
+
+        if (from->size > KEY_FILE_MOST)
+                return wrong_length(from, from->size);
+        errno = 0;
+        len = skip(file, from->offset) ? copy(file, memory, most) : 0;
+        if (len < 0)
+                return FAIL(ST_IO, .subject = from->key_file, .found = strerror(errno));
+        if (!len || len > KEY_FILE_MOST || (from->size && (uint64_t)len != from->size))
+                return wrong_length(from, (uint64_t)len);
+        lseek(memory, 0, SEEK_SET);
+        return memory_file_seal(memory);
+}
+
+static enum status from_key_file(const struct passphrase_source *from, int *fd_out)
+{
+        const bool input = !strcmp(from->key_file, "-");
+        int file = input ? STDIN_FILENO : open(from->key_file, O_RDONLY | O_CLOEXEC), memory = -1;
+        enum status s;
+
+        if (file < 0)
+                return FAIL(status_of_errno(errno), .subject = from->key_file,
+                            .found = strerror(errno));
+        s = memory_file_new("key", &memory);
+        if (!s)
+                s = copy_key(from, file, memory);
+        if (!input)
+                close(file);
+        if (s && memory >= 0)
+                close(memory);
+        *fd_out = s ? -1 : memory;
+        return s;
+}
+
+bool passphrase_is_given(const struct passphrase_source *from)
+{
+        return from->file || from->key_file;
+}
+
+enum status passphrase_take(const struct passphrase_source *from, const char *prompt, bool twice,
+                            int *fd_out, enum passphrase_form *form_out)
+{
+        *form_out = from->key_file ? PASSPHRASE_KEY_FILE : PASSPHRASE_LINE;
+        if (from->key_file)
+                return from_key_file(from, fd_out);
+        return passphrase_pipe(from->file, prompt, twice, fd_out);
+}
+
+/* --- options ------------------------------------------------------------------------------- */
+
+enum { SOURCE_FILE = 0x200, SOURCE_KEY_FILE, SOURCE_OFFSET, SOURCE_SIZE };
+
+static uint64_t number(const char *text, struct argp_state *state)
+{
+        char *end;
+        unsigned long long n = strtoull(text, &end, 10);
+
+        if (*end || *text < '0' || *text > '9')
+                argp_error(state, "'%s' is not a number of bytes", text);
+        return n;
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        struct passphrase_source *from = state->input;
+
+        switch (key) {
+        case SOURCE_FILE:
+                from->file = value;
+                break;
+        case SOURCE_KEY_FILE:
+                from->key_file = value;
+                break;
+        case SOURCE_OFFSET:
+                from->offset = number(value, state);
+                break;
+        case SOURCE_SIZE:
+                from->size = number(value, state);
+                break;
+        case ARGP_KEY_END:
+                if (from->file && from->key_file)
+                        argp_error(state, "a passphrase comes from one file");
+                if ((from->offset || from->size) && !from->key_file)
+                        argp_error(state, "an offset or size needs a key file");
+                break;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+        return 0;
+}
+
+static const struct argp_option present_options[] = {
+        {"passphrase-file", SOURCE_FILE, "FILE", 0,
+         "The first line of the file is the present passphrase", 0},
+        {"key-file", SOURCE_KEY_FILE, "FILE", 0,
+         "All bytes of the file are, as cryptsetup reads key files", 0},
+        {"keyfile-offset", SOURCE_OFFSET, "BYTES", 0,
+         "What comes before in the key file is skipped", 0},
+        {"keyfile-size", SOURCE_SIZE, "BYTES", 0, "So many bytes of the key file count", 0},
+        {0}};
+static const struct argp_option new_options[] = {
+        {"new-passphrase-file", SOURCE_FILE, "FILE", 0,
+         "The first line of the file is the new passphrase", 0},
+        {"new-key-file", SOURCE_KEY_FILE, "FILE", 0,
+         "All bytes of the file are, as cryptsetup reads key files", 0},
+        {"new-keyfile-offset", SOURCE_OFFSET, "BYTES", 0,
+         "What comes before in the key file is skipped", 0},
+        {"new-keyfile-size", SOURCE_SIZE, "BYTES", 0, "So many bytes of the key file count", 0},
+        {0}};
+const struct argp passphrase_argp = {.options = present_options, .parser = parse},
+                  passphrase_new_argp = {.options = new_options, .parser = parse};

@@ -31,6 +31,15 @@ struct device_use {
         dev_t as; /* of a look: the device number of the VM's mapping, or 0 */
 };
 
+/* As struct slot_edit (luks_slots.h), for all disks of a VM. */
+struct device_edit {
+        enum slot_change change;
+        uint32_t slot;
+        const uint8_t *secret; /* SECRET_LEN bytes, or NULL */
+        const struct authority *present, *fresh;
+        bool last;
+};
+
 struct device_kind {
         const char *name; /* in struct wanted_device */
         /* d is zeroed but for kind, name and look; on error nothing is open. */
@@ -45,6 +54,9 @@ struct device_kind {
         /* Before a seal: makes it, in memory, what it will be under a new secret (svdm_prepare). */
         enum status (*prepare)(struct device *d, bool format, const struct authority *authority,
                                const uint8_t secret[static SECRET_LEN]);
+        /* Its key slots, in the arena; and makes its header, in memory, one with that change. */
+        enum status (*slots)(const struct device *d, struct arena *a, struct disk_slots *out);
+        enum status (*edit)(struct device *d, const struct device_edit *e);
         /* For a start: unlocks it, and adds to p what the domain is given of it. undo: the reverse,
          * also if unlock() failed. */
         enum status (*unlock)(struct device *d, const uint8_t secret[static SECRET_LEN],

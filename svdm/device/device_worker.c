@@ -13,6 +13,7 @@
 #include "svdm/device/file_device.h"
 #include "svdm/device/header_diff.h"
 #include "svdm/device/luks_disk.h"
+#include "svdm/device/luks_token.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -205,20 +206,6 @@ enum status on_device_open_target(struct request *r, const struct device_open_ta
 
 /* --- sealing ------------------------------------------------------------------------------- */
 
-static enum status read_authority(enum authority_kind kind, int fd, struct authority *out)
-{
-        out->kind = kind;
-        out->len = 0;
-        if (kind == AUTHORITY_NONE)
-                return ST_DONE;
-        if (fd < 0)
-                return FAIL(ST_INVALID, .subject = "what opens the disks now");
-        if (kind == AUTHORITY_PASSPHRASE)
-                return secret_read_passphrase(fd, out->bytes, &out->len);
-        out->len = SECRET_LEN;
-        return secret_read(fd, out->bytes);
-}
-
 static enum status prepare_all(bool format, const struct authority *authority,
                                const uint8_t secret[static SECRET_LEN])
 {
@@ -236,7 +223,7 @@ static enum status prepare_all(bool format, const struct authority *authority,
 enum status on_device_prepare(struct request *r, const struct device_prepare_req *q,
                               struct device_prepare_rep *p)
 {
-        struct authority authority;
+        struct authority authority = {0};
         uint8_t secret[SECRET_LEN];
         int secret_fd = -1;
         enum status s;
@@ -245,7 +232,8 @@ enum status on_device_prepare(struct request *r, const struct device_prepare_req
         if (s)
                 return s;
         secret_new(secret);
-        s = read_authority(q->authority_kind, q->authority, &authority);
+        luks_token_prove_with(q->slot_key);
+        s = authority_read(q->authority_kind, q->form, q->authority, &authority);
         if (s)
                 goto out;
         s = prepare_all(q->format, &authority, secret);
@@ -256,7 +244,7 @@ enum status on_device_prepare(struct request *r, const struct device_prepare_req
                 goto out;
         s = describe_all(r->arena, &p->disks.items, &p->disks.count);
 out:
-        explicit_bzero(&authority, sizeof authority);
+        authority_clear(&authority);
         explicit_bzero(secret, sizeof secret);
         if (s && secret_fd >= 0)
                 close(secret_fd);
@@ -265,6 +253,95 @@ out:
                 operation_close(); /* some have new headers, some have not */
         return s;
 }
+
+/* --- key slots ----------------------------------------------------------------------------- */
+
+enum status on_device_slots(struct request *r, const struct device_slots_req *q,
+                            struct device_slots_rep *p)
+{
+        enum status s = need_open();
+
+        luks_token_prove_with(q->slot_key);
+        p->disks.items = arena_get_many(r->arena, operation.count, sizeof *p->disks.items);
+        for (size_t i = 0; i < operation.count && !s; i++) {
+                const struct device *d = &operation.devices[i];
+                struct disk_slots *out = &p->disks.items[p->disks.count];
+                struct held_disk held;
+
+                if (!d->kind->slots || !lies_in(d, &held))
+                        continue;
+                *out = (struct disk_slots){.device = d->name, .path = held.path};
+                s = d->kind->slots(d, r->arena, out);
+                p->disks.count++;
+        }
+        return s;
+}
+
+static enum status edit_all(const struct device_edit *e)
+{
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < operation.count && !s; i++)
+                if (operation.devices[i].kind->edit)
+                        s = operation.devices[i].kind->edit(&operation.devices[i], e);
+        return s;
+}
+
+static enum authority_kind kind_if(enum authority_kind kind, int fd)
+{
+        return fd < 0 ? AUTHORITY_NONE : kind;
+}
+
+static enum status need_passphrases(const struct device_edit *e)
+{
+        const bool needs_fresh = e->change == SLOT_ADD || e->change == SLOT_CHANGE;
+        const bool finds =
+                (e->change == SLOT_CHANGE || e->change == SLOT_REMOVE) && e->slot == KEY_SLOTS_MOST;
+
+        if ((needs_fresh && !e->fresh->kind) || (finds && !e->present->kind))
+                return FAIL(ST_USAGE, .subject = "the passphrase",
+                            .expected = needs_fresh && !e->fresh->kind
+                                                ? "a new one"
+                                                : "the present one, or the number of its slot",
+                            .found = "none", .remedy = "bulkhead vm passphrase --help");
+        return e->slot > KEY_SLOTS_MOST ? FAIL(ST_INVALID, .subject = "the number of a key slot")
+                                        : ST_DONE;
+}
+
+enum status on_device_edit(struct request *r, const struct device_edit_req *q,
+                           struct device_edit_rep *p)
+{
+        struct authority present = {0}, fresh = {0}, secret = {0};
+        struct device_edit e = {q->change, q->slot, NULL, &present, &fresh, q->last};
+        enum status s = need_open();
+
+        luks_token_prove_with(q->slot_key);
+        if (!s)
+                s = authority_read(kind_if(AUTHORITY_PASSPHRASE, q->present), q->present_form,
+                                   q->present, &present);
+        if (!s)
+                s = authority_read(kind_if(AUTHORITY_PASSPHRASE, q->fresh), q->fresh_form, q->fresh,
+                                   &fresh);
+        if (!s)
+                s = authority_read(kind_if(AUTHORITY_SECRET, q->secret), PASSPHRASE_LINE, q->secret,
+                                   &secret);
+        if (secret.bytes.len)
+                e.secret = secret.bytes.data;
+        if (!s)
+                s = need_passphrases(&e);
+        if (!s)
+                s = edit_all(&e);
+        if (!s)
+                s = describe_all(r->arena, &p->disks.items, &p->disks.count);
+        authority_clear(&present);
+        authority_clear(&fresh);
+        authority_clear(&secret);
+        if (s)
+                operation_close(); /* some have new headers, some have not */
+        return s;
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
 
 static enum status refuse_stranger(const struct device_write_header_req *q, const char *found)
 {

@@ -8,13 +8,13 @@
 #include "lib/memory_file.h"
 #include "svdm/device/cryptsetup.h"
 #include "svdm/device/header_diff.h"
+#include "svdm/device/luks_token.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TOKEN_TYPE "bulkhead"
 enum { CIPHER_KEY_LEN = 64, HMAC_KEY_LEN = 32, SECTOR = 512, LUKS_TEXT_MOST = 4 << 20 };
 
 static const struct crypt_pbkdf_type pbkdf = {
@@ -137,59 +137,6 @@ enum status luks_header(const char *path, int disk, uint64_t size, int *header_o
         return s;
 }
 
-static enum status set_token(const char *path, struct crypt_device *cd, const struct uuid *vm,
-                             int slot)
-{
-        char uuid[37], json[160];
-        int r;
-
-        uuid_write(vm, uuid);
-        snprintf(json, sizeof json,
-                 "{\"type\":\"" TOKEN_TYPE "\",\"keyslots\":[\"%d\"],\"vm\":\"%s\"}", slot, uuid);
-        /* Our slot is tried first: to find that a person's slot is not ours costs seconds and a
-         * gigabyte of memory. */
-        r = crypt_keyslot_set_priority(cd, slot, CRYPT_SLOT_PRIORITY_PREFER);
-        if (r >= 0)
-                r = crypt_token_json_set(cd, CRYPT_ANY_TOKEN, json);
-        return r < 0 ? cryptsetup_failed(path, r, "free a token: cryptsetup token remove")
-                     : ST_DONE;
-}
-
-static bool token_is_ours(struct crypt_device *cd, int token, const struct uuid *vm)
-{
-        const char *type = NULL, *json = NULL;
-        char uuid[40] = "\"";
-
-        if (crypt_token_status(cd, token, &type) < CRYPT_TOKEN_INTERNAL || !type ||
-            strcmp(type, TOKEN_TYPE) || crypt_token_json_get(cd, token, &json) < 0)
-                return false;
-        uuid_write(vm, uuid + 1);
-        strcat(uuid, "\"");
-        return strstr(json, uuid);
-}
-
-/* Removes this VM's tokens and the slots that they name. */
-static enum status remove_ours(const char *path, struct crypt_device *cd, const struct uuid *vm,
-                               int but_slot)
-{
-        const int tokens = crypt_token_max(CRYPT_LUKS2), slots = crypt_keyslot_max(CRYPT_LUKS2);
-
-        for (int token = 0; token < tokens; token++) {
-                int r = 0;
-
-                if (!token_is_ours(cd, token, vm))
-                        continue;
-                for (int slot = 0; slot < slots && !r; slot++)
-                        if (slot != but_slot && !crypt_token_is_assigned(cd, token, slot))
-                                r = crypt_keyslot_destroy(cd, slot);
-                if (!r)
-                        r = crypt_token_json_set(cd, token, NULL) < 0 ? -EIO : 0;
-                if (r)
-                        return cryptsetup_failed(path, r, NULL);
-        }
-        return ST_DONE;
-}
-
 static enum status format(const char *path, struct crypt_device *cd, uint64_t size, bool integrity,
                           const char *uuid, const uint8_t key[static DISK_KEY_LEN], int *slot_out)
 {
@@ -235,7 +182,7 @@ enum status luks_format(const char *path, uint64_t size, const struct uuid *vm,
         s = format(path, cd, size, data >= 0, uuid_text, key, &slot);
         if (s)
                 goto out;
-        s = set_token(path, cd, vm, slot);
+        s = luks_token_set(&(struct luks_loaded){path, cd, memfd, *vm, key}, slot);
         if (s)
                 goto out;
         crypt_free(cd);
@@ -273,7 +220,7 @@ static enum status refuse_half_encrypted(const char *path, struct crypt_device *
                     .remedy = FMT("cryptsetup reencrypt --resume-only %s", path));
 }
 
-static enum status add_slot(const char *path, struct crypt_device *cd, struct bytes authority,
+static enum status add_slot(const char *path, struct crypt_device *cd, const struct slot_opener *by,
                             const uint8_t key[static DISK_KEY_LEN], int *slot_out)
 {
         int r = crypt_volume_key_keyring(cd, 0);
@@ -282,14 +229,11 @@ static enum status add_slot(const char *path, struct crypt_device *cd, struct by
                 r = crypt_set_pbkdf_type(cd, &pbkdf);
         if (!r)
                 r = crypt_keyslot_add_by_passphrase(cd, CRYPT_ANY_SLOT,
-                                                    (const char *)authority.data, authority.len,
+                                                    (const char *)by->bytes.data, by->bytes.len,
                                                     (const char *)key, DISK_KEY_LEN);
         *slot_out = r;
         if (r == -EPERM)
-                return FAIL(ST_DENIED, .subject = path,
-                            .expected = "a passphrase of one of its key slots",
-                            .found = "one that opens none",
-                            .remedy = FMT("cryptsetup open --test-passphrase %s", path));
+                return luks_opens_none(path, cd, by);
         if (r == -EINVAL || r == -ENOSPC)
                 return FAIL(ST_REFUSED, .subject = path, .expected = "a free key slot",
                             .found = cryptsetup_said(r),
@@ -301,9 +245,11 @@ static enum status add_slot(const char *path, struct crypt_device *cd, struct by
         return r < 0 ? cryptsetup_failed(path, r, NULL) : ST_DONE;
 }
 
-enum status luks_adopt(const char *path, int header, const struct uuid *vm, struct bytes authority,
-                       const uint8_t key[static DISK_KEY_LEN], int *header_out)
+enum status luks_adopt(const char *path, int header, const struct uuid *vm,
+                       const struct slot_opener *by, const uint8_t key[static DISK_KEY_LEN],
+                       int *header_out)
 {
+        struct luks_loaded loaded = {path, NULL, -1, *vm, by->sealed ? by->bytes.data : NULL};
         struct crypt_device *cd = NULL;
         int memfd = -1, slot;
         enum status s;
@@ -320,13 +266,15 @@ enum status luks_adopt(const char *path, int header, const struct uuid *vm, stru
         s = refuse_null_cipher(path, cd);
         if (s)
                 goto out;
-        s = add_slot(path, cd, authority, key, &slot);
+        s = add_slot(path, cd, by, key, &slot);
         if (s)
                 goto out;
-        s = remove_ours(path, cd, vm, slot);
+        loaded.cd = cd;
+        loaded.header = memfd;
+        s = luks_token_remove_sealed(&loaded, slot);
         if (s)
                 goto out;
-        s = set_token(path, cd, vm, slot);
+        s = luks_token_set(&loaded, slot);
         if (s)
                 goto out;
         crypt_free(cd);
@@ -337,49 +285,6 @@ out:
         if (s && memfd >= 0)
                 close(memfd);
         *header_out = s ? -1 : memfd;
-        return s;
-}
-
-enum status luks_add_recovery(const char *path, int header, const uint8_t key[static DISK_KEY_LEN],
-                              struct bytes passphrase, int *header_out)
-{
-        /* A person's passphrase, unlike our keys, is to be guessed slowly: RFC 9106, section 4, the
-         * second recommended option; no benchmark, which takes seconds and a gigabyte. */
-        static const struct crypt_pbkdf_type slow = {.type = CRYPT_KDF_ARGON2ID,
-                                                     .hash = "sha256",
-                                                     .iterations = 4,
-                                                     .max_memory_kb = 64 << 10,
-                                                     .parallel_threads = 4,
-                                                     .flags = CRYPT_PBKDF_NO_BENCHMARK};
-        struct crypt_device *cd = NULL;
-        int memfd = -1, r;
-        enum status s;
-
-        *header_out = -1;
-        s = header_copy_all(header, &memfd);
-        if (s)
-                goto out;
-        s = cryptsetup_load(path, memfd, -1, &cd);
-        if (s)
-                goto out;
-        r = crypt_volume_key_keyring(cd, 0);
-        if (!r)
-                r = crypt_set_pbkdf_type(cd, &slow);
-        if (!r)
-                r = crypt_keyslot_add_by_passphrase(cd, CRYPT_ANY_SLOT, (const char *)key,
-                                                    DISK_KEY_LEN, (const char *)passphrase.data,
-                                                    passphrase.len);
-        s = r < 0 ? cryptsetup_failed(path, r, NULL) : ST_DONE;
-        crypt_free(cd);
-        cd = NULL;
-        if (!s)
-                s = memory_file_seal(memfd);
-out:
-        crypt_free(cd);
-        if (s && memfd >= 0)
-                close(memfd);
-        else if (!s)
-                *header_out = memfd;
         return s;
 }
 

@@ -7,7 +7,7 @@
 #define BULKHEAD_SVDM_DEVICE_LUKS_DISK_H
 
 #include "lib/message.h"
-#include "svdm/device/secret.h"
+#include "svdm/device/luks_slots.h"
 
 /* SECOND: the first header of a LUKS2 disk is gone, and the second one seems to be there. */
 enum luks_kind { LUKS_NONE, LUKS_1, LUKS_2, LUKS_SECOND };
@@ -38,15 +38,11 @@ enum status luks_format(const char *path, uint64_t size, const struct uuid *vm,
                         int *header_out);
 
 /* Makes a copy of that header, in a sealed memfd, in which key has a slot, with a token that says
- * it is this VM's. The slot that this VM had before is removed; all other slots and tokens stay.
- * authority: a passphrase that opens any slot now. */
-enum status luks_adopt(const char *path, int header, const struct uuid *vm, struct bytes authority,
-                       const uint8_t key[static DISK_KEY_LEN], int *header_out);
-
-/* Makes a copy of that header, in a sealed memfd, in which passphrase has a slot too: for the day
- * on which the TPM, or what was measured, is gone. key: opens a slot now. */
-enum status luks_add_recovery(const char *path, int header, const uint8_t key[static DISK_KEY_LEN],
-                              struct bytes passphrase, int *header_out);
+ * it is this VM's. The seal's slot before that is removed (luks_token.h says how it is known); all
+ * other slots and tokens stay. */
+enum status luks_adopt(const char *path, int header, const struct uuid *vm,
+                       const struct slot_opener *by, const uint8_t key[static DISK_KEY_LEN],
+                       int *header_out);
 
 /* Does key open a slot of that header? ST_CHANGED if not. */
 enum status luks_test(const char *path, int header, const uint8_t key[static DISK_KEY_LEN]);

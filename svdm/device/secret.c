@@ -13,6 +13,7 @@
 #include <openssl/kdf.h>
 #include <openssl/rand.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -97,23 +98,73 @@ enum status secret_read(int fd, uint8_t secret[static SECRET_LEN])
         return s;
 }
 
-enum status secret_read_passphrase(int fd, uint8_t passphrase[static PASSPHRASE_MOST],
-                                   size_t *len_out)
+static void wipe(uint8_t *bytes, size_t len)
 {
-        uint8_t more;
-        size_t more_len = 0;
-        enum status s = read_pipe(fd, passphrase, PASSPHRASE_MOST, len_out);
+        if (bytes)
+                explicit_bzero(bytes, len);
+        free(bytes);
+}
 
-        if (!s && *len_out == PASSPHRASE_MOST)
-                s = read_pipe(fd, &more, 1, &more_len);
-        if (!s && (more_len || !*len_out))
+/* A larger buffer with the same content; the old one is wiped. */
+static uint8_t *grow(uint8_t *old, size_t len, size_t room)
+{
+        uint8_t *more = memory_new(room, 1);
+
+        if (old)
+                memcpy(more, old, len);
+        wipe(old, len);
+        return more;
+}
+
+enum status secret_read_passphrase(int fd, struct bytes *out)
+{
+        uint8_t *bytes = NULL;
+        size_t len = 0, room = 0, more = 1;
+        enum status s = ST_DONE;
+
+        while (!s && more && len <= PASSPHRASE_MOST) {
+                if (len == room) {
+                        room = room ? 2 * room : 4096;
+                        bytes = grow(bytes, len, room);
+                }
+                s = read_pipe(fd, bytes + len, room - len, &more);
+                len += s ? 0 : more;
+        }
+        if (!s && (len > PASSPHRASE_MOST || !len))
                 s = FAIL(ST_INVALID, .subject = "the passphrase",
                          .expected = FMT("1 to %d bytes", PASSPHRASE_MOST),
-                         .found = more_len ? "more" : "nothing");
-        explicit_bzero(&more, sizeof more);
+                         .found = len ? "more" : "nothing");
         if (s)
-                explicit_bzero(passphrase, PASSPHRASE_MOST);
+                wipe(bytes, room);
+        *out = s ? (struct bytes){0} : (struct bytes){bytes, len};
         return s;
+}
+
+enum status authority_read(enum authority_kind kind, enum passphrase_form form, int fd,
+                           struct authority *out)
+{
+        uint8_t *secret;
+        enum status s;
+
+        *out = (struct authority){.kind = kind, .form = form};
+        if (kind == AUTHORITY_NONE)
+                return ST_DONE;
+        if (fd < 0)
+                return FAIL(ST_INVALID, .subject = "what opens the disks now");
+        if (kind == AUTHORITY_PASSPHRASE)
+                return secret_read_passphrase(fd, &out->bytes);
+        secret = memory_new(SECRET_LEN, 1);
+        out->bytes = (struct bytes){secret, SECRET_LEN};
+        s = secret_read(fd, secret);
+        if (s)
+                authority_clear(out);
+        return s;
+}
+
+void authority_clear(struct authority *a)
+{
+        wipe((uint8_t *)a->bytes.data, a->bytes.len);
+        a->bytes = (struct bytes){0};
 }
 
 void secret_disk_key(const uint8_t secret[static SECRET_LEN], const struct uuid *disk,

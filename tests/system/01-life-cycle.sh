@@ -8,7 +8,7 @@ vm life
 expect 1 bulkhead vm start life
 expect 0 bulkhead vm list
 says life
-expect 0 bulkhead vm seal life life-seal.xml --format
+expect 0 bulkhead vm seal life life-seal.xml --format --no-recovery
 says 'generation 1'
 cryptsetup isLuks --type luks2 life-data.img || fail 'the data disk is no LUKS2 disk'
 expect 0 bulkhead vm show life --json

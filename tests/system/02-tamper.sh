@@ -5,7 +5,7 @@
 . "$(dirname "$0")/common.bash"
 
 vm tamper
-expect 0 bulkhead vm seal tamper tamper-seal.xml --format
+expect 0 bulkhead vm seal tamper tamper-seal.xml --format --no-recovery
 digest=$(sha256sum tamper-root.img | cut -d' ' -f1)
 flip tamper-root.img 4242
 expect 1 bulkhead vm start tamper

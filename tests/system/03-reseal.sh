@@ -5,7 +5,7 @@
 . "$(dirname "$0")/common.bash"
 
 vm reseal
-expect 0 bulkhead vm seal reseal reseal-seal.xml --format
+expect 0 bulkhead vm seal reseal reseal-seal.xml --format --no-recovery
 uuid=$(cryptsetup luksUUID reseal-data.img)
 expect 0 bulkhead vm seal reseal reseal-seal.xml
 says 'generation 2'

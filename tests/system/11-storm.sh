@@ -5,7 +5,7 @@
 . "$(dirname "$0")/common.bash"
 
 vm storm
-expect 0 bulkhead vm seal storm storm-seal.xml --format
+expect 0 bulkhead vm seal storm storm-seal.xml --format --no-recovery
 n=$(rounds 34 6) tries=$(rounds 5 100) pause=$(rounds 0.02 0.3)
 for c in "start storm" "stop storm" "seal storm storm-seal.xml"; do
         for ((i = 0; i < n; i++)); do

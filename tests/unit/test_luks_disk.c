@@ -3,6 +3,7 @@
 #include "svdm/device/header_diff.h"
 #include "svdm/device/luks_cost.h"
 #include "svdm/device/luks_disk.h"
+#include "svdm/device/luks_token.h"
 #include "tests/unit/luks_image.h"
 #include "tests/unit/svdm_test.h"
 
@@ -49,6 +50,27 @@ static void lay_over(const char *name, int header)
                          0);
 }
 
+#define BY_KEY(k)                                                                                  \
+        {                                                                                          \
+                .bytes = {k, DISK_KEY_LEN}, .sealed = true                                         \
+        }
+#define TEXT_BYTES(text)                                                                           \
+        {                                                                                          \
+                (const uint8_t *)(text), sizeof(text) - 1                                          \
+        }
+#define BY_PASSPHRASE(text)                                                                        \
+        {                                                                                          \
+                .bytes = TEXT_BYTES(text)                                                          \
+        }
+#define PASSPHRASE(text)                                                                           \
+        {                                                                                          \
+                .kind = AUTHORITY_PASSPHRASE, .bytes = TEXT_BYTES(text)                            \
+        }
+#define QUICK(text)                                                                                \
+        {                                                                                          \
+                .kind = AUTHORITY_PASSPHRASE, .form = PASSPHRASE_RECOVERY,                         \
+                .bytes = TEXT_BYTES(text)                                                          \
+        }
 #define OPENS(disk, key_file)                                                                      \
         run("cryptsetup open --test-passphrase --disable-locks --key-file %s %s 2>/dev/null",      \
             key_file, disk)
@@ -176,7 +198,7 @@ END_TEST
 /* The owner's slots and tokens, and other VMs', stay; the VM's own slot is replaced. */
 START_TEST(adopts)
 {
-        const struct bytes owner = {(const uint8_t *)"owner\n", 6}; /* as it is in the file */
+        const struct slot_opener owner = BY_PASSPHRASE("owner\n"), sealed = BY_KEY(key);
         struct uuid uuid;
         int header, first, other, second;
 
@@ -187,13 +209,11 @@ START_TEST(adopts)
                     "--disable-locks --json-file - disk"),
                 0);
         ck_assert_int_eq(header_of("disk", &header, &uuid), ST_DONE);
-        ck_assert_int_eq(luks_adopt("disk", header, &vm, owner, key, &first), ST_DONE);
-        ck_assert_int_eq(luks_adopt("disk", first, &other_vm, owner,
+        ck_assert_int_eq(luks_adopt("disk", header, &vm, &owner, key, &first), ST_DONE);
+        ck_assert_int_eq(luks_adopt("disk", first, &other_vm, &owner,
                                     (const uint8_t *)"a third key that is 32 bytes long", &other),
                          ST_DONE);
-        ck_assert_int_eq(
-                luks_adopt("disk", other, &vm, (struct bytes){key, sizeof key}, key_2, &second),
-                ST_DONE);
+        ck_assert_int_eq(luks_adopt("disk", other, &vm, &sealed, key_2, &second), ST_DONE);
         ck_assert_int_eq(luks_test("disk", first, key), ST_DONE);
         ck_assert_int_eq(luks_test("disk", second, key), ST_CHANGED);
         ck_assert_int_eq(luks_test("disk", second, key_2), ST_DONE);
@@ -218,12 +238,13 @@ END_TEST
 
 START_TEST(adds_a_recovery_passphrase)
 {
-        const struct bytes passphrase = {(const uint8_t *)"for the day", 11};
+        const struct slot_opener by = BY_KEY(key), wrong = BY_KEY(key_2);
+        const struct authority day = PASSPHRASE("for the day");
         int header, with, bad;
 
         ck_assert_int_eq(luks_format("disk", SIZE, &vm, &disk_uuid, key, -1, &header), ST_DONE);
-        ck_assert_int_eq(luks_add_recovery("disk", header, key, passphrase, &with), ST_DONE);
-        ck_assert_int_ne(luks_add_recovery("disk", header, key_2, passphrase, &bad), ST_DONE);
+        ck_assert_int_eq(luks_add_passphrase("disk", header, &by, &day, &with), ST_DONE);
+        ck_assert_int_ne(luks_add_passphrase("disk", header, &wrong, &day, &bad), ST_DONE);
         ck_assert_int_eq(bad, -1);
         ck_assert_int_eq(luks_test("disk", with, key), ST_DONE);
         ck_assert_int_eq(run("truncate -s 32M disk && printf 'for the day' > day"), 0);
@@ -244,36 +265,238 @@ static const struct refusal {
         const char *authority;
         enum status expected;
         const char *remedy;
+        enum passphrase_form form;
 } refusals[] = {
-        {"true", "wrong", ST_DENIED, "--test-passphrase"},
-        {"true", "", ST_DENIED, ""},
+        {"true", "wrong", ST_DENIED, "--test-passphrase", PASSPHRASE_LINE},
+        {"true", "", ST_DENIED, "", PASSPHRASE_LINE},
+        /* another trailing byte, as shells and editors add or leave out one */
+        {"printf 'line\\n' > line; cryptsetup luksAddKey -q " LUKS_OPTIONS
+         " --key-file key disk line",
+         "line", ST_DENIED, "use --key-file", PASSPHRASE_LINE},
+        {"printf line > line; cryptsetup luksAddKey -q " LUKS_OPTIONS " --key-file key disk line",
+         "line\n", ST_DENIED, "use --passphrase-file", PASSPHRASE_KEY_FILE},
+        {"true", "line\n", ST_DENIED, "--test-passphrase", PASSPHRASE_KEY_FILE},
         {"for i in 1 2 3 4 5 6 7; do cryptsetup luksAddKey -q " LUKS_OPTIONS " --key-file key disk "
          "key || exit 1; done; ! cryptsetup luksAddKey -q " LUKS_OPTIONS " --key-file key disk "
          "key 2>/dev/null",
-         NULL, ST_REFUSED, "luksRemoveKey"},
+         NULL, ST_REFUSED, "luksRemoveKey", PASSPHRASE_LINE},
         {"cryptsetup reencrypt -q --init-only --disable-locks --force-offline-reencrypt "
          "--resilience none --key-file key --cipher aes-xts-plain64 disk",
-         NULL, ST_REFUSED, "--resume-only"},
+         NULL, ST_REFUSED, "--resume-only", PASSPHRASE_LINE},
 };
+
+/* --- whose slot it is ---------------------------------------------------------------------- */
+
+static const uint8_t slot_key[SLOT_KEY_LEN] = "svdm's own, which no disk shows";
+
+/* What libcryptsetup makes of the header in a memory file, laid over the disk and read again. */
+static int imported(const char *disk, const char *token, int header)
+{
+        struct uuid uuid;
+        int again;
+
+        lay_over(disk, header);
+        close(header);
+        ck_assert_int_eq(run("printf '%%s' '%s' | cryptsetup token import --disable-locks "
+                             "--json-file - %s",
+                             token, disk),
+                         0);
+        ck_assert_int_eq(header_of(disk, &again, &uuid), ST_DONE);
+        return again;
+}
+
+static enum key_slot_kind kind_of(int header, uint32_t slot)
+{
+        struct arena *a = arena_new();
+        struct disk_slots slots = {0};
+        enum key_slot_kind kind = KEY_SLOT_OTHER;
+
+        ck_assert_int_eq(luks_slots("disk", header, &vm, a, &slots), ST_DONE);
+        for (size_t i = 0; i < slots.slots.count; i++)
+                if (slots.slots.items[i].slot == slot)
+                        kind = slots.slots.items[i].kind;
+        arena_free(a);
+        return kind;
+}
+
+#define OUR_VM "01000000-0000-0000-0000-000000000000"
+
+/* Whoever has the disk says in a token that a person's slot is the seal's. Neither a seal that
+ * knows its present key nor one by a passphrase removes it; the seal's own slot goes. */
+START_TEST(believes_no_token)
+{
+        const bool by_passphrase = _i % 2, proved = _i / 2;
+        const struct slot_opener other = BY_PASSPHRASE("other"), sealed = BY_KEY(key);
+        struct uuid uuid;
+        int header, made_header, next;
+
+        if (proved)
+                luks_token_prove_with((struct bytes){slot_key, sizeof slot_key});
+        ck_assert_int_eq(
+                run("printf day > day; printf other > other; truncate -s 32M disk && cryptsetup "
+                    "luksFormat -q --type luks2 " LUKS_OPTIONS " disk day && cryptsetup luksAddKey "
+                    "-q " LUKS_OPTIONS " --key-file day disk other"),
+                0);
+        ck_assert_int_eq(header_of("disk", &header, &uuid), ST_DONE);
+        ck_assert_int_eq(luks_adopt("disk", header, &vm, &other, key, &made_header), ST_DONE);
+        close(header);
+        header = imported("disk",
+                          "{\"type\":\"bulkhead\",\"keyslots\":[\"0\"],\"vm\":\"" OUR_VM "\"}",
+                          made_header);
+        ck_assert_int_eq(kind_of(header, 0), KEY_SLOT_CLAIMED);
+        ck_assert_int_eq(kind_of(header, 1), KEY_SLOT_PASSPHRASE);
+        ck_assert_int_eq(kind_of(header, 2), proved ? KEY_SLOT_SEAL : KEY_SLOT_CLAIMED);
+        ck_assert_int_eq(
+                luks_adopt("disk", header, &vm, by_passphrase ? &other : &sealed, key_2, &next),
+                ST_DONE);
+        lay_over("disk", next);
+        ck_assert_int_eq(OPENS("disk", "day"), 0);
+        ck_assert_int_eq(OPENS("disk", "other"), 0);
+        ck_assert_int_eq(OPENS("disk", "key_2"), 0);
+        if (proved || !by_passphrase)
+                ck_assert_int_ne(OPENS("disk", "key"), 0);
+        else /* nothing tells whose it is */
+                ck_assert_int_eq(OPENS("disk", "key"), 0);
+        close(header);
+        close(next);
+}
+END_TEST
+
+/* A proof fits one slot of one disk for one VM. */
+START_TEST(a_proof_fits_its_slot_alone)
+{
+        const struct slot_opener sealed = BY_KEY(key);
+        const struct authority day = QUICK("day");
+        char token[512] = "", proof[65] = "";
+        int header, with, fd;
+
+        luks_token_prove_with((struct bytes){slot_key, sizeof slot_key});
+        ck_assert_int_eq(luks_format("disk", SIZE, &vm, &disk_uuid, key, -1, &header), ST_DONE);
+        ck_assert_int_eq(luks_add_passphrase("disk", header, &sealed, &day, &with), ST_DONE);
+        ck_assert_int_eq(kind_of(with, 0), KEY_SLOT_SEAL);
+        ck_assert_int_eq(run("truncate -s 32M disk"), 0);
+        lay_over("disk", with);
+        ck_assert_int_eq(run("cryptsetup token export --disable-locks --token-id 0 disk > token"),
+                         0);
+        fd = open_in_place("token", O_RDONLY);
+        ck_assert_int_gt(read(fd, token, sizeof token - 1), 0);
+        close(fd);
+        ck_assert_ptr_nonnull(strstr(token, "\"proof\":\""));
+        memcpy(proof, strstr(token, "\"proof\":\"") + 9, 64);
+        snprintf(token, sizeof token,
+                 "{\"type\":\"bulkhead\",\"keyslots\":[\"1\"],\"vm\":\"" OUR_VM
+                 "\",\"proof\":\"%s\"}",
+                 proof);
+        with = imported("disk", token, with);
+        ck_assert_int_eq(kind_of(with, 0), KEY_SLOT_SEAL);
+        ck_assert_int_eq(kind_of(with, 1), KEY_SLOT_CLAIMED);
+        luks_token_prove_with((struct bytes){key, sizeof key}); /* another host's */
+        ck_assert_int_eq(kind_of(with, 0), KEY_SLOT_CLAIMED);
+        close(header);
+        close(with);
+}
+END_TEST
+
+/* --- changes ------------------------------------------------------------------------------- */
+
+static const struct authority nobody = {0}, day = QUICK("day"), other = QUICK("other"),
+                              never = QUICK("never"), fresh = QUICK("fresh");
+enum { ANY = KEY_SLOTS_MOST };
+
+/* Slot 0 is the seal's, 1 opens with "day", 2 with "other" if `two`. */
+static const struct edit_case {
+        bool two, sealed;
+        struct slot_edit e;
+        enum status expected;
+        const char *open, *shut; /* passphrases, by their first letters, afterwards */
+} edits[] = {
+        {false, true, {SLOT_ADD, ANY, NULL, &nobody, &fresh, false}, ST_DONE, "kdf", ""},
+        {false, false, {SLOT_ADD, ANY, NULL, &day, &fresh, false}, ST_DONE, "kdf", ""},
+        {false, false, {SLOT_ADD, ANY, NULL, &never, &fresh, false}, ST_DENIED, "", ""},
+        {false, false, {SLOT_ADD, ANY, NULL, &nobody, &fresh, false}, ST_DENIED, "", ""},
+        {false, true, {SLOT_CHANGE, ANY, NULL, &day, &fresh, false}, ST_DONE, "kf", "d"},
+        {false, false, {SLOT_CHANGE, ANY, NULL, &day, &fresh, false}, ST_DONE, "kf", "d"},
+        {false, true, {SLOT_CHANGE, 1, NULL, &nobody, &fresh, false}, ST_DONE, "kf", "d"},
+        {true, false, {SLOT_CHANGE, 2, NULL, &day, &fresh, false}, ST_DENIED, "", ""},
+        {false, true, {SLOT_CHANGE, 0, NULL, &nobody, &fresh, false}, ST_REFUSED, "", ""},
+        {false, true, {SLOT_CHANGE, 5, NULL, &nobody, &fresh, false}, ST_REFUSED, "", ""},
+        {true, true, {SLOT_REMOVE, ANY, NULL, &day, &nobody, false}, ST_DONE, "ko", "d"},
+        {true, false, {SLOT_REMOVE, ANY, NULL, &day, &nobody, false}, ST_DONE, "ko", "d"},
+        {true, true, {SLOT_REMOVE, 2, NULL, &nobody, &nobody, false}, ST_DONE, "kd", "o"},
+        {true, true, {SLOT_REMOVE, 0, NULL, &nobody, &nobody, true}, ST_REFUSED, "", ""},
+        {true, true, {SLOT_REMOVE, ANY, NULL, &never, &nobody, false}, ST_DENIED, "", ""},
+        {false, true, {SLOT_REMOVE, 1, NULL, &nobody, &nobody, false}, ST_REFUSED, "", ""},
+        {false, true, {SLOT_REMOVE, 1, NULL, &nobody, &nobody, true}, ST_DONE, "k", "d"},
+        /* the seal does not open, so this is the last way in */
+        {false, false, {SLOT_REMOVE, ANY, NULL, &day, &nobody, true}, ST_REFUSED, "", ""},
+        {true, false, {SLOT_FORGET, ANY, NULL, &nobody, &nobody, false}, ST_DONE, "do", "k"},
+};
+
+static void must_open(const char *files, bool open)
+{
+        for (; *files; files++) {
+                const char *name = *files == 'k'   ? "key"
+                                   : *files == 'd' ? "day"
+                                   : *files == 'o' ? "other"
+                                                   : "fresh";
+
+                ck_assert_msg((OPENS("disk", name) == 0) == open, "%s", name);
+        }
+}
+
+START_TEST(edits_slots)
+{
+        const struct edit_case *c = &edits[_i];
+        const struct slot_opener sealed = BY_KEY(key);
+        struct slot_edit e = c->e;
+        int header, next;
+
+        luks_token_prove_with((struct bytes){slot_key, sizeof slot_key});
+        ck_assert_int_eq(luks_format("disk", SIZE, &vm, &disk_uuid, key, -1, &header), ST_DONE);
+        ck_assert_int_eq(luks_add_passphrase("disk", header, &sealed, &day, &next), ST_DONE);
+        close(header);
+        header = next;
+        if (c->two) {
+                ck_assert_int_eq(luks_add_passphrase("disk", header, &sealed, &other, &next),
+                                 ST_DONE);
+                close(header);
+                header = next;
+        }
+        ck_assert_int_eq(run("truncate -s 32M disk; for i in day other fresh; do printf $i > $i; "
+                             "done"),
+                         0);
+        e.sealed = c->sealed ? key : NULL;
+        ck_assert_int_eq(luks_edit("disk", header, &vm, &e, &next), c->expected);
+        if (c->expected) {
+                ck_assert_int_eq(next, -1);
+        } else {
+                lay_over("disk", next);
+                must_open(c->open, true);
+                must_open(c->shut, false);
+                close(next);
+        }
+        close(header);
+}
+END_TEST
 
 START_TEST(refuses_to_adopt)
 {
         const struct refusal *bad = &refusals[_i];
-        struct bytes authority = {(const uint8_t *)bad->authority,
-                                  bad->authority ? strlen(bad->authority) : 0};
+        struct slot_opener by = BY_KEY(key);
         struct uuid uuid;
         int header, made_header;
 
-        if (!bad->authority)
-                authority = (struct bytes){key, sizeof key};
+        if (bad->authority)
+                by = (struct slot_opener){
+                        .bytes = {(const uint8_t *)bad->authority, strlen(bad->authority)},
+                        .form = bad->form};
         ck_assert_int_eq(run("truncate -s 32M disk && cryptsetup luksFormat -q --type luks2 "
                              "--luks2-keyslots-size 2m " LUKS_OPTIONS " disk key && %s",
                              bad->make),
                          0);
         ck_assert_int_eq(header_of("disk", &header, &uuid), ST_DONE);
         error_clear();
-        ck_assert_int_eq(luks_adopt("disk", header, &vm, authority, key_2, &made_header),
-                         bad->expected);
+        ck_assert_int_eq(luks_adopt("disk", header, &vm, &by, key_2, &made_header), bad->expected);
         ck_assert_int_eq(made_header, -1);
         ck_assert_msg(strstr(error_last()->remedy, bad->remedy), "%s", error_last()->remedy);
         close(header);
@@ -366,6 +589,9 @@ static void make_dear(void)
  * header itself can be read and measured. */
 START_TEST(does_not_try_a_dear_slot)
 {
+        const struct authority fresh_one = QUICK("fresh"), none = {0};
+        const struct slot_edit e = {SLOT_ADD, KEY_SLOTS_MOST, key, &none, &fresh_one, false};
+        const struct slot_opener sealed = BY_KEY(key);
         struct uuid uuid;
         int header, made_header;
 
@@ -380,9 +606,10 @@ START_TEST(does_not_try_a_dear_slot)
         ck_assert_int_eq(header_of("disk", &header, &uuid), ST_DONE);
         ck_assert_int_eq(luks_test("disk", header, key), ST_TOO_LARGE);
         ck_assert_str_eq(error_last()->found, "2048 MiB");
-        ck_assert_int_eq(luks_adopt("disk", header, &vm, (struct bytes){key, sizeof key}, key_2,
-                                    &made_header),
+        ck_assert_int_eq(luks_adopt("disk", header, &vm, &sealed, key_2, &made_header),
                          ST_TOO_LARGE);
+        ck_assert_int_eq(made_header, -1);
+        ck_assert_int_eq(luks_edit("disk", header, &vm, &e, &made_header), ST_TOO_LARGE);
         ck_assert_int_eq(made_header, -1);
         close(header);
 }
@@ -434,6 +661,9 @@ int main(void)
         tcase_add_loop_test(c, bounds_what_a_header_asks_for, 0, sizeof costs / sizeof *costs);
         tcase_add_test(c, does_not_try_a_dear_slot);
         tcase_add_test(c, probes);
+        tcase_add_loop_test(c, believes_no_token, 0, 4);
+        tcase_add_test(c, a_proof_fits_its_slot_alone);
+        tcase_add_loop_test(c, edits_slots, 0, sizeof edits / sizeof *edits);
         suite_add_tcase(s, c);
         return run_suite(s);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets: the key of a disk against Python's HMAC, and what comes out of pipes. */
 #include "lib/buffer.h"
+#include "lib/memory_file.h"
 #include "svdm/device/secret.h"
 #include "tests/unit/svdm_test.h"
 
@@ -35,6 +36,7 @@ START_TEST(derives_the_key_of_a_disk)
 }
 END_TEST
 
+/* A pipe, or, for more than that has room for, a memory file. */
 static int pipe_with_bytes(size_t len, bool end)
 {
         static uint8_t bytes[PASSPHRASE_MOST + 8];
@@ -42,6 +44,11 @@ static int pipe_with_bytes(size_t len, bool end)
 
         memset(bytes, 'x', sizeof bytes);
         bytes[len ? len - 1 : 0] = '\n';
+        if (len > 4096) {
+                ck_assert_int_eq(memory_file_new("passphrase", &read_end), ST_DONE);
+                ck_assert_int_eq(pwrite(read_end, bytes, len, 0), len);
+                return read_end;
+        }
         ck_assert_int_eq(secret_pipe(&read_end, &write_end), ST_DONE);
         ck_assert_int_eq(write(write_end, bytes, len), len);
         if (end)
@@ -58,6 +65,8 @@ static const struct amount {
         {31, ST_IO, ST_DONE},
         {32, ST_DONE, ST_DONE},
         {33, ST_DONE, ST_DONE},
+        {4096, ST_DONE, ST_DONE},
+        {70000, ST_DONE, ST_DONE},
         {PASSPHRASE_MOST, ST_DONE, ST_DONE},
         {PASSPHRASE_MOST + 1, ST_DONE, ST_INVALID},
 };
@@ -65,8 +74,8 @@ static const struct amount {
 START_TEST(reads_what_a_pipe_holds)
 {
         const struct amount *m = &amounts[_i];
-        uint8_t secret[SECRET_LEN], passphrase[PASSPHRASE_MOST], zero[SECRET_LEN] = {0};
-        size_t len = 0;
+        uint8_t secret[SECRET_LEN], zero[SECRET_LEN] = {0};
+        struct authority passphrase;
         int fd = pipe_with_bytes(m->len, true);
 
         ck_assert_int_eq(secret_read(fd, secret), m->secret);
@@ -74,11 +83,12 @@ START_TEST(reads_what_a_pipe_holds)
                 ck_assert_mem_eq(secret, zero, sizeof zero);
         close(fd);
         fd = pipe_with_bytes(m->len, true);
-        ck_assert_int_eq(secret_read_passphrase(fd, passphrase, &len), m->passphrase);
-        if (!m->passphrase) {
-                ck_assert_int_eq(len, m->len);
-                ck_assert_int_eq(passphrase[len - 1], '\n'); /* the bytes as they are */
-        }
+        ck_assert_int_eq(authority_read(AUTHORITY_PASSPHRASE, PASSPHRASE_LINE, fd, &passphrase),
+                         m->passphrase);
+        ck_assert_int_eq(passphrase.bytes.len, m->passphrase ? 0 : m->len);
+        if (!m->passphrase) /* the bytes as they are */
+                ck_assert_int_eq(passphrase.bytes.data[m->len - 1], '\n');
+        authority_clear(&passphrase);
         close(fd);
 }
 END_TEST

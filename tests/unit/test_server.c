@@ -429,7 +429,7 @@ static const struct {
         {"\0\0\0\4\0\1\0\0\0\0\0\377", 12},      /* of another version */
         {"\377\377\377\377\0\1\0\0", 8},         /* 2^32 - 1 bytes */
         {"\0\0\0\4\0\144\0\0\0\0\0\3", 12},      /* a request before the hello */
-        {"\0\0\0\4\0\1\0\1\0\0\0\2", 12},        /* announces a descriptor that is not there */
+        {"\0\0\0\4\0\1\0\1\0\0\0\3", 12},        /* announces a descriptor that is not there */
         {HELLO "\0\0\0\0\0\0\0\0", 20},          /* hello, then message number 0 */
         {HELLO "\377\377\377\377\0\31\0\0", 20}, /* hello, then a huge one */
         {HELLO "\0\0\0\0\0\31\0\0", 20},         /* hello, then an empty vm_start */

@@ -219,6 +219,14 @@ static void means_held(const void *record, uint32_t version)
         ck_assert_uint_eq(h->bare, 0);
 }
 
+static void means_slot_key(const void *record, uint32_t version)
+{
+        const struct bytes *key = record;
+
+        (void)version;
+        ck_assert_uint_eq(key->len, 32);
+}
+
 static void means_tree(const void *record, uint32_t version)
 {
         const struct hash_tree *t = record;

@@ -623,12 +623,12 @@ static enum status follow_it(struct arena *arena, struct compartment *c)
 
 static enum status seal_it(struct arena *arena, struct compartment *c)
 {
-        return seal_vm(arena, c, (struct bytes){0}, false, -1);
+        return seal_vm(arena, c, (struct bytes){0}, false, -1, PASSPHRASE_LINE);
 }
 
 static enum status format_it(struct arena *arena, struct compartment *c)
 {
-        return seal_vm(arena, c, (struct bytes){0}, true, -1);
+        return seal_vm(arena, c, (struct bytes){0}, true, -1, PASSPHRASE_LINE);
 }
 
 /* --- stories ------------------------------------------------------------------------------ */

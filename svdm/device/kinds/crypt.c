@@ -5,6 +5,7 @@
  */
 #include "svdm/device/file_device.h"
 #include "svdm/device/luks_disk.h"
+#include "svdm/device/luks_slots.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -75,8 +76,8 @@ static enum status unlock(const struct file_device *d, const uint8_t secret[stat
 static enum status adopt(const struct file_device *d, const struct authority *authority,
                          const uint8_t key[static DISK_KEY_LEN], int *header_out)
 {
+        struct slot_opener by = {.bytes = authority->bytes, .form = authority->form};
         uint8_t old_key[DISK_KEY_LEN];
-        struct bytes opens = {authority->bytes, authority->len};
         enum status s;
 
         if (authority->kind == AUTHORITY_NONE)
@@ -84,10 +85,10 @@ static enum status adopt(const struct file_device *d, const struct authority *au
                             .expected = "a passphrase that opens the disk", .found = "none",
                             .remedy = "give its passphrase by --passphrase-file");
         if (authority->kind == AUTHORITY_SECRET) {
-                secret_disk_key(authority->bytes, &d->uuid, old_key);
-                opens = (struct bytes){old_key, sizeof old_key};
+                secret_disk_key(authority->bytes.data, &d->uuid, old_key);
+                by = (struct slot_opener){.bytes = {old_key, sizeof old_key}, .sealed = true};
         }
-        s = luks_adopt(d->path, d->header, &d->vm, opens, key, header_out);
+        s = luks_adopt(d->path, d->header, &d->vm, &by, key, header_out);
         explicit_bzero(old_key, sizeof old_key);
         return s;
 }
@@ -97,7 +98,7 @@ static enum status make_header(const struct file_device *d, const struct uuid *u
                                const struct authority *authority,
                                const uint8_t key[static DISK_KEY_LEN], int *header_out)
 {
-        struct bytes passphrase = {authority->bytes, authority->len};
+        const struct slot_opener by = {.bytes = {key, DISK_KEY_LEN}, .sealed = true};
         int made = -1;
         enum status s = luks_format(d->path, d->seen.size, &d->vm, uuid, key, d->block, &made);
 
@@ -105,7 +106,7 @@ static enum status make_header(const struct file_device *d, const struct uuid *u
                 *header_out = made;
                 return s;
         }
-        s = luks_add_recovery(d->path, made, key, passphrase, header_out);
+        s = luks_add_passphrase(d->path, made, &by, authority, header_out);
         close(made);
         return s;
 }
@@ -156,6 +157,42 @@ static enum status prepare(struct file_device *d, bool format, const struct auth
         return ST_DONE;
 }
 
+static enum status slots(const struct device *device, struct arena *a, struct disk_slots *out)
+{
+        const struct file_device *d = device->part;
+
+        if (d->header < 0)
+                return refuse_plain(d);
+        return luks_slots(d->path, d->header, &d->vm, a, out);
+}
+
+static enum status edit(struct device *device, const struct device_edit *e)
+{
+        struct file_device *d = device->part;
+        struct slot_edit ours = {.change = e->change,
+                                 .slot = e->slot,
+                                 .present = e->present,
+                                 .fresh = e->fresh,
+                                 .last = e->last};
+        uint8_t key[DISK_KEY_LEN];
+        int header = -1;
+        enum status s;
+
+        if (d->header < 0)
+                return refuse_plain(d);
+        if (e->secret) {
+                secret_disk_key(e->secret, &d->uuid, key);
+                ours.sealed = key;
+        }
+        s = luks_edit(d->path, d->header, &d->vm, &ours, &header);
+        explicit_bzero(key, sizeof key);
+        if (s)
+                return s;
+        close(d->header);
+        d->header = header;
+        return ST_DONE;
+}
+
 const struct file_kind crypt_file = {
         .sealed = true, .accept = accept, .unlock = unlock, .prepare = prepare};
 
@@ -166,6 +203,8 @@ const struct device_kind crypt_kind = {
         .describe = file_device_describe,
         .hold = file_device_hold,
         .prepare = file_device_prepare,
+        .slots = slots,
+        .edit = edit,
         .unlock = file_device_unlock,
         .undo = file_device_undo,
         .check = file_device_check,

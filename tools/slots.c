@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prints key slots. */
+#include "tools/slots.h"
+#include "tools/output.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool has(const struct disk_slots *d, enum key_slot_kind kind)
+{
+        for (size_t i = 0; i < d->slots.count; i++)
+                if (d->slots.items[i].kind == kind)
+                        return true;
+        return false;
+}
+
+static const char *meaning(enum key_slot_kind kind)
+{
+        switch (kind) {
+        case KEY_SLOT_SEAL:
+                return "seal";
+        case KEY_SLOT_CLAIMED:
+                return "seal, as a token says; not proved";
+        case KEY_SLOT_PASSPHRASE:
+                return "passphrase";
+        default:
+                return "opens nothing";
+        }
+}
+
+void slots_print(const struct disk_slots_list *disks)
+{
+        for (size_t i = 0; i < disks->count; i++) {
+                const struct disk_slots *d = &disks->items[i];
+
+                printf("  %s %s\n", d->device, output_clean(d->path));
+                for (size_t j = 0; j < d->slots.count; j++)
+                        printf("    slot %-3u %-8s %s\n", d->slots.items[j].slot,
+                               d->slots.items[j].kdf, meaning(d->slots.items[j].kind));
+        }
+}
+
+struct json_object *slots_json(const struct disk_slots_list *disks)
+{
+        struct json_object *all = json_object_new_array();
+
+        for (size_t i = 0; i < disks->count; i++) {
+                const struct disk_slots *d = &disks->items[i];
+                struct json_object *o = json_object_new_object(), *slots = json_object_new_array();
+
+                output_json_text(o, "device", d->device);
+                output_json_text(o, "path", d->path);
+                for (size_t j = 0; j < d->slots.count; j++) {
+                        struct json_object *slot = json_object_new_object();
+
+                        json_object_object_add(slot, "slot",
+                                               json_object_new_int((int)d->slots.items[j].slot));
+                        output_json_text(slot, "kind", key_slot_kind_word(d->slots.items[j].kind));
+                        output_json_text(slot, "kdf", d->slots.items[j].kdf);
+                        json_object_array_add(slots, slot);
+                }
+                json_object_object_add(o, "slots", slots);
+                json_object_array_add(all, o);
+        }
+        return all;
+}
+
+const char *slots_sealed_alone(const struct disk_slots_list *disks)
+{
+        for (size_t i = 0; i < disks->count; i++)
+                if (!has(&disks->items[i], KEY_SLOT_PASSPHRASE))
+                        return disks->items[i].path;
+        return NULL;
+}
+
+static void print_tokens(const struct disk_slots *d)
+{
+        for (const char *t = d->tokens; *t;) {
+                const size_t len = strcspn(t, ",");
+
+                printf("    cryptsetup token remove --token-id %.*s %s\n", (int)len, t,
+                       output_clean(d->path));
+                t += len + (t[len] == ',');
+        }
+}
+
+void slots_print_left(const struct disk_slots_list *disks, const char *kept)
+{
+        for (size_t i = 0; i < disks->count; i++) {
+                const struct disk_slots *d = &disks->items[i];
+
+                if (*d->unread) {
+                        printf("  %s: not opened (%s): what the seal made of its header is still "
+                               "there; cryptsetup luksDump shows its token and slot\n",
+                               output_clean(d->path), output_clean(d->unread));
+                        continue;
+                }
+                printf("  %s: %s\n", output_clean(d->path),
+                       has(d, KEY_SLOT_PASSPHRASE) ? "a passphrase opens it"
+                                                   : "nothing opens it any more");
+                if (!has(d, KEY_SLOT_CLAIMED) && !has(d, KEY_SLOT_SEAL))
+                        continue;
+                printf("    what may be the seal's is still there%s%s; to remove it:\n",
+                       *kept ? ": " : "", output_clean(kept));
+                for (size_t j = 0; j < d->slots.count; j++)
+                        if (d->slots.items[j].kind <= KEY_SLOT_CLAIMED)
+                                printf("    cryptsetup luksKillSlot %s %u\n", output_clean(d->path),
+                                       d->slots.items[j].slot);
+                print_tokens(d);
+        }
+}
+
+void slots_print_recovery(const char *key, struct bytes wrapped)
+{
+        if (wrapped.len) {
+                printf("%.*s", (int)wrapped.len, (const char *)wrapped.data);
+                return;
+        }
+        printf("  recovery    %s\n"
+               "              opens the disks without this TPM; it is shown this once: keep it\n",
+               key);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What commands print of the key slots of a VM's disks, and of a recovery key. */
+#ifndef BULKHEAD_TOOLS_SLOTS_H
+#define BULKHEAD_TOOLS_SLOTS_H
+
+#include "lib/message.h"
+
+#include <json-c/json.h>
+
+void slots_print(const struct disk_slots_list *disks);
+struct json_object *slots_json(const struct disk_slots_list *disks);
+/* After an undefine: what opens each disk now, and how to remove what the seal has left. */
+void slots_print_left(const struct disk_slots_list *disks, const char *kept);
+/* Is there a disk that no passphrase opens? Its path, or NULL. */
+const char *slots_sealed_alone(const struct disk_slots_list *disks);
+/* A recovery key that was made for them: the key itself, or what it is wrapped in, not both. */
+void slots_print_recovery(const char *key, struct bytes wrapped);
+
+#endif
