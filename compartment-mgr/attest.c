@@ -7,8 +7,17 @@
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
+#include "lib/places.h"
 
 #include <unistd.h>
+
+/* Threads here, of the 64 that the door has, and with them the requests, jobs and children of svdm,
+ * integrity-mgr and the workers behind: whoever attests, 16 are left for starts, stops and seals.
+ * No attestation waits for its place, since it would have a thread while it waits. */
+enum { ATTESTATIONS_MOST = 48, ATTESTATIONS_OF_ONE = 16 };
+
+static struct places attestations =
+        PLACES("attestations", "attestations at once", ATTESTATIONS_MOST, ATTESTATIONS_OF_ONE);
 
 static enum status ask(const struct principal *asker, const struct attest_req *q,
                        const struct descriptor *d, const struct targets *t, struct arena *a,
@@ -50,7 +59,7 @@ static enum status open_targets(const struct caller *asker, const struct descrip
         return s;
 }
 
-enum status attest_request(struct request *r, const struct attest_req *q, struct attest_rep *p)
+static enum status attest(struct request *r, const struct attest_req *q, struct attest_rep *p)
 {
         struct reading reading = READING_NONE;
         struct targets t = TARGETS_NONE;
@@ -77,5 +86,17 @@ enum status attest_request(struct request *r, const struct attest_req *q, struct
 out:
         descriptors_drop(&reading);
         targets_clear(&t);
+        return s;
+}
+
+enum status attest_request(struct request *r, const struct attest_req *q, struct attest_rep *p)
+{
+        const struct principal *by = &r->caller->principal;
+        enum status s = places_take(&attestations, by, 1, 0);
+
+        if (s)
+                return s;
+        s = attest(r, q, p);
+        places_give(&attestations, by, 1);
         return s;
 }

@@ -136,8 +136,8 @@ static struct server *open_server(int fd)
                 .frame_most = FRAME_MOST,
                 .admit = access_admit,
         };
-        struct server *server =
-                server_new(&(struct server_options){REQUESTS_MOST, CONNECTIONS_MOST});
+        struct server *server = server_new(&(struct server_options){
+                .requests_most = REQUESTS_MOST, .connections_most = CONNECTIONS_MOST});
 
         server_add_listener(server, &door);
         return server;

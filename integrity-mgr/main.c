@@ -130,7 +130,8 @@ int main(int argc, char **argv)
                 report_error("reading the state");
                 fatal("the state cannot be used");
         }
-        server = server_new(&(struct server_options){REQUESTS_MOST, CONNECTIONS_MOST});
+        server = server_new(&(struct server_options){.requests_most = REQUESTS_MOST,
+                                                     .connections_most = CONNECTIONS_MOST});
         server_add_listener(server, &door);
         r = server_run(
                 server,

@@ -174,7 +174,8 @@ int main(int argc, char **argv)
         read_state(dir);
         sweep();
         sandbox_enter(&sandbox);
-        server = server_new(&(struct server_options){REQUESTS_MOST, CONNECTIONS_MOST});
+        server = server_new(&(struct server_options){.requests_most = REQUESTS_MOST,
+                                                     .connections_most = CONNECTIONS_MOST});
         server_add_listener(server, &door);
         report_info("serves %s; devices: %s", path, backend);
         return server_run(server, &hangup, 1);
