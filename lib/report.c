@@ -16,6 +16,11 @@ void report_open(const char *program)
         program_name = program;
 }
 
+const char *report_program(void)
+{
+        return program_name;
+}
+
 /* The digits are syslog priorities, which journald reads from such lines (sd-daemon(3)). */
 static void write_line(int priority, const char *format, va_list args)
 {

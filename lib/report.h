@@ -7,6 +7,7 @@
 #include "lib/status.h"
 
 void report_open(const char *program); /* begins each line; kept by the caller */
+const char *report_program(void);
 void report_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void report_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Tells the error kept for this thread as a warning, without its expected value: such values stay

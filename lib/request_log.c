@@ -2,9 +2,11 @@
 /* Lines about requests. Any thread comes here; it writes to the log and touches nothing else. */
 #include "lib/request_log.h"
 #include "lib/io.h"
+#include "lib/journal.h"
 #include "lib/report.h"
 #include "lib/server_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { LINES_MOST = 60, WINDOW = 60000 /* ms */, SUBJECT_SIZE = 64 };
@@ -115,24 +117,46 @@ static bool may_say(enum rank rank)
         return may;
 }
 
+/* To the journal with a field for each part, or as one line of text. */
+static void say(const struct message_info *info, const char *who, const char *vm,
+                const char *reason)
+{
+        const char *verdict = reason ? "refused" : "done";
+        char message[1600];
+        const struct journal_field fields[] = {
+                {"MESSAGE", message},
+                {"PRIORITY", reason ? "4" : "6"},
+                {"SYSLOG_IDENTIFIER", report_program()},
+                {"REQUEST", info->name},
+                {"PRINCIPAL", who},
+                {"VM", vm},
+                {"VERDICT", verdict},
+                {"REASON", reason},
+        };
+        size_t count = sizeof fields / sizeof *fields;
+
+        snprintf(message, sizeof message, "request %s: PRINCIPAL=%s VM=%s VERDICT=%s%s%s",
+                 info->name, who, vm, verdict, reason ? " REASON=" : "", reason ? reason : "");
+        if (journal_send(fields, reason ? count : count - 1))
+                return;
+        if (reason)
+                report_warning("%s", message);
+        else
+                report_info("%s", message);
+}
+
 void request_log(const struct message_info *info, const struct caller *caller, const void *request,
                  const void *reply, enum status s)
 {
-        char who[PRINCIPAL_TEXT_SIZE], text[SUBJECT_SIZE];
+        char who[PRINCIPAL_TEXT_SIZE], text[SUBJECT_SIZE], reason[1024];
         const struct error *e = error_last();
-        const char *vm;
+        bool told = e->status == s;
 
         if (caller->roles & PARENT || !is_news(info->number, s) ||
             !may_say(server_rank_of(caller->roles)))
                 return;
         principal_write(principal_of(info, caller, request), who);
-        vm = subject(info->number, request, reply, text);
-        if (!s)
-                report_info("request %s: PRINCIPAL=%s VM=%s VERDICT=done", info->name, who, vm);
-        else
-                report_warning("request %s: PRINCIPAL=%s VM=%s VERDICT=refused REASON=%s: %s%s%s",
-                               info->name, who, vm, status_sentence(s),
-                               e->status == s ? e->subject : "",
-                               e->status == s && *e->found ? "; found " : "",
-                               e->status == s ? e->found : "");
+        snprintf(reason, sizeof reason, "%s: %s%s%s", status_sentence(s), told ? e->subject : "",
+                 told && *e->found ? "; found " : "", told ? e->found : "");
+        say(info, who, subject(info->number, request, reply, text), s ? reason : NULL);
 }

@@ -6,6 +6,9 @@
  *   request vm_start: PRINCIPAL=uid:1000 VM=web01 VERDICT=done
  *   request vm_start: PRINCIPAL=uid:1000 VM=web01 VERDICT=refused REASON=SENTENCE: SUBJECT; FOUND
  *
+ * Where standard error is the journal, each word in capitals is a field of the line, too, beside
+ * REQUEST=vm_start: `journalctl VM=web01 VERDICT=refused` finds it.
+ *
  * VM: its name, or its UUID between daemons; "-" where there is none, or none that was read.
  * PRINCIPAL: for whom is asked, where another daemon asks for somebody. A reason has no expected
  * values. Peers without an administrator's rights get LINES_MOST lines of each rank in a minute;

@@ -304,7 +304,8 @@ void process_harden(void)
 
         for (char **e = environ; e && *e && n < 63; e++)
                 if (!strncmp(*e, "PATH=", 5) || !strncmp(*e, "BULKHEAD_", 9) ||
-                    !strncmp(*e, "ASAN_OPTIONS=", 13) || !strncmp(*e, "UBSAN_OPTIONS=", 14))
+                    !strncmp(*e, "JOURNAL_STREAM=", 15) || !strncmp(*e, "ASAN_OPTIONS=", 13) ||
+                    !strncmp(*e, "UBSAN_OPTIONS=", 14))
                         keep[n++] = *e;
         clearenv();
         for (size_t i = 0; i < n; i++)

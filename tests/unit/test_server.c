@@ -6,6 +6,7 @@
  */
 #include "lib/channel.h"
 #include "lib/dispatch.h"
+#include "lib/journal.h"
 #include "lib/local_socket.h"
 #include "lib/report.h"
 
@@ -17,6 +18,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -964,6 +966,37 @@ START_TEST(who_asked_for_what_is_told)
 }
 END_TEST
 
+/* In the journal each part is a field; a name cannot forge another one. Standard error that is no
+ * journal, and a journald that takes nothing, leave it to the caller. */
+START_TEST(the_journal_gets_fields)
+{
+        const struct journal_field fields[] = {{"MESSAGE", "asked"}, {"VM", "a\nVERDICT=done"}};
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        char stream[64], got[200];
+        struct stat st;
+        ssize_t n;
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        snprintf(address.sun_path, sizeof address.sun_path, "%s.journal", path);
+        journal_socket = address.sun_path;
+        ck_assert(!fstat(STDERR_FILENO, &st));
+        snprintf(stream, sizeof stream, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+        setenv("JOURNAL_STREAM", stream, 1);
+        ck_assert(!journal_send(fields, 2));
+        ck_assert(!bind(fd, (struct sockaddr *)&address, sizeof address));
+        ck_assert(journal_send(fields, 2));
+        n = recv(fd, got, sizeof got - 1, MSG_DONTWAIT);
+        ck_assert_int_gt(n, 0);
+        got[n] = '\0';
+        ck_assert_str_eq(got, "MESSAGE=asked\nVM=a?VERDICT=done\n");
+        setenv("JOURNAL_STREAM", "1:1", 1);
+        ck_assert(!journal_send(fields, 2));
+        unsetenv("JOURNAL_STREAM");
+        unlink(address.sun_path);
+        close(fd);
+}
+END_TEST
+
 static int sender = -1;
 
 static void send_descriptor(void)
@@ -1181,6 +1214,7 @@ int main(void)
         tcase_add_test(t, a_descriptor_is_not_taken_unseen);
         tcase_add_test(t, a_stranger_begins_no_large_frame);
         tcase_add_loop_test(t, who_asked_for_what_is_told, 0, 2);
+        tcase_add_test(t, the_journal_gets_fields);
         tcase_add_test(t, frames_that_have_begun_take_bounded_memory);
         tcase_add_test(t, a_long_request_without_the_right_to_it_is_refused_unread);
         tcase_add_test(t, one_verifier_does_not_take_the_threads_of_all);
