@@ -249,10 +249,15 @@ demo:
 	B=$(B) scripts/demo
 
 # The test bed: a real Xen with a real Dom0 in an emulated machine. See tests/xen/run.
+# The scripts that have guests run once more with pvh guests, on one processor: with two a pvh guest
+# takes up to five times as long.
+PVH_SCRIPTS := 57 60 61 62 63 64 65 66 67 68 69 70 99
 .PHONY: check-xen bench-xen xen-shell
 check-xen: all
 	scripts/setup --xen
 	B=$(B) XEN_SECONDS=$${XEN_SECONDS:-5400} tests/xen/run $(XEN_SCRIPTS)
+	B=$(B) XEN_SECONDS=$${XEN_SECONDS:-5400} XEN_GUESTS=pvh XEN_CPUS=1 tests/xen/run \
+	        $(or $(XEN_SCRIPTS),$(PVH_SCRIPTS))
 bench-xen: all
 	scripts/setup --xen
 	B=$(B) tests/xen/live up
@@ -286,11 +291,12 @@ fuzz:
 	@B=$(B) scripts/check fuzz
 bench: benches
 	B=$(B) tests/bench/run
-# The message table of docs/protocol.md.
+# The message table of docs/protocol.md, and the page that is made from docs/xl-cfg.md.
 docs: $(B)/protocol_table
 	sed -i '/^<!-- table/,$$d' docs/protocol.md
 	echo '<!-- table: from include/bulkhead/messages.def by `make docs` -->' >>docs/protocol.md
 	$(B)/protocol_table >>docs/protocol.md
+	scripts/xl-cfg-page >docs/man/bulkhead-xl.cfg.5
 tidy:
 	clang-tidy --quiet $(shell git ls-files '*.c' ':!tests') -- -std=gnu11 -D_GNU_SOURCE -I. \
 	        -Iinclude $(shell pkg-config --cflags libxml-2.0)
@@ -308,6 +314,7 @@ help:
 	@echo '           of them, and tests/xen/tamper; xen-shell: a prompt there'
 	@echo 'bench      measure, as ratios to the tools a user would pick instead;'
 	@echo '           bench-xen: a sealed start beside xl create on that Xen'
+	@echo 'deb        packages of Debian, in build/deb'
 	@echo 'install    DESTDIR= PREFIX=; tidy, format, clean'
 
 # --- installing: what `make all` made, man pages, units, users, grammars, predicates ---
@@ -340,14 +347,25 @@ install: all
 	        chmod 0644 $(DEST)/lib/systemd/system/$${u##*/}; done
 	install -m 0644 packaging/bulkhead.sysusers $(DEST)/lib/sysusers.d/bulkhead.conf
 	install -m 0644 packaging/bulkhead.tmpfiles $(DEST)/lib/tmpfiles.d/bulkhead.conf
-	install -m 0644 packaging/bulkhead.bash-completion \
+	install -D -m 0644 packaging/bulkhead.bash-completion \
 	        $(DEST)/share/bash-completion/completions/bulkhead
+	install -D -m 0644 packaging/bulkhead.zsh $(DEST)/share/zsh/vendor-completions/_bulkhead
+	install -D -m 0644 packaging/bulkhead.fish \
+	        $(DEST)/share/fish/vendor_completions.d/bulkhead.fish
+
+# Debian's packages, in build/deb, made from what git knows of this folder.
+.PHONY: deb
+deb:
+	scripts/setup --deb
+	B=$(B) scripts/deb
 
 # State and configuration of VMs stay.
 uninstall:
 	rm -f $(DEST)/bin/bulkhead $(DEST)/lib/sysusers.d/bulkhead.conf \
 	        $(DEST)/lib/tmpfiles.d/bulkhead.conf \
 	        $(DEST)/share/bash-completion/completions/bulkhead \
+	        $(DEST)/share/zsh/vendor-completions/_bulkhead \
+	        $(DEST)/share/fish/vendor_completions.d/bulkhead.fish \
 	        $(UNITS:packaging/%=$(DEST)/lib/systemd/system/%)
 	for m in $(MANUALS); do rm -f $(DEST)/share/man/man$${m##*.}/$${m##*/}; done
 	rm -rf $(DEST)/libexec/bulkhead $(DEST)/lib/bulkhead $(DEST)/share/bulkhead \
