@@ -68,6 +68,7 @@ static const struct command commands[] = {
         {"attest", "have this host attest what a descriptor asks for", cmd_attest, NULL},
         {"verify", "judge evidence; needs no daemon, the exit status is the verdict", cmd_verify,
          NULL},
+        {"help", "the manual page of a subject, such as `bulkhead help vm`", cmd_help, NULL},
         {0},
 };
 

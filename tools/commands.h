@@ -38,5 +38,6 @@ int cmd_vm_detach(int argc, char **argv);
 int cmd_measure(int argc, char **argv);
 int cmd_attest(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_help(int argc, char **argv);
 
 #endif
