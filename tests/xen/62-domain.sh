@@ -57,7 +57,8 @@ loops=("$root" "$data")
                 'bed.ip=10.66.0.3/24 bed.do=sum:/root/data,ping:10.66.0.1' \
                 "'bridge=xenbr0,mac=00:16:3e:61:61:61'"
         echo "uuid = \"$id\""
-} | sed 's/^memory.*/memory = 96\nmaxmem = 128\nmaxvcpus = 2/' >domain.cfg
+} | sed "s/^memory.*/memory = $guest_memory\nmaxmem = $((guest_memory + 32))\nmaxvcpus = 2/" \
+        >domain.cfg
 cat domain.cfg
 number() { stat -c '%Hr:%Lr' "$1" | { IFS=: read -r a b; printf '%x:%x' "$a" "$b"; }; }
 

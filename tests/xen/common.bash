@@ -103,7 +103,8 @@ bed_tree() { # MODE SCRIPT...
         chroot "$tree" systemd-sysusers >"$logs/sysusers.log" 2>&1 || return
         install -d -m 0711 "$tree/var/lib/bulkhead" \
                 # the rest of its folders are made there, at boot
-        printf 'bed_mode=%s\nbed_scripts="%s"\n' "$mode" "$*" >"$tree/etc/bed"
+        printf 'bed_mode=%s\nbed_guests=%s\nbed_scripts="%s"\n' "$mode" \
+                "${XEN_GUESTS:-pv}" "$*" >"$tree/etc/bed"
 }
 bed_disk_direct() { # TREE
         truncate -s 3G "$bed/disk.img"
@@ -152,11 +153,12 @@ bed_tpm() { # [again]: the one that was there
 }
 
 # The hypervisor and Dom0 share the first serial port. qemu64: with more, Dom0's kernel dies in its
-# first page table walk.
+# first page table walk. npt: Xen needs nested paging for pvh guests.
 bed_qemu() { # OPTIONS...: the caller becomes QEMU
-        local how=()
+        local how=() cpu=qemu64
+        [[ ${XEN_GUESTS:-pv} == pv ]] || cpu+=,+npt
         "bed_qemu_$boot" || return
-        exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp "$cpus" \
+        exec qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu "$cpu" -smp "$cpus" \
                 -m 3072 -display none -vga none -no-reboot -nic none "${how[@]}" \
                 -chardev "socket,id=tpm,path=$sockets/tpm" -tpmdev emulator,id=tpm0,chardev=tpm \
                 -device tpm-tis,tpmdev=tpm0 \

@@ -5,6 +5,8 @@
 guest_files=/srv/bed/guest
 guest_logs=/var/log/bed
 declare -A guest_mark
+# Guests are pv, or what XEN_GUESTS of tests/xen/run says. A pvh guest does not come up in 96 MiB.
+[[ ${BED_GUESTS:-pv} == pv ]] && guest_memory=96 || guest_memory=192
 
 # A disk image with an ext4 and, in it, the files of FOLDER.
 guest_disk() { # FILE MEBIBYTES [FOLDER]
@@ -18,11 +20,11 @@ guest_config() { # NAME ROOT-DISK DATA-DISK [KERNEL-WORDS [NICS]]
         [[ $3 ]] && disks+=("'vdev=xvdb,format=raw,access=w,target=$3'")
         cat <<-CONFIG
 	name = "$1"
-	type = "pv"
+	type = "${BED_GUESTS:-pv}"
 	kernel = "$guest_files/vmlinux"
 	ramdisk = "$guest_files/initrd"
 	extra = "console=hvc0 loglevel=4 bed.name=$1 ${4-}"
-	memory = 96
+	memory = $guest_memory
 	vcpus = 1
 	disk = [ $(IFS=,; echo "${disks[*]}") ]
 	vif = [ ${5-} ]
