@@ -9,8 +9,8 @@ B ?= build
 PREFIX ?= /usr
 CC ?= gcc
 
-PKGS := openssl libxml-2.0 libxslt libcryptsetup devmapper json-c libseccomp tss2-esys tss2-mu \
-        tss2-rc tss2-tctildr check
+PKGS := openssl libxml-2.0 libxslt libcryptsetup blkid devmapper json-c libseccomp tss2-esys \
+        tss2-mu tss2-rc tss2-tctildr check
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla \
         -Werror=incompatible-pointer-types -Werror=implicit-function-declaration
 CFLAGS ?= -O2 -g
@@ -34,19 +34,21 @@ L_XML := -lxml2
 L_XSLT := -lxslt -lxml2
 L_CRYPT := -lcryptsetup
 L_DM := -ldevmapper
+L_BLKID := -lblkid
 L_TPM := -ltss2-esys -ltss2-sys -ltss2-mu -ltss2-rc -ltss2-tctildr
 L_XL := -lxenlight -lxenstore
 L_XLU := -lxlutil
 
 # --- rooms: one folder, one archive; the linker takes from it what a program uses -----------------
 ROOMS := lib xml tpm measure policy proof verifier verifier/kinds integrity-mgr compartment-mgr \
-        compartment-mgr/domain compartment-mgr/config svdm svdm/device svdm/device/kinds \
-        plugins/facts tools
+        compartment-mgr/domain compartment-mgr/config svdm svdm/content svdm/device \
+        svdm/device/kinds plugins/facts tools
 # Files that have a main(), or that take the place of a library's function, are in no archive.
 MAINS := tools/bulkhead compartment-mgr/main compartment-mgr/config/config_worker \
         compartment-mgr/config/without_libxl compartment-mgr/domain/domain_worker \
         compartment-mgr/domain/disk_hotplug integrity-mgr/main measure/measure_worker \
         policy/policy_worker tpm/tpm_worker tpm/esys_openssl svdm/main svdm/device/device_worker \
+        svdm/content/content_worker \
         xml/xml_worker lib/protocol_table
 objects = $(filter-out $(MAINS),$(patsubst %.c,%,$(wildcard $(1)/*.c)))
 archive = $(B)/rooms/$(subst /,-,$(1)).a
@@ -54,7 +56,7 @@ archive = $(B)/rooms/$(subst /,-,$(1)).a
 # --- programs: MAIN_name, the rooms it may use, the libraries ---------------------------------
 PROGRAMS := bulkhead compartment-mgr xml_worker config_worker domain_worker disk_hotplug \
         integrity-mgr measure_worker policy_worker tpm_worker \
-        svdm device_worker
+        svdm device_worker content_worker
 
 MAIN_bulkhead := tools/bulkhead
 ROOMS_bulkhead := tools verifier verifier/kinds proof policy measure xml lib
@@ -101,6 +103,9 @@ LIBS_svdm := $(L_SSL) $(L_SEC)
 MAIN_device_worker := svdm/device/device_worker
 ROOMS_device_worker := svdm/device svdm/device/kinds lib
 LIBS_device_worker := $(L_CRYPT) $(L_DM) $(L_JSON) $(L_SSL) $(L_SEC)
+MAIN_content_worker := svdm/content/content_worker
+ROOMS_content_worker := svdm/content lib
+LIBS_content_worker := $(L_BLKID) $(L_SSL) $(L_SEC)
 
 # --- plug-ins: shared objects that link to nothing of ours -------------------------------------
 PLUGINS := disk luks vm hypervisor vms
@@ -119,8 +124,8 @@ BENCHES := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/bench_*.c))
 HOSTILE_PLUGINS := $(patsubst tests/data/plugins/%.c,%,$(wildcard tests/data/plugins/*.c))
 TEST_ROOMS := tests/unit tests/fault
 MAINS += $(TESTS:%=tests/unit/%) tests/unit/worker_fixture
-L_ANY := -Wl,--as-needed $(L_XLU) $(L_XL) $(L_TPM) $(L_CRYPT) $(L_DM) $(L_XSLT) $(L_JSON) $(L_SEC) \
-        $(L_HASH) $(L_SSL)
+L_ANY := -Wl,--as-needed $(L_XLU) $(L_XL) $(L_TPM) $(L_CRYPT) $(L_BLKID) $(L_DM) $(L_XSLT) \
+        $(L_JSON) $(L_SEC) $(L_HASH) $(L_SSL)
 L_CHECK := -Wl,--as-needed -lcheck -lsubunit -lm -lrt -lpthread
 # Faults at the Nth call (tests/fault/fault.h), and neighbours that the test plays.
 WRAP = $(foreach c,$(1),-Wl,--wrap=$(c))

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,7 +35,8 @@ enum status operation_settle(struct operation *o)
 
         if (!s)
                 s = settle_disks(o);
-        if (!s)
+        /* A definition that says "sealed" does not forget it because a record was lost. */
+        if (!s && (o->sealed.generation || !o->vm->generation))
                 s = compartment_settle(o->compartment, o->sealed.generation);
         return s;
 }
@@ -60,6 +62,15 @@ enum status operation_must_be_sealed(const struct operation *o)
 {
         if (o->sealed.generation)
                 return ST_DONE;
+        if (o->vm->generation)
+                return FAIL(ST_DAMAGED, .subject = FMT("the seal of VM %s", o->vm->name),
+                            .expected = FMT("number %" PRIu64, o->vm->generation),
+                            .found = "integrity-mgr has no record of it",
+                            .remedy = FMT_LONG("restore integrity-mgr's newest state folder; "
+                                               "without it only a passphrase opens the disks: "
+                                               "bulkhead vm seal %s DESCRIPTOR.xml "
+                                               "--passphrase-file FILE",
+                                               o->vm->name));
         return FAIL(ST_WRONG_STATE, .subject = FMT("VM %s", o->vm->name), .expected = "sealed",
                     .found = "not sealed",
                     .remedy = FMT("bulkhead vm seal %s DESCRIPTOR.xml", o->vm->name));

@@ -407,7 +407,8 @@ static enum status do_seal(struct request *r, struct compartment *c, const void 
         const struct vm_seal_req *ask = q;
 
         (void)p;
-        return seal_vm(r->arena, c, ask->descriptor, ask->format, ask->passphrase, ask->form);
+        return seal_vm(r->arena, c, ask->descriptor, ask->format, ask->yes, ask->passphrase,
+                       ask->form);
 }
 
 static enum status do_start(struct request *r, struct compartment *c, const void *q, void *p)

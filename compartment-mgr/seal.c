@@ -7,6 +7,7 @@
  */
 #include "compartment-mgr/device_check.h"
 #include "compartment-mgr/descriptors.h"
+#include "compartment-mgr/disk_guard.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/seal.h"
@@ -66,22 +67,6 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
         return peer_call(PEER_IM, CALL(im_seal, &q, &p), o->arena, PEER_LONG);
 }
 
-/* --format is for disks whose key nobody has yet. If it is typed once more, from a shell's history,
- * it would destroy the headers, and with them all that a sealed VM has written. */
-static enum status may_format(const struct operation *o, bool format)
-{
-        if (!format || !o->sealed.generation)
-                return ST_DONE;
-        return FAIL(ST_WRONG_STATE, .subject = FMT("--format of VM %s", o->vm->name),
-                    .expected = "a VM that is not sealed", .found = "its disks hold its data",
-                    .remedy =
-                            FMT("to seal it again and keep the data: the same without --format; if "
-                                "a header is lost, the seal still has its key: cryptsetup "
-                                "luksHeaderRestore puts a copy of the header back; bulkhead vm "
-                                "undefine %s says what would be lost",
-                                o->vm->name));
-}
-
 /* The new definition counts from the generation on that the new seal has. */
 static enum status stage_next(struct operation *o, const struct vm_definition *next,
                               uint64_t generation)
@@ -118,7 +103,7 @@ enum status seal_disks(struct operation *o, const struct sealing *how)
 }
 
 enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
-                    int passphrase, enum passphrase_form form)
+                    bool yes, int passphrase, enum passphrase_form form)
 {
         struct operation o = OPERATION_NONE;
         struct descriptor d;
@@ -132,8 +117,10 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
                 s = targets_check(d.targets.items, d.targets.count);
         if (!s)
                 s = operation_begin(&o, a, c);
-        if (!s)
-                s = may_format(&o, format);
+        /* Typed once more, from a shell's history, it would destroy what a sealed VM has written.
+         */
+        if (!s && format)
+                s = disk_guard_may_format(&o);
         if (!s)
                 s = operation_read_config(&o);
         if (!s)
@@ -143,13 +130,16 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
         if (!s)
                 s = operation_open_disks(&o);
         if (!s)
+                s = disk_guard_check(&o, format, yes);
+        if (!s)
                 s = find_authority(&o, passphrase, &how, &secret);
         if (!s)
                 s = seal_disks(&o, &how);
         if (secret >= 0)
                 close(secret);
         operation_end(&o);
-        compartment_set_refusal(c, s);
+        if (s != ST_CONSENT) /* a question */
+                compartment_set_refusal(c, s);
         compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : "sealed");
         return s;
 }

@@ -58,7 +58,7 @@ enum status hibernate_run_on(struct arena *a, struct compartment *c);
 /* Seals the VM's disks to what the disks, the host and the configuration are now. passphrase: a
  * pipe to read it from, or -1. */
 enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
-                    int passphrase, enum passphrase_form form);
+                    bool yes, int passphrase, enum passphrase_form form);
 
 /* What the key slots of the VM's encrypted disks are; and a change of them that leaves the VM
  * startable: all disks have it afterwards, or none. */

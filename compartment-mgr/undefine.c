@@ -245,7 +245,8 @@ enum status undefine_forget(struct arena *a, struct compartment *c, bool forget_
                 opened = ask_slots(&o, &p->disks);
         if (opened)
                 list_unread(&o, opened, &p->disks);
-        if (o.sealed.generation && !forget_key)
+        /* A record that was lost does not make the seal's key slot the less the only one. */
+        if ((o.sealed.generation || o.vm->generation) && !forget_key)
                 s = may_forget(&o, &p->disks);
         if (!s)
                 s = forget(&o, whole, forget_key, p);

@@ -369,7 +369,7 @@ static int check_method(const struct source *s, const struct bulkhead_target *t,
         snprintf(found, sizeof found, "%" PRIu64 " bytes", s->size);
         if (verity && s->size % DISK_BLOCK)
                 return s->host->refuse(s->name, "a multiple of 4096 bytes, for verity", found,
-                                       "measure it whole, or pad it: truncate -s %4096 IMAGE");
+                                       "measure it whole, or pad the image to a multiple of 4096");
         return 0;
 }
 

@@ -37,7 +37,10 @@ struct measuring {
 
 static int refuse(const struct measuring *m, const char *expected, const char *found)
 {
-        return m->host->refuse(m->target->name, expected, found, "cryptsetup luksDump DEVICE");
+        char remedy[512];
+
+        snprintf(remedy, sizeof remedy, "cryptsetup luksDump %s", m->target->argument);
+        return m->host->refuse(m->target->name, expected, found, remedy);
 }
 
 /* --- JSON to values -------------------------------------------------------------------------- */

@@ -143,19 +143,28 @@ struct look {
         const struct bulkhead_host *host;
 };
 
-static int read_failed(const struct look *l, int error)
-{
-        return l->host->refuse(l->name, "a LUKS2 header",
-                               error == ENODATA ? "it ends inside the header" : strerror(error),
-                               "cryptsetup luksDump DEVICE");
-}
-
 /* "luks:PATH" names it. */
 static const char *path_of(const struct look *l)
 {
         const char *colon = strchr(l->name, ':');
 
         return colon ? colon + 1 : l->name;
+}
+
+/* remedy: of the path. */
+static int refuse(const struct look *l, const char *expected, const char *found, const char *remedy)
+{
+        char text[512];
+
+        snprintf(text, sizeof text, "%s %s", remedy, path_of(l));
+        return l->host->refuse(l->name, expected, found, text);
+}
+
+static int read_failed(const struct look *l, int error)
+{
+        return refuse(l, "a LUKS2 header",
+                      error == ENODATA ? "it ends inside the header" : strerror(error),
+                      "cryptsetup luksDump");
 }
 
 static int damaged(const struct look *l, const char *copy, const char *found)
@@ -210,8 +219,7 @@ static size_t copy_size(const struct look *l)
         else if (memcmp(binary, primary_magic, MAGIC_LEN))
                 no_primary(l);
         else if (big_endian(binary + AT_VERSION, 2) == 1)
-                l->host->refuse(l->name, "a LUKS2 disk", "a LUKS1 disk",
-                                "cryptsetup convert --type luks2 DEVICE");
+                refuse(l, "a LUKS2 disk", "a LUKS1 disk", "cryptsetup convert --type luks2");
         else if (size = big_endian(binary + AT_SIZE, 8), !size_is_good(size))
                 damaged(l, "primary", "a size that LUKS2 does not have");
         else

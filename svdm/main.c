@@ -90,6 +90,19 @@ static void learn_users(void)
         cm_uid = cm ? cm->pw_uid : getuid();
 }
 
+static struct worker *start_content_worker(void)
+{
+        char path[CONFIG_PATH];
+        struct worker *w;
+
+        if (worker_start(config_path(path, config.libexec, "content_worker"), NULL, USER_WORKER,
+                         NULL, &w)) {
+                report_error("starting the content worker");
+                exit(3);
+        }
+        return w;
+}
+
 static struct worker *start_device_worker(void)
 {
         char path[CONFIG_PATH], trees[CONFIG_PATH];
@@ -151,8 +164,8 @@ int main(int argc, char **argv)
                 .handlers = svdm_handlers, .frame_most = FRAME_MOST, .admit = admit};
         struct server *server;
         char path[CONFIG_PATH];
-        struct worker *w;
-        int hangup, dir;
+        struct worker *w, *content;
+        int hangups[2], dir;
         bool own_user;
 
         process_harden();
@@ -168,9 +181,15 @@ int main(int argc, char **argv)
         }
         dir = own_state_folder(); /* the worker has a folder of its own in it */
         w = start_device_worker();
-        hangup = worker_hangup_fd(w);
+        content = start_content_worker();
+        hangups[0] = worker_hangup_fd(w);
+        hangups[1] = worker_hangup_fd(content);
         own_user = user_drop(USER_SVDM, NULL);
-        svdm = (struct svdm){.worker = w, .dir = dir, .backend = backend, .own_user = own_user};
+        svdm = (struct svdm){.worker = w,
+                             .content = content,
+                             .dir = dir,
+                             .backend = backend,
+                             .own_user = own_user};
         read_state(dir);
         sweep();
         sandbox_enter(&sandbox);
@@ -178,5 +197,5 @@ int main(int argc, char **argv)
                                                      .connections_most = CONNECTIONS_MOST});
         server_add_listener(server, &door);
         report_info("serves %s; devices: %s", path, backend);
-        return server_run(server, &hangup, 1);
+        return server_run(server, hangups, 2);
 }

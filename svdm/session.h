@@ -32,7 +32,7 @@ struct session {
 
 /* What all requests use. main() sets it, before the first request. */
 extern struct svdm {
-        struct worker *worker;
+        struct worker *worker, *content;
         int dir; /* the state folder */
         const char *backend;
         bool own_user;

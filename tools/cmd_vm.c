@@ -21,13 +21,14 @@ enum {
         OPTION_FORMAT = 0x100,
         OPTION_FORGET_KEY,
         OPTION_NO_RECOVERY,
-        OPTION_RECOVERY_TO
+        OPTION_RECOVERY_TO,
+        OPTION_YES
 };
 
 struct arguments {
         const char *name, *file, *recovery_to;
         struct passphrase_source passphrase;
-        bool json, format, forget_key, no_recovery;
+        bool json, format, forget_key, no_recovery, yes;
         unsigned wanted; /* how many positional arguments: a name, then a file */
 };
 
@@ -44,6 +45,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
                 return 0;
         case OPTION_FORMAT:
                 arguments->format = true;
+                return 0;
+        case OPTION_YES:
+                arguments->yes = true;
                 return 0;
         case OPTION_FORGET_KEY:
                 arguments->forget_key = true;
@@ -506,6 +510,10 @@ int cmd_vm_console(int argc, char **argv)
 static const struct argp_option seal_options[] = {
         {"format", OPTION_FORMAT, NULL, 0,
          "Make new encrypted disks: DESTROYS what is on the VM's writable disks", 1},
+        {"yes", OPTION_YES, NULL, 0,
+         "Also where --format destroys something that is recognised, or a disk is sealed for a VM "
+         "that is not defined here (asked for without it)",
+         1},
         {"no-recovery", OPTION_NO_RECOVERY, NULL, 0,
          "With --format and no passphrase: make no recovery key; the disks' key is then in this "
          "TPM "
@@ -588,6 +596,25 @@ static int finish_seal(enum status s, const struct arguments *arguments,
 static const struct argp_child seal_children[] = {
         {&output_json_argp, 0, NULL, 0}, {&passphrase_argp, 0, NULL, 0}, {0}};
 
+/* The error at hand names what is in question. Nothing but "yes" is a yes. The passphrase is still
+ * in its pipe. */
+static bool consent_given(bool format)
+{
+        const struct error kept = *error_last();
+        char answer[16] = "";
+        FILE *terminal = fopen("/dev/tty", "r+e");
+
+        if (!terminal)
+                return false;
+        fprintf(terminal, "%s\n%s Type yes to go on: ", kept.found,
+                format ? "This would be DESTROYED." : "It would be taken over.");
+        if (!fgets(answer, sizeof answer, terminal))
+                *answer = 0;
+        fclose(terminal);
+        error_keep(&kept);
+        return !strcmp(answer, "yes\n");
+}
+
 int cmd_vm_seal(int argc, char **argv)
 {
         static const struct argp argp = {
@@ -619,6 +646,7 @@ int cmd_vm_seal(int argc, char **argv)
         a = arena_new();
         request.vm = arguments.name;
         request.format = arguments.format;
+        request.yes = arguments.yes;
         s = door_vm(arguments.name);
         if (!s)
                 s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
@@ -628,6 +656,10 @@ int cmd_vm_seal(int argc, char **argv)
         request.form = by.form;
         if (!s)
                 s = door_call(CALL(vm_seal, &request, &reply), a);
+        if (s == ST_CONSENT && consent_given(arguments.format)) {
+                request.yes = true;
+                s = door_call(CALL(vm_seal, &request, &reply), a);
+        }
         result = finish_seal(s, &arguments, &reply.vm, &by);
         if (by.fd >= 0)
                 close(by.fd);

@@ -276,7 +276,7 @@ int cmd_vm_hibernate(int argc, char **argv)
         return run("hibernate", MESSAGE_vm_hibernate, no_options,
                    "Writes the VM's memory to a disk that is encrypted under the VM's own secret, "
                    "for which all is measured, judged and unsealed as at a start; then ends its "
-                   "domain. bulkhead vm start wakes it.",
+                   "domain. A start wakes it.",
                    argc, argv);
 }
 

@@ -41,6 +41,8 @@ struct domain_backend {
         enum status (*detach)(const struct uuid *, const char *device, struct arena *);
         enum status (*devices)(const struct uuid *, struct arena *,
                                struct device_state **devices_out, size_t *count_out);
+        /* See domain_disks in messages.def. */
+        enum status (*disks)(struct arena *, struct other_disk **disks_out, size_t *count_out);
         /* All domains but Dom0. */
         enum status (*list)(struct arena *, struct domain_state **domains_out, size_t *count_out);
         /* See domain_hypervisor in messages.def. */

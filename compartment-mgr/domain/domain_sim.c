@@ -7,6 +7,7 @@
  * says how a guest ended: "poweroff", "reboot", "crash", or "gone" if others destroyed the domain;
  * "stubborn" is a guest that does not shut down when asked. "foreign-NAME" with a UUID in it is a
  * domain that others started. "holds-UUID" with a disk in it is a guest that does not let go of it.
+ * "disk-of-NAME", a symbolic link, is the disk of a domain that others started.
  */
 #include "compartment-mgr/domain/domain.h"
 #include "lib/state_kinds.h"
@@ -14,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -27,6 +29,7 @@
 #define GUEST "guest-"
 #define FOREIGN "foreign-"
 #define HOLDS "holds-"
+#define DISK_OF "disk-of-"
 #define SAVED "saved" /* a state: its memory is in an image */
 enum { NAME_SIZE = 80, WAIT_MS = 200, TOTAL_MIB = 16 << 10 };
 
@@ -458,6 +461,37 @@ static enum status sim_list(struct arena *a, struct domain_state **domains_out, 
         return ST_DONE;
 }
 
+/* What a domain of others has; false for another file. */
+static bool foreign_disk(const char *file, struct arena *a, struct other_disk *out)
+{
+        char path[PATH_MAX];
+        ssize_t n = strncmp(file, DISK_OF, strlen(DISK_OF))
+                            ? -1
+                            : readlinkat(folder, file, path, sizeof path - 1);
+
+        if (n < 0)
+                return false;
+        path[n] = 0;
+        *out = (struct other_disk){.who = arena_print(a, "domain %s", file + strlen(DISK_OF)),
+                                   .path = arena_text(a, path)};
+        return true;
+}
+
+static enum status sim_disks(struct arena *a, struct other_disk **disks_out, size_t *count_out)
+{
+        const char **names;
+        size_t count;
+        enum status s = state_list(folder, a, &names, &count);
+
+        *count_out = 0;
+        if (s)
+                return s;
+        *disks_out = arena_get_many(a, count, sizeof **disks_out);
+        for (size_t i = 0; i < count; i++)
+                *count_out += foreign_disk(names[i], a, &(*disks_out)[*count_out]);
+        return ST_DONE;
+}
+
 static enum status sim_facts(struct arena *a, struct value **facts_out, size_t *count_out)
 {
         struct domain_state *domains;
@@ -519,6 +553,7 @@ const struct domain_backend domain_sim = {
         .attach = sim_attach,
         .detach = sim_detach,
         .devices = sim_devices,
+        .disks = sim_disks,
         .list = sim_list,
         .facts = sim_facts,
         .wait = sim_wait,

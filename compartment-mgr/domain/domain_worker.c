@@ -104,6 +104,13 @@ enum status on_domain_wait(struct request *r, const struct domain_wait_req *q,
         return backend->wait(r->arena);
 }
 
+enum status on_domain_disks(struct request *r, const struct domain_disks_req *q,
+                            struct domain_disks_rep *p)
+{
+        (void)q;
+        return backend->disks(r->arena, &p->disks.items, &p->disks.count);
+}
+
 enum status on_domain_list(struct request *r, const struct domain_list_req *q,
                            struct domain_list_rep *p)
 {

@@ -9,6 +9,7 @@
 #include "compartment-mgr/domain/domain_xen_attach.h"
 #include "compartment-mgr/domain/domain_xen_check.h"
 #include "compartment-mgr/domain/domain_xen_config.h"
+#include "compartment-mgr/domain/domain_xen_disks.h"
 #include "compartment-mgr/domain/domain_xen_save.h"
 #include "lib/channel.h"
 #include "lib/report.h"
@@ -492,6 +493,7 @@ const struct domain_backend domain_xen = {
         .attach = xen_attach,
         .detach = xen_detach,
         .devices = xen_devices,
+        .disks = xen_disks,
         .list = xen_list,
         .facts = xen_facts,
         .wait = xen_wait,

@@ -51,6 +51,11 @@ struct device_kind {
         /* The file or block device that it lies in. Two devices share one only if neither may write
          * to it. */
         void (*hold)(const struct device *d, struct held_disk *out);
+        /* Before a seal: what lies there, as a sample; ST_BUSY if this host uses it. */
+        enum status (*sample)(const struct device *d, struct disk_sample *out);
+        /* ... and who else has it (disk_users_others()). */
+        enum status (*others)(const struct device *d, const struct other_disk *others,
+                              size_t count);
         /* Before a seal: makes it, in memory, what it will be under a new secret (svdm_prepare). */
         enum status (*prepare)(struct device *d, bool format, const struct authority *authority,
                                const uint8_t secret[static SECRET_LEN]);

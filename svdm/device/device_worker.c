@@ -204,6 +204,44 @@ enum status on_device_open_target(struct request *r, const struct device_open_ta
         return s;
 }
 
+/* --- before a seal ------------------------------------------------------------------------- */
+
+enum status on_device_others(struct request *r, const struct device_others_req *q,
+                             struct device_others_rep *p)
+{
+        enum status s = need_open();
+
+        (void)r, (void)p;
+        for (size_t i = 0; i < operation.count && !s; i++) {
+                const struct device *d = &operation.devices[i];
+
+                if (d->kind->others)
+                        s = d->kind->others(d, q->others.items, q->others.count);
+        }
+        return s;
+}
+
+enum status on_device_content(struct request *r, const struct device_content_req *q,
+                              struct device_content_rep *p)
+{
+        enum status s = need_open();
+
+        (void)q;
+        if (s)
+                return s;
+        p->disks.items = arena_get_many(r->arena, operation.count, sizeof *p->disks.items);
+        for (size_t i = 0; i < operation.count && !s; i++) {
+                const struct device *d = &operation.devices[i];
+
+                if (d->kind->sample)
+                        s = d->kind->sample(d, &p->disks.items[p->disks.count++]);
+        }
+        for (size_t i = 0; s && i < p->disks.count; i++)
+                if (p->disks.items[i].sample >= 0)
+                        close(p->disks.items[i].sample);
+        return s;
+}
+
 /* --- sealing ------------------------------------------------------------------------------- */
 
 static enum status prepare_all(bool format, const struct authority *authority,

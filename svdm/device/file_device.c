@@ -6,6 +6,8 @@
  */
 #include "svdm/device/file_device.h"
 #include "lib/io.h"
+#include "svdm/device/disk_sample.h"
+#include "svdm/device/disk_users.h"
 #include "svdm/device/luks_disk.h"
 
 #include <errno.h>
@@ -152,6 +154,29 @@ void file_device_hold(const struct device *d, struct held_disk *out)
                 out->device = f->seen.stat.st_dev;
                 out->inode = f->seen.stat.st_ino;
         }
+}
+
+/* --- before a seal ------------------------------------------------------------------------- */
+
+enum status file_device_sample(const struct device *d, struct disk_sample *out)
+{
+        const struct file_device *f = d->part;
+        enum status s = open_disk_unused(f->path, f->file);
+
+        if (!s)
+                s = disk_users_host(f->path, f->file);
+        *out = (struct disk_sample){.path = f->path, .sample = -1};
+        if (!s && f->header >= 0)
+                s = luks_stranger(f->path, f->header, &f->vm, &out->stranger);
+        return s ? s : disk_sample(f->path, f->file, f->seen.size, &out->sample);
+}
+
+enum status file_device_others(const struct device *d, const struct other_disk *others,
+                               size_t count)
+{
+        const struct file_device *f = d->part;
+
+        return disk_users_others(f->path, &f->seen.stat, others, count);
 }
 
 /* --- unlocking ----------------------------------------------------------------------------- */

@@ -95,6 +95,9 @@ enum status file_device_open(struct device *d, const struct wanted_device *w,
 void file_device_close(struct device *d);
 enum status file_device_describe(const struct device *d, struct open_disk *out);
 void file_device_hold(const struct device *d, struct held_disk *out);
+enum status file_device_sample(const struct device *d, struct disk_sample *out);
+enum status file_device_others(const struct device *d, const struct other_disk *others,
+                               size_t count);
 enum status file_device_prepare(struct device *d, bool format, const struct authority *authority,
                                 const uint8_t secret[static SECRET_LEN]);
 enum status file_device_unlock(struct device *d, const uint8_t secret[static SECRET_LEN],

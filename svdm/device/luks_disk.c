@@ -288,6 +288,24 @@ out:
         return s;
 }
 
+enum status luks_stranger(const char *path, int header, const struct uuid *vm,
+                          struct uuid *stranger_out)
+{
+        const int tokens = crypt_token_max(CRYPT_LUKS2);
+        struct crypt_device *cd = NULL;
+        enum status s = cryptsetup_load(path, header, -1, &cd);
+
+        *stranger_out = (struct uuid){0};
+        for (int token = 0; token < tokens && !s; token++) {
+                struct uuid found;
+
+                if (luks_token_vm(cd, token, &found) && !uuid_equal(&found, vm))
+                        *stranger_out = found;
+        }
+        crypt_free(cd);
+        return s;
+}
+
 enum status luks_test(const char *path, int header, const uint8_t key[static DISK_KEY_LEN])
 {
         struct crypt_device *cd = NULL;

@@ -44,6 +44,11 @@ enum status luks_adopt(const char *path, int header, const struct uuid *vm,
                        const struct slot_opener *by, const uint8_t key[static DISK_KEY_LEN],
                        int *header_out);
 
+/* The VM, another than this one, that a token in the header says it is sealed for; zero if there is
+ * none. */
+enum status luks_stranger(const char *path, int header, const struct uuid *vm,
+                          struct uuid *stranger_out);
+
 /* Does key open a slot of that header? ST_CHANGED if not. */
 enum status luks_test(const char *path, int header, const uint8_t key[static DISK_KEY_LEN]);
 

@@ -106,6 +106,20 @@ enum status luks_token_set(const struct luks_loaded *l, int slot)
                      : ST_DONE;
 }
 
+bool luks_token_vm(struct crypt_device *cd, int token, struct uuid *vm_out)
+{
+        static const char key[] = "\"vm\":\"";
+        const char *type = NULL, *json = NULL, *at;
+        char uuid[37];
+
+        if (crypt_token_status(cd, token, &type) < CRYPT_TOKEN_INTERNAL || !type ||
+            strcmp(type, TOKEN_TYPE) || crypt_token_json_get(cd, token, &json) < 0)
+                return false;
+        at = strstr(json, key);
+        snprintf(uuid, sizeof uuid, "%s", at ? at + strlen(key) : "");
+        return uuid_read(uuid, vm_out);
+}
+
 /* NULL unless the token says that it is the VM's seal's. */
 static const char *claiming_text(const struct luks_loaded *l, int token)
 {

@@ -31,6 +31,9 @@ struct luks_loaded {
 
 /* Writes the token for a slot that was made just now. */
 enum status luks_token_set(const struct luks_loaded *l, int slot);
+/* Which VM does a token of our type name, whoever wrote it? False for another token, or for one
+ * that names none. */
+bool luks_token_vm(struct crypt_device *cd, int token, struct uuid *vm_out);
 /* Does this token say that it is the VM's seal's? */
 bool luks_token_claims(const struct luks_loaded *l, int token);
 /* What the slot is; KEY_SLOT_OTHER for one that is not in use, too. */

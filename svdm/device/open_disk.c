@@ -5,6 +5,7 @@
  */
 #include "svdm/device/open_disk.h"
 #include "lib/io.h"
+#include "svdm/device/disk_users.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -124,6 +125,7 @@ static int reopen(int fd, int flags)
 
 enum status open_disk_unused(const char *path, int fd)
 {
+        char text[256];
         struct stat st;
         int exclusive;
 
@@ -137,7 +139,7 @@ enum status open_disk_unused(const char *path, int fd)
         if (errno != EBUSY)
                 return not_opened(path);
         return FAIL(ST_BUSY, .subject = path, .expected = "a device that the host does not use",
-                    .found = "one that is mounted or part of another device",
+                    .found = disk_users_of(st.st_rdev, text),
                     .remedy = FMT("lsblk %s shows by what; free it", path));
 }
 

@@ -21,7 +21,7 @@ victims() { # NAME
 }
 # Of different daemons by turns: the supervisor gives up on a daemon whose lives are short.
 kinds=(compartment-mgr integrity-mgr svdm xml_worker measure_worker device_worker config_worker
-        policy_worker domain_worker tpm_worker)
+        content_worker         policy_worker domain_worker tpm_worker)
 delays=(0.01)
 [[ ${BULKHEAD_TEST_FULL-} ]] && delays=(0 0.01 0.03)
 moments=(seal start stop)

@@ -60,6 +60,8 @@ static struct {
         int connection; /* svdm's, as far as it is open */
         /* The memory image: its file, what integrity-mgr knows of it, and as what it is mapped. */
         bool image, image_bound, image_mapped, image_asked, image_new, woken;
+        bool has_content; /* a disk, as contents[content] says */
+        int content;
 } world;
 
 static struct target the_targets[] = {
@@ -241,6 +243,8 @@ static bool carry_out_opening(uint16_t number, const void *request, void *reply,
         return true;
 }
 
+static void tell_content(struct disk_content_list *to, struct arena *a);
+
 static void carry_out_svdm(uint16_t number, const void *request, void *reply, struct arena *a)
 {
         if (carry_out_opening(number, request, reply, a))
@@ -251,6 +255,8 @@ static void carry_out_svdm(uint16_t number, const void *request, void *reply, st
                 ck_assert(!world.has_disk); /* never under a guest's feet */
                 ck_assert_str_eq(((const struct svdm_unmap_req *)request)->device, "xvda");
                 world.mapped = world.kept = false;
+        } else if (number == MESSAGE_svdm_content && world.has_content) {
+                tell_content(&((struct svdm_content_rep *)reply)->disks, a);
         } else if (number == MESSAGE_svdm_prepare) {
                 struct svdm_prepare_rep *p = reply;
 
@@ -623,12 +629,12 @@ static enum status follow_it(struct arena *arena, struct compartment *c)
 
 static enum status seal_it(struct arena *arena, struct compartment *c)
 {
-        return seal_vm(arena, c, (struct bytes){0}, false, -1, PASSPHRASE_LINE);
+        return seal_vm(arena, c, (struct bytes){0}, false, false, -1, PASSPHRASE_LINE);
 }
 
 static enum status format_it(struct arena *arena, struct compartment *c)
 {
-        return seal_vm(arena, c, (struct bytes){0}, true, -1, PASSPHRASE_LINE);
+        return seal_vm(arena, c, (struct bytes){0}, true, false, -1, PASSPHRASE_LINE);
 }
 
 /* --- stories ------------------------------------------------------------------------------ */
@@ -825,6 +831,78 @@ static void seal_with_check(const char *device)
 }
 
 #define STATE "domain_hypervisor domain_list im_device "
+
+/* integrity-mgr's state was lost, or set back: the definition still says that the disks hold data.
+ */
+START_TEST(a_lost_record_lets_nothing_be_formatted)
+{
+        ck_assert_int_eq(tell(format_it, 0), ST_DONE);
+        world.generation = 0;
+        ck_assert_int_eq(tell(format_it, 0), ST_WRONG_STATE);
+        ck_assert(strstr(error_last()->found, "no record"));
+        ck_assert_ptr_null(strstr(world.order, "svdm_open"));
+        ck_assert_int_eq(tell(start_vm, 0), ST_DAMAGED);
+        ck_assert(strstr(error_last()->remedy, "vm seal db1"));
+        ck_assert_uint_eq(summary().generation, 1);
+        ck_assert_int_eq(tell(seal_it, 0), ST_DONE); /* by a passphrase of the disks */
+}
+END_TEST
+
+/* What svdm says of the one disk, and what becomes of a seal then. */
+static const struct {
+        bool format, yes;
+        const char *what;
+        bool member;
+        uint8_t stranger; /* 0 none, 1 one that is not defined here, 2 db2 */
+        enum status expected;
+        const char *found;
+} contents[] = {
+        {true, false, "", false, 0, ST_DONE, ""},
+        {true, false, "an ext4 file system", false, 0, ST_CONSENT, "/d: an ext4 file system"},
+        {true, true, "an ext4 file system", false, 0, ST_DONE, ""},
+        {false, false, "a LUKS disk", false, 0, ST_DONE, ""},
+        {true, true, "an LVM2_member", true, 0, ST_REFUSED, "LVM2_member"},
+        {false, false, "a LUKS disk", false, 1, ST_CONSENT, "not defined here"},
+        {false, true, "a LUKS disk", false, 1, ST_DONE, ""},
+        {false, true, "a LUKS disk", false, 2, ST_REFUSED, "VM db2"},
+        {true, true, "a LUKS disk", false, 2, ST_REFUSED, "VM db2"},
+};
+
+static void tell_content(struct disk_content_list *to, struct arena *arena)
+{
+        to->count = 1;
+        to->items = arena_get(arena, sizeof *to->items);
+        *to->items = (struct disk_content){.path = "/d",
+                                           .what = contents[world.content].what,
+                                           .member = contents[world.content].member,
+                                           .stranger = {{contents[world.content].stranger}}};
+}
+
+static enum status seal_content(struct arena *arena, struct compartment *c)
+{
+        return seal_vm(arena, c, (struct bytes){0}, contents[world.content].format,
+                       contents[world.content].yes, -1);
+}
+
+START_TEST(what_lies_on_a_disk_decides)
+{
+        struct vm_definition d = {
+                .uuid = {{2}}, .name = "db2", .owner = the_asker, .last_refusal = ""};
+        struct vm_summary ignored;
+
+        ck_assert_int_eq(compartment_define(&d, a, &ignored), ST_DONE);
+        world.content = _i;
+        world.has_content = true;
+        ck_assert_int_eq(tell(seal_content, 0), contents[_i].expected);
+        if (contents[_i].expected) {
+                ck_assert_msg(strstr(error_last()->found, contents[_i].found), "%s",
+                              error_last()->found);
+                ck_assert_ptr_null(strstr(world.order, "svdm_prepare"));
+        }
+        if (contents[_i].expected == ST_CONSENT) /* a question is no refusal */
+                ck_assert_str_eq(summary().last_refusal, "");
+}
+END_TEST
 
 static const struct {
         const char *device, *order;
@@ -1146,7 +1224,6 @@ END_TEST
 START_TEST(a_check_is_for_a_device_that_there_is)
 {
         seal_with_check("vif1");
-        ck_assert_int_eq(tell(format_it, 0), ST_WRONG_STATE);
         world.generation = world.on_disk = 0;
         ck_assert_int_eq(tell(format_it, 0), ST_INVALID);
         ck_assert_str_eq(error_last()->found, "vif1");
@@ -1170,12 +1247,14 @@ START_TEST(order_of_seals)
         ck_assert_int_eq(tell(format_it, 0), ST_DONE);
         ck_assert_str_eq(world.order,
                          "xml_descriptor svdm_release im_sealed svdm_settle config_parse "
-                         "svdm_open svdm_prepare svdm_stage im_seal im_sealed svdm_settle ");
+                         "svdm_open domain_disks svdm_content svdm_prepare svdm_stage im_seal "
+                         "im_sealed svdm_settle ");
         ck_assert_uint_eq(world.authority_kind, AUTHORITY_NONE);
         ck_assert_uint_eq(summary().generation, 1);
         ck_assert_uint_eq(world.on_disk, 1);
         ck_assert_int_eq(tell(seal_it, 0), ST_DONE);
-        ck_assert(strstr(world.order, "svdm_open im_unseal svdm_prepare "));
+        ck_assert(
+                strstr(world.order, "svdm_open domain_disks svdm_content im_unseal svdm_prepare "));
         ck_assert_uint_eq(world.authority_kind, AUTHORITY_SECRET);
         ck_assert_uint_eq(summary().generation, 2);
         ck_assert_uint_eq(world.on_disk, 2);
@@ -1225,7 +1304,7 @@ START_TEST(a_lost_answer_to_a_seal_is_found_again)
 {
         world.lose_answer = true;
         world.generation = world.on_disk = 1;
-        ck_assert_int_eq(tell(seal_it, 10), ST_DONE);
+        ck_assert_int_eq(tell(seal_it, 12), ST_DONE);
         ck_assert(strstr(world.order, "im_seal im_sealed svdm_settle "));
         ck_assert_uint_eq(summary().generation, 2);
         ck_assert_uint_eq(world.on_disk, 2);
@@ -1617,6 +1696,8 @@ int main(void)
         tcase_add_test(t, only_a_sealed_vm_starts);
         tcase_add_test(t, order_of_seals);
         tcase_add_test(t, a_seal_that_was_made_anew_is_followed_by_the_next);
+        tcase_add_test(t, a_lost_record_lets_nothing_be_formatted);
+        tcase_add_loop_test(t, what_lies_on_a_disk_decides, 0, sizeof contents / sizeof *contents);
         tcase_add_loop_test(t, a_failed_seal_is_whole_or_nothing, 0, 2);
         tcase_add_test(t, a_lost_answer_to_a_seal_is_found_again);
         tcase_add_test(t, the_other_kind_of_descriptor_is_refused);

@@ -979,8 +979,9 @@ static void prepare_place(const char *self)
         *strrchr(folder, '/') = 0;
         snprintf(base, sizeof base, "%s/svdm-XXXXXX", tmp);
         if (!mkdtemp(base) || !realpath(base, bin) ||
-            run("cp %s/svdm %s/device_worker %s && chmod 711 %s", folder, folder, bin, bin)) {
-                fprintf(stderr, "cannot copy svdm and device_worker from %s\n", folder);
+            run("cp %s/svdm %s/device_worker %s/content_worker %s && chmod 711 %s", folder, folder,
+                folder, bin, bin)) {
+                fprintf(stderr, "cannot copy svdm and its workers from %s\n", folder);
                 exit(3);
         }
         if (!getuid() && (chown(bin, NOBODY, NOBODY) || setgroups(0, NULL) || setgid(NOBODY) ||

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A disk is touched only if nothing else has it. The story of a seal comes here; compartment-mgr
+ * knows the definitions, the hypervisor the running domains, svdm all that lies on this host.
+ */
+#include "compartment-mgr/disk_guard.h"
+#include "compartment-mgr/peers.h"
+#include "compartment-mgr/workers.h"
+
+#include <string.h>
+
+enum status disk_guard_may_format(const struct operation *o)
+{
+        const bool lost = !o->sealed.generation && o->vm->generation;
+
+        if (!o->sealed.generation && !lost)
+                return ST_DONE;
+        return FAIL(
+                ST_WRONG_STATE, .subject = FMT("--format of VM %s", o->vm->name),
+                .expected = "a VM that is not sealed",
+                .found = lost ? "it was sealed, and integrity-mgr has no record of it: its disks "
+                                "hold its data"
+                              : "its disks hold its data",
+                .remedy = lost ? FMT_LONG("restore integrity-mgr's newest state folder; without "
+                                          "it only a passphrase opens the disks: bulkhead vm "
+                                          "seal %s DESCRIPTOR.xml --passphrase-file FILE",
+                                          o->vm->name)
+                               : FMT_LONG("to seal it again and keep the data: the same without "
+                                          "--format; if a header is lost, the seal still has "
+                                          "its key: cryptsetup luksHeaderRestore puts a copy of "
+                                          "the header back; bulkhead vm undefine %s says what "
+                                          "would be lost",
+                                          o->vm->name));
+}
+
+/* --- others ---------------------------------------------------------------------------------- */
+
+/* Those of the next request. */
+struct batch {
+        struct operation *o;
+        struct other_disk items[OTHER_DISKS_MOST];
+        size_t count;
+};
+
+static enum status ask(struct batch *b)
+{
+        struct svdm_others_req q = {.others = {b->items, b->count}};
+        struct svdm_others_rep p;
+
+        b->count = 0;
+        return q.others.count ? operation_svdm(b->o, CALL(svdm_others, &q, &p), PEER_SHORT)
+                              : ST_DONE;
+}
+
+static enum status add(struct batch *b, struct other_disk other)
+{
+        b->items[b->count++] = other;
+        return b->count == OTHER_DISKS_MOST ? ask(b) : ST_DONE;
+}
+
+static enum status add_definitions(struct batch *b, const struct vm_definition *all, size_t count)
+{
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < count; i++) {
+                const struct vm_definition *d = &all[i];
+
+                if (uuid_equal(&d->uuid, &b->o->vm->uuid))
+                        continue;
+                for (size_t j = 0; j < d->disks.count && !s; j++)
+                        s = add(b, (struct other_disk){
+                                           .who = arena_print(b->o->arena, "VM %s", d->name),
+                                           .path = d->disks.items[j].path});
+        }
+        return s;
+}
+
+static enum status add_domains(struct batch *b)
+{
+        struct domain_disks_req q = {};
+        struct domain_disks_rep p = {0};
+        enum status s =
+                worker_call(workers.domain, LIST_DEADLINE, CALL(domain_disks, &q, &p), b->o->arena);
+
+        for (size_t i = 0; !s && i < p.disks.count; i++)
+                s = add(b, p.disks.items[i]);
+        return s;
+}
+
+static enum status nobody_else(struct operation *o, const struct vm_definition *all, size_t count)
+{
+        struct batch b = {.o = o};
+        enum status s = add_definitions(&b, all, count);
+
+        if (!s)
+                s = add_domains(&b);
+        return s ? s : ask(&b);
+}
+
+/* --- what lies there ------------------------------------------------------------------------- */
+
+static enum status refuse_member(const struct disk_content *d)
+{
+        return FAIL(ST_REFUSED, .subject = d->path,
+                    .expected = "a disk that nothing else is made of", .found = d->what,
+                    .remedy = FMT("take it out of that first (vgreduce and pvremove, or mdadm "
+                                  "--remove and --zero-superblock): lsblk -f %s",
+                                  d->path));
+}
+
+static enum status refuse_sealed(const struct disk_content *d, const char *vm)
+{
+        return FAIL(ST_REFUSED, .subject = d->path, .expected = "a disk that no other VM has",
+                    .found = FMT("it is sealed for VM %s", vm),
+                    .remedy = FMT("give this VM a disk of its own; bulkhead vm show %s has the "
+                                  "other's",
+                                  vm));
+}
+
+static const char *name_of(const struct uuid *vm, const struct vm_definition *all, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                if (uuid_equal(&all[i].uuid, vm))
+                        return all[i].name;
+        return NULL;
+}
+
+/* What a person has to agree to; "" if nothing of this disk. */
+static const char *in_question(const struct disk_content *d, bool format, struct arena *a)
+{
+        const struct uuid none = {0};
+        const bool stranger = !uuid_equal(&d->stranger, &none);
+
+        if (!stranger && !(format && *d->what))
+                return "";
+        return arena_print(a, "%s: %s%s%s", d->path, d->what,
+                           stranger ? ", sealed for a VM that is not defined here: " : "",
+                           stranger ? UUID_TEXT(&d->stranger) : "");
+}
+
+static enum status ask_for_yes(const struct operation *o, bool format, const char *what)
+{
+        return FAIL(ST_CONSENT, .subject = FMT("VM %s", o->vm->name), .found = what,
+                    .remedy = format ? "see whose it is and whether it is needed; the same with "
+                                       "--yes DESTROYS it"
+                                     : "see that no other host uses it; the same with --yes takes "
+                                       "it over");
+}
+
+static enum status check_content(struct operation *o, const struct vm_definition *all, size_t count,
+                                 bool format, bool yes)
+{
+        struct svdm_content_req q = {};
+        struct svdm_content_rep p = {0};
+        const char *what = "", *one;
+        enum status s = operation_svdm(o, CALL(svdm_content, &q, &p), PEER_LONG);
+
+        for (size_t i = 0; !s && i < p.disks.count; i++) {
+                const struct disk_content *d = &p.disks.items[i];
+                const char *vm = name_of(&d->stranger, all, count);
+
+                if (d->member)
+                        s = refuse_member(d);
+                else if (vm)
+                        s = refuse_sealed(d, vm);
+                one = s ? "" : in_question(d, format, o->arena);
+                what = arena_print(o->arena, "%s%s%s", what, *what && *one ? "; " : "", one);
+        }
+        return s || yes || !*what ? s : ask_for_yes(o, format, what);
+}
+
+enum status disk_guard_check(struct operation *o, bool format, bool yes)
+{
+        struct vm_definition *all;
+        struct vm_summary *summaries;
+        size_t count;
+        enum status s = compartments_list(o->arena, &all, &summaries, &count);
+
+        if (!s)
+                s = nobody_else(o, all, count);
+        return s ? s : check_content(o, all, count, format, yes);
+}

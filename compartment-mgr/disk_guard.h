@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What has to hold of a VM's encrypted disks before a seal touches them. */
+#ifndef BULKHEAD_COMPARTMENT_MGR_DISK_GUARD_H
+#define BULKHEAD_COMPARTMENT_MGR_DISK_GUARD_H
+
+#include "compartment-mgr/operation.h"
+
+/*
+ * Before the disks are opened: is --format possible? ST_WRONG_STATE if integrity-mgr, or the VM's
+ * definition alone, says that it was sealed: then its disks hold its data.
+ */
+enum status disk_guard_may_format(const struct operation *o);
+
+/*
+ * The disks of the operation are open. ST_BUSY if anybody else has one: the definition of another
+ * VM, a running domain, the host itself. ST_REFUSED for a member of a volume group or an array, and
+ * for a disk that is sealed for another VM of this host. Without `yes`, ST_CONSENT if format would
+ * destroy something that was recognised, or if a disk is sealed for a VM that is not defined here;
+ * the error names it.
+ */
+enum status disk_guard_check(struct operation *o, bool format, bool yes);
+
+#endif
