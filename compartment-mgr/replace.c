@@ -10,6 +10,7 @@
 #include "compartment-mgr/descriptor_rename.h"
 #include "compartment-mgr/descriptors.h"
 #include "compartment-mgr/device_check.h"
+#include "compartment-mgr/disk_guard.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/seal.h"
 #include "compartment-mgr/stories.h"
@@ -182,7 +183,7 @@ static enum status look_at_present(struct operation *o, struct arena *a, struct 
 }
 
 /* The VM as it is to be, in an operation of its own: svdm opens each definition's disks once. */
-static enum status seal_next(struct arena *a, struct compartment *c, struct sealing *how)
+static enum status seal_next(struct arena *a, struct compartment *c, struct sealing *how, bool yes)
 {
         struct operation o = OPERATION_NONE;
         enum status s = operation_begin(&o, a, c);
@@ -192,6 +193,8 @@ static enum status seal_next(struct arena *a, struct compartment *c, struct seal
                 s = operation_read_config(&o);
         if (!s)
                 s = operation_open_disks(&o);
+        if (!s) /* one that comes in is adopted */
+                s = disk_guard_check(&o, false, yes);
         if (!s)
                 s = seal_disks(&o, how);
         operation_end(&o);
@@ -214,7 +217,7 @@ static enum status replace(struct arena *a, struct compartment *c, const struct 
                 s = open_present(&o, &how);
         operation_end(&o);
         if (!s)
-                s = sealed ? seal_next(a, c, &how) : compartment_replace(c, next);
+                s = sealed ? seal_next(a, c, &how, q->yes) : compartment_replace(c, next);
         if (how.authority >= 0 && how.authority != q->passphrase)
                 close(how.authority);
         return s;
@@ -229,7 +232,8 @@ enum status replace_vm(struct arena *a, struct compartment *c, const struct vm_r
         s = read_next(a, compartment_definition(c), q, &next);
         if (!s)
                 s = replace(a, c, q, &next);
-        compartment_set_refusal(c, s);
+        if (s != ST_CONSENT) /* a question */
+                compartment_set_refusal(c, s);
         compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : "defined anew");
         return s;
 }

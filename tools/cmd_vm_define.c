@@ -15,12 +15,19 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_OWNER = 0x100, OPTION_CHECK, OPTION_REPLACE, OPTION_DESCRIPTOR, OPTION_PASSPHRASE };
+enum {
+        OPTION_OWNER = 0x100,
+        OPTION_CHECK,
+        OPTION_REPLACE,
+        OPTION_DESCRIPTOR,
+        OPTION_PASSPHRASE,
+        OPTION_YES
+};
 
 struct arguments {
         const char **files, *owner, *replaced, *descriptor, *passphrase_file;
         size_t count;
-        bool json, check, replace;
+        bool json, check, replace, yes;
 };
 
 static const struct argp_option options[] = {
@@ -43,6 +50,8 @@ static const struct argp_option options[] = {
          3},
         {"passphrase-file", OPTION_PASSPHRASE, "FILE", 0,
          "With --replace: open the disks by the passphrase in the first line, not by the seal", 3},
+        {"yes", OPTION_YES, NULL, 0,
+         "With --replace: also where a disk is sealed for a VM that is not defined here", 3},
         {0},
 };
 
@@ -52,8 +61,8 @@ static void check_use(const struct arguments *a, struct argp_state *state)
                 argp_usage(state);
         if (a->check && (a->owner || a->replace))
                 argp_error(state, "--check defines nothing: leave --owner and --replace out");
-        if (!a->replace && (a->descriptor || a->passphrase_file))
-                argp_error(state, "--descriptor and --passphrase-file belong to --replace");
+        if (!a->replace && (a->descriptor || a->passphrase_file || a->yes))
+                argp_error(state, "--descriptor, --passphrase-file and --yes belong to --replace");
         if (a->json && a->replace && a->check)
                 argp_usage(state);
 }
@@ -81,6 +90,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
                 return 0;
         case OPTION_PASSPHRASE:
                 a->passphrase_file = value;
+                return 0;
+        case OPTION_YES:
+                a->yes = true;
                 return 0;
         case ARGP_KEY_ARG:
                 a->files[a->count++] = value;
@@ -115,6 +127,7 @@ static enum status replace(const struct arguments *arguments, struct arena *a,
                            struct vm_summary *vm_out)
 {
         struct vm_replace_req q = {.vm = arguments->replaced ? arguments->replaced : "",
+                                   .yes = arguments->yes,
                                    .passphrase = -1};
         struct vm_replace_rep p;
         enum status s = door_vm(q.vm);

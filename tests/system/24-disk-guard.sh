@@ -125,6 +125,39 @@ expect 1 setsid -w bulkhead vm seal moved moved-seal.xml --format
 says 'sealed for a VM that is not defined here'
 forget moved
 
+# A disk that comes in with another definition is adopted, so the same holds for it.
+vm kept
+expect 0 bulkhead vm seal kept kept-seal.xml --format --passphrase-file pass
+vm lent
+expect 0 bulkhead vm seal lent lent-seal.xml --format --passphrase-file pass
+sed "s|kept-data.img\" ]|kept-data.img\", \"$work/lent-data.img,raw,xvdc,rw\" ]|" kept.cfg >more.cfg
+sealing "vm:kept disk:$work/kept-root.img luks:$work/kept-data.img luks:$work/lent-data.img" \
+        >more-seal.xml
+replace() { # STATUS OPTION...
+        expect "$1" bulkhead vm define --replace --descriptor more-seal.xml \
+                --passphrase-file pass "${@:2}" more.cfg
+}
+before=$(sha256sum lent-data.img)
+replace 3 --yes
+says 'VM lent has it, too'
+# Undefined on another host, so that its token is still there.
+cp --sparse=always lent-data.img as-sealed.img
+forget lent
+cat as-sealed.img >lent-data.img
+replace 1
+says "$work/lent-data.img"
+says 'sealed for a VM that is not defined here'
+says 'needs a yes'
+same "$(sha256sum lent-data.img)" "$before" 'the disk after a refusal'
+same "$(generation_of kept)" 1 'generation after a refusal'
+expect 0 bulkhead vm start kept
+expect 0 bulkhead vm stop kept
+replace 0 --yes
+same "$(generation_of kept)" 2 'generation'
+expect 0 bulkhead vm start kept
+expect 0 bulkhead vm stop kept
+forget kept
+
 # The host itself.
 rm guard-data.img
 truncate -s 24M guard-data.img

@@ -881,7 +881,7 @@ static void tell_content(struct disk_content_list *to, struct arena *arena)
 static enum status seal_content(struct arena *arena, struct compartment *c)
 {
         return seal_vm(arena, c, (struct bytes){0}, contents[world.content].format,
-                       contents[world.content].yes, -1);
+                       contents[world.content].yes, -1, PASSPHRASE_LINE);
 }
 
 START_TEST(what_lies_on_a_disk_decides)
