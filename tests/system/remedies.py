@@ -17,6 +17,7 @@ import sys
 # name where the remedy is made: NAME, VM, DISK and the like are refused.
 PLACEHOLDERS = {
     'DESCRIPTOR.xml', 'FILE', 'FILE.cfg', 'FILE.efi', 'TO-SIGN', 'SIGNATURE', 'TARGET', 'DESTROYS',
+    'NUMBER',
 }
 # Texts that are no advice: usage, built from the table itself.
 NO_ADVICE = ('tools/bulkhead.c',)

@@ -193,6 +193,16 @@ static enum status edit(struct device *device, const struct device_edit *e)
         return ST_DONE;
 }
 
+/* Nobody is asked for a yes to what is refused all the same. */
+static enum status sample(const struct device *device, struct disk_sample *out)
+{
+        const struct file_device *d = device->part;
+
+        *out = (struct disk_sample){.path = d->path, .sample = -1};
+        return luks_probe(d->file) == LUKS_SECOND ? refuse_half(d)
+                                                  : file_device_sample(device, out);
+}
+
 const struct file_kind crypt_file = {
         .sealed = true, .accept = accept, .unlock = unlock, .prepare = prepare};
 
@@ -202,7 +212,7 @@ const struct device_kind crypt_kind = {
         .close = file_device_close,
         .describe = file_device_describe,
         .hold = file_device_hold,
-        .sample = file_device_sample,
+        .sample = sample,
         .others = file_device_others,
         .prepare = file_device_prepare,
         .slots = slots,
