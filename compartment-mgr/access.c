@@ -2,6 +2,7 @@
 /* Grants roles, and says what they may see. Every request of the door passes here; nothing outside
  * memory is touched. */
 #include "compartment-mgr/access.h"
+#include "lib/principal.h"
 
 static uid_t admin_uid;
 static gid_t admin_gid = (gid_t)-1, verifier_gid = (gid_t)-1;
@@ -34,6 +35,13 @@ bool access_admit(int fd, struct caller *caller_out)
         caller_out->roles = access_roles(&peer);
         caller_out->may_pass_fds = caller_out->roles & ADMIN;
         return true;
+}
+
+bool access_is_root(const struct caller *c)
+{
+        uid_t uid;
+
+        return principal_uid(&c->principal, &uid) && (uid == 0 || uid == admin_uid);
 }
 
 bool access_sees_vm(const struct caller *c, const struct principal *owner)

@@ -19,6 +19,8 @@ unsigned access_roles(const struct local_peer *peer);
 /* For the door's listener: a local user with its roles. Only an admin may pass descriptors. */
 bool access_admit(int fd, struct caller *caller_out);
 
+/* Root, or the user that started this daemon. */
+bool access_is_root(const struct caller *c);
 /* May this caller see VMs of that owner? An admin sees all, a verifier its own. */
 bool access_sees_vm(const struct caller *c, const struct principal *owner);
 

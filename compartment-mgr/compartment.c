@@ -48,7 +48,8 @@ static struct {
         size_t count;
         uint64_t changes;
         int dir;
-        bool simulated;
+        bool simulated, in_doubt; /* in_doubt: compartments_doubt() */
+        struct error doubt;       /* why */
         void (*released)(void);
         void (*changed)(const struct vm_definition *, enum vm_state, const char *);
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1};
@@ -210,6 +211,12 @@ static enum status not_found(const char *vm)
 static const char *beside(const struct compartment *c, const char *what, char name[64]);
 static char *copy_text(const char *text);
 
+/* What is in doubt stays as it is. */
+static __typeof__(state_read_record) *reader(void)
+{
+        return table.in_doubt ? state_read_record : state_renew_record;
+}
+
 static void keep_next(struct compartment *c, const struct vm_definition *d)
 {
         arena_free(c->next_arena);
@@ -223,8 +230,7 @@ static void load_next(struct compartment *c)
         struct arena *a = arena_new();
         struct vm_definition d;
         char name[64];
-        enum status s =
-                state_renew_record(table.dir, beside(c, "next", name), &state_kind_vm_next, a, &d);
+        enum status s = reader()(table.dir, beside(c, "next", name), &state_kind_vm_next, a, &d);
 
         if (!s && uuid_equal(&d.uuid, &c->definition.uuid))
                 keep_next(c, &d);
@@ -239,8 +245,8 @@ static void add_as_kept(const struct vm_definition *d, struct arena *a)
         struct compartment *c = new_compartment(d);
         struct memory_image m;
         char name[64];
-        enum status s = state_renew_record(table.dir, beside(c, "memory", name),
-                                           &state_kind_vm_memory, a, &m);
+        enum status s =
+                reader()(table.dir, beside(c, "memory", name), &state_kind_vm_memory, a, &m);
 
         if (!s) {
                 c->memory = copy_text(m.path);
@@ -255,7 +261,7 @@ static void add_as_kept(const struct vm_definition *d, struct arena *a)
 static enum status read_definition(int dir, const char *name, const struct uuid *uuid,
                                    struct arena *a, struct vm_definition *d_out)
 {
-        enum status s = state_renew_record(dir, name, &state_kind_vm, a, d_out);
+        enum status s = reader()(dir, name, &state_kind_vm, a, d_out);
 
         if (!s)
                 s = principal_needed(&d_out->owner, "the owner of a VM");
@@ -265,31 +271,141 @@ static enum status read_definition(int dir, const char *name, const struct uuid 
         return s;
 }
 
-enum status compartments_open(int dir, bool simulated,
-                              void (*changed)(const struct vm_definition *, enum vm_state,
-                                              const char *))
+/* Only what no operation can have claimed. */
+static void drop_unbelieved(void)
+{
+        for (size_t i = 0; table.in_doubt && i < table.count; i++)
+                free_compartment(table.vms[i]);
+        if (table.in_doubt)
+                table.count = 0;
+        table.damaged_count = 0;
+        table.changes++;
+}
+
+/* Called with the lock. */
+static enum status read_all(int dir)
 {
         struct arena *a = arena_new();
         const char **names;
         size_t count = 0;
-        enum status s;
+        enum status s = state_kinds_check(dir);
 
-        table.dir = dir;
-        table.simulated = simulated;
-        table.changed = changed;
-        s = state_kinds_check(dir);
         if (!s)
                 s = state_list(dir, a, &names, &count);
         for (size_t i = 0; i < count && !s; i++) {
                 struct vm_definition d;
                 struct uuid uuid;
 
-                if (!uuid_read(names[i], &uuid))
+                if (!uuid_read(names[i], &uuid) || find(names[i]))
                         continue;
                 if (read_definition(dir, names[i], &uuid, a, &d))
                         note_damaged(&uuid);
                 else
                         add_as_kept(&d, a);
+        }
+        arena_free(a);
+        return s;
+}
+
+void compartments_set_up(int dir, bool simulated,
+                         void (*changed)(const struct vm_definition *, enum vm_state, const char *))
+{
+        table.dir = dir;
+        table.simulated = simulated;
+        table.changed = changed;
+}
+
+enum status compartments_read(void)
+{
+        enum status s;
+
+        pthread_mutex_lock(&table.lock);
+        drop_unbelieved();
+        table.in_doubt = false;
+        s = read_all(table.dir);
+        pthread_mutex_unlock(&table.lock);
+        return s;
+}
+
+enum status compartments_open(int dir, bool simulated,
+                              void (*changed)(const struct vm_definition *, enum vm_state,
+                                              const char *))
+{
+        compartments_set_up(dir, simulated, changed);
+        return compartments_read();
+}
+
+/* --- in doubt ---------------------------------------------------------------------------- */
+
+/* Nobody vouches for names and owners either, so only an admin sees them. */
+static void doubt_one(struct compartment *c, struct arena *a)
+{
+        c->state = VM_UNKNOWN;
+        c->definition.owner = principal_nobody;
+        arena_free(c->refusal_arena);
+        c->refusal_arena = a;
+        c->definition.last_refusal = describe(a, &table.doubt);
+}
+
+void compartments_doubt(const struct error *why)
+{
+        static const uint8_t no_key[STATE_KEY_SIZE];
+
+        pthread_mutex_lock(&table.lock);
+        table.doubt = *why;
+        if (!table.in_doubt) {
+                state_use_key(table.dir, no_key, true); /* to read; nothing is written */
+                table.in_doubt = true;
+                drop_unbelieved();
+                if (read_all(table.dir))
+                        report_error("reading definitions that are in doubt");
+                for (size_t i = 0; i < table.count; i++)
+                        doubt_one(table.vms[i], arena_new());
+                state_forget_keys();
+        }
+        pthread_mutex_unlock(&table.lock);
+        error_keep(&table.doubt);
+}
+
+static enum status sign_one(struct compartment *c, struct arena *a)
+{
+        struct memory_image m = {.path = c->memory};
+        struct bytes domain;
+        char name[64];
+        enum status s = write_definition(&c->definition);
+
+        if (!s && c->memory)
+                s = state_write_record(table.dir, beside(c, "memory", name), &state_kind_vm_memory,
+                                       &m);
+        if (!s && c->next_arena)
+                s = state_write_record(table.dir, beside(c, "next", name), &state_kind_vm_next,
+                                       &c->next);
+        if (s)
+                return s;
+        s = state_read_record(table.dir, beside(c, "domain", name), &state_kind_vm_domain, a,
+                              &domain);
+        return s ? s == ST_NOT_FOUND ? ST_DONE : s
+                 : state_write(table.dir, name, &state_kind_vm_domain, domain);
+}
+
+enum status compartments_sign(void)
+{
+        struct arena *a = arena_new();
+        struct vm_definition *definitions;
+        struct vm_summary *summaries;
+        struct compartment *c;
+        size_t count;
+        enum status s = ST_DONE;
+
+        compartments_list(a, &definitions, &summaries, &count);
+        for (size_t i = 0; i < count && !s; i++) {
+                char uuid[37];
+
+                uuid_write(&definitions[i].uuid, uuid);
+                s = compartment_claim(uuid, "signing its state", &principal_self, &c);
+                if (!s)
+                        s = sign_one(c, a);
+                compartment_release(c);
         }
         arena_free(a);
         return s;
@@ -339,6 +455,13 @@ static enum status refuse_second(const struct compartment *c)
                                       : FMT("bulkhead vm undefine %s", name));
 }
 
+/* The cause is that of the daemon that could not tell: an unapproved state, a TPM that is gone. */
+static enum status refuse_in_doubt(void)
+{
+        error_keep(&table.doubt);
+        return table.doubt.status;
+}
+
 static enum status define_locked(const struct vm_definition *d, struct arena *a,
                                  struct vm_summary *summary_out)
 {
@@ -346,6 +469,8 @@ static enum status define_locked(const struct vm_definition *d, struct arena *a,
         struct compartment *c;
         enum status s;
 
+        if (table.in_doubt)
+                return refuse_in_doubt();
         uuid_write(&d->uuid, uuid);
         if (taken_by(d->name) || find(uuid))
                 return refuse_second(taken_by(d->name) ? taken_by(d->name) : find(uuid));
@@ -488,6 +613,7 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
         char who[PRINCIPAL_TEXT_SIZE];
         const char *busy = NULL;
         struct compartment *c;
+        enum status in_doubt;
         int64_t since = 0;
 
         pthread_mutex_lock(&table.lock);
@@ -496,13 +622,16 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
                 busy = c->operation;
                 since = c->since;
                 principal_write(c->asker, who);
-        } else if (c) {
+        } else if (c && !table.in_doubt) {
                 c->operation = operation;
                 c->asker = asker;
                 c->since = deadline_in(0);
         }
+        in_doubt = c && table.in_doubt ? refuse_in_doubt() : ST_DONE;
         pthread_mutex_unlock(&table.lock);
         *c_out = NULL;
+        if (in_doubt)
+                return in_doubt;
         if (!c)
                 return not_found(vm);
         if (busy)

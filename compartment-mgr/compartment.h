@@ -18,6 +18,16 @@ struct compartment;
 enum status compartments_open(int dir, bool simulated,
                               void (*changed)(const struct vm_definition *vm, enum vm_state state,
                                               const char *why));
+/* The same in parts: where to read; and reading it. Again: reads what was damaged or in doubt. */
+void compartments_set_up(int dir, bool simulated,
+                         void (*changed)(const struct vm_definition *vm, enum vm_state state,
+                                         const char *why));
+enum status compartments_read(void);
+/* No definition can be believed for now: all VMs are VM_UNKNOWN and without an owner, and each
+ * claim and definition fails with this error, until compartments_read(). */
+void compartments_doubt(const struct error *why);
+/* Writes all state anew under the present key (lib/state_file.h). ST_BUSY if a VM is claimed. */
+enum status compartments_sign(void);
 /* How many VMs are defined, and how many of them run. */
 size_t compartments_count(size_t *running_out);
 /* A counter: it grows whenever the state of a VM changes. */
@@ -48,7 +58,8 @@ bool compartment_owned_by(const char *vm, const struct principal *owner);
 
 /* Claims a VM, by name or UUID, for one operation. operation: its name, for the errors of others;
  * asker: the principal that asked for it, principal_self if nobody did. The caller keeps both as
- * they are until the release. ST_NOT_FOUND, or ST_BUSY if another operation has claimed it. */
+ * they are until the release. ST_NOT_FOUND, ST_BUSY if another operation has claimed it, or
+ * ST_DAMAGED. */
 enum status compartment_claim(const char *vm, const char *operation, const struct principal *asker,
                               struct compartment **c_out);
 void compartment_release(struct compartment *c); /* NULL is fine */

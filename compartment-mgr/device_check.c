@@ -50,10 +50,8 @@ static bool is_for(const struct device_check *c, const char *device)
         return !*c->device || !strcmp(c->device, device);
 }
 
-static bool is_wanted(const struct operation *o, const char *device)
+static bool is_wanted(const struct descriptor *d, const char *device)
 {
-        const struct descriptor *d = &o->sealed.descriptor;
-
         for (size_t i = 0; i < d->checks.count; i++)
                 if (is_for(&d->checks.items[i], device))
                         return true;
@@ -78,7 +76,7 @@ static enum status ask(struct operation *o, const struct vm_device *d)
 
 enum status device_check_one(struct operation *o, const struct vm_device *d)
 {
-        return is_wanted(o, d->name) ? ask(o, d) : ST_DONE;
+        return is_wanted(&o->sealed.descriptor, d->name) ? ask(o, d) : ST_DONE;
 }
 
 /* Of those that svdm opens, or of all others. */
@@ -109,6 +107,35 @@ enum status device_check_all(struct operation *o)
         enum status s = device_check_mapped(o);
 
         return s ? s : device_check_others(o);
+}
+
+static enum status try_one(struct operation *o, const struct descriptor *d,
+                           const struct vm_device *device)
+{
+        struct measurement state[STATE_PARTS] = {[OF_DEVICE] = measure(o, device)};
+        struct im_try_device_req q = {.asker = *compartment_asker(o->compartment),
+                                      .descriptor = *d,
+                                      .device = device->name};
+        struct im_try_device_rep p;
+        enum status s = current_state(o->arena, &state[OF_HYPERVISOR], &state[OF_VMS]);
+
+        if (s)
+                return s;
+        q.state.items = state;
+        q.state.count = STATE_PARTS;
+        return peer_call(PEER_IM, CALL(im_try_device, &q, &p), o->arena, PEER_LONG);
+}
+
+enum status device_check_try(struct operation *o, const struct descriptor *d)
+{
+        size_t count;
+        const struct vm_device *items = vm_device_list(&o->config, o->arena, &count);
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < count && !s; i++)
+                if (is_wanted(d, items[i].name))
+                        s = try_one(o, d, &items[i]);
+        return s;
 }
 
 /* --- in a new descriptor --------------------------------------------------------------------- */

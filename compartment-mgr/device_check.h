@@ -20,6 +20,9 @@ enum status device_check_others(struct operation *o);
 enum status device_check_all(struct operation *o);
 enum status device_check_one(struct operation *o, const struct vm_device *d);
 
+/* Has the checks of a descriptor that the VM is to be sealed with judged once over the present
+ * state: one that does not hold now would refuse the next start. ST_PREDICATE as above. */
+enum status device_check_try(struct operation *o, const struct descriptor *d);
 /* ST_INVALID if a descriptor has a check for a device that the configuration does not have. */
 enum status device_check_named(const struct descriptor *d, const struct vm_config *config,
                                struct arena *a);

@@ -46,7 +46,9 @@ bool live_is_estranged(const struct domain_list_rep *domains, const struct compa
 
 const char *live_owner(const struct vm_summary *vm, char text[static PRINCIPAL_TEXT_SIZE])
 {
-        return vm->foreign ? strcpy(text, "foreign") : principal_write(&vm->owner, text);
+        return vm->foreign || vm->owner.kind == PRINCIPAL_NOBODY
+                       ? strcpy(text, "foreign")
+                       : principal_write(&vm->owner, text);
 }
 
 const char *live_fact(const struct domain_hypervisor_rep *h, const char *name)

@@ -9,6 +9,7 @@
 #include "compartment-mgr/events.h"
 #include "compartment-mgr/networks.h"
 #include "compartment-mgr/requests.h"
+#include "compartment-mgr/state_key.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
 #include "lib/config.h"
@@ -155,6 +156,13 @@ static int serve(struct server *server)
         return r;
 }
 
+static int state_of_daemon = -1; /* the folder */
+
+static void recover(void)
+{
+        recover_host(state_of_daemon);
+}
+
 int main(int argc, char **argv)
 {
         static const struct sandbox sandbox = {.profile = SANDBOX_DAEMON, .files = FILES};
@@ -180,10 +188,12 @@ int main(int argc, char **argv)
         sandbox_enter(&sandbox);
         server = open_server(listener);
         requests_open(server);
-        if (compartments_open(vms, !strcmp(options.hypervisor, "sim"), requests_vm_changed)) {
+        if (state_kinds_check(vms)) {
                 report_error("reading the VMs' definitions");
                 return 3;
         }
-        recover_host(state);
+        compartments_set_up(vms, !strcmp(options.hypervisor, "sim"), requests_vm_changed);
+        state_of_daemon = state;
+        state_key_open(vms, recover);
         return serve(server);
 }

@@ -23,7 +23,9 @@ static enum status ask_sealed(struct operation *o)
 
 static enum status settle_disks(struct operation *o)
 {
-        struct svdm_settle_req q = {.vm = o->vm->uuid, .generation = o->sealed.generation};
+        struct svdm_settle_req q = {.vm = o->vm->uuid,
+                                    .generation = o->sealed.generation,
+                                    .journal = o->sealed.journal};
         struct svdm_settle_rep p;
 
         return operation_svdm(o, CALL(svdm_settle, &q, &p), PEER_SHORT);
@@ -278,12 +280,15 @@ enum status operation_present_secret(struct operation *o, int *secret_out)
         return s;
 }
 
-enum status operation_stage(struct operation *o, uint64_t generation)
+enum status operation_stage(struct operation *o, uint64_t generation, struct digest *journal_out)
 {
         struct svdm_stage_req q = {.generation = generation};
         struct svdm_stage_rep p;
+        enum status s = operation_svdm(o, CALL(svdm_stage, &q, &p), PEER_SHORT);
 
-        return operation_svdm(o, CALL(svdm_stage, &q, &p), PEER_SHORT);
+        if (!s)
+                *journal_out = p.journal;
+        return s;
 }
 
 enum status operation_settle_after(struct operation *o, enum status s, uint64_t generation)

@@ -6,8 +6,8 @@
  * same secret, bound to the new headers, while integrity-mgr sees to it that nothing but key slots
  * has changed. The headers reach the disks after that commit, as in seal.c.
  *
- * Where the seal does not open, a passphrase opens the disks. Then the seal stays as it is, and the
- * journal, which has its generation, is the commit.
+ * Where the seal does not open, a passphrase opens the disks. Then the seal stays as it is, and
+ * only names the journal under its next generation.
  */
 #include "compartment-mgr/device_check.h"
 #include "compartment-mgr/operation.h"
@@ -92,7 +92,7 @@ static enum status edit(struct operation *o, const struct vm_passphrase_req *q, 
 }
 
 /* The disks are measured as they will be. */
-static enum status renew(struct operation *o, uint64_t generation,
+static enum status renew(struct operation *o, uint64_t generation, const struct digest *journal,
                          const struct svdm_edit_rep *edited)
 {
         struct im_reseal_req q = {.asker = *compartment_asker(o->compartment),
@@ -100,6 +100,7 @@ static enum status renew(struct operation *o, uint64_t generation,
                                   .owner = o->vm->owner,
                                   .generation = generation,
                                   .slots = true,
+                                  .journal = *journal,
                                   .config = operation_config(o)};
         struct im_reseal_rep p;
         enum status s = operation_open_targets(o, &o->sealed.descriptor, edited->disks.items,
@@ -112,14 +113,27 @@ static enum status renew(struct operation *o, uint64_t generation,
         return peer_call(PEER_IM, CALL(im_reseal, &q, &p), o->arena, PEER_LONG);
 }
 
+static enum status name_journal(struct operation *o, uint64_t generation,
+                                const struct digest *journal)
+{
+        struct im_journal_req q = {.asker = *compartment_asker(o->compartment),
+                                   .vm = o->vm->uuid,
+                                   .generation = generation,
+                                   .journal = *journal};
+        struct im_journal_rep p;
+
+        return peer_call(PEER_IM, CALL(im_journal, &q, &p), o->arena, PEER_SHORT);
+}
+
 static enum status commit(struct operation *o, bool opened, const struct svdm_edit_rep *edited)
 {
-        const uint64_t generation = o->sealed.generation + opened;
-        enum status s = operation_stage(o, generation);
+        const uint64_t generation = o->sealed.generation + 1;
+        struct digest journal;
+        enum status s = operation_stage(o, generation, &journal);
 
-        if (s || !opened)
-                return s ? s : operation_settle(o);
-        s = renew(o, generation, edited);
+        if (s)
+                return s;
+        s = opened ? renew(o, generation, &journal, edited) : name_journal(o, generation, &journal);
         return operation_settle_after(o, s, generation);
 }
 

@@ -192,6 +192,8 @@ static enum status seal_next(struct arena *a, struct compartment *c, struct seal
         if (!s)
                 s = operation_read_config(&o);
         if (!s)
+                s = device_check_try(&o, how->descriptor);
+        if (!s)
                 s = operation_open_disks(&o);
         if (!s) /* one that comes in is adopted */
                 s = disk_guard_check(&o, false, yes);

@@ -8,6 +8,7 @@
 #include "compartment-mgr/access.h"
 #include "compartment-mgr/live.h"
 #include "compartment-mgr/peers.h"
+#include "compartment-mgr/state_key.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
 #include "lib/component.h"
@@ -105,9 +106,14 @@ static enum status on_host_approve(struct request *r, const struct host_approve_
                                      .signature = q->signature};
         struct im_approve_rep answer;
 
+        enum status s;
+
         (void)p;
         ask.pcrs = q->pcrs;
-        return peer_call(PEER_IM, CALL(im_approve, &ask, &answer), r->arena, PEER_SHORT);
+        s = peer_call(PEER_IM, CALL(im_approve, &ask, &answer), r->arena, PEER_SHORT);
+        if (!s)
+                state_key_retry();
+        return s;
 }
 
 static enum status on_host_approvals(struct request *r, const struct host_approvals_req *q,
@@ -217,14 +223,36 @@ static const char *to_be_running(struct request *r, const struct compartment *c)
         }
 }
 
-/* `self` cannot own a VM: no caller is `self`, so nobody could ask to have the VM attested. */
-static enum status may_own(const struct principal *owner)
+/* `self` is no caller, and no door admits a VM or a host: such an owner could never ask for what is
+ * its own. */
+static enum status may_be_owner(const struct principal *owner)
 {
-        if (owner->kind != PRINCIPAL_SELF)
+        char text[PRINCIPAL_TEXT_SIZE];
+
+        if (owner->kind == PRINCIPAL_USER || owner->kind == PRINCIPAL_CERTIFICATE)
                 return principal_needed(owner, "the owner of a VM");
         return FAIL(ST_INVALID, .subject = "the owner of a VM",
-                    .expected = "a principal that can ask for it", .found = "self",
+                    .expected = "a principal that a door admits: uid:NUMBER or tls:NAME",
+                    .found = principal_write(owner, text),
                     .remedy = "name one: --owner uid:NUMBER or tls:NAME");
+}
+
+/* Root decides about VMs of others: a VM is shown and attested as its owner's, and networks and
+ * predicates go by the owner. */
+static enum status may_own(const struct caller *asker, const struct principal *owner)
+{
+        char text[PRINCIPAL_TEXT_SIZE], other[PRINCIPAL_TEXT_SIZE];
+        enum status s = may_be_owner(owner);
+
+        if (s || principal_is(owner, &asker->principal) || access_is_root(asker))
+                return s;
+        principal_write(owner, text);
+        return FAIL(ST_DENIED, .subject = FMT("a VM of owner %s", text),
+                    .expected = FMT("root, or %s", text),
+                    .found = FMT("asked for by %s", principal_write(&asker->principal, other)),
+                    .remedy = FMT("let root define it, with sudo and --owner %s; or leave --owner "
+                                  "out",
+                                  text));
 }
 
 /* The owner is the principal that asks, unless the request names another one. */
@@ -232,7 +260,7 @@ static enum status owner_of(const struct request *r, const struct vm_define_req 
                             struct principal *owner_out)
 {
         *owner_out = q->owner.kind == PRINCIPAL_NOBODY ? r->caller->principal : q->owner;
-        return may_own(owner_out);
+        return may_own(r->caller, owner_out);
 }
 
 static enum status on_vm_define(struct request *r, const struct vm_define_req *q,
@@ -263,7 +291,7 @@ static enum status on_vm_replace(struct request *r, const struct vm_replace_req 
         enum status s = replace_which(r->arena, q, &vm);
 
         if (!s && q->owner.kind != PRINCIPAL_NOBODY)
-                s = may_own(&q->owner);
+                s = may_own(r->caller, &q->owner);
         if (!s)
                 s = claim(r, vm, "define --replace", &c);
         if (s)

@@ -50,7 +50,7 @@ static enum status prepare(struct operation *o, const struct sealing *how,
 
 /* Has the disks measured as they will be, through the new headers, and sealed. */
 static enum status commit(struct operation *o, const struct descriptor *d, uint64_t generation,
-                          const struct svdm_prepare_rep *prepared)
+                          const struct svdm_prepare_rep *prepared, const struct digest *journal)
 {
         struct im_seal_req q = {.asker = *compartment_asker(o->compartment),
                                 .vm = o->vm->uuid,
@@ -59,7 +59,8 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
                                 .generation = generation,
                                 .descriptor = *d,
                                 .config = operation_config(o),
-                                .secret = prepared->secret};
+                                .secret = prepared->secret,
+                                .journal = *journal};
         struct im_seal_rep p;
 
         q.disks = prepared->disks;
@@ -84,18 +85,19 @@ enum status seal_disks(struct operation *o, const struct sealing *how)
 {
         struct svdm_prepare_rep prepared = {.secret = -1};
         uint64_t generation = o->sealed.generation + 1;
+        struct digest journal;
         enum status s = prepare(o, how, &prepared);
 
         if (!s)
                 s = operation_open_targets(o, how->descriptor, prepared.disks.items,
                                            prepared.disks.count);
         if (!s)
-                s = operation_stage(o, generation);
+                s = operation_stage(o, generation, &journal);
         if (!s)
                 s = stage_next(o, how->next, generation);
         if (!s)
-                s = operation_settle_after(o, commit(o, how->descriptor, generation, &prepared),
-                                           generation);
+                s = operation_settle_after(
+                        o, commit(o, how->descriptor, generation, &prepared, &journal), generation);
         open_disks_close(prepared.disks.items, prepared.disks.count);
         if (prepared.secret >= 0)
                 close(prepared.secret);
@@ -127,6 +129,8 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
                 s = device_check_named(&d, &o.config, a);
         if (!s && opens_by_seal(&o, format, passphrase))
                 s = device_check_all(&o);
+        if (!s)
+                s = device_check_try(&o, &d);
         if (!s)
                 s = operation_open_disks(&o);
         if (!s)

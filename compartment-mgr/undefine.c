@@ -162,13 +162,14 @@ static enum status stage_without_seal(struct operation *o, int secret, struct di
                                   .fresh = -1};
         struct svdm_edit_rep p = {};
         struct disk_slots_list then = {0};
+        struct digest journal; /* no seal names it: there will be none */
         enum status s = operation_svdm(o, CALL(svdm_edit, &q, &p), PEER_LONG);
 
         open_disks_close(p.disks.items, p.disks.count);
         if (!s)
                 s = ask_slots(o, &then);
         if (!s)
-                s = operation_stage(o, NO_GENERATION);
+                s = operation_stage(o, NO_GENERATION, &journal);
         if (!s)
                 *out = then;
         return s;

@@ -148,7 +148,8 @@ static enum status decode(const struct state_content *content, struct arena *a, 
         digest = digest_of(HASH_SHA256, f.table.data, f.table.len);
         return state_decode_record(
                 &state_kind_seal_table,
-                &(struct state_content){content->name, content->version, f.table}, kept, &table);
+                &(struct state_content){content->name, content->version, f.table, NULL}, kept,
+                &table);
 }
 
 static enum status commit(const struct seal_table *next, struct arena *a);
@@ -411,6 +412,8 @@ enum status generations_facts(uint64_t *counter_out, size_t *count_out)
         s = ready(a);
         *counter_out = s ? 0 : table.counter;
         *count_out = s ? 0 : table.entries.count;
+        for (size_t i = 0; !s && i < table.entries.count; i++)
+                *count_out -= uuid_is_zero(&table.entries.items[i].vm);
         pthread_mutex_unlock(&lock);
         arena_free(a);
         return s;

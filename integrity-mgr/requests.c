@@ -12,6 +12,7 @@
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/told.h"
+#include "integrity-mgr/state_key.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
 #include "lib/component.h"
@@ -296,6 +297,15 @@ enum status on_im_reseal(struct request *r, const struct im_reseal_req *q, struc
         return s ? s : seal_renew(r->arena, q);
 }
 
+enum status on_im_journal(struct request *r, const struct im_journal_req *q,
+                          struct im_journal_rep *p)
+{
+        enum status s = asked_by(&q->asker);
+
+        (void)p;
+        return s ? s : seal_name_journal(r->arena, q);
+}
+
 enum status on_im_sealed(struct request *r, const struct im_sealed_req *q, struct im_sealed_rep *p)
 {
         return seal_present(r->arena, &q->vm, p);
@@ -315,6 +325,29 @@ enum status on_im_device(struct request *r, const struct im_device_req *q, struc
 
         (void)p;
         return s ? s : seal_device(r->arena, q);
+}
+
+enum status on_im_try_device(struct request *r, const struct im_try_device_req *q,
+                             struct im_try_device_rep *p)
+{
+        enum status s = asked_by(&q->asker);
+
+        (void)p;
+        return s ? s : seal_try_device(r->arena, q);
+}
+
+enum status on_im_state_key(struct request *r, const struct im_state_key_req *q,
+                            struct im_state_key_rep *p)
+{
+        (void)q;
+        return state_key_get(r->arena, p);
+}
+
+enum status on_im_state_kept(struct request *r, const struct im_state_kept_req *q,
+                             struct im_state_kept_rep *p)
+{
+        (void)r, (void)q, (void)p;
+        return state_key_kept();
 }
 
 enum status on_im_memory(struct request *r, const struct im_memory_req *q, struct im_memory_rep *p)

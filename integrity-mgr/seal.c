@@ -84,7 +84,8 @@ static enum status check_descriptor(const struct descriptor *d)
         return ST_DONE;
 }
 
-static enum status commit(const struct present *p, uint64_t generation, struct bytes blob_public,
+static enum status commit(const struct present *p, uint64_t generation,
+                          const struct digest *journal, struct bytes blob_public,
                           struct bytes blob_private)
 {
         struct seal_record r = {.version = SEAL_RECORD_VERSION,
@@ -100,6 +101,7 @@ static enum status commit(const struct present *p, uint64_t generation, struct b
                                 .blob_private = blob_private,
                                 .binding = p->binding,
                                 .config = p->config,
+                                .journal = *journal,
                                 .descriptor = p->descriptor,
                                 .plugins = {p->found.plugins, p->found.count},
                                 .disks = p->disks,
@@ -152,7 +154,8 @@ static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
                 return s;
         q = (struct tpm_seal_req){.pcr = p.pcr, .binding = p.binding, .secret = req->secret};
         s = tpm_client_call(CALL(tpm_seal, &q, &made), a);
-        return s ? s : commit(&p, req->generation, made.blob_public, made.blob_private);
+        return s ? s
+                 : commit(&p, req->generation, &req->journal, made.blob_public, made.blob_private);
 }
 
 enum status seal_make(struct arena *a, const struct im_seal_req *req)
@@ -181,10 +184,17 @@ static enum status look(struct arena *a, const struct seal_record *r,
         return s ? s : seal_compare_setting(r, p);
 }
 
+/* What a seal names with which nothing is journalled. */
+static struct digest no_journal(void)
+{
+        return digest_of(HASH_SHA256, "", 0);
+}
+
 /* The same secret, sealed to what is there now, of which `opens` is what the present seal opens
  * under. */
 static enum status seal_anew(struct arena *a, const struct seal_record *r, const struct present *p,
-                             const struct digest *opens, uint64_t generation)
+                             const struct digest *opens, uint64_t generation,
+                             const struct digest *journal)
 {
         const struct tpm_reseal_req q = {.pcr = r->pcr,
                                          .binding = *opens,
@@ -194,7 +204,7 @@ static enum status seal_anew(struct arena *a, const struct seal_record *r, const
         struct tpm_reseal_rep made = {};
         enum status s = tpm_client_call(CALL(tpm_reseal, &q, &made), a);
 
-        return s ? s : commit(p, generation, made.new_public, made.new_private);
+        return s ? s : commit(p, generation, journal, made.new_public, made.new_private);
 }
 
 /* A seal that opened under an older construction is made anew under today's, so that older ones die
@@ -204,12 +214,12 @@ static enum status seal_anew(struct arena *a, const struct seal_record *r, const
 static enum status bring_up_to_date(struct arena *a, const struct im_unseal_req *req,
                                     const struct present *p, struct seal_record *r)
 {
-        const struct digest opens = present_binding(p, r);
+        const struct digest opens = present_binding(p, r), none = no_journal();
         enum status s;
 
         if (r->construction == BINDING_VERSIONS || req->memory >= 0)
                 return ST_DONE;
-        s = seal_anew(a, r, p, &opens, r->generation + 1);
+        s = seal_anew(a, r, p, &opens, r->generation + 1, &none);
         host_log_vm_event(&req->asker, "reseal", &req->vm, r->generation + 1, s);
         if (s)
                 report_error("making a seal anew that an older version made; the next start tries "
@@ -287,6 +297,16 @@ static void log_refused_device(struct arena *a, const struct im_device_req *req,
         host_log_event(&req->asker, "device", device, generation, outcome);
 }
 
+enum status seal_try_device(struct arena *a, const struct im_try_device_req *req)
+{
+        struct descriptor d = req->descriptor;
+        enum status s = judge_resolve(a, &d);
+
+        if (!s)
+                s = judge_try_checks(a, &d);
+        return s ? s : judge_device(a, &d, req->device, req->state.items, req->state.count);
+}
+
 /* Only a refusal is logged: what is permitted leads to an unseal, or follows one. */
 enum status seal_device(struct arena *a, const struct im_device_req *req)
 {
@@ -304,6 +324,7 @@ enum status seal_device(struct arena *a, const struct im_device_req *req)
 
 static enum status reseal_claimed(struct arena *a, const struct im_reseal_req *req)
 {
+        const struct digest journal = req->journal.alg == HASH_NONE ? no_journal() : req->journal;
         struct present p = {.owner = req->owner, .config = req->config};
         struct seal_record r;
         enum status s;
@@ -321,7 +342,7 @@ static enum status reseal_claimed(struct arena *a, const struct im_reseal_req *r
                 s = seal_compare_measured(a, &r, &p, req->slots ? AFTER_SLOTS : AFTER_RUN);
         if (!s)
                 s = present_bind(a, &p);
-        return s ? s : seal_anew(a, &r, &p, &r.binding, req->generation);
+        return s ? s : seal_anew(a, &r, &p, &r.binding, req->generation, &journal);
 }
 
 enum status seal_renew(struct arena *a, const struct im_reseal_req *req)
@@ -331,6 +352,33 @@ enum status seal_renew(struct arena *a, const struct im_reseal_req *req)
         if (s)
                 return s;
         s = reseal_claimed(a, req);
+        host_log_vm_event(&req->asker, "reseal", &req->vm, req->generation, s);
+        release(&req->vm);
+        return s;
+}
+
+static enum status name_journal_claimed(struct arena *a, const struct im_journal_req *req)
+{
+        struct seal_record r;
+        enum status s = check_generation(&req->vm, req->generation);
+
+        if (!s)
+                s = seal_store_read(a, &req->vm, &r);
+        if (s)
+                return s;
+        r.version = SEAL_RECORD_VERSION;
+        r.generation = req->generation;
+        r.journal = req->journal;
+        return seal_store_commit(&r);
+}
+
+enum status seal_name_journal(struct arena *a, const struct im_journal_req *req)
+{
+        enum status s = claim(&req->vm);
+
+        if (s)
+                return s;
+        s = name_journal_claimed(a, req);
         host_log_vm_event(&req->asker, "reseal", &req->vm, req->generation, s);
         release(&req->vm);
         return s;
@@ -351,12 +399,15 @@ enum status seal_present(struct arena *a, const struct uuid *vm, struct im_seale
         if (s || !rep_out->generation)
                 return s;
         s = seal_store_read(a, vm, &r);
-        if (!s)
+        if (!s) {
                 rep_out->descriptor = r.descriptor;
-        else if (s == ST_DAMAGED || s == ST_ROLLED_BACK || s == ST_NOT_FOUND)
+                rep_out->journal = r.journal;
+        } else if (s == ST_DAMAGED || s == ST_ROLLED_BACK || s == ST_NOT_FOUND) {
                 report_error("reading a seal");
-        else
+                rep_out->journal = no_journal(); /* nothing is written by it */
+        } else {
                 return s;
+        }
         error_clear();
         return ST_DONE;
 }

@@ -17,9 +17,13 @@ enum status seal_make(struct arena *a, const struct im_seal_req *req);
 enum status seal_unseal(struct arena *a, const struct im_unseal_req *req, uint64_t *generation_out);
 /* Has the checks of the VM's seal that are for that device judged over the current state. */
 enum status seal_device(struct arena *a, const struct im_device_req *req);
+/* The same for a descriptor that the VM is to be sealed with; nothing is logged. */
+enum status seal_try_device(struct arena *a, const struct im_try_device_req *req);
 /* The same secret, sealed to what the targets are now; only if the descriptor says clean-stop, or
  * if nothing but key slots of the VM's disks has changed. */
 enum status seal_renew(struct arena *a, const struct im_reseal_req *req);
+/* The present seal under the next generation, with that journal; it opens when it did before. */
+enum status seal_name_journal(struct arena *a, const struct im_journal_req *req);
 /* The present seal; generation 0 and an empty descriptor if there is none. */
 enum status seal_present(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out);
 /* by: for whom, as logged. */

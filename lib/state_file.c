@@ -5,11 +5,15 @@
  */
 #include "lib/state_file.h"
 #include "lib/io.h"
+#include "lib/report.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +23,9 @@
 #include <unistd.h>
 
 enum { KIND_SIZE = STATE_KIND_SIZE, SUM_SIZE = 32, HEAD_SIZE = 8 + KIND_SIZE + 4 + 8 + SUM_SIZE };
+/* In the version of a file's head: the content ends with a MAC. A Bulkhead that knows no MACs takes
+ * the file for a newer one's, and leaves it alone. */
+enum { WITH_MAC = 0x10000, KEYS_MOST = 4 };
 static const char magic[8] = "BLKHSTAT";
 #define TEMPORARY ".new-"
 
@@ -52,9 +59,77 @@ enum status state_lock(int dir)
         return ST_DONE;
 }
 
+/* --- keys --- */
+
+struct folder_key {
+        int dir;
+        bool lift;
+        uint8_t key[STATE_KEY_SIZE];
+};
+
+static pthread_mutex_t keys_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct folder_key keys[KEYS_MOST];
+static size_t keys_count;
+
+void state_use_key(int dir, const uint8_t key[static STATE_KEY_SIZE], bool lift)
+{
+        size_t i = 0;
+
+        pthread_mutex_lock(&keys_lock);
+        while (i < keys_count && keys[i].dir != dir)
+                i++;
+        if (i == KEYS_MOST)
+                fatal("too many folders of state files with keys");
+        keys_count = i == keys_count ? i + 1 : keys_count;
+        keys[i].dir = dir;
+        keys[i].lift = lift;
+        memcpy(keys[i].key, key, STATE_KEY_SIZE);
+        pthread_mutex_unlock(&keys_lock);
+}
+
+void state_forget_keys(void)
+{
+        pthread_mutex_lock(&keys_lock);
+        OPENSSL_cleanse(keys, sizeof keys);
+        keys_count = 0;
+        pthread_mutex_unlock(&keys_lock);
+}
+
+static bool key_of(int dir, struct folder_key *key_out)
+{
+        bool found = false;
+
+        pthread_mutex_lock(&keys_lock);
+        for (size_t i = 0; i < keys_count && !found; i++)
+                if (keys[i].dir == dir) {
+                        *key_out = keys[i];
+                        found = true;
+                }
+        pthread_mutex_unlock(&keys_lock);
+        return found;
+}
+
+static void mac_of(const struct folder_key *key, const char *name, const struct state_kind *kind,
+                   uint32_t version, struct bytes content, uint8_t mac_out[static STATE_MAC_SIZE])
+{
+        struct hash *h = hash_begin(HASH_SHA256);
+        unsigned len = STATE_MAC_SIZE;
+        struct digest d;
+
+        hash_field_text(h, "bulkhead-state-1");
+        hash_field_text(h, name);
+        hash_field_text(h, kind->name);
+        hash_u32(h, version);
+        hash_field(h, content.data, content.len);
+        d = hash_end(h);
+        if (!HMAC(EVP_sha256(), key->key, STATE_KEY_SIZE, d.bytes, SUM_SIZE, mac_out, &len))
+                fatal("no HMAC");
+}
+
 /* --- writing --- */
 
-static void write_head(struct buffer *head, const struct state_kind *kind, struct bytes content)
+static void write_head(struct buffer *head, const struct state_kind *kind, struct bytes content,
+                       struct bytes mac)
 {
         char padded[KIND_SIZE] = {0};
         struct digest sum;
@@ -63,15 +138,17 @@ static void write_head(struct buffer *head, const struct state_kind *kind, struc
         memcpy(padded, kind->name, strnlen(kind->name, KIND_SIZE - 1));
         buffer_add(head, magic, sizeof magic);
         buffer_add(head, padded, sizeof padded);
-        buffer_u32(head, kind->version);
-        buffer_u64(head, content.len);
+        buffer_u32(head, kind->version | (mac.len ? WITH_MAC : 0));
+        buffer_u64(head, content.len + mac.len);
         hash_add(h, head->data, head->len);
         hash_add(h, content.data, content.len);
+        hash_add(h, mac.data, mac.len);
         sum = hash_end(h);
         buffer_add(head, sum.bytes, SUM_SIZE);
 }
 
-static int write_temporary(int dir, const char *temporary, struct bytes head, struct bytes content)
+static int write_temporary(int dir, const char *temporary, struct bytes head, struct bytes content,
+                           struct bytes mac)
 {
         const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW;
         int fd = openat(dir, temporary, flags, 0600), error = 0;
@@ -79,7 +156,7 @@ static int write_temporary(int dir, const char *temporary, struct bytes head, st
         if (fd < 0)
                 return errno;
         if (io_write(fd, head.data, head.len) || io_write(fd, content.data, content.len) ||
-            fsync(fd) < 0)
+            io_write(fd, mac.data, mac.len) || fsync(fd) < 0)
                 error = errno;
         if (close(fd) < 0 && !error)
                 error = errno;
@@ -90,14 +167,21 @@ enum status state_write(int dir, const char *name, const struct state_kind *kind
                         struct bytes content)
 {
         struct buffer head = BUFFER_INIT(HEAD_SIZE);
+        uint8_t bytes[STATE_MAC_SIZE];
+        struct bytes mac = {bytes, 0};
+        struct folder_key key;
         char temporary[280];
         int error;
 
         if (content.len > STATE_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = FMT("state file %s", name));
+        if (key_of(dir, &key)) {
+                mac_of(&key, name, kind, kind->version, content, bytes);
+                mac.len = sizeof bytes;
+        }
         snprintf(temporary, sizeof temporary, TEMPORARY "%s", name);
-        write_head(&head, kind, content);
-        error = write_temporary(dir, temporary, buffer_bytes(&head), content);
+        write_head(&head, kind, content, mac);
+        error = write_temporary(dir, temporary, buffer_bytes(&head), content, mac);
         buffer_clear(&head);
         if (!error && renameat(dir, temporary, dir, name) < 0)
                 error = errno;
@@ -174,10 +258,40 @@ enum status state_parse(const char *name, struct bytes file, const struct state_
                 return state_damaged(name, ours, "content that does not fit its checksum");
         if (strncmp(found_kind, kind->name, KIND_SIZE))
                 return another_kind(name, kind, found_kind);
-        if (version > kind->version)
-                return state_newer(name, kind->version, version);
-        *out = (struct state_content){name, version, {r.at, r.left}};
+        if ((version & ~WITH_MAC) > kind->version)
+                return state_newer(name, kind->version, version & ~WITH_MAC);
+        *out = (struct state_content){name, version & ~WITH_MAC, {r.at, r.left}, NULL};
+        if (version & WITH_MAC) {
+                if (r.left < STATE_MAC_SIZE)
+                        return state_damaged(name, ours, "a part of a MAC");
+                out->bytes.len -= STATE_MAC_SIZE;
+                out->mac = r.at + out->bytes.len;
+        }
         return ST_DONE;
+}
+
+/* Whoever can write to the disk can make a good checksum. */
+static enum status check_mac(int dir, const struct state_kind *kind, const struct state_content *c)
+{
+        static const char signed_for[] = "a file that this daemon has signed for";
+        struct folder_key key;
+        uint8_t mac[STATE_MAC_SIZE];
+
+        if (!key_of(dir, &key))
+                return !c->mac ? ST_DONE
+                               : FAIL(ST_NOT_SET_UP, .subject = FMT("state file %s", c->name),
+                                      .expected = "the key to check its MAC with",
+                                      .found = "none: this host has no approved state yet",
+                                      .remedy = "bulkhead host setup, then bulkhead host approve");
+        if (key.lift)
+                return ST_DONE;
+        if (!c->mac)
+                return state_damaged(c->name, signed_for, "one without a MAC");
+        mac_of(&key, c->name, kind, c->version, c->bytes, mac);
+        return CRYPTO_memcmp(mac, c->mac, sizeof mac)
+                       ? state_damaged(c->name, signed_for,
+                                       "one that was changed, or is another file's")
+                       : ST_DONE;
 }
 
 /* -1 with errno, also if the file ends before. */
@@ -200,7 +314,8 @@ enum status state_load(int dir, const char *name, const struct state_kind *kind,
 
         if (fd < 0)
                 return failed(name, errno);
-        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > STATE_MOST + HEAD_SIZE) {
+        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+            st.st_size > STATE_MOST + HEAD_SIZE + STATE_MAC_SIZE) {
                 close(fd);
                 return state_damaged(name, "as this daemon wrote it", "no ordinary file");
         }
@@ -208,10 +323,10 @@ enum status state_load(int dir, const char *name, const struct state_kind *kind,
         if (read_all(fd, bytes, (size_t)st.st_size))
                 s = failed(name, errno);
         close(fd);
-        if (s)
-                return s;
-        return state_parse(arena_text(a, name), (struct bytes){bytes, (size_t)st.st_size}, kind,
-                           out);
+        if (!s)
+                s = state_parse(arena_text(a, name), (struct bytes){bytes, (size_t)st.st_size},
+                                kind, out);
+        return s ? s : check_mac(dir, kind, out);
 }
 
 bool state_peek(int dir, const char *name, char kind[static KIND_SIZE], uint32_t *version_out)
@@ -227,7 +342,7 @@ bool state_peek(int dir, const char *name, char kind[static KIND_SIZE], uint32_t
         if (!ours)
                 return false;
         memcpy(kind, read_bytes(&r, KIND_SIZE), KIND_SIZE);
-        *version_out = read_u32(&r);
+        *version_out = read_u32(&r) & ~WITH_MAC;
         return !kind[KIND_SIZE - 1];
 }
 

@@ -9,13 +9,20 @@
 
 #include "lib/message.h"
 
-enum { STATE_MOST = 32 << 20, STATE_KIND_SIZE = 16 };
+enum { STATE_MOST = 32 << 20, STATE_KIND_SIZE = 16, STATE_KEY_SIZE = 32, STATE_MAC_SIZE = 32 };
 
 /* Opens a folder of state; makes it, with mode 0700, if it is missing. */
 enum status state_folder(const char *path, int *dir_out);
 /* Takes the folder for this process until it ends, by flock(2) on a file "lock" that stays open.
  * ST_BUSY if another process has it. */
 enum status state_lock(int dir);
+
+/* From now on files of this folder are written with a MAC (HMAC-SHA256, over name, kind, version
+ * and content), and believed only with one. lift: those without it, or under another key, are
+ * believed all the same, until the call is repeated without `lift`. Without a key, files that carry
+ * a MAC are not believed. Of one process: nothing is kept. */
+void state_use_key(int dir, const uint8_t key[static STATE_KEY_SIZE], bool lift);
+void state_forget_keys(void);
 
 /* A kind of state file: the name and version that this Bulkhead writes into its head, and the older
  * versions that it reads. lib/state_kinds.h lists all kinds; state_record.h reads old records. */
@@ -42,14 +49,15 @@ struct state_content {
         const char *name; /* of the file */
         uint32_t version;
         struct bytes bytes;
+        const uint8_t *mac; /* STATE_MAC_SIZE bytes, not checked by state_parse(); or NULL */
 };
 
 /* Replaces the file, or makes it. name: without a slash. */
 enum status state_write(int dir, const char *name, const struct state_kind *kind,
                         struct bytes content);
-/* ST_NOT_FOUND if there is no such file; ST_DAMAGED, with the remedy, if it is not whole or of
- * another kind; ST_UNSUPPORTED if, and only if, a newer Bulkhead wrote it. Changes nothing. Content
- * and name lie in the arena. */
+/* ST_NOT_FOUND if there is no such file; ST_DAMAGED, with the remedy, if it is not whole, of
+ * another kind, or without the MAC that it should carry; ST_UNSUPPORTED if, and only if, a newer
+ * Bulkhead wrote it. Changes nothing. Content and name lie in the arena. */
 enum status state_load(int dir, const char *name, const struct state_kind *kind, struct arena *a,
                        struct state_content *out);
 enum status state_remove(int dir, const char *name); /* ST_DONE if there was none */

@@ -58,9 +58,10 @@ out:
 static enum status refuse_second(int dir, const struct uuid *vm)
 {
         struct arena *a = arena_new();
+        struct digest unused;
         struct journal j;
         bool found;
-        enum status s = journal_load(dir, vm, a, &found, &j);
+        enum status s = journal_load(dir, vm, a, &found, &j, &unused);
 
         if (!s && found)
                 s = FAIL(ST_WRONG_STATE, .subject = "the journal of the disks", .expected = "none",
@@ -79,12 +80,25 @@ static void sweep(int dir, const struct uuid *vm)
         error_keep(&why);
 }
 
+static enum status write_list(int dir, const struct journal *j, struct digest *digest_out)
+{
+        struct buffer list = BUFFER_INIT(STATE_MOST);
+        char name[NAME_SIZE];
+        enum status s = message_encode(&shape_journal, j, &list, NULL, NULL);
+
+        *digest_out = digest_of(HASH_SHA256, list.data, list.len);
+        if (!s)
+                s = state_write(dir, journal_name(name, &j->vm), &state_kind_journal,
+                                buffer_bytes(&list));
+        buffer_clear(&list);
+        return s;
+}
+
 enum status journal_stage(int dir, const struct uuid *vm, uint64_t generation,
-                          const struct staged_disk *disks, size_t count)
+                          const struct staged_disk *disks, size_t count, struct digest *digest_out)
 {
         struct journal_disk items[DISKS_MOST];
         struct journal j = {.vm = *vm, .generation = generation};
-        char name[NAME_SIZE];
         enum status s = refuse_second(dir, vm);
 
         if (s)
@@ -96,19 +110,24 @@ enum status journal_stage(int dir, const struct uuid *vm, uint64_t generation,
         j.disks.items = items;
         j.disks.count = count;
         if (!s)
-                s = state_write_record(dir, journal_name(name, vm), &state_kind_journal, &j);
+                s = write_list(dir, &j, digest_out);
         if (s)
                 sweep(dir, vm);
         return s;
 }
 
 enum status journal_load(int dir, const struct uuid *vm, struct arena *a, bool *found_out,
-                         struct journal *out)
+                         struct journal *out, struct digest *digest_out)
 {
         char name[NAME_SIZE];
-        enum status s = state_read_record(dir, journal_name(name, vm), &state_kind_journal, a, out);
+        struct state_content content;
+        enum status s = state_load(dir, journal_name(name, vm), &state_kind_journal, a, &content);
 
         *found_out = !s;
+        if (!s) {
+                *digest_out = digest_of(HASH_SHA256, content.bytes.data, content.bytes.len);
+                s = state_decode_record(&state_kind_journal, &content, a, out);
+        }
         if (s != ST_NOT_FOUND)
                 return s;
         error_clear();

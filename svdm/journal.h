@@ -17,12 +17,14 @@ struct staged_disk {
         int new; /* the header to be */
 };
 
-/* dir: svdm's state folder. ST_WRONG_STATE if the VM has a journal: settle it first. */
+/* dir: svdm's state folder. *digest_out: of the list, which has a digest of the runs of each disk.
+ * ST_WRONG_STATE if the VM has a journal: settle it first. */
 enum status journal_stage(int dir, const struct uuid *vm, uint64_t generation,
-                          const struct staged_disk *disks, size_t count);
-/* *found_out: is there one? If so *out is it, in the arena. ST_DAMAGED if it is not whole. */
+                          const struct staged_disk *disks, size_t count, struct digest *digest_out);
+/* *found_out: is there one? If so *out is it, in the arena, and *digest_out as above. ST_DAMAGED if
+ * it is not whole. */
 enum status journal_load(int dir, const struct uuid *vm, struct arena *a, bool *found_out,
-                         struct journal *out);
+                         struct journal *out, struct digest *digest_out);
 /* The runs of that disk, in the arena. ST_DAMAGED if they are not those that the journal lists. */
 enum status journal_runs(int dir, const struct journal *j, size_t disk, struct arena *a,
                          struct bytes *out);

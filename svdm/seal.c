@@ -115,7 +115,7 @@ static enum status size_of(int fd, uint64_t *size_out)
         return ST_DONE;
 }
 
-static enum status stage(const struct session *n, uint64_t generation)
+static enum status stage(const struct session *n, uint64_t generation, struct digest *journal_out)
 {
         struct staged_disk disks[OPEN_DISKS_MOST];
         size_t count = 0;
@@ -132,7 +132,7 @@ static enum status stage(const struct session *n, uint64_t generation)
                 s = size_of(n->files[i], &d->size);
                 count++;
         }
-        return s ? s : journal_stage(svdm.dir, &n->vm, generation, disks, count);
+        return s ? s : journal_stage(svdm.dir, &n->vm, generation, disks, count, journal_out);
 }
 
 enum status on_svdm_stage(struct request *r, const struct svdm_stage_req *q,
@@ -142,14 +142,13 @@ enum status on_svdm_stage(struct request *r, const struct svdm_stage_req *q,
         struct turn turn;
         enum status s = session_open(r, &n);
 
-        (void)p;
         if (!s && (!n->prepared || n->staged))
                 s = FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "prepared, once");
         if (!s)
                 s = turn_take(&turn, &n->vm, n, q->generation);
         if (s)
                 return s;
-        s = stage(n, q->generation);
+        s = stage(n, q->generation, &p->journal);
         if (!s)
                 session_set_staged(n, q->generation);
         turn_give(&turn);
@@ -177,21 +176,41 @@ static enum status write_disk(const struct journal *j, size_t i, struct arena *a
         return s;
 }
 
-static enum status settle(const struct uuid *vm, uint64_t generation, struct arena *a,
-                          uint32_t *written_out)
+/* integrity-mgr has committed to this journal, and not only to its generation: whoever had the disk
+ * can have written another one. */
+static enum status check_committed(const struct journal *j, const struct digest *found,
+                                   const struct digest *committed)
 {
+        char uuid[37];
+
+        if (committed->alg == HASH_NONE || digest_equal(found, committed))
+                return ST_DONE;
+        uuid_write(&j->vm, uuid);
+        return FAIL(ST_DAMAGED, .subject = FMT("state file journal-%s", uuid),
+                    .expected = "the journal of headers that the present seal names",
+                    .found = "another one; the disks are as they were",
+                    .remedy = FMT("restore svdm's newest state folder; if that has no such file, "
+                                  "take this one out of it: journal-%s",
+                                  uuid));
+}
+
+static enum status settle(const struct svdm_settle_req *q, struct arena *a, uint32_t *written_out)
+{
+        struct digest found_digest;
         struct journal j;
         bool found;
-        enum status s = journal_load(svdm.dir, vm, a, &found, &j);
+        enum status s = journal_load(svdm.dir, &q->vm, a, &found, &j, &found_digest);
 
         *written_out = 0;
         if (s || !found)
                 return s;
-        for (size_t i = 0; !s && j.generation == generation && i < j.disks.count; i++) {
+        if (j.generation == q->generation)
+                s = check_committed(&j, &found_digest, &q->journal);
+        for (size_t i = 0; !s && j.generation == q->generation && i < j.disks.count; i++) {
                 s = write_disk(&j, i, a);
                 *written_out += !s;
         }
-        return s ? s : journal_drop(svdm.dir, vm);
+        return s ? s : journal_drop(svdm.dir, &q->vm);
 }
 
 enum status on_svdm_settle(struct request *r, const struct svdm_settle_req *q,
@@ -203,7 +222,7 @@ enum status on_svdm_settle(struct request *r, const struct svdm_settle_req *q,
 
         if (s)
                 return s;
-        s = settle(&q->vm, q->generation, r->arena, &p->written);
+        s = settle(q, r->arena, &p->written);
         if (!s && n && n->staged && uuid_equal(&n->vm, &q->vm))
                 session_set_settled(n);
         turn_give(&turn);

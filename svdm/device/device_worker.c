@@ -432,6 +432,8 @@ enum status on_device_write_header(struct request *r, const struct device_write_
         else if (!s && !digest_equal(&head, &q->new_head)) {
                 s = check_result(q, fd, runs);
                 if (!s)
+                        s = luks_check_runs(q->path, fd, seen.size, runs);
+                if (!s)
                         s = header_apply(fd, seen.size, runs);
         }
         close(fd);

@@ -254,6 +254,30 @@ enum status header_head_after(int disk, struct bytes runs, uint8_t head_out[stat
         return reader_done(&r) ? ST_DONE : damaged_runs();
 }
 
+enum status header_after(int disk, uint64_t len, struct bytes runs, int *memfd_out)
+{
+        enum status s = header_copy(disk, len, memfd_out);
+
+        if (!s)
+                s = write_part(*memfd_out, runs, 0, len);
+        if (s && *memfd_out >= 0) {
+                close(*memfd_out);
+                *memfd_out = -1;
+        }
+        return s;
+}
+
+uint64_t header_runs_end(struct bytes runs)
+{
+        struct reader r = reader_of(runs);
+        uint64_t end = 0;
+        struct run run;
+
+        while (next_run(&r, &run))
+                end = run.to > end ? run.to : end;
+        return r.bad ? UINT64_MAX : end;
+}
+
 enum status header_apply(int disk, uint64_t size, struct bytes runs)
 {
         enum status s;

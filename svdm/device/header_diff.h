@@ -33,6 +33,11 @@ enum status header_diff(int old, int new, struct buffer *runs_out);
 /* What the first HEADER_HEAD bytes will be once the runs are written. Nothing is written. */
 enum status header_head_after(int disk, struct bytes runs, uint8_t head_out[static HEADER_HEAD]);
 
+/* The first len bytes of a disk as they will be then, in a memfd of that size. */
+enum status header_after(int disk, uint64_t len, struct bytes runs, int *memfd_out);
+/* Where the last run ends; 0 if there is none. */
+uint64_t header_runs_end(struct bytes runs);
+
 /* Writes runs to the disk so that an end at any instant leaves one valid LUKS2 header (the first
  * or the second of its two) and the head unchanged until all else is there; fsyncs. The runs are
  * checked first: nothing beyond HEADER_MOST or size. */

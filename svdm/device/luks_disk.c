@@ -137,6 +137,46 @@ enum status luks_header(const char *path, int disk, uint64_t size, int *header_o
         return s;
 }
 
+/* As find_data(), of the header that is to be. */
+static enum status find_data_after(const char *path, int disk, uint64_t size, struct bytes runs,
+                                   uint64_t *offset_out)
+{
+        const uint64_t texts = 2 * LUKS_TEXT_MOST;
+        struct uuid uuid;
+        int memfd;
+        enum status s = header_after(disk, texts < size ? texts : size, runs, &memfd);
+
+        if (s)
+                return s;
+        if (ftruncate(memfd, (off_t)size))
+                s = FAIL(ST_IO, .subject = "a memory file", .found = strerror(errno));
+        if (!s)
+                s = memory_file_seal(memfd);
+        if (!s)
+                s = read_parameters(path, memfd, offset_out, &uuid);
+        close(memfd);
+        return s;
+}
+
+enum status luks_check_runs(const char *path, int disk, uint64_t size, struct bytes runs)
+{
+        const uint64_t end = header_runs_end(runs);
+        uint64_t offset = 0;
+        struct error why;
+        enum status s = find_data_after(path, disk, size, runs, &offset);
+
+        why = *error_last();
+        if (!s && end <= offset)
+                return ST_DONE;
+        return FAIL(ST_DAMAGED, .subject = path,
+                    .expected = "a journal that writes a LUKS2 header and nothing beyond it",
+                    .found = s ? FMT("no whole header: %.200s", why.found)
+                               : FMT("one that writes up to byte %llu, behind the header's %llu",
+                                     (unsigned long long)end, (unsigned long long)offset),
+                    .remedy = "the disk is as it was; restore svdm's newest state folder, or seal "
+                              "the VM again");
+}
+
 static enum status format(const char *path, struct crypt_device *cd, uint64_t size, bool integrity,
                           const char *uuid, const uint8_t key[static DISK_KEY_LEN], int *slot_out)
 {

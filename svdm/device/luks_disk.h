@@ -23,6 +23,9 @@ enum luks_kind luks_probe(int disk);
 
 /* Copies a LUKS2 header, which is everything before the data, into a sealed memfd. path: for
  * errors. ST_INVALID if the header is not whole, ST_CHANGED if it changed while it was read. */
+/* ST_DAMAGED if runs (header_diff.h), written to the disk, would not make a whole LUKS2 header, or
+ * if one of them goes beyond it: what lies behind are the data. */
+enum status luks_check_runs(const char *path, int disk, uint64_t size, struct bytes runs);
 enum status luks_header(const char *path, int disk, uint64_t size, int *header_out,
                         struct uuid *uuid_out);
 

@@ -41,17 +41,21 @@ says no-such
 firewall_runs=$(predicate vm-runs uid:1000 tls:tenant | sed "s/'firewall01'/'firewall'/")
 sealing_with "<deviceCheck device=\"*\">$(predicate one-owner uid:1000 tls:tenant)</deviceCheck>$(
         )<deviceCheck device=\"vif0\">$firewall_runs</deviceCheck>" >guarded-seal.xml
+# A check that does not hold now would refuse the next start: so it is not sealed.
+expect 1 bulkhead vm seal guarded guarded-seal.xml --format
+says 'device vif0, check number 2'
+says 'firewall: is no VM of this host'
+vm firewall --owner tls:tenant
+expect 0 bulkhead vm seal firewall firewall-seal.xml --format
+expect 0 bulkhead vm start firewall
 expect 0 bulkhead vm seal guarded guarded-seal.xml --format
+expect 0 bulkhead vm stop firewall
 
 # The interface waits for the firewall; the disks do not.
 expect 1 bulkhead vm start guarded
 says 'device vif0, check number 2'
-says 'firewall: is no VM of this host'
-same "$(state_of guarded)" stopped 'state after a refusal'
-vm firewall --owner tls:tenant
-expect 0 bulkhead vm seal firewall firewall-seal.xml --format
-expect 1 bulkhead vm start guarded
 says 'firewall: does not run: stopped'
+same "$(state_of guarded)" stopped 'state after a refusal'
 expect 0 bulkhead vm start firewall
 expect 0 bulkhead vm start guarded
 

@@ -497,6 +497,107 @@ START_TEST(a_damaged_definition_is_named)
 }
 END_TEST
 
+/* integrity-mgr cannot give out the key: everything is shown, and nothing is done. */
+START_TEST(what_is_in_doubt_is_shown_and_left_alone)
+{
+        static const uint8_t key[STATE_KEY_SIZE] = {1};
+        struct compartment *c;
+        struct vm_definition d;
+        struct vm_summary v;
+        struct error why;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        state_use_key(dir, key, true);
+        ck_assert_int_eq(compartments_sign(), ST_DONE);
+        state_forget_keys();
+        FAIL(ST_NOT_APPROVED, .subject = "the state of this host", .remedy = "approve it");
+        why = *error_last();
+        compartments_doubt(&why);
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+        ck_assert_int_eq(v.state, VM_UNKNOWN);
+        ck_assert_int_eq(v.owner.kind, PRINCIPAL_NOBODY);
+        ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_NOT_APPROVED);
+        ck_assert_str_eq(error_last()->remedy, "approve it");
+        ck_assert_int_eq(define("db2", &v), ST_NOT_APPROVED);
+        state_use_key(dir, key, false);
+        ck_assert_int_eq(compartments_read(), ST_DONE);
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+        ck_assert_int_eq(v.state, VM_STOPPED);
+        ck_assert_int_eq(v.owner.kind, PRINCIPAL_USER);
+        ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
+        compartment_release(c);
+        state_forget_keys();
+}
+END_TEST
+
+/* Somebody who has the disk gives a VM another owner, with a good checksum. */
+START_TEST(an_edited_definition_is_named)
+{
+        static const uint8_t key[STATE_KEY_SIZE] = {1};
+        struct vm_definition d;
+        struct vm_summary v, other, *damaged;
+        struct compartment *c;
+        size_t count;
+        char uuid[37];
+
+        state_use_key(dir, key, false);
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(define("db2", &other), ST_DONE);
+        ck_assert_int_eq(compartment_find("db1", a, &d, &v), ST_DONE);
+        uuid_write(&v.uuid, uuid);
+        d.owner.name = "4711";
+        state_forget_keys();
+        ck_assert_int_eq(state_write_record(dir, uuid, &state_kind_vm, &d), ST_DONE);
+        state_use_key(dir, key, false);
+        open_again();
+        ck_assert_int_eq(compartment_find(uuid, a, &d, &v), ST_DAMAGED);
+        ck_assert_int_eq(compartment_claim(uuid, "start", &principal_self, &c), ST_DAMAGED);
+        compartments_damaged(a, &damaged, &count);
+        ck_assert_uint_eq(count, 1);
+        ck_assert(strstr(damaged->last_refusal, "MAC"));
+        ck_assert_int_eq(compartment_find("db2", a, &d, &v), ST_DONE);
+        ck_assert_int_eq(v.state, VM_STOPPED);
+        state_forget_keys();
+}
+END_TEST
+
+/* What is signed at the first start is also the definition that a VM is to have next; an edited one
+ * does not count. */
+START_TEST(a_staged_definition_is_signed)
+{
+        static const uint8_t key[STATE_KEY_SIZE] = {1};
+        struct vm_definition d;
+        struct vm_summary v;
+        struct compartment *c;
+        char name[64];
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "define", &principal_self, &c), ST_DONE);
+        d = *compartment_definition(c);
+        d.name = "db9";
+        d.generation = 2;
+        ck_assert_int_eq(compartment_stage(c, &d), ST_DONE);
+        beside(c, "next", name);
+        compartment_release(c);
+        open_again();
+        state_use_key(dir, key, true);
+        ck_assert_int_eq(compartments_sign(), ST_DONE);
+        state_use_key(dir, key, false);
+        open_again();
+        ck_assert_int_eq(table.count, 1);
+        ck_assert_ptr_nonnull(table.vms[0]->next_arena);
+        ck_assert_str_eq(table.vms[0]->next.name, "db9");
+        d = table.vms[0]->next;
+        state_forget_keys();
+        ck_assert_int_eq(state_write_record(dir, name, &state_kind_vm_next, &d), ST_DONE);
+        state_use_key(dir, key, false);
+        open_again();
+        ck_assert_int_eq(table.count, 1);
+        ck_assert_ptr_null(table.vms[0]->next_arena);
+        state_forget_keys();
+}
+END_TEST
+
 START_TEST(what_says_another_vm_or_nobody_is_left_out)
 {
         struct vm_definition d;
@@ -739,6 +840,9 @@ int main(void)
         tcase_add_test(t, owners_of_version_2_are_principals);
         tcase_add_test(t, the_claim_knows_for_whom);
         tcase_add_test(t, a_damaged_definition_is_named);
+        tcase_add_test(t, what_is_in_doubt_is_shown_and_left_alone);
+        tcase_add_test(t, an_edited_definition_is_named);
+        tcase_add_test(t, a_staged_definition_is_signed);
         tcase_add_test(t, what_says_another_vm_or_nobody_is_left_out);
         tcase_add_loop_test(t, a_staged_definition_counts_with_its_generation, 0, 2);
         tcase_add_test(t, another_vms_name_is_not_given);

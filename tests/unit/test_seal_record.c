@@ -10,6 +10,7 @@
 #include "integrity-mgr/measure.h"
 #include "integrity-mgr/seal.h"
 #include "integrity-mgr/seal_store.h"
+#include "integrity-mgr/state_key.h"
 #include "lib/principal.h"
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
@@ -635,6 +636,28 @@ START_TEST(test_a_changed_configuration_is_named)
 }
 END_TEST
 
+/* --- the key of the state files -------------------------------------------------------------- */
+
+START_TEST(test_state_key)
+{
+        struct im_state_key_rep p, again;
+
+        open_log();
+        ck_assert_int_eq(state_key_get(a, &p), ST_DONE);
+        ck_assert_uint_eq(p.key.len, 32);
+        ck_assert(p.first);
+        ck_assert_int_eq(state_key_kept(), ST_DONE);
+        ck_assert_int_eq(state_key_kept(), ST_DONE);
+        generations_open(dir); /* as after a restart */
+        ck_assert_int_eq(state_key_get(a, &again), ST_DONE);
+        ck_assert_mem_eq(p.key.data, again.key.data, 32);
+        ck_assert(!again.first);
+        ck_assert_int_eq(do_seal(1, 'x'), ST_DONE); /* the table has room for VMs beside it */
+        fake_tpm->gone = true;
+        ck_assert_int_eq(state_key_get(a, &p), ST_TPM);
+}
+END_TEST
+
 /* --- the log ---------------------------------------------------------------------------------- */
 
 static bool is_logged(const char *event)
@@ -847,6 +870,7 @@ int main(void)
         tcase_add_loop_test(t, test_a_kernel_that_nothing_measures_is_not_sealed, 0,
                             sizeof boot_coverings / sizeof *boot_coverings);
         tcase_add_test(t, test_a_changed_configuration_is_named);
+        tcase_add_test(t, test_state_key);
         tcase_add_test(t, test_events_name_their_component);
         suite_add_tcase(suite, t);
         t = tcase_create("faults");

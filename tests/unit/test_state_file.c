@@ -250,6 +250,75 @@ START_TEST(links_and_absences_are_refused)
 }
 END_TEST
 
+static const uint8_t first_key[STATE_KEY_SIZE] = {1}, second_key[STATE_KEY_SIZE] = {2};
+
+static enum status load(const char *name)
+{
+        struct state_content found;
+
+        return state_load(dir, name, &kind, a, &found);
+}
+
+/* Each is what whoever has the disk, but not the key, can do. */
+START_TEST(what_was_not_signed_is_not_believed)
+{
+        struct state_content found;
+
+        ck_assert_int_eq(state_write(dir, "before", &kind, text("content")), ST_DONE);
+        state_use_key(dir, first_key, false);
+        ck_assert_int_eq(state_write(dir, "x", &kind, text("content")), ST_DONE);
+        ck_assert_int_eq(state_load(dir, "x", &kind, a, &found), ST_DONE);
+        ck_assert_uint_eq(found.bytes.len, 7);
+        ck_assert_mem_eq(found.bytes.data, "content", 7);
+        ck_assert_uint_eq(found.version, 2);
+        ck_assert_int_eq(load("before"), ST_DAMAGED);
+        ck_assert_str_eq(error_last()->found, "one without a MAC");
+        ck_assert_int_eq(renameat(dir, "x", dir, "y"), 0);
+        ck_assert_int_eq(load("y"), ST_DAMAGED);
+        ck_assert_int_eq(renameat(dir, "y", dir, "x"), 0);
+        state_use_key(dir, second_key, false);
+        ck_assert_int_eq(load("x"), ST_DAMAGED);
+        state_forget_keys();
+        ck_assert_int_eq(load("x"), ST_NOT_SET_UP);
+        ck_assert_int_eq(load("before"), ST_DONE);
+}
+END_TEST
+
+START_TEST(what_is_lifted_is_believed_once)
+{
+        ck_assert_int_eq(state_write(dir, "before", &kind, text("content")), ST_DONE);
+        state_use_key(dir, first_key, false);
+        ck_assert_int_eq(state_write(dir, "x", &kind, text("content")), ST_DONE);
+        state_use_key(dir, second_key, true);
+        ck_assert_int_eq(load("before"), ST_DONE);
+        ck_assert_int_eq(load("x"), ST_DONE);
+        ck_assert_int_eq(state_write(dir, "x", &kind, text("again")), ST_DONE);
+        state_use_key(dir, second_key, false);
+        ck_assert_int_eq(load("x"), ST_DONE);
+        ck_assert_int_eq(load("before"), ST_DAMAGED);
+        state_forget_keys();
+}
+END_TEST
+
+START_TEST(each_bit_of_a_signed_file_is_noticed)
+{
+        uint8_t bytes[500];
+        size_t len;
+        struct state_content found;
+
+        state_use_key(dir, first_key, false);
+        ck_assert_int_eq(state_write(dir, "x", &kind, text("content")), ST_DONE);
+        state_forget_keys();
+        len = whole_file(bytes, sizeof bytes);
+        for (size_t bit = 0; bit < 8 * len; bit++) {
+                bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+                ck_assert_int_eq(state_parse("x", (struct bytes){bytes, len}, &kind, &found),
+                                 ST_DAMAGED);
+                bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
+}
+END_TEST
+
 START_TEST(a_folder_has_one_daemon)
 {
         int second;
@@ -276,6 +345,9 @@ int main(void)
         tcase_add_test(t, each_bit_and_each_truncation_is_noticed);
         tcase_add_test(t, another_kind_and_a_newer_version_are_refused);
         tcase_add_test(t, links_and_absences_are_refused);
+        tcase_add_test(t, what_was_not_signed_is_not_believed);
+        tcase_add_test(t, what_is_lifted_is_believed_once);
+        tcase_add_test(t, each_bit_of_a_signed_file_is_noticed);
         tcase_add_test(t, a_folder_has_one_daemon);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);

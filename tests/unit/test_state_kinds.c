@@ -144,7 +144,7 @@ static void means_host(const void *record, uint32_t version)
 static void means_generations(const void *record, uint32_t version)
 {
         const struct seal_table_file *f = record;
-        const struct state_content within = {"generations", version, f->table};
+        const struct state_content within = {"generations", version, f->table, NULL};
         struct seal_table table;
 
         ck_assert_int_eq(f->mac.alg, HASH_SHA256);

@@ -5,6 +5,9 @@
  * first, since the daemons' users may not exist here.
  */
 #include "lib/channel.h"
+#include "lib/state_kinds.h"
+#include "lib/state_record.h"
+#include "svdm/journal.h"
 
 #include <check.h>
 #include <errno.h>
@@ -727,6 +730,63 @@ START_TEST(settle_refuses_a_stranger)
 }
 END_TEST
 
+/* As whoever had the disk could: a journal of the right generation that also writes to the data
+ * behind the header. */
+static void forge_journal(struct digest *genuine)
+{
+        static const uint8_t data[] = "over the data";
+        struct buffer b = BUFFER_INIT(STATE_MOST);
+        int dir;
+        char uuid[37], name[PATH_MAX];
+        struct bytes runs;
+        struct journal j;
+        bool found;
+
+        snprintf(name, sizeof name, "%s/svdm", place);
+        dir = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        ck_assert_int_ge(dir, 0);
+        ck_assert_int_eq(journal_load(dir, &vm, a, &found, &j, genuine), ST_DONE);
+        ck_assert(found);
+        ck_assert_int_eq(journal_runs(dir, &j, 0, a, &runs), ST_DONE);
+        buffer_add(&b, runs.data, runs.len);
+        buffer_u64(&b, 20 << 20);
+        buffer_u32(&b, sizeof data);
+        buffer_add(&b, data, sizeof data);
+        j.disks.items[0].runs = digest_of(HASH_SHA256, b.data, b.len);
+        uuid_write(&vm, uuid);
+        snprintf(name, sizeof name, "header-%s-0", uuid);
+        ck_assert_int_eq(state_write(dir, name, &state_kind_header, buffer_bytes(&b)), ST_DONE);
+        snprintf(name, sizeof name, "journal-%s", uuid);
+        ck_assert_int_eq(state_write_record(dir, name, &state_kind_journal, &j), ST_DONE);
+        buffer_clear(&b);
+        close(dir);
+}
+
+START_TEST(a_forged_journal_is_not_written)
+{
+        struct digest genuine, none = {0};
+        int fd = connect_svdm(), authority = pipe_with("x", 1);
+        struct svdm_prepare_rep *p;
+
+        make_luks("disk", "x");
+        OPEN(fd, &vm, ST_DONE, "disk");
+        p = ASK(fd, svdm_prepare, ST_DONE, .authority_kind = AUTHORITY_PASSPHRASE,
+                .authority = authority);
+        close(p->secret);
+        close(authority);
+        genuine = ASK(fd, svdm_stage, ST_DONE, .generation = 1)->journal;
+        ck_assert_int_eq(run("cd %s && sha256sum disk > sum", place), 0);
+        forge_journal(&none);
+        ck_assert(digest_equal(&genuine, &none));
+        ASK(fd, svdm_settle, ST_DAMAGED, .vm = vm, .generation = 1, .journal = genuine);
+        ck_assert(strstr(error_last()->found, "another one"));
+        ASK(fd, svdm_settle, ST_DAMAGED, .vm = vm, .generation = 1);
+        ck_assert(strstr(error_last()->found, "behind the header"));
+        ck_assert_int_eq(run("cd %s && sha256sum --quiet -c sum", place), 0);
+        close(fd);
+}
+END_TEST
+
 START_TEST(order_is_kept)
 {
         char secret[32] = {0};
@@ -955,6 +1015,7 @@ static Suite *suite(void)
         tcase_add_test(c, committed_seal_is_completed_after_kill);
         tcase_add_test(c, others_cannot_drop_a_seal_under_way);
         tcase_add_loop_test(c, settle_refuses_a_stranger, 0, sizeof meddlings / sizeof *meddlings);
+        tcase_add_test(c, a_forged_journal_is_not_written);
         tcase_add_test(c, order_is_kept);
         tcase_add_test(c, targets_and_status);
         tcase_add_test(c, targets_are_opened_by_another_job_when_one_died);

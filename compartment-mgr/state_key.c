@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Learns the key of the state files from integrity-mgr and has the definitions read under it. Only
+ * the key's use in lib/state_file.c keeps it.
+ */
+#include "compartment-mgr/state_key.h"
+#include "compartment-mgr/compartment.h"
+#include "compartment-mgr/peers.h"
+#include "lib/report.h"
+#include "lib/state_file.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PAUSE = 1 /* s */ };
+
+static struct {
+        pthread_mutex_t lock;
+        int dir;
+        enum { DOUBT, NO_KEY, KEYED } state;
+        bool recovered;
+        void (*recover)(void);
+} own = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1};
+
+/* Files of before the first key get their MACs. Whatever fails is done at the next start. */
+static enum status sign_all(struct arena *a)
+{
+        struct im_state_kept_req q = {};
+        struct im_state_kept_rep p;
+        enum status s = compartments_sign();
+
+        return s ? s : peer_call(PEER_IM, CALL(im_state_kept, &q, &p), a, PEER_SHORT);
+}
+
+static enum status use_key(const struct im_state_key_rep *p, struct arena *a)
+{
+        enum status s;
+
+        if (p->key.len != STATE_KEY_SIZE)
+                return FAIL(ST_PROTOCOL, .subject = "the key of the state files",
+                            .expected = FMT("%d bytes", STATE_KEY_SIZE),
+                            .found = FMT("%zu", p->key.len));
+        state_use_key(own.dir, p->key.data, p->first);
+        s = compartments_read();
+        own.state = s ? DOUBT : KEYED;
+        if (s || !p->first)
+                return s;
+        report_warning("state files get their MACs: until now anybody with the disk could change "
+                       "them unnoticed");
+        if (sign_all(a))
+                report_error("giving state files their MACs; the next start does it");
+        else
+                state_use_key(own.dir, p->key.data, false);
+        return ST_DONE;
+}
+
+/* Called with the lock. */
+static enum status learn(struct arena *a)
+{
+        struct im_state_key_req q = {};
+        struct im_state_key_rep p;
+        enum status s = peer_call(PEER_IM, CALL(im_state_key, &q, &p), a, PEER_SHORT);
+
+        if (s)
+                return s;
+        if (p.key.len)
+                return use_key(&p, a);
+        if (own.state == DOUBT)
+                s = compartments_read();
+        own.state = s ? DOUBT : NO_KEY;
+        return s;
+}
+
+static void try_to_learn(void)
+{
+        struct arena *a = arena_new();
+        bool recover = false;
+
+        pthread_mutex_lock(&own.lock);
+        if (own.state != KEYED) {
+                enum status s = learn(a);
+
+                if (s && own.state == DOUBT)
+                        compartments_doubt(error_last());
+                else if (s)
+                        report_error("asking for the key of the state files");
+                recover = own.state != DOUBT && !own.recovered;
+                own.recovered |= recover;
+        }
+        pthread_mutex_unlock(&own.lock);
+        arena_free(a);
+        if (recover)
+                own.recover();
+}
+
+static bool in_doubt(void)
+{
+        bool doubt;
+
+        pthread_mutex_lock(&own.lock);
+        doubt = own.state == DOUBT;
+        pthread_mutex_unlock(&own.lock);
+        return doubt;
+}
+
+static void *ask_again(void *unused)
+{
+        (void)unused;
+        while (in_doubt()) {
+                sleep(PAUSE);
+                try_to_learn();
+        }
+        report_info("the definitions of VMs are believed again");
+        return NULL;
+}
+
+void state_key_open(int dir, void (*recover)(void))
+{
+        pthread_t thread;
+
+        own.dir = dir;
+        own.recover = recover;
+        try_to_learn();
+        if (!in_doubt())
+                return;
+        report_error("asking for the key of the state files; no VM can be used until it is there");
+        if (pthread_create(&thread, NULL, ask_again, NULL))
+                fatal("no thread to ask for the key of the state files");
+        pthread_detach(thread);
+}
+
+void state_key_retry(void)
+{
+        struct error kept = *error_last();
+
+        try_to_learn();
+        error_keep(&kept);
+}
