@@ -82,18 +82,18 @@ says 'xenbr0 vm:a'
 echo 'xenbr0 *' >"$policy"
 expect 0 bulkhead vm attach a vif0
 
-# --- a disk that was given back is anybody's, and then it cannot come ---
+# --- a disk that was given back is still its VM's: no other VM is sealed with it ---
 vm b
 forget b
 sed 's/b-data.img/a-data.img/' b.cfg >b2.cfg
 expect 0 bulkhead vm define b2.cfg
 sed 's/b-data.img/a-data.img/' b-seal.xml >b2-seal.xml
-# xvdb of a is not held: its file is b's to open, but b has no key of it
-expect 1 bulkhead vm seal b b2-seal.xml
-says_not 'holds it'
+expect 3 bulkhead vm seal b b2-seal.xml
+says 'VM a has it, too'
 expect 0 bulkhead vm attach a xvdb
 expect 3 bulkhead vm seal b b2-seal.xml
 says 'holds it'
+forget b
 
 # --- what is attached outlives the daemons; the next start has all ---
 expect 0 bulkhead vm detach a xvda

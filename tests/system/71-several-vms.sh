@@ -44,7 +44,8 @@ says 'a1'
 expect 1 bulkhead vm console a1
 expect 1 bulkhead vm console no-such-vm
 expect 0 bulkhead vm undefine --forget-key a1 --json
-same "$(of_json v <<<"$output")" "{'name': 'a1', 'forgotten': True}" 'undefine as JSON'
+same "$(of_json "v['name'], v['forgotten'], v['disks'][0]['device']" <<<"$output")" \
+        'a1 True xvdb' 'undefine as JSON'
 # nothing is being done now; while something is, jobs and the refusal of another one name it
 expect 0 bulkhead jobs
 same "$output" '' 'jobs at rest'
