@@ -224,7 +224,9 @@ static enum status tell(struct work *w, struct bytes *evidence_out)
         return s;
 }
 
-/* What is logged for one principal has a bound: the log is kept for ever. */
+/* What is logged for one principal has a bound: the log is kept for ever. Each target is an entry,
+ * and is named in the event of kind "attest"; that event and the frame are an entry more. */
+enum { LOG_OF_TARGET = 512 };
 static enum status may_log(const struct work *w)
 {
         struct timespec now;
@@ -232,7 +234,7 @@ static enum status may_log(const struct work *w)
 
         clock_gettime(CLOCK_MONOTONIC, &now);
         for (size_t i = 0; i < w->found.count; i++)
-                bytes += w->found.forms[i].canonical.len;
+                bytes += w->found.forms[i].canonical.len + LOG_OF_TARGET;
         return attest_share_log(&w->req->asker, bytes,
                                 (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
 }

@@ -53,6 +53,7 @@ void server_append(struct connection *c)
 void server_forget(struct connection *c)
 {
         epoll_ctl(c->server->epoll, EPOLL_CTL_DEL, c->fd, NULL);
+        c->needs_room = false; /* else it would be read on while its session ends */
         if (c->session_end) {
                 c->ends = true;
                 server_append(c);

@@ -161,6 +161,17 @@ static int undecided(const char *evidence, enum status s, bool of_evidence)
         return output_error_as(class, s, "verify %s", output_clean(evidence));
 }
 
+/* Whoever reads a list has to find each piece of evidence in it. */
+static struct json_object *no_verdict_json(const char *evidence, bool undecided)
+{
+        struct json_object *o = json_object_new_object();
+
+        output_json_text(o, "evidence", evidence);
+        json_object_object_add(o, "trusted", json_object_new_boolean(0));
+        json_object_object_add(o, "undecided", json_object_new_boolean(undecided));
+        return o;
+}
+
 static int judge(const struct arguments *arguments, const char *evidence,
                  const struct appraise_input *common, struct json_object *list)
 {
@@ -179,6 +190,9 @@ static int judge(const struct arguments *arguments, const char *evidence,
                 s = file_update(arguments->trust, in.trust, report.trust, a);
         if (s) {
                 result = undecided(evidence, s, of_evidence);
+                if (list)
+                        json_object_array_add(list,
+                                              no_verdict_json(evidence, result != EXIT_REFUSED));
                 goto out;
         }
         if (list)

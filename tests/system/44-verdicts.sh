@@ -82,6 +82,9 @@ expect 3 bulkhead verify good.xml evidence.xml missing --trust "$trust"
 same "$(bulkhead verify good.xml evidence.xml --trust "$trust" --json | python3 -c \
         'import json,sys; print([(v["evidence"], v["trusted"]) for v in json.load(sys.stdin)])')" \
         "[('good.xml', True), ('evidence.xml', False)]" 'JSON of two'
+same "$(bulkhead verify good.xml missing --trust "$trust" --json 2>/dev/null | python3 -c \
+        'import json,sys; print([(v["evidence"], v["trusted"]) for v in json.load(sys.stdin)])')" \
+        "[('good.xml', True), ('missing', False)]" 'JSON of one that is not there'
 expect 0 bulkhead verify - --trust "$trust" <good.xml
 expect 0 bash -c "set -o pipefail; bulkhead attest - -o - --trust '$trust' <asked.xml |
         bulkhead verify - --trust '$trust'"
