@@ -16,8 +16,10 @@
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <unistd.h>
 
 static const char file[] = "generations";
 
@@ -37,6 +39,11 @@ void generations_open(int dir)
         folder = dir;
         arena_free(arena);
         arena = NULL;
+}
+
+bool generations_exist(void)
+{
+        return !faccessat(folder, file, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
 /* --- the TPM -------------------------------------------------------------------------------- */

@@ -17,6 +17,8 @@
 
 /* dir: the state folder; it stays the caller's. */
 void generations_open(int dir);
+/* Whether the file is there, whatever it has in it. */
+bool generations_exist(void);
 /* Writes an empty table: at the host's first approval, since the HMAC key opens in approved states
  * only. */
 enum status generations_begin(void);

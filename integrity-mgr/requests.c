@@ -29,6 +29,20 @@
 static int state = -1;
 static bool own_user;
 
+/* A table of seals hangs from the keys in the host's file. Without that file this would be taken for
+ * a host that was never set up: definitions would be believed without their MACs, and headers that
+ * belong to a seal be given up. */
+static enum status nothing_is_missing(void)
+{
+        if (host_get() || !generations_exist())
+                return ST_DONE;
+        return FAIL(ST_NOT_FOUND, .subject = "the file host of integrity-mgr's state folder",
+                    .expected = "the host's keys, as there is a table of seals",
+                    .remedy = "put that file back, from a copy of the newest state folder; where "
+                              "there is none, a passphrase of each VM's disks is needed: "
+                              "docs/tasks.md, \"How do I replace a mainboard, or a TPM?\"");
+}
+
 enum status requests_open(int dir, bool is_own_user)
 {
         struct arena *a = arena_new();
@@ -44,6 +58,8 @@ enum status requests_open(int dir, bool is_own_user)
         arena_free(a);
         if (!s)
                 s = host_open(dir);
+        if (!s)
+                s = nothing_is_missing();
         if (!s && host_get() && host_log_open(dir, host_get()->keys.alg))
                 report_error("opening the log"); /* each request that needs it will say so */
         return s;

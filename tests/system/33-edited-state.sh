@@ -51,6 +51,18 @@ expect 0 "$top/scripts/up" "$other"
 answers
 expect 0 bulkhead vm start edited
 expect 0 bulkhead vm stop edited
+# The host's file taken away is no host that was never set up: nothing is believed, nothing runs.
+expect 0 "$top/scripts/down" "$other"
+mv "$BULKHEAD_STATE/integrity-mgr/host" host
+expect 3 "$top/scripts/up" "$other"
+grep -q "the file host of integrity-mgr's state folder" "$other/integrity-mgr.log" ||
+        fail 'the log does not say why'
+expect 0 "$top/scripts/down" "$other"
+mv host "$BULKHEAD_STATE/integrity-mgr/host"
+expect 0 "$top/scripts/up" "$other"
+answers
+expect 0 bulkhead vm start edited
+expect 0 bulkhead vm stop edited
 # No door admits these.
 sed -i 's/edited/another/' edited.cfg
 expect 1 bulkhead vm define edited.cfg --owner vm:00000000-0000-4000-8000-000000000001
