@@ -29,9 +29,9 @@
 static int state = -1;
 static bool own_user;
 
-/* A table of seals hangs from the keys in the host's file. Without that file this would be taken for
- * a host that was never set up: definitions would be believed without their MACs, and headers that
- * belong to a seal be given up. */
+/* A table of seals hangs from the keys in the host's file. Without that file this would be taken
+ * for a host that was never set up: definitions would be believed without their MACs, and headers
+ * that belong to a seal be given up. */
 static enum status nothing_is_missing(void)
 {
         if (host_get() || !generations_exist())
