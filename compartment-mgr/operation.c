@@ -16,7 +16,7 @@
 
 static enum status ask_sealed(struct operation *o)
 {
-        struct im_sealed_req q = {.vm = o->vm->uuid};
+        struct im_sealed_req q = {.vm = o->vm->uuid, .to_settle = true};
 
         return peer_call(PEER_IM, CALL(im_sealed, &q, &o->sealed), o->arena, PEER_SHORT);
 }

@@ -344,7 +344,7 @@ static enum status no_such_vm(struct request *r, const char *vm)
 
 static enum status on_vm_show(struct request *r, const struct vm_show_req *q, struct vm_show_rep *p)
 {
-        struct im_sealed_req ask;
+        struct im_sealed_req ask = {.to_settle = false};
         struct im_sealed_rep sealed;
         struct vm_definition d;
         enum status s = compartment_find(q->vm, r->arena, &d, &p->vm);

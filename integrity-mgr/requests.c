@@ -324,7 +324,7 @@ enum status on_im_journal(struct request *r, const struct im_journal_req *q,
 
 enum status on_im_sealed(struct request *r, const struct im_sealed_req *q, struct im_sealed_rep *p)
 {
-        return seal_present(r->arena, &q->vm, p);
+        return seal_present(r->arena, q, p);
 }
 
 enum status on_im_forget(struct request *r, const struct im_forget_req *q, struct im_forget_rep *p)

@@ -37,6 +37,27 @@ static pthread_mutex_t busy_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct uuid busy[BUSY_MOST];
 static size_t busy_count;
 
+/* Called with the lock. */
+static enum status refuse_busy(const struct uuid *vm)
+{
+        for (size_t i = 0; i < busy_count; i++)
+                if (uuid_equal(&busy[i], vm))
+                        return FAIL(ST_BUSY, .subject = "the seal of this VM",
+                                    .found = "another request is at work on it",
+                                    .remedy = "repeat");
+        return ST_DONE;
+}
+
+static enum status must_be_free(const struct uuid *vm)
+{
+        enum status s;
+
+        pthread_mutex_lock(&busy_lock);
+        s = refuse_busy(vm);
+        pthread_mutex_unlock(&busy_lock);
+        return s;
+}
+
 static enum status claim(const struct uuid *vm)
 {
         const struct host_state *host;
@@ -45,10 +66,7 @@ static enum status claim(const struct uuid *vm)
         if (s)
                 return s;
         pthread_mutex_lock(&busy_lock);
-        for (size_t i = 0; i < busy_count && !s; i++)
-                if (uuid_equal(&busy[i], vm))
-                        s = FAIL(ST_BUSY, .subject = "the seal of this VM",
-                                 .found = "another request is at work on it", .remedy = "repeat");
+        s = refuse_busy(vm);
         if (!s && busy_count == BUSY_MOST)
                 s = FAIL(ST_BUSY, .subject = "seals", .remedy = "repeat");
         if (!s)
@@ -386,7 +404,8 @@ enum status seal_name_journal(struct arena *a, const struct im_journal_req *req)
 
 /* A record that is not the one committed to still has its generation, so that the VM can be sealed
  * again; seal_unseal() says what is wrong with it. */
-enum status seal_present(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out)
+enum status seal_present(struct arena *a, const struct im_sealed_req *req,
+                         struct im_sealed_rep *rep_out)
 {
         struct seal_record r;
         enum status s;
@@ -395,10 +414,12 @@ enum status seal_present(struct arena *a, const struct uuid *vm, struct im_seale
         rep_out->descriptor.key = "";
         if (!host_get()) /* then nothing can be sealed */
                 return ST_DONE;
-        s = seal_store_generation(vm, &rep_out->generation);
+        s = req->to_settle ? must_be_free(&req->vm) : ST_DONE;
+        if (!s)
+                s = seal_store_generation(&req->vm, &rep_out->generation);
         if (s || !rep_out->generation)
                 return s;
-        s = seal_store_read(a, vm, &r);
+        s = seal_store_read(a, &req->vm, &r);
         if (!s) {
                 rep_out->descriptor = r.descriptor;
                 rep_out->journal = r.journal;

@@ -25,7 +25,8 @@ enum status seal_renew(struct arena *a, const struct im_reseal_req *req);
 /* The present seal under the next generation, with that journal; it opens when it did before. */
 enum status seal_name_journal(struct arena *a, const struct im_journal_req *req);
 /* The present seal; generation 0 and an empty descriptor if there is none. */
-enum status seal_present(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out);
+enum status seal_present(struct arena *a, const struct im_sealed_req *req,
+                         struct im_sealed_rep *rep_out);
 /* by: for whom, as logged. */
 enum status seal_forget(const struct principal *by, const struct uuid *vm);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 struct fake_tpm *fake_tpm;
+void (*fake_tpm_while_sealing)(void);
 
 void fake_tpm_new(void)
 {
@@ -73,6 +74,8 @@ static enum status seal(const struct tpm_seal_req *q, struct tpm_seal_rep *p, st
 {
         uint8_t secret[32];
 
+        if (fake_tpm_while_sealing)
+                fake_tpm_while_sealing();
         if (fault_point() || read(q->secret, secret, 32) != 32)
                 return gone();
         p->blob_public = keep(a, q->binding.bytes, 32);

@@ -17,6 +17,7 @@ struct fake_tpm {
         struct tpm_attest_req attested;
 };
 extern struct fake_tpm *fake_tpm;
-void fake_tpm_new(void); /* once a program */
+extern void (*fake_tpm_while_sealing)(void); /* called within tpm_seal, if set */
+void fake_tpm_new(void);                     /* once a program */
 
 #endif

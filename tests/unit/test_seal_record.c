@@ -184,9 +184,10 @@ static enum status do_reseal(uint64_t generation)
 
 static uint64_t generation(void)
 {
+        const struct im_sealed_req q = {.vm = vm, .to_settle = true};
         struct im_sealed_rep p;
 
-        ck_assert_int_eq(seal_present(a, &vm, &p), ST_DONE);
+        ck_assert_int_eq(seal_present(a, &q, &p), ST_DONE);
         return p.generation;
 }
 
@@ -636,6 +637,34 @@ START_TEST(test_a_changed_configuration_is_named)
 }
 END_TEST
 
+static void look_while_sealing(void)
+{
+        struct im_sealed_req q = {.vm = vm};
+        struct im_sealed_rep p;
+
+        ck_assert_int_eq(seal_present(a, &q, &p), ST_DONE);
+        ck_assert_uint_eq(p.generation, 1);
+        q.to_settle = true;
+        ck_assert_int_eq(seal_present(a, &q, &p), ST_BUSY);
+}
+
+/* Its asker was killed and is back: what this seal journalled is not dropped before it is known
+ * whether the seal counts. */
+START_TEST(test_nothing_is_settled_while_a_seal_is_made)
+{
+        char secret_of;
+
+        open_log();
+        ck_assert_int_eq(do_seal(1, 'a'), ST_DONE);
+        fake_tpm_while_sealing = look_while_sealing;
+        ck_assert_int_eq(do_seal(2, 'b'), ST_DONE);
+        fake_tpm_while_sealing = NULL;
+        ck_assert_uint_eq(generation(), 2);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
+        ck_assert_int_eq(secret_of, 'b');
+}
+END_TEST
+
 /* --- the key of the state files -------------------------------------------------------------- */
 
 START_TEST(test_state_key)
@@ -871,6 +900,7 @@ int main(void)
                             sizeof boot_coverings / sizeof *boot_coverings);
         tcase_add_test(t, test_a_changed_configuration_is_named);
         tcase_add_test(t, test_state_key);
+        tcase_add_test(t, test_nothing_is_settled_while_a_seal_is_made);
         tcase_add_test(t, test_events_name_their_component);
         suite_add_tcase(suite, t);
         t = tcase_create("faults");
