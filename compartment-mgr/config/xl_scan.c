@@ -245,15 +245,18 @@ static void stray(struct cursor *c, const char *key)
         size_t to = end_of_stray(c->t, from);
         struct why why = {.subject = subject_of(c, key)};
         int cut = (int)(to - from > 100 ? 100 : to - from);
+        char found[256], remedy[256]; /* FMT's own text would end with its block */
 
         to = to > from ? to : from + 1;
         if (is_name_part((uint8_t)here(c)) || here(c) == '/') {
                 why.expected = "a number, or text in quotes";
-                why.found = FMT("%s, without quotes", quoted(c, from, to));
-                why.remedy = FMT("write \"%.*s\"", cut, (const char *)c->t.data + from);
+                why.found = status_format(found, "%s, without quotes", quoted(c, from, to));
+                why.remedy = status_format(remedy, "write \"%.*s\"", cut,
+                                           (const char *)c->t.data + from);
         } else if (is_typographic(c, n)) {
                 why.expected = "quotation marks \" or ', blanks";
-                why.found = FMT("%s, with a typographic character", quoted(c, from, to));
+                why.found = status_format(found, "%s, with a typographic character",
+                                          quoted(c, from, to));
                 why.remedy = "write \" instead";
         } else {
                 why.expected = "key = value";
