@@ -24,7 +24,7 @@ static const char *meaning(enum key_slot_kind kind)
         case KEY_SLOT_PASSPHRASE:
                 return "passphrase";
         default:
-                return "opens nothing";
+                return "no passphrase";
         }
 }
 

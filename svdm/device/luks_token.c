@@ -159,6 +159,22 @@ static bool is_proved(const struct luks_loaded *l, const char *json, int slot)
         return proof_of(l, slot, proof) && strstr(json, proof);
 }
 
+/* A token of anybody else says so: of another VM's seal, or of a program that keeps the key in a
+ * TPM or a server. Nobody can type such a key: its slot is not what is left when all else goes. */
+static bool is_a_machines(const struct luks_loaded *l, int slot)
+{
+        for (int token = 0; token < crypt_token_max(CRYPT_LUKS2); token++) {
+                const char *type = NULL;
+
+                if (crypt_token_status(l->cd, token, &type) < CRYPT_TOKEN_INTERNAL ||
+                    crypt_token_is_assigned(l->cd, token, slot))
+                        continue;
+                if (!type || strcmp(type, "systemd-recovery"))
+                        return true;
+        }
+        return false;
+}
+
 enum key_slot_kind luks_token_judge(const struct luks_loaded *l, int slot)
 {
         enum key_slot_kind kind = KEY_SLOT_PASSPHRASE;
@@ -174,7 +190,7 @@ enum key_slot_kind luks_token_judge(const struct luks_loaded *l, int slot)
                         return KEY_SLOT_SEAL;
                 kind = KEY_SLOT_CLAIMED;
         }
-        return kind;
+        return kind == KEY_SLOT_PASSPHRASE && is_a_machines(l, slot) ? KEY_SLOT_OTHER : kind;
 }
 
 static bool names_a_slot(const struct luks_loaded *l, int token)

@@ -362,6 +362,30 @@ START_TEST(believes_no_token)
 }
 END_TEST
 
+/* What another VM's seal or another program keeps the key of is no passphrase that is left when all
+ * else goes. */
+static const char *const machines[] = {
+        "{\"type\":\"bulkhead\",\"keyslots\":[\"0\"],\"vm\":"
+        "\"02000000-0000-0000-0000-000000000000\"}",
+        "{\"type\":\"clevis\",\"keyslots\":[\"0\"],\"jwe\":{}}",
+};
+
+START_TEST(a_machines_slot_is_no_passphrase)
+{
+        struct uuid uuid;
+        int header;
+
+        ck_assert_int_eq(run("printf day > day; truncate -s 32M disk && cryptsetup luksFormat -q "
+                             "--type luks2 " LUKS_OPTIONS " disk day"),
+                         0);
+        ck_assert_int_eq(header_of("disk", &header, &uuid), ST_DONE);
+        ck_assert_int_eq(kind_of(header, 0), KEY_SLOT_PASSPHRASE);
+        header = imported("disk", machines[_i], header);
+        ck_assert_int_eq(kind_of(header, 0), KEY_SLOT_OTHER);
+        close(header);
+}
+END_TEST
+
 /* A proof fits one slot of one disk for one VM. */
 START_TEST(a_proof_fits_its_slot_alone)
 {
@@ -662,6 +686,8 @@ int main(void)
         tcase_add_test(c, does_not_try_a_dear_slot);
         tcase_add_test(c, probes);
         tcase_add_loop_test(c, believes_no_token, 0, 4);
+        tcase_add_loop_test(c, a_machines_slot_is_no_passphrase, 0,
+                            sizeof machines / sizeof *machines);
         tcase_add_test(c, a_proof_fits_its_slot_alone);
         tcase_add_loop_test(c, edits_slots, 0, sizeof edits / sizeof *edits);
         suite_add_tcase(s, c);
