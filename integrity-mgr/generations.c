@@ -12,6 +12,7 @@
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/tpm_client.h"
+#include "lib/io.h"
 #include "lib/report.h"
 #include "lib/state_kinds.h"
 #include "lib/state_record.h"
@@ -19,6 +20,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char file[] = "generations";
@@ -410,12 +412,16 @@ enum status generations_forget(const struct uuid *vm)
         return s;
 }
 
-enum status generations_facts(uint64_t *counter_out, size_t *count_out)
+enum status generations_facts(int64_t deadline, uint64_t *counter_out, size_t *count_out)
 {
-        struct arena *a = arena_new();
+        const struct timespec until = deadline_point(deadline);
+        struct arena *a;
         enum status s;
 
-        pthread_mutex_lock(&lock);
+        if (pthread_mutex_clocklock(&lock, CLOCK_MONOTONIC, &until))
+                return FAIL(ST_BUSY, .subject = "the table of seals",
+                            .found = "a seal is under way", .remedy = "ask again");
+        a = arena_new();
         s = ready(a);
         *counter_out = s ? 0 : table.counter;
         *count_out = s ? 0 : table.entries.count;

@@ -34,7 +34,8 @@ enum status generations_set_memory(const struct uuid *vm, const struct digest *m
                                    bool *changed_out);
 /* The VM has no seal any more. */
 enum status generations_forget(const struct uuid *vm);
-/* The table's counter and the number of VMs in it, for status. */
-enum status generations_facts(uint64_t *counter_out, size_t *count_out);
+/* The table's counter and the number of VMs in it, for status. ST_BUSY if others had it until the
+ * deadline. */
+enum status generations_facts(int64_t deadline, uint64_t *counter_out, size_t *count_out);
 
 #endif

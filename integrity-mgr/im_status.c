@@ -11,6 +11,7 @@
 
 struct list {
         struct arena *arena;
+        int64_t deadline;
         struct im_status_rep *rep;
 };
 
@@ -46,7 +47,7 @@ static void add_tpm(struct list *l)
         struct tpm_status_req q = {};
         struct tpm_status_rep p = {};
 
-        if (tpm_client_call_as(TPM_LAST, CALL(tpm_status, &q, &p), l->arena)) {
+        if (tpm_client_call_until(TPM_LAST, l->deadline, CALL(tpm_status, &q, &p), l->arena)) {
                 add_error(l, "tpm", "TPM");
                 return;
         }
@@ -73,7 +74,7 @@ static void add_approval(struct list *l, const struct host_state *h)
 
         add(l, "host", "approved states", arena_print(l->arena, "%zu", h->approvals.count),
             h->approvals.count ? FACT_PLAIN : FACT_WARNING);
-        if (tpm_client_call_as(TPM_LAST, CALL(tpm_static, &q, &p), l->arena)) {
+        if (tpm_client_call_until(TPM_LAST, l->deadline, CALL(tpm_static, &q, &p), l->arena)) {
                 add_error(l, "host", "present state");
                 return;
         }
@@ -112,7 +113,7 @@ static void add_seals(struct list *l)
         uint64_t counter;
         size_t count;
 
-        if (generations_facts(&counter, &count)) {
+        if (generations_facts(l->deadline, &counter, &count)) {
                 add_error(l, "host", "seals");
                 return;
         }
@@ -137,9 +138,9 @@ static void add_host(struct list *l, const struct host_state *h)
         add_seals(l);
 }
 
-void im_status(struct arena *a, bool own_user, struct im_status_rep *rep_out)
+void im_status(int64_t deadline, struct arena *a, bool own_user, struct im_status_rep *rep_out)
 {
-        struct list l = {a, rep_out};
+        struct list l = {a, deadline, rep_out};
         const struct host_state *h = host_get();
 
         rep_out->facts.items = arena_get_many(a, IM_FACTS_MOST, sizeof *rep_out->facts.items);

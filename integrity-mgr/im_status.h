@@ -5,7 +5,8 @@
 
 #include "lib/message.h"
 
-/* Never fails: what cannot be learnt is a fact, too. own_user: runs as a user of its own. */
-void im_status(struct arena *a, bool own_user, struct im_status_rep *rep_out);
+/* Never fails: what cannot be learnt until the deadline is a fact, too. own_user: runs as a user of
+ * its own. */
+void im_status(int64_t deadline, struct arena *a, bool own_user, struct im_status_rep *rep_out);
 
 #endif

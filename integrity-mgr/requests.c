@@ -16,6 +16,7 @@
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
 #include "lib/component.h"
+#include "lib/io.h"
 #include "lib/principal.h"
 #include "lib/report.h"
 #include "lib/state_file.h"
@@ -72,15 +73,15 @@ static enum status asked_by(const struct principal *asker)
         return principal_needed(asker, "the principal for whom is asked");
 }
 
-static enum status tell_status(struct arena *a, void *reply)
+static enum status tell_status(int64_t deadline, struct arena *a, void *reply)
 {
-        im_status(a, own_user, reply);
+        im_status(deadline, a, own_user, reply);
         return ST_DONE;
 }
 
-static enum status tell_trust(struct arena *a, void *reply)
+static enum status tell_trust(int64_t deadline, struct arena *a, void *reply)
 {
-        return trust_record(a, &((struct im_trust_rep *)reply)->trust);
+        return trust_record(deadline, a, &((struct im_trust_rep *)reply)->trust);
 }
 
 enum status on_im_status(struct request *r, const struct im_status_req *q, struct im_status_rep *p)
@@ -129,7 +130,7 @@ enum status on_im_setup(struct request *r, const struct im_setup_req *q, struct 
                 return s;
         host_log_event(&q->asker, "setup", COMPONENT_HOST, 0, s);
         /* The AK opens in approved states only, so before the first approval there is no record. */
-        s = trust_record(r->arena, &p->trust);
+        s = trust_record(deadline_in(TOLD_WAIT), r->arena, &p->trust);
         return s == ST_NOT_APPROVED ? ST_DONE : s;
 }
 

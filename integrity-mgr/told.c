@@ -1,63 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Remembers encoded replies. Touches nothing else. */
+/* Remembers encoded replies, and errors. Touches nothing else. */
 #include "integrity-mgr/told.h"
 #include "lib/io.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 struct told {
-        pthread_mutex_t lock;
-        struct buffer reply; /* empty: nothing is remembered */
+        pthread_mutex_t lock; /* never held while the answer is made */
+        pthread_cond_t answered;
+        bool asking;          /* somebody makes the answer */
+        bool known;           /* something is remembered: */
+        struct error failure; /* ST_DONE: `reply` is the answer */
+        struct buffer reply;
         int64_t until;
         unsigned changes; /* how many there had been when it was asked for */
 };
+#define NOTHING_TOLD                                                                               \
+        {                                                                                          \
+                .lock = PTHREAD_MUTEX_INITIALIZER, .answered = PTHREAD_COND_INITIALIZER,           \
+                .reply = BUFFER_INIT(MESSAGE_MOST)                                                 \
+        }
 
-struct told told_status = {.lock = PTHREAD_MUTEX_INITIALIZER, .reply = BUFFER_INIT(MESSAGE_MOST)},
-            told_trust = {.lock = PTHREAD_MUTEX_INITIALIZER, .reply = BUFFER_INIT(MESSAGE_MOST)};
+struct told told_status = NOTHING_TOLD, told_trust = NOTHING_TOLD;
 
 static atomic_uint changes;
 
 static bool is_good(const struct told *what)
 {
-        return what->reply.len && what->changes == atomic_load(&changes) &&
+        return what->known && what->changes == atomic_load(&changes) &&
                deadline_left(what->until) > 0;
 }
 
-static void remember(struct told *what, const struct shape *shape, const void *reply,
-                     unsigned changes_before)
+/* Called with the lock. */
+static void remember(struct told *what, enum status s, const struct shape *shape, const void *reply)
 {
+        struct error why = *error_last();
         int fds[MESSAGE_FDS_MOST];
         size_t fds_count = 0;
 
         buffer_clear(&what->reply);
-        if (message_encode(shape, reply, &what->reply, fds, &fds_count)) {
-                buffer_clear(&what->reply);
-                error_clear();
-                return;
-        }
-        what->changes = changes_before;
+        what->failure = s ? why : (struct error){0};
+        what->known = s || !message_encode(shape, reply, &what->reply, fds, &fds_count);
         what->until = deadline_in(TOLD_FOR);
+        if (s)
+                error_keep(&why);
+        else if (!what->known)
+                error_clear(); /* it is too long to be remembered */
 }
 
-enum status told(struct told *what, const struct shape *shape,
-                 enum status (*make)(struct arena *a, void *reply), struct arena *a, void *reply)
+/* Called with the lock. */
+static enum status repeat(const struct told *what, const struct shape *shape, struct arena *a,
+                          void *reply)
 {
-        enum status s = ST_DONE;
-        unsigned before;
+        struct bytes copy = {arena_copy(a, what->reply.data, what->reply.len), what->reply.len};
+
+        if (!what->failure.status)
+                return message_decode(shape, copy, NULL, 0, a, reply);
+        error_keep(&what->failure);
+        return what->failure.status;
+}
+
+/* Called with the lock, which it leaves meanwhile. */
+static enum status ask(struct told *what, const struct shape *shape, told_make *make,
+                       int64_t deadline, struct arena *a, void *reply)
+{
+        enum status s;
+
+        what->asking = true;
+        what->changes = atomic_load(&changes);
+        pthread_mutex_unlock(&what->lock);
+        s = make(deadline, a, reply);
+        pthread_mutex_lock(&what->lock);
+        remember(what, s, shape, reply);
+        what->asking = false;
+        pthread_cond_broadcast(&what->answered);
+        return s;
+}
+
+enum status told(struct told *what, const struct shape *shape, told_make *make, struct arena *a,
+                 void *reply)
+{
+        const int64_t deadline = deadline_in(TOLD_WAIT);
+        const struct timespec until = deadline_point(deadline);
+        enum status s;
+        int r = 0;
 
         pthread_mutex_lock(&what->lock);
-        if (is_good(what)) {
-                struct bytes copy = {arena_copy(a, what->reply.data, what->reply.len),
-                                     what->reply.len};
-
-                s = message_decode(shape, copy, NULL, 0, a, reply);
-        } else {
-                before = atomic_load(&changes);
-                s = make(a, reply);
-                if (!s)
-                        remember(what, shape, reply, before);
-        }
+        while (!r && what->asking)
+                r = pthread_cond_clockwait(&what->answered, &what->lock, CLOCK_MONOTONIC, &until);
+        if (what->asking)
+                s = FAIL(ST_BUSY, .subject = "the TPM",
+                         .found = "others asked the same, and have no answer yet",
+                         .remedy = "ask again");
+        else if (is_good(what))
+                s = repeat(what, shape, a, reply);
+        else
+                s = ask(what, shape, make, deadline, a, reply);
         pthread_mutex_unlock(&what->lock);
         return s;
 }

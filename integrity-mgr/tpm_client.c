@@ -158,21 +158,24 @@ static enum tpm_rank rank_of(uint16_t number)
         return number == MESSAGE_tpm_attest ? TPM_SECOND : TPM_FIRST;
 }
 
-enum status tpm_client_call_as(enum tpm_rank rank, struct call call, struct arena *a)
+enum status tpm_client_call_until(enum tpm_rank rank, int64_t deadline, struct call call,
+                                  struct arena *a)
 {
+        const int64_t asked = deadline_in(0);
         enum status s;
 
-        if (!take(rank, deadline_in(WAIT)))
+        if (!take(rank, deadline))
                 return FAIL(ST_BUSY, .subject = "the TPM",
-                            .found = "other requests held it for two minutes",
-                            .remedy = "repeat; bulkhead status tells what the TPM does");
+                            .found = FMT("other requests held it for %lld s",
+                                         (long long)(deadline_in(0) - asked) / 1000),
+                            .remedy = "repeat; bulkhead jobs tells what is being done");
         resting = false;
         s = ready(call.number, a);
         if (!s)
                 s = job_call(job, call, a);
         if (s == ST_WORKER || s == ST_TIMEOUT || s == ST_PROTOCOL)
                 drop();
-        if (s)
+        if (s && rank != TPM_LAST) /* what is told has the error itself */
                 told_forget();
         give();
         return s;
@@ -180,7 +183,7 @@ enum status tpm_client_call_as(enum tpm_rank rank, struct call call, struct aren
 
 enum status tpm_client_call(struct call call, struct arena *a)
 {
-        return tpm_client_call_as(rank_of(call.number), call, a);
+        return tpm_client_call_until(rank_of(call.number), deadline_in(WAIT), call, a);
 }
 
 void tpm_client_stop(void)

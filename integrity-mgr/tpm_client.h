@@ -23,9 +23,10 @@ void tpm_client_use(const struct tpm_use_req *use);
  * anybody who asks. */
 enum tpm_rank { TPM_FIRST, TPM_SECOND, TPM_LAST, TPM_RANKS };
 /* Sends a TPM_MSG, as job_call() does, in the rank of its kind. ST_BUSY if other requests held the
- * TPM for two minutes. */
+ * TPM for two minutes, or until the deadline. */
 enum status tpm_client_call(struct call call, struct arena *a);
-enum status tpm_client_call_as(enum tpm_rank rank, struct call call, struct arena *a);
+enum status tpm_client_call_until(enum tpm_rank rank, int64_t deadline, struct call call,
+                                  struct arena *a);
 /* Waits, before the lease is taken, until a pipe has all of a passphrase, which stays in it: that
  * it was closed by whoever wrote. One deadline of ten seconds. -1 is fine. */
 enum status tpm_client_passphrase(int fd);

@@ -12,7 +12,8 @@
 
 #include <openssl/rand.h>
 
-static enum status read_counters(struct arena *a, const struct host_state *h, struct quote *out)
+static enum status read_counters(int64_t deadline, struct arena *a, const struct host_state *h,
+                                 struct quote *out)
 {
         struct tpm_attest_req q = {.pcrs = h->keys.static_pcrs};
         struct tpm_attest_rep p;
@@ -21,11 +22,11 @@ static enum status read_counters(struct arena *a, const struct host_state *h, st
         q.qualifying.alg = h->keys.alg;
         if (RAND_bytes(q.qualifying.bytes, (int)hash_size(q.qualifying.alg)) != 1)
                 return FAIL(ST_INTERNAL, .subject = "random numbers");
-        s = tpm_client_call_as(TPM_LAST, CALL(tpm_attest, &q, &p), a);
+        s = tpm_client_call_until(TPM_LAST, deadline, CALL(tpm_attest, &q, &p), a);
         return s ? s : quote_read(p.quote, out);
 }
 
-enum status trust_record(struct arena *a, struct bytes *text_out)
+enum status trust_record(int64_t deadline, struct arena *a, struct bytes *text_out)
 {
         struct buffer text = BUFFER_INIT(TRUST_MOST);
         const struct host_state *h;
@@ -38,7 +39,7 @@ enum status trust_record(struct arena *a, struct bytes *text_out)
         if (!s)
                 s = host_log_get(&log);
         if (!s)
-                s = read_counters(a, h, &seen);
+                s = read_counters(deadline, a, h, &seen);
         if (!s)
                 s = log_head(log, &place);
         if (!s)

@@ -5,6 +5,7 @@
 
 #include "lib/message.h"
 
-enum status trust_record(struct arena *a, struct bytes *text_out);
+/* deadline: for its turn at the TPM. */
+enum status trust_record(int64_t deadline, struct arena *a, struct bytes *text_out);
 
 #endif

@@ -113,9 +113,10 @@ static enum status attest(const struct tpm_attest_req *q, struct tpm_attest_rep 
         return ST_DONE;
 }
 
-enum status tpm_client_call_as(enum tpm_rank rank, struct call call, struct arena *a)
+enum status tpm_client_call_until(enum tpm_rank rank, int64_t deadline, struct call call,
+                                  struct arena *a)
 {
-        (void)rank;
+        (void)rank, (void)deadline;
         return tpm_client_call(call, a);
 }
 

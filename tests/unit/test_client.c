@@ -85,7 +85,7 @@ static void start_daemon(unsigned after_ms)
         usleep(after_ms * 1000);
         if (local_socket_listen(path, 0600, &l.fd))
                 _exit(3);
-        server = server_new(&(struct server_options){4, 20});
+        server = server_new(&(struct server_options){.requests_most = 4, .connections_most = 20});
         server_add_listener(server, &l);
         _exit(server_run(server, NULL, 0));
 }

@@ -8,7 +8,7 @@
 
 #define HEX16 "0123456789abcdef"
 #define HEX64 HEX16 HEX16 HEX16 HEX16
-#define UUID_TEXT "7b2c1a55-9a3e-4c1f-8f0e-2d1b5f0c9a10"
+#define COMPONENT_UUID "7b2c1a55-9a3e-4c1f-8f0e-2d1b5f0c9a10"
 #define LETTERS "abcdefghijklmnopqrstuvwxyzabcdef" /* 32 */
 
 static struct arena *a;
@@ -34,7 +34,7 @@ static const struct {
         {"tls:a.b_c-d:e+f@g.example", "a.b_c-d:e+f@g.example", PRINCIPAL_CERTIFICATE},
         {"tls:" LETTERS LETTERS LETTERS LETTERS, LETTERS LETTERS LETTERS LETTERS,
          PRINCIPAL_CERTIFICATE},
-        {"vm:" UUID_TEXT, UUID_TEXT, PRINCIPAL_COMPONENT},
+        {"vm:" COMPONENT_UUID, COMPONENT_UUID, PRINCIPAL_COMPONENT},
         {"host:" HEX16 HEX16, HEX16 HEX16, PRINCIPAL_HOST},
         {"host:" HEX64 HEX64, HEX64 HEX64, PRINCIPAL_HOST},
         {"self", "", PRINCIPAL_SELF},

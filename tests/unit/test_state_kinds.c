@@ -458,7 +458,7 @@ END_TEST
 /* The table of seals has a version of its own in its file, whose MAC nobody here can make. */
 static enum status renew_table(struct seal_table_file *f, uint32_t version)
 {
-        const struct state_content within = {"generations", version, f->table};
+        const struct state_content within = {"generations", version, f->table, NULL};
         struct buffer encoded = BUFFER_INIT(DOCUMENT_MOST);
         struct seal_table table;
         enum status s = state_decode_record(&state_kind_seal_table, &within, a, &table);
