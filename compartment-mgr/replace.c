@@ -211,6 +211,7 @@ static enum status replace(struct arena *a, struct compartment *c, const struct 
         struct sealing how = {.descriptor = &d,
                               .authority_kind = AUTHORITY_PASSPHRASE,
                               .authority = q->passphrase,
+                              .form = q->form,
                               .next = next};
         enum status s = look_at_present(&o, a, c, q, next, &d);
         bool sealed = o.sealed.generation;

@@ -6,6 +6,7 @@
 #include "tools/commands.h"
 #include "tools/door.h"
 #include "tools/file.h"
+#include "tools/options.h"
 #include "tools/output.h"
 
 #include "lib/apart.h"
@@ -25,7 +26,7 @@ struct arguments {
         const char *descriptor, *output, *trust;
         uint8_t challenge[CHALLENGE_MOST];
         size_t challenge_len;
-        bool json;
+        struct options shared;
 };
 
 static const struct argp_option options[] = {
@@ -45,9 +46,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
         long len;
 
         switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = &arguments->json;
-                return 0;
         case 'o':
                 arguments->output = value;
                 return 0;
@@ -157,9 +155,9 @@ static void tell(const struct arguments *arguments, const struct attest_rep *rep
         struct json_object *o;
 
         hex_write(hex, challenge.data, challenge.len);
-        if (output_quiet() && !arguments->json)
+        if (output_quiet() && !arguments->shared.json)
                 return;
-        if (!arguments->json) {
+        if (!arguments->shared.json) {
                 fprintf(out, "evidence   %s (%zu bytes)\nchallenge  %s\n",
                         arguments->output ? arguments->output : "on standard output",
                         reply->evidence.len, hex);
@@ -201,7 +199,7 @@ static enum status attest(struct arguments *arguments, struct arena *a)
 
 int cmd_attest(int argc, char **argv)
 {
-        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 options,
                 parse,
@@ -215,7 +213,7 @@ int cmd_attest(int argc, char **argv)
         struct arena *a;
         enum status s;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         if (arguments.output && !strcmp(arguments.output, "-"))
                 arguments.output = NULL;

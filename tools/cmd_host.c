@@ -7,9 +7,8 @@
 #include "tools/door.h"
 #include "tools/efi_image.h"
 #include "tools/file.h"
+#include "tools/options.h"
 #include "tools/output.h"
-#include "tools/passphrase.h"
-#include "tools/site_pem.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +19,6 @@
 enum {
         OPTION_SITE_KEY = 0x100,
         OPTION_PASSPHRASE_FILE,
-        OPTION_PRINT,
-        OPTION_SIGNATURE,
         OPTION_PCR,
         OPTION_IMAGE,
         OPTION_BANK,
@@ -142,23 +139,13 @@ int cmd_host_setup(int argc, char **argv)
 /* --- approve ------------------------------------------------------------------------------- */
 
 struct approve {
-        struct site_authority by;
-        const char *print, *image;
+        struct options shared;
+        const char *image;
         struct pcr_value future[PCR_COUNT];
         size_t future_count;
-        bool json;
 };
 
 static const struct argp_option approve_options[] = {
-        {"passphrase-file", OPTION_PASSPHRASE_FILE, "FILE", 0,
-         "The first line opens the site key in the TPM (asked for without it)", 1},
-        {"site-key", OPTION_SITE_KEY, "PRIVATE.pem", 0, "Sign here with this key", 1},
-        {"print", OPTION_PRINT, "FILE", 0,
-         "Only write what has to be signed; elsewhere: openssl dgst -sha256 -sign site.pem FILE "
-         ">SIGNATURE",
-         1},
-        {"signature", OPTION_SIGNATURE, "FILE", 0, "The signature (DER) that was made elsewhere",
-         1},
         {"pcr", OPTION_PCR, "INDEX=HEX", 0,
          "Approve a future state, in which this PCR has this value (may be repeated)", 2},
         {"image", OPTION_IMAGE, "FILE.efi", 0,
@@ -188,21 +175,6 @@ static error_t approve_parse(int key, char *value, struct argp_state *state)
         struct approve *approve = state->input;
 
         switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = &approve->json;
-                return 0;
-        case OPTION_SITE_KEY:
-                approve->by.site_key = value;
-                return 0;
-        case OPTION_PASSPHRASE_FILE:
-                approve->by.passphrase_file = value;
-                return 0;
-        case OPTION_PRINT:
-                approve->print = value;
-                return 0;
-        case OPTION_SIGNATURE:
-                approve->by.signature = value;
-                return 0;
         case OPTION_PCR:
                 parse_pcr(approve, value, state);
                 return 0;
@@ -211,13 +183,6 @@ static error_t approve_parse(int key, char *value, struct argp_state *state)
                 return 0;
         case ARGP_KEY_ARG:
                 argp_usage(state);
-                return 0;
-        case ARGP_KEY_END:
-                if (!!approve->by.site_key + !!approve->by.passphrase_file + !!approve->print +
-                            !!approve->by.signature >
-                    1)
-                        argp_error(state, "--passphrase-file, --site-key, --print and --signature "
-                                          "exclude each other");
                 return 0;
         default:
                 return ARGP_ERR_UNKNOWN;
@@ -230,8 +195,9 @@ static void print_state(const struct approve *approve, const struct host_approva
         char hex[DIGEST_HEX];
 
         json_object_object_add(o, "epoch", json_object_new_uint64(state->epoch));
-        if (!approve->json)
-                printf("%s up to epoch %llu:\n", approve->print ? "To be signed" : "Approved",
+        if (!approve->shared.json)
+                printf("%s up to epoch %llu:\n",
+                       approve->shared.print ? "To be signed" : "Approved",
                        (unsigned long long)state->epoch);
         for (size_t i = 0; i < state->pcrs.count; i++) {
                 const struct pcr_value *p = &state->pcrs.items[i];
@@ -241,11 +207,11 @@ static void print_state(const struct approve *approve, const struct host_approva
                 json_object_object_add(value, "pcr", json_object_new_int64(p->pcr));
                 output_json_text(value, hash_name(p->value.alg), hex);
                 json_object_array_add(pcrs, value);
-                if (!approve->json)
+                if (!approve->shared.json)
                         printf("  PCR %-2u  %s:%s\n", p->pcr, hash_name(p->value.alg), hex);
         }
         json_object_object_add(o, "pcrs", pcrs);
-        if (approve->json)
+        if (approve->shared.json)
                 output_json(o);
         else
                 json_object_put(o);
@@ -299,11 +265,11 @@ static enum status approve_host(struct approve *approve, struct arena *a)
 
         if (s)
                 return s;
-        if (approve->print) {
-                s = file_replace(approve->print, state.to_sign);
+        if (approve->shared.print) {
+                s = file_replace(approve->shared.print, state.to_sign);
                 goto out;
         }
-        s = site_pem_authority(&approve->by, &state, a, &request);
+        s = site_pem_authority(&approve->shared.by, &state, a, &request);
         if (s)
                 return s;
         s = door_call(CALL(host_approve, &request, &reply), a);
@@ -317,7 +283,8 @@ out:
 
 int cmd_host_approve(int argc, char **argv)
 {
-        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp_child children[] = {
+                {&options_output, 0, NULL, 0}, {&options_site, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 approve_options,
                 approve_parse,
@@ -331,7 +298,7 @@ int cmd_host_approve(int argc, char **argv)
         struct arena *a;
         enum status s;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &approve))
+        if (!options_parse(&argp, argc, argv, &approve, &approve.shared))
                 return EXIT_USAGE;
         a = arena_new();
         s = approve_host(&approve, a);

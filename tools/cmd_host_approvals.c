@@ -8,9 +8,8 @@
 #include "tools/commands.h"
 #include "tools/door.h"
 #include "tools/file.h"
+#include "tools/options.h"
 #include "tools/output.h"
-#include "tools/passphrase.h"
-#include "tools/site_pem.h"
 
 #include "lib/principal.h"
 
@@ -145,27 +144,12 @@ static void print_json(const struct host_approvals_rep *all)
         output_json(o);
 }
 
-static error_t approvals_parse(int key, char *value, struct argp_state *state)
-{
-        (void)value;
-        switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = state->input;
-                return 0;
-        case ARGP_KEY_ARG:
-                argp_usage(state);
-                return 0;
-        default:
-                return ARGP_ERR_UNKNOWN;
-        }
-}
-
 int cmd_host_approvals(int argc, char **argv)
 {
-        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 NULL,
-                approvals_parse,
+                NULL,
                 NULL,
                 "Lists the approved states of this host: what was approved, when, by whom, up to "
                 "which epoch, and whether it is the present one.",
@@ -174,34 +158,26 @@ int cmd_host_approvals(int argc, char **argv)
                 NULL};
         struct host_approvals_req request = {};
         struct host_approvals_rep all;
-        bool json = false;
+        struct options options = {0};
         struct arena *a;
         enum status s;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &json))
+        if (!options_parse(&argp, argc, argv, &options, &options))
                 return EXIT_USAGE;
         a = arena_new();
         s = door_call(CALL(host_approvals, &request, &all), a);
         if (!s)
-                json ? print_json(&all) : print_text(&all);
+                options.json ? print_json(&all) : print_text(&all);
         arena_free(a);
         return s ? output_error(s, "host approvals") : output_end();
 }
 
 /* --- retire -------------------------------------------------------------------------------- */
 
-enum {
-        OPTION_APPROVE_PRESENT = 0x100,
-        OPTION_YES,
-        OPTION_PASSPHRASE_FILE,
-        OPTION_SITE_KEY,
-        OPTION_PRINT,
-        OPTION_SIGNATURE
-};
+enum { OPTION_APPROVE_PRESENT = 0x100, OPTION_YES };
 
 struct retire {
-        struct site_authority by;
-        const char *print;
+        struct options shared;
         bool approve_present, yes;
 };
 
@@ -209,21 +185,14 @@ static const struct argp_option retire_options[] = {
         {"approve-present", OPTION_APPROVE_PRESENT, NULL, 0,
          "First approve the present state up to the next epoch, so that sealed VMs still start", 1},
         {"yes", OPTION_YES, NULL, 0, "Do not ask", 1},
-        {"passphrase-file", OPTION_PASSPHRASE_FILE, "FILE", 0,
-         "The first line opens the site key in the TPM (asked for without it)", 2},
-        {"site-key", OPTION_SITE_KEY, "PRIVATE.pem", 0, "Sign here with this key", 2},
-        {"print", OPTION_PRINT, "FILE", 0,
-         "Only write what has to be signed for --approve-present; nothing is retired", 2},
-        {"signature", OPTION_SIGNATURE, "FILE", 0, "The signature (DER) that was made elsewhere",
-         2},
         {0},
 };
 
 static error_t retire_parse(int key, char *value, struct argp_state *state)
 {
         struct retire *retire = state->input;
-        int ways;
 
+        (void)value;
         switch (key) {
         case OPTION_APPROVE_PRESENT:
                 retire->approve_present = true;
@@ -231,28 +200,11 @@ static error_t retire_parse(int key, char *value, struct argp_state *state)
         case OPTION_YES:
                 retire->yes = true;
                 return 0;
-        case OPTION_PASSPHRASE_FILE:
-                retire->by.passphrase_file = value;
-                return 0;
-        case OPTION_SITE_KEY:
-                retire->by.site_key = value;
-                return 0;
-        case OPTION_PRINT:
-                retire->print = value;
-                return 0;
-        case OPTION_SIGNATURE:
-                retire->by.signature = value;
-                return 0;
         case ARGP_KEY_ARG:
                 argp_usage(state);
                 return 0;
         case ARGP_KEY_END:
-                ways = !!retire->by.passphrase_file + !!retire->by.site_key + !!retire->print +
-                       !!retire->by.signature;
-                if (ways > 1)
-                        argp_error(state, "--passphrase-file, --site-key, --print and --signature "
-                                          "exclude each other");
-                if (ways && !retire->approve_present)
+                if (options_site_given(&retire->shared) && !retire->approve_present)
                         argp_error(state, "without --approve-present nothing is to be signed");
                 return 0;
         default:
@@ -315,15 +267,35 @@ static enum status approve_ahead(const struct retire *retire, uint64_t epoch, st
                          .found = "it ended meanwhile", .remedy = "bulkhead host approvals");
         if (s)
                 return s;
-        *done_out = retire->print;
-        if (retire->print)
-                return file_replace(retire->print, state.to_sign);
-        s = site_pem_authority(&retire->by, &state, a, &request);
+        *done_out = retire->shared.print;
+        if (retire->shared.print)
+                return file_replace(retire->shared.print, state.to_sign);
+        s = site_pem_authority(&retire->shared.by, &state, a, &request);
         if (!s)
                 s = door_call(CALL(host_approve, &request, &reply), a);
         if (request.passphrase >= 0)
                 close(request.passphrase);
         return s;
+}
+
+static void tell_retired(const struct retire *retire, uint64_t retired, uint64_t epoch)
+{
+        struct json_object *o;
+
+        if (retire->shared.json) {
+                o = json_object_new_object();
+                json_object_object_add(o, "retired", json_object_new_uint64(retired));
+                json_object_object_add(o, "epoch", json_object_new_uint64(epoch));
+                json_object_object_add(o, "approved",
+                                       json_object_new_boolean(retire->approve_present));
+                output_json(o);
+        } else if (!output_quiet()) {
+                printf("Epoch %" PRIu64 " is retired; the present one is %" PRIu64 ".\n%s\n",
+                       retired, epoch,
+                       retire->approve_present
+                               ? "The present state of this host is approved."
+                               : "Next, before any sealed VM starts: bulkhead host approve");
+        }
 }
 
 static enum status retire_epoch(const struct retire *retire, struct arena *a)
@@ -342,8 +314,9 @@ static enum status retire_epoch(const struct retire *retire, struct arena *a)
         if (s)
                 return s;
         request.epoch = all.epoch;
-        if (!retire->print) {
-                warn(&all, retire);
+        if (!retire->shared.print) {
+                if (!retire->yes || !output_quiet())
+                        warn(&all, retire);
                 s = confirm(retire);
         }
         if (!s && retire->approve_present)
@@ -352,30 +325,28 @@ static enum status retire_epoch(const struct retire *retire, struct arena *a)
                 return s;
         s = door_call(CALL(host_retire, &request, &reply), a);
         if (!s)
-                printf("Epoch %" PRIu64 " is retired; the present one is %" PRIu64 ".\n%s\n",
-                       request.epoch, reply.epoch,
-                       retire->approve_present
-                               ? "The present state of this host is approved."
-                               : "Next, before any sealed VM starts: bulkhead host approve");
+                tell_retired(retire, request.epoch, reply.epoch);
         return s;
 }
 
 int cmd_host_retire(int argc, char **argv)
 {
+        static const struct argp_child children[] = {
+                {&options_output, 0, NULL, 0}, {&options_site, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 retire_options,
                 retire_parse,
                 NULL,
                 "Ends every approval of this host up to the present epoch, for ever. What is "
                 "sealed stays, and opens again in states that are approved anew.",
-                NULL,
+                children,
                 NULL,
                 NULL};
         struct retire retire = {0};
         struct arena *a;
         enum status s;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &retire))
+        if (!options_parse(&argp, argc, argv, &retire, &retire.shared))
                 return EXIT_USAGE;
         a = arena_new();
         s = retire_epoch(&retire, a);

@@ -5,6 +5,7 @@
  * form that is extended into a PCR and that predicates read.
  */
 #include "tools/commands.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/progress.h"
 
@@ -28,7 +29,8 @@ enum { OPTION_VERITY = 0x100, OPTION_SALT, SALT_MOST = 256 };
 enum { MEASURE_MEMORY = 512 << 20 };
 
 struct arguments {
-        bool json, verity, salted;
+        struct options shared;
+        bool verity, salted;
         uint8_t salt[SALT_MOST];
         size_t salt_len;
         const char *targets[TARGETS_MOST];
@@ -47,9 +49,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
         long len;
 
         switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = &arguments->json;
-                return 0;
         case OPTION_VERITY:
                 arguments->verity = true;
                 return 0;
@@ -241,7 +240,7 @@ static void print_json(const struct measurement *found, size_t count)
 
 int cmd_measure(int argc, char **argv)
 {
-        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 options,
                 parse,
@@ -259,7 +258,7 @@ int cmd_measure(int argc, char **argv)
         struct arena *a;
         size_t i;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         a = arena_new();
         sandbox_warm_up(SANDBOX_THREADS);
@@ -269,7 +268,7 @@ int cmd_measure(int argc, char **argv)
                 arena_free(a);
                 return output_error(s, "measure %s", output_clean(arguments.targets[i - 1]));
         }
-        if (arguments.json)
+        if (arguments.shared.json)
                 print_json(found, arguments.count);
         else
                 s = print_xml(found, arguments.count);

@@ -5,6 +5,7 @@
 #include "tools/door.h"
 #include "tools/efi_image.h"
 #include "tools/file.h"
+#include "tools/options.h"
 #include "tools/output.h"
 
 #include <string.h>
@@ -12,7 +13,8 @@
 static const char pcr4_path[] = "/sys/class/tpm/tpm0/pcr-sha256/4";
 
 struct arguments {
-        bool json, trust;
+        struct options shared;
+        bool trust;
         const char *image;
 };
 
@@ -27,9 +29,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
         struct arguments *arguments = state->input;
 
         switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = &arguments->json;
-                return 0;
         case 't':
                 arguments->trust = true;
                 return 0;
@@ -139,7 +138,7 @@ static enum status add_image(struct status_rep *reply, const char *path, struct 
 
 int cmd_status(int argc, char **argv)
 {
-        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 options,
                 parse,
@@ -155,7 +154,7 @@ int cmd_status(int argc, char **argv)
         enum status s;
         int result;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         a = arena_new();
         if (arguments.trust) {
@@ -169,7 +168,7 @@ int cmd_status(int argc, char **argv)
                 result = output_error(s, "status");
                 goto out;
         }
-        arguments.json ? print_json(&reply) : print_text(&reply);
+        arguments.shared.json ? print_json(&reply) : print_text(&reply);
         result = output_end();
 out:
         arena_free(a);
@@ -191,23 +190,11 @@ static void keep_area(struct status_rep *reply, const char *area, struct arena *
         reply->facts.count = n;
 }
 
-static error_t jobs_parse(int key, char *value, struct argp_state *state)
-{
-        (void)value;
-        if (key == ARGP_KEY_INIT)
-                state->child_inputs[0] = state->input;
-        else if (key == ARGP_KEY_ARG)
-                argp_usage(state);
-        else
-                return ARGP_ERR_UNKNOWN;
-        return 0;
-}
-
 int cmd_jobs(int argc, char **argv)
 {
-        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
         static const struct argp argp = {NULL,
-                                         jobs_parse,
+                                         NULL,
                                          NULL,
                                          "Shows what is being done to the VMs that you may see, "
                                          "for whom and since when; the longest first.",
@@ -215,17 +202,17 @@ int cmd_jobs(int argc, char **argv)
                                          NULL,
                                          NULL};
         struct status_rep reply;
-        bool json = false;
+        struct options given = {0};
         struct arena *a;
         enum status s;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &json))
+        if (!options_parse(&argp, argc, argv, &given, &given))
                 return EXIT_USAGE;
         a = arena_new();
         s = door_call(CALL(status, &(struct status_req){}, &reply), a);
         if (!s) {
                 keep_area(&reply, "jobs", a);
-                json ? print_json(&reply) : print_text(&reply);
+                given.json ? print_json(&reply) : print_text(&reply);
         }
         arena_free(a);
         return s ? output_error(s, "jobs") : output_end();

@@ -5,6 +5,7 @@
  */
 #include "tools/commands.h"
 #include "tools/file.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/verdict.h"
 
@@ -32,7 +33,8 @@ struct arguments {
         size_t evidence_count, policies_count;
         uint8_t challenge[CHALLENGE_MOST];
         size_t challenge_len;
-        bool json, remember, strict;
+        struct options shared;
+        bool remember, strict;
 };
 
 /* --- options ------------------------------------------------------------------------------- */
@@ -60,9 +62,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
         long len;
 
         switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = &arguments->json;
-                return 0;
         case OPTION_TRUST:
                 arguments->trust = value;
                 return 0;
@@ -218,7 +217,7 @@ static void print_list(struct json_object *list, size_t count)
 /* The exit status is that of the worst. */
 static int judge_all(const struct arguments *arguments, const struct appraise_input *in)
 {
-        struct json_object *list = arguments->json ? json_object_new_array() : NULL;
+        struct json_object *list = arguments->shared.json ? json_object_new_array() : NULL;
         int worst = EXIT_DONE, result;
 
         for (size_t i = 0; i < arguments->evidence_count; i++) {
@@ -235,7 +234,7 @@ static int judge_all(const struct arguments *arguments, const struct appraise_in
 
 int cmd_verify(int argc, char **argv)
 {
-        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 options,
                 parse,
@@ -254,7 +253,7 @@ int cmd_verify(int argc, char **argv)
         enum status s;
         int result;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         a = arena_new();
         s = read_files(&arguments, a, &in);

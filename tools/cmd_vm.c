@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bulkhead vm undefine, list, show, seal: requests to compartment-mgr. Reads the files that
- * were named (a configuration, a descriptor) and judges nothing in them.
+ * bulkhead vm undefine, list, show, console: requests to compartment-mgr.
  */
 #include "tools/commands.h"
 #include "tools/door.h"
-#include "tools/file.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/owner.h"
-#include "tools/passphrase.h"
-#include "tools/recovery_key.h"
 #include "tools/slots.h"
 
 #include <errno.h>
@@ -17,19 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-        OPTION_FORMAT = 0x100,
-        OPTION_FORGET_KEY,
-        OPTION_NO_RECOVERY,
-        OPTION_RECOVERY_TO,
-        OPTION_YES
-};
+enum { OPTION_FORGET_KEY = 0x100 };
 
 struct arguments {
-        const char *name, *file, *recovery_to;
-        struct passphrase_source passphrase;
-        bool json, format, forget_key, no_recovery, yes;
-        unsigned wanted; /* how many positional arguments: a name, then a file */
+        const char *name;
+        struct options shared;
+        bool forget_key;
+        unsigned wanted; /* how many VMs have to be named: none or one */
 };
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -37,34 +28,13 @@ static error_t parse(int key, char *value, struct argp_state *state)
         struct arguments *arguments = state->input;
 
         switch (key) {
-        case ARGP_KEY_INIT:
-                if (state->child_inputs)
-                        state->child_inputs[0] = &arguments->json;
-                if (state->child_inputs && state->root_argp->children[1].argp)
-                        state->child_inputs[1] = &arguments->passphrase;
-                return 0;
-        case OPTION_FORMAT:
-                arguments->format = true;
-                return 0;
-        case OPTION_YES:
-                arguments->yes = true;
-                return 0;
         case OPTION_FORGET_KEY:
                 arguments->forget_key = true;
-                return 0;
-        case OPTION_NO_RECOVERY:
-                arguments->no_recovery = true;
-                return 0;
-        case OPTION_RECOVERY_TO:
-                arguments->recovery_to = value;
                 return 0;
         case ARGP_KEY_ARG:
                 if (state->arg_num >= arguments->wanted)
                         argp_usage(state);
-                if (state->arg_num == 1)
-                        arguments->file = value;
-                else
-                        arguments->name = value;
+                arguments->name = value;
                 return 0;
         case ARGP_KEY_END:
                 if (state->arg_num < arguments->wanted)
@@ -75,18 +45,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
         }
 }
 
-static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
-
-/* --- printing ------------------------------------------------------------------------------ */
-
-static int finish(enum status s, const char *command, const struct arguments *arguments,
-                  const struct vm_summary *vm)
-{
-        if (s)
-                return output_error(s, "vm %s %s", command, output_clean(arguments->name));
-        output_vm(vm, arguments->json);
-        return output_end();
-}
+static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
 
 /* --- undefine ------------------------------------------------------------------------------ */
 
@@ -150,7 +109,7 @@ int cmd_vm_undefine(int argc, char **argv)
         enum status s;
         int result;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         a = arena_new();
         request.vm = arguments.name;
@@ -161,7 +120,7 @@ int cmd_vm_undefine(int argc, char **argv)
         if (s) {
                 result = output_error(s, "vm undefine %s", output_clean(arguments.name));
         } else {
-                if (arguments.json)
+                if (arguments.shared.json)
                         output_json(json_forgotten(arguments.name, &reply));
                 else if (!output_quiet())
                         tell_forgotten(arguments.name, &reply);
@@ -278,14 +237,14 @@ int cmd_vm_list(int argc, char **argv)
         enum status s;
         int result;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         a = arena_new();
         s = door_call(CALL(vm_list, &(struct vm_list_req){}, &reply), a);
         if (s) {
                 result = output_error(s, "vm list");
         } else {
-                print_list(&reply, arguments.json, a);
+                print_list(&reply, arguments.shared.json, a);
                 result = output_end();
         }
         arena_free(a);
@@ -434,14 +393,14 @@ int cmd_vm_show(int argc, char **argv)
         enum status s;
         int result;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         a = arena_new();
         s = ask_show(arguments.name, &reply, a);
         if (s) {
                 result = output_error(s, "vm show %s", output_clean(arguments.name));
         } else {
-                arguments.json ? show_json(&reply) : show_text(&reply);
+                arguments.shared.json ? show_json(&reply) : show_text(&reply);
                 result = output_end();
         }
         arena_free(a);
@@ -491,7 +450,7 @@ int cmd_vm_console(int argc, char **argv)
         char text[16];
         enum status s;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         a = arena_new();
         s = console_of(arguments.name, a, &domid);
@@ -503,167 +462,4 @@ int cmd_vm_console(int argc, char **argv)
                          .remedy = "apt-get install xen-utils-common");
         }
         return output_error(s, "vm console %s", output_clean(arguments.name));
-}
-
-/* --- seal ---------------------------------------------------------------------------------- */
-
-static const struct argp_option seal_options[] = {
-        {"format", OPTION_FORMAT, NULL, 0,
-         "Make new encrypted disks: DESTROYS what is on the VM's writable disks", 1},
-        {"yes", OPTION_YES, NULL, 0,
-         "Also where --format destroys something that is recognised, or a disk is sealed for a VM "
-         "that is not defined here (asked for without it)",
-         1},
-        {"no-recovery", OPTION_NO_RECOVERY, NULL, 0,
-         "With --format and no passphrase: make no recovery key; the disks' key is then in this "
-         "TPM "
-         "alone",
-         1},
-        {"recovery-to", OPTION_RECOVERY_TO, "PUBKEY.pem", 0,
-         "Print the recovery key for the holder of that key alone (CMS, PEM)", 1},
-        {0},
-};
-
-/* What opens the disks beside the seal. */
-struct opener {
-        int fd; /* or -1 */
-        enum passphrase_form form;
-        char recovery[RECOVERY_KEY_SIZE]; /* "" if none was made */
-        struct bytes wrapped;
-};
-
-static enum status make_recovery(const char *to, struct arena *a, struct opener *out)
-{
-        enum status s = ST_DONE;
-
-        recovery_key_make(out->recovery);
-        if (to)
-                s = recovery_key_wrap(out->recovery, to, a, &out->wrapped);
-        out->form = PASSPHRASE_RECOVERY;
-        return s ? s
-                 : passphrase_of((struct bytes){(const uint8_t *)out->recovery, RECOVERY_KEY_LEN},
-                                 &out->fd);
-}
-
-/* To adopt disks takes their passphrase if the VM was never sealed; a sealed VM's key opens them.
- * New disks get a recovery key. */
-static enum status find_opener(const struct arguments *arguments, struct arena *a,
-                               struct opener *out)
-{
-        struct vm_show_rep vm;
-        bool encrypted = false;
-        enum status s;
-
-        if (passphrase_is_given(&arguments->passphrase))
-                return passphrase_take(&arguments->passphrase, NULL, false, &out->fd, &out->form);
-        if (arguments->format ? arguments->no_recovery : !passphrase_can_ask())
-                return ST_DONE;
-        s = ask_show(arguments->name, &vm, a);
-        if (s)
-                return s;
-        for (size_t i = 0; i < vm.disks.count; i++)
-                encrypted |= !strcmp(vm.disks.items[i].kind, "crypt");
-        if (!encrypted || vm.vm.generation)
-                return ST_DONE;
-        if (arguments->format)
-                return make_recovery(arguments->recovery_to, a, out);
-        return passphrase_pipe(NULL, "Present passphrase of the LUKS2 disks", false, &out->fd);
-}
-
-static int finish_seal(enum status s, const struct arguments *arguments,
-                       const struct vm_summary *vm, const struct opener *by)
-{
-        struct json_object *o;
-
-        if (s && *by->recovery && status_exit(s) != EXIT_REFUSED) {
-                fputs("if the VM is sealed all the same, this opens its disks:\n", stdout);
-                slots_print_recovery(by->recovery, by->wrapped);
-        }
-        if (s || !*by->recovery)
-                return finish(s, "seal", arguments, vm);
-        if (!arguments->json) {
-                output_vm(vm, false);
-                slots_print_recovery(by->recovery, by->wrapped);
-                return output_end();
-        }
-        o = output_json_vm(vm);
-        output_json_text(o, by->wrapped.len ? "recovery_cms" : "recovery_key",
-                         by->wrapped.len ? (const char *)by->wrapped.data : by->recovery);
-        output_json(o);
-        return output_end();
-}
-
-static const struct argp_child seal_children[] = {
-        {&output_json_argp, 0, NULL, 0}, {&passphrase_argp, 0, NULL, 0}, {0}};
-
-/* The error at hand names what is in question. Nothing but "yes" is a yes. The passphrase is still
- * in its pipe. */
-static bool consent_given(bool format)
-{
-        const struct error kept = *error_last();
-        char answer[16] = "";
-        FILE *terminal = fopen("/dev/tty", "r+e");
-
-        if (!terminal)
-                return false;
-        fprintf(terminal, "%s\n%s Type yes to go on: ", kept.found,
-                format ? "This would be DESTROYED." : "It would be taken over.");
-        if (!fgets(answer, sizeof answer, terminal))
-                *answer = 0;
-        fclose(terminal);
-        error_keep(&kept);
-        return !strcmp(answer, "yes\n");
-}
-
-int cmd_vm_seal(int argc, char **argv)
-{
-        static const struct argp argp = {
-                seal_options,
-                parse,
-                "NAME DESCRIPTOR.xml",
-                "Makes (--format) or adopts the VM's encrypted disks and seals their key to what "
-                "the descriptor measures and to this host's approved states.\v"
-                "Without --format nothing on a disk is destroyed: a LUKS2 disk is adopted by "
-                "adding a key slot, a plain one is refused. Sealing again binds the present state "
-                "anew; after a change it takes a passphrase of the disks. With --format, a "
-                "passphrase "
-                "that is given will open the new disks, too; without one, a recovery key is made "
-                "and "
-                "printed once.",
-                seal_children,
-                NULL,
-                NULL};
-        struct arguments arguments = {.wanted = 2};
-        struct vm_seal_req request = {.passphrase = -1};
-        struct opener by = {.fd = -1};
-        struct vm_seal_rep reply;
-        struct arena *a;
-        enum status s;
-        int result;
-
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
-                return EXIT_USAGE;
-        a = arena_new();
-        request.vm = arguments.name;
-        request.format = arguments.format;
-        request.yes = arguments.yes;
-        s = door_vm(arguments.name);
-        if (!s)
-                s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
-        if (!s)
-                s = find_opener(&arguments, a, &by);
-        request.passphrase = by.fd;
-        request.form = by.form;
-        if (!s)
-                s = door_call(CALL(vm_seal, &request, &reply), a);
-        if (s == ST_CONSENT && consent_given(arguments.format)) {
-                request.yes = true;
-                s = door_call(CALL(vm_seal, &request, &reply), a);
-        }
-        result = finish_seal(s, &arguments, &reply.vm, &by);
-        if (by.fd >= 0)
-                close(by.fd);
-        explicit_bzero(&by, sizeof by);
-        arena_free(a);
-        return result;
 }

@@ -8,26 +8,20 @@
 #include "tools/config_check.h"
 #include "tools/door.h"
 #include "tools/file.h"
+#include "tools/options.h"
 #include "tools/output.h"
 #include "tools/owner.h"
-#include "tools/passphrase.h"
 
 #include <string.h>
 #include <unistd.h>
 
-enum {
-        OPTION_OWNER = 0x100,
-        OPTION_CHECK,
-        OPTION_REPLACE,
-        OPTION_DESCRIPTOR,
-        OPTION_PASSPHRASE,
-        OPTION_YES
-};
+enum { OPTION_OWNER = 0x100, OPTION_CHECK, OPTION_REPLACE, OPTION_DESCRIPTOR, OPTION_YES };
 
 struct arguments {
-        const char **files, *owner, *replaced, *descriptor, *passphrase_file;
+        const char **files, *owner, *replaced, *descriptor;
+        struct options shared;
         size_t count;
-        bool json, check, replace, yes;
+        bool check, replace, yes;
 };
 
 static const struct argp_option options[] = {
@@ -48,8 +42,6 @@ static const struct argp_option options[] = {
          "With --replace: seal with this descriptor (the default is the present seal's, with the "
          "VM's new name and the new paths of its boot files and read-only disks)",
          3},
-        {"passphrase-file", OPTION_PASSPHRASE, "FILE", 0,
-         "With --replace: open the disks by the passphrase in the first line, not by the seal", 3},
         {"yes", OPTION_YES, NULL, 0,
          "With --replace: also where a disk is sealed for a VM that is not defined here", 3},
         {0},
@@ -61,10 +53,8 @@ static void check_use(const struct arguments *a, struct argp_state *state)
                 argp_usage(state);
         if (a->check && (a->owner || a->replace))
                 argp_error(state, "--check defines nothing: leave --owner and --replace out");
-        if (!a->replace && (a->descriptor || a->passphrase_file || a->yes))
-                argp_error(state, "--descriptor, --passphrase-file and --yes belong to --replace");
-        if (a->json && a->replace && a->check)
-                argp_usage(state);
+        if (!a->replace && (a->descriptor || passphrase_is_given(&a->shared.present) || a->yes))
+                argp_error(state, "--descriptor, --yes and a passphrase belong to --replace");
 }
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -72,9 +62,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
         struct arguments *a = state->input;
 
         switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = &a->json;
-                return 0;
         case OPTION_OWNER:
                 a->owner = value;
                 return 0;
@@ -87,9 +74,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
                 return 0;
         case OPTION_DESCRIPTOR:
                 a->descriptor = value;
-                return 0;
-        case OPTION_PASSPHRASE:
-                a->passphrase_file = value;
                 return 0;
         case OPTION_YES:
                 a->yes = true;
@@ -138,8 +122,9 @@ static enum status replace(const struct arguments *arguments, struct arena *a,
                 s = file_read(arguments->files[0], DOCUMENT_MOST, a, &q.config);
         if (!s && arguments->descriptor)
                 s = file_read(arguments->descriptor, DOCUMENT_MOST, a, &q.descriptor);
-        if (!s && arguments->passphrase_file)
-                s = passphrase_pipe(arguments->passphrase_file, NULL, false, &q.passphrase);
+        if (!s && passphrase_is_given(&arguments->shared.present))
+                s = passphrase_take(&arguments->shared.present, NULL, false, &q.passphrase,
+                                    &q.form);
         if (!s)
                 s = door_call(CALL(vm_replace, &q, &p), a);
         if (!s)
@@ -162,7 +147,8 @@ static int refused(enum status s, const char *file)
 
 int cmd_vm_define(int argc, char **argv)
 {
-        static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+        static const struct argp_child children[] = {
+                {&options_output, 0, NULL, 0}, {&options_present, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 options,
                 parse,
@@ -171,7 +157,8 @@ int cmd_vm_define(int argc, char **argv)
                 "from now on.\v"
                 "A definition is changed by --replace: the present seal opens as for a start, and "
                 "then the new definition and a new seal count together, or the old ones do. "
-                "Writable disks stay as they are.",
+                "Writable disks stay as they are. A passphrase opens the disks where the seal does "
+                "not.",
                 children,
                 NULL,
                 NULL};
@@ -181,10 +168,11 @@ int cmd_vm_define(int argc, char **argv)
         int result = EXIT_USAGE;
         enum status s;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 goto out;
         if (arguments.check) {
-                result = config_check_files(arguments.files, arguments.count, arguments.json);
+                result =
+                        config_check_files(arguments.files, arguments.count, arguments.shared.json);
                 goto out;
         }
         s = arguments.replace ? replace(&arguments, a, &vm) : define(&arguments, a, &vm);
@@ -192,7 +180,7 @@ int cmd_vm_define(int argc, char **argv)
                 result = refused(s, arguments.files[0]);
                 goto out;
         }
-        output_vm(&vm, arguments.json);
+        output_vm(&vm, arguments.shared.json);
         result = output_end();
 out:
         arena_free(a);

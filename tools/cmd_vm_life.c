@@ -5,6 +5,7 @@
  */
 #include "tools/commands.h"
 #include "tools/door.h"
+#include "tools/options.h"
 #include "tools/output.h"
 
 #include <stddef.h>
@@ -20,7 +21,8 @@ struct life {
         const char *device;      /* of attach and detach */
         bool several;            /* one VM or more; else a VM and a device */
         struct json_object *all; /* for several VMs: what is printed at the end */
-        bool json, off;
+        struct options shared;
+        bool off;
         uint32_t seconds;
 };
 
@@ -40,9 +42,6 @@ static error_t parse(int key, char *value, struct argp_state *state)
         struct life *life = state->input;
 
         switch (key) {
-        case ARGP_KEY_INIT:
-                state->child_inputs[0] = &life->json;
-                return 0;
         case OPTION_TIMEOUT:
                 set_seconds(state, life, value);
                 return 0;
@@ -70,7 +69,7 @@ static const struct argp_option stop_options[] = {
         {0}};
 static const struct argp_option autostart_options[] = {
         {"off", OPTION_OFF, NULL, 0, "Not any more", 1}, {0}};
-static const struct argp_child children[] = {{&output_json_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
 
 /* Each of these requests begins with the VM's name, and each reply with a summary of the VM. */
 #define LIFE_MESSAGES(X)                                                                           \
@@ -146,7 +145,7 @@ static void tell_stopped(struct life *life, const struct vm_stop_rep *reply)
 {
         struct json_object *o;
 
-        if (life->json) {
+        if (life->shared.json) {
                 o = output_json_vm(&reply->vm);
                 json_object_object_add(o, "clean", json_object_new_boolean(reply->clean));
                 tell_json(life, o);
@@ -163,7 +162,7 @@ static void tell(struct life *life, enum message_number number, const union repl
 {
         if (number == MESSAGE_vm_stop)
                 tell_stopped(life, &reply->vm_stop);
-        else if (life->json)
+        else if (life->shared.json)
                 tell_json(life, output_json_vm(&reply->vm));
         else
                 output_vm(&reply->vm, false);
@@ -196,7 +195,7 @@ static int run_each(const char *command, enum message_number number, struct life
 {
         int worst = EXIT_DONE;
 
-        if (life->json && life->count > 1)
+        if (life->shared.json && life->count > 1)
                 life->all = json_object_new_array();
         for (size_t i = 0; i < life->count; i++) {
                 int result;
@@ -220,7 +219,7 @@ static int run(const char *command, enum message_number number, const struct arg
         struct life life = {.several = !device};
         int result, end;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &life))
+        if (!options_parse(&argp, argc, argv, &life, &life.shared))
                 return EXIT_USAGE;
         if (device) {
                 life.name = life.names[0];

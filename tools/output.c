@@ -13,30 +13,15 @@
 
 static bool quiet;
 
-static const struct argp_option json_options[] = {
-        {"json", 'j', NULL, 0, "Print JSON", 1},
-        {"quiet", 'q', NULL, 0, "Print errors, and what was asked for, but no more", 1},
-        {0},
-};
-
-static error_t json_parse(int key, char *value, struct argp_state *state)
+void output_be_quiet(void)
 {
-        (void)value;
-        if (key == 'q')
-                quiet = true;
-        else if (key == 'j')
-                *(bool *)state->input = true;
-        else
-                return ARGP_ERR_UNKNOWN;
-        return 0;
+        quiet = true;
 }
 
 bool output_quiet(void)
 {
         return quiet;
 }
-
-const struct argp output_json_argp = {json_options, json_parse, NULL, NULL, NULL, NULL, NULL};
 
 const char *output_clean(const char *text)
 {

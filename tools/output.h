@@ -8,15 +8,13 @@
 
 #include "lib/message.h"
 
-#include <argp.h>
 #include <json-c/json.h>
 #include <stdio.h>
 
-/* A child parser with --json, whose input is a bool, and --quiet. */
-extern const struct argp output_json_argp;
 /* --quiet: what was asked for (a list, evidence, JSON) is printed, a report that something was done
  * is not; neither are bars and hints. */
 bool output_quiet(void);
+void output_be_quiet(void);
 
 /* Prints the error kept for this thread, in the one form that every command uses:
  *

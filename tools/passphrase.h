@@ -8,7 +8,6 @@
 
 #include "lib/message.h"
 
-#include <argp.h>
 #include <stdbool.h>
 
 enum { PASSPHRASE_MOST = 512 };
@@ -22,10 +21,8 @@ enum status passphrase_pipe(const char *file, const char *prompt, bool twice, in
 struct passphrase_source {
         const char *file, *key_file;
         uint64_t offset, size;
+        bool part; /* offset or size was given */
 };
-/* Child parsers with their options; the input is a struct passphrase_source. The second is of a new
- * passphrase. */
-extern const struct argp passphrase_argp, passphrase_new_argp;
 bool passphrase_is_given(const struct passphrase_source *from);
 /* As passphrase_pipe(), from a source; a key file comes in a sealed memory file. */
 enum status passphrase_take(const struct passphrase_source *from, const char *prompt, bool twice,

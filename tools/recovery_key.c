@@ -7,6 +7,7 @@
 #include "tools/recovery_key.h"
 #include "lib/report.h"
 #include "tools/file.h"
+#include "tools/passphrase.h"
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
@@ -137,4 +138,19 @@ enum status recovery_key_wrap(const char *key, const char *public_key_file, stru
         EVP_PKEY_free(public);
         ERR_clear_error();
         return s;
+}
+
+enum status recovery_key_give(const char *public_key_file, struct arena *a,
+                              struct recovery *recovery_out, int *fd_out)
+{
+        enum status s = ST_DONE;
+
+        recovery_key_make(recovery_out->key);
+        if (public_key_file)
+                s = recovery_key_wrap(recovery_out->key, public_key_file, a,
+                                      &recovery_out->wrapped);
+        return s ? s
+                 : passphrase_of(
+                           (struct bytes){(const uint8_t *)recovery_out->key, RECOVERY_KEY_LEN},
+                           fd_out);
 }

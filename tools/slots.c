@@ -110,13 +110,21 @@ void slots_print_left(const struct disk_slots_list *disks, const char *kept)
         }
 }
 
-void slots_print_recovery(const char *key, struct bytes wrapped)
+void slots_print_recovery(const struct recovery *r)
 {
-        if (wrapped.len) {
-                printf("%.*s", (int)wrapped.len, (const char *)wrapped.data);
-                return;
-        }
-        printf("  recovery    %s\n"
-               "              opens the disks without this TPM; it is shown this once: keep it\n",
-               key);
+        if (r->wrapped.len)
+                printf("%.*s", (int)r->wrapped.len, (const char *)r->wrapped.data);
+        else if (*r->key)
+                printf("  recovery    %s\n"
+                       "              opens the disks without this TPM; it is shown this once: "
+                       "keep it\n",
+                       r->key);
+}
+
+void slots_json_recovery(struct json_object *o, const struct recovery *r)
+{
+        if (r->wrapped.len)
+                output_json_text(o, "recovery_cms", (const char *)r->wrapped.data);
+        else if (*r->key)
+                output_json_text(o, "recovery_key", r->key);
 }

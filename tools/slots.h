@@ -4,6 +4,7 @@
 #define BULKHEAD_TOOLS_SLOTS_H
 
 #include "lib/message.h"
+#include "tools/recovery_key.h"
 
 #include <json-c/json.h>
 
@@ -13,7 +14,9 @@ struct json_object *slots_json(const struct disk_slots_list *disks);
 void slots_print_left(const struct disk_slots_list *disks, const char *kept);
 /* Is there a disk that no passphrase opens? Its path, or NULL. */
 const char *slots_sealed_alone(const struct disk_slots_list *disks);
-/* A recovery key that was made for them: the key itself, or what it is wrapped in, not both. */
-void slots_print_recovery(const char *key, struct bytes wrapped);
+/* A recovery key that was made for them, if there is one: the key itself, or what it is wrapped in,
+ * not both. */
+void slots_print_recovery(const struct recovery *r);
+void slots_json_recovery(struct json_object *o, const struct recovery *r);
 
 #endif

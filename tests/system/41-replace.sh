@@ -64,6 +64,13 @@ expect 1 bulkhead vm define --replace rep2.cfg
 says kernel
 expect 0 bulkhead vm define --replace --passphrase-file pass rep2.cfg
 starts rep2
+# So do the bytes of a key file, which the first line of the same file is not.
+printf 'two\nlines\n' >key
+expect 0 bulkhead vm passphrase add rep2 --new-key-file key
+echo y >>vmlinuz.new
+expect 1 bulkhead vm define --replace --passphrase-file key rep2.cfg
+expect 0 bulkhead vm define --replace --key-file key rep2.cfg
+starts rep2
 
 # Disks that come and go.
 sed '/xvdb/d; s/second.img",/second.img"]/' rep2.cfg >less.cfg

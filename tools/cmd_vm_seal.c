@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bulkhead vm seal: a request to compartment-mgr. Reads the descriptor and judges nothing in it.
+ * Passphrases travel in pipes and memory files; a recovery key is printed once, on standard output.
+ */
+#include "tools/commands.h"
+#include "tools/door.h"
+#include "tools/file.h"
+#include "tools/options.h"
+#include "tools/output.h"
+#include "tools/slots.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPTION_FORMAT = 0x100, OPTION_NO_RECOVERY, OPTION_YES };
+
+struct arguments {
+        const char *name, *file;
+        struct options shared;
+        bool format, no_recovery, yes;
+};
+
+static const struct argp_option options[] = {
+        {"format", OPTION_FORMAT, NULL, 0,
+         "Make new encrypted disks: DESTROYS what is on the VM's writable disks", 1},
+        {"yes", OPTION_YES, NULL, 0,
+         "Do not ask, but go on, where --format destroys something that is recognised, or a disk "
+         "is sealed for a VM that is not defined here; without a terminal to ask on it is needed",
+         1},
+        {"no-recovery", OPTION_NO_RECOVERY, NULL, 0,
+         "With --format and no passphrase: make no recovery key; the disks' key is then in this "
+         "TPM alone",
+         7},
+        {0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        struct arguments *arguments = state->input;
+
+        switch (key) {
+        case OPTION_FORMAT:
+                arguments->format = true;
+                return 0;
+        case OPTION_YES:
+                arguments->yes = true;
+                return 0;
+        case OPTION_NO_RECOVERY:
+                arguments->no_recovery = true;
+                return 0;
+        case ARGP_KEY_ARG:
+                if (state->arg_num > 1)
+                        argp_usage(state);
+                *(state->arg_num ? &arguments->file : &arguments->name) = value;
+                return 0;
+        case ARGP_KEY_END:
+                if (state->arg_num < 2)
+                        argp_usage(state);
+                return 0;
+        default:
+                return ARGP_ERR_UNKNOWN;
+        }
+}
+
+/* --- what opens the disks ------------------------------------------------------------------ */
+
+/* Beside the seal. */
+struct opener {
+        int fd; /* or -1 */
+        enum passphrase_form form;
+        struct recovery recovery;
+};
+
+/* To adopt disks takes their passphrase if the VM was never sealed; a sealed VM's key opens them.
+ * New disks get a recovery key. */
+static enum status find_opener(const struct arguments *arguments, struct arena *a,
+                               struct opener *out)
+{
+        const struct vm_show_req request = {.vm = arguments->name};
+        struct vm_show_rep vm;
+        bool encrypted = false;
+        enum status s;
+
+        if (passphrase_is_given(&arguments->shared.present))
+                return passphrase_take(&arguments->shared.present, NULL, false, &out->fd,
+                                       &out->form);
+        if (arguments->format ? arguments->no_recovery : !passphrase_can_ask())
+                return ST_DONE;
+        s = door_call(CALL(vm_show, &request, &vm), a);
+        if (s)
+                return s;
+        for (size_t i = 0; i < vm.disks.count; i++)
+                encrypted |= !strcmp(vm.disks.items[i].kind, "crypt");
+        if (!encrypted || vm.vm.generation)
+                return ST_DONE;
+        if (arguments->format) {
+                out->form = PASSPHRASE_RECOVERY;
+                return recovery_key_give(arguments->shared.recovery_to, a, &out->recovery,
+                                         &out->fd);
+        }
+        return passphrase_pipe(NULL, "Present passphrase of the LUKS2 disks", false, &out->fd);
+}
+
+/* --- printing ------------------------------------------------------------------------------ */
+
+static int finish(enum status s, const struct arguments *arguments, const struct vm_summary *vm,
+                  const struct opener *by)
+{
+        struct json_object *o;
+
+        if (s && *by->recovery.key && status_exit(s) != EXIT_REFUSED) {
+                fputs("if the VM is sealed all the same, this opens its disks:\n", stdout);
+                slots_print_recovery(&by->recovery);
+        }
+        if (s)
+                return output_error(s, "vm seal %s", output_clean(arguments->name));
+        if (arguments->shared.json) {
+                o = output_json_vm(vm);
+                slots_json_recovery(o, &by->recovery);
+                output_json(o);
+        } else {
+                output_vm(vm, false);
+                slots_print_recovery(&by->recovery);
+        }
+        return output_end();
+}
+
+/* --- the command --------------------------------------------------------------------------- */
+
+/* The error at hand names what is in question. Nothing but "yes" is a yes. The passphrase is still
+ * in its pipe. */
+static bool consent_given(bool format)
+{
+        const struct error kept = *error_last();
+        char answer[16] = "";
+        FILE *terminal = fopen("/dev/tty", "r+e");
+
+        if (!terminal)
+                return false;
+        fprintf(terminal, "%s\n%s Type yes to go on: ", kept.found,
+                format ? "This would be DESTROYED." : "It would be taken over.");
+        if (!fgets(answer, sizeof answer, terminal))
+                *answer = 0;
+        fclose(terminal);
+        error_keep(&kept);
+        return !strcmp(answer, "yes\n");
+}
+
+int cmd_vm_seal(int argc, char **argv)
+{
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0},
+                                                     {&options_present, 0, NULL, 0},
+                                                     {&options_recovery_to, 0, NULL, 0},
+                                                     {0}};
+        static const struct argp argp = {
+                options,
+                parse,
+                "NAME DESCRIPTOR.xml",
+                "Makes (--format) or adopts the VM's encrypted disks and seals their key to what "
+                "the descriptor measures and to this host's approved states.\v"
+                "Without --format nothing on a disk is destroyed: a LUKS2 disk is adopted by "
+                "adding a key slot, a plain one is refused. Sealing again binds the present state "
+                "anew; after a change it takes a passphrase of the disks. With --format, a "
+                "passphrase that is given will open the new disks, too; without one, a recovery "
+                "key is made and printed once.",
+                children,
+                NULL,
+                NULL};
+        struct arguments arguments = {0};
+        struct vm_seal_req request = {.passphrase = -1};
+        struct opener by = {.fd = -1};
+        struct vm_seal_rep reply;
+        struct arena *a;
+        enum status s;
+        int result;
+
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
+                return EXIT_USAGE;
+        a = arena_new();
+        request.vm = arguments.name;
+        request.format = arguments.format;
+        request.yes = arguments.yes;
+        s = door_vm(arguments.name);
+        if (!s)
+                s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
+        if (!s)
+                s = find_opener(&arguments, a, &by);
+        request.passphrase = by.fd;
+        request.form = by.form;
+        if (!s)
+                s = door_call(CALL(vm_seal, &request, &reply), a);
+        if (s == ST_CONSENT && consent_given(arguments.format)) {
+                request.yes = true;
+                s = door_call(CALL(vm_seal, &request, &reply), a);
+        }
+        result = finish(s, &arguments, &reply.vm, &by);
+        if (by.fd >= 0)
+                close(by.fd);
+        explicit_bzero(&by, sizeof by);
+        arena_free(a);
+        return result;
+}
