@@ -5,6 +5,7 @@
  */
 #include "compartment-mgr/networks.h"
 #include "lib/config.h"
+#include "lib/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +83,7 @@ static struct word after(struct word w, const char *prefix)
 static enum status invalid(const char *path, unsigned number, struct word w, const char *expected)
 {
         return FAIL(ST_INVALID, .subject = FMT("%s, line %u", path, number), .expected = expected,
-                    .found = FMT("%.*s", w.len > 80 ? 80 : (int)w.len, w.at),
+                    .found = FMT("'%.*s'", w.len > 80 ? 80 : (int)w.len, w.at),
                     .remedy = "bulkhead-networks(5)");
 }
 
@@ -148,6 +149,7 @@ enum status networks_judge(const char *path, struct bytes text, const struct nic
 static enum status read_policy(const char *path, struct arena *a, struct bytes *text_out)
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        const char *wrong;
         struct stat st;
         uint8_t *text;
         ssize_t n;
@@ -170,6 +172,11 @@ static enum status read_policy(const char *path, struct arena *a, struct bytes *
         if (n < 0 || n > NETWORKS_MOST)
                 return FAIL(ST_IO, .subject = path, .found = n < 0 ? strerror(errno) : "it grows");
         *text_out = (struct bytes){text, (size_t)n};
+        wrong = text_wrong(*text_out);
+        if (wrong)
+                return FAIL(ST_INVALID, .subject = path, .expected = "text, in ASCII or UTF-8",
+                            .found = wrong, .remedy = "bulkhead-networks(5)");
+        *text_out = text_plain(a, *text_out);
         return ST_DONE;
 }
 

@@ -11,6 +11,7 @@
 #include "compartment-mgr/descriptors.h"
 #include "compartment-mgr/device_check.h"
 #include "compartment-mgr/disk_guard.h"
+#include "compartment-mgr/mac_guard.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/seal.h"
 #include "compartment-mgr/stories.h"
@@ -60,7 +61,7 @@ static enum status read_next(struct arena *a, const struct vm_definition *presen
         next_out->disks = c.disks;
         if (q->owner.kind != PRINCIPAL_NOBODY)
                 next_out->owner = q->owner;
-        return ST_DONE;
+        return mac_guard_check(next_out, a);
 }
 
 static enum status parse_config(struct arena *a, const struct vm_definition *d,

@@ -7,6 +7,7 @@
 #include "compartment-mgr/requests.h"
 #include "compartment-mgr/access.h"
 #include "compartment-mgr/live.h"
+#include "compartment-mgr/mac_guard.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/state_key.h"
 #include "compartment-mgr/stories.h"
@@ -280,7 +281,8 @@ static enum status on_vm_define(struct request *r, const struct vm_define_req *q
         d.name = c.name;
         d.config = c.json;
         d.disks = c.disks;
-        return compartment_define(&d, r->arena, &p->vm);
+        s = mac_guard_check(&d, r->arena);
+        return s ? s : compartment_define(&d, r->arena, &p->vm);
 }
 
 static enum status on_vm_replace(struct request *r, const struct vm_replace_req *q,

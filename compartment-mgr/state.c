@@ -11,6 +11,7 @@
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/tcb.h"
 #include "compartment-mgr/workers.h"
+#include "lib/kernel_pcr.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -158,7 +159,7 @@ static void add_tcb(struct facts *f, struct arena *a)
 
         if (stat("/", &root))
                 root.st_dev = 0;
-        tcb_read("", root.st_dev, &tcb);
+        tcb_read("", root.st_dev, kernel_pcr_bank(f->items, f->count), &tcb);
         add_all(f, facts, tcb_facts(a, &tcb, is_approved(f), facts));
 }
 

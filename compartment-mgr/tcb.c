@@ -4,6 +4,7 @@
  * it. state.c comes here; nothing is opened but files of proc and sys.
  */
 #include "compartment-mgr/tcb.h"
+#include "lib/kernel_pcr.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -99,17 +100,20 @@ static enum secure_boot read_secure_boot(const char *folder)
         return text[4] == 1 ? SECURE_BOOT_ON : SECURE_BOOT_OFF;
 }
 
-void tcb_read(const char *folder, dev_t root, struct tcb *tcb_out)
+void tcb_read(const char *folder, dev_t root, enum hash_alg bank, struct tcb *tcb_out)
 {
-        char text[LINE_MOST], path[512];
+        struct digest pcr4;
+        char path[512];
 
-        *tcb_out = (struct tcb){.verity = is_verity(folder, root),
+        *tcb_out = (struct tcb){.bank = bank,
+                                .verity = is_verity(folder, root),
                                 .secure_boot = read_secure_boot(folder)};
         snprintf(path, sizeof path, "%s/sys/firmware/efi", folder);
         tcb_out->efi = !access(path, F_OK);
         read_command_line(folder, tcb_out);
-        if (read_file(text, folder, "/sys/class/tpm/tpm0/pcr-sha256/4"))
-                read_hash(tcb_out->pcr4, text, "\n");
+        if (bank && !kernel_pcr(folder, bank, 4, &pcr4))
+                digest_hex(&pcr4, tcb_out->pcr4);
+        error_clear();
 }
 
 static struct fact fact(const char *name, uint8_t level, const char *value)
@@ -143,9 +147,14 @@ static struct fact boot_fact(struct arena *a, const struct tcb *tcb, bool approv
         if (!tcb->efi || !tcb->verity || !*tcb->root_hash || !tcb->line_closed)
                 return fact(name, FACT_WARNING,
                             "not measured: this host was not booted from a unified image");
+        if (!tcb->bank)
+                return fact(name, FACT_WARNING,
+                            "unknown: in which bank of PCRs this host is measured, as "
+                            "integrity-mgr does not tell");
         if (!*tcb->pcr4)
                 return fact(name, FACT_WARNING,
-                            "not known: the kernel does not tell PCR 4 of the bank sha256");
+                            arena_print(a, "unknown: the kernel does not tell PCR 4 of the bank %s",
+                                        hash_name(tcb->bank)));
         if (!approved)
                 return fact(name, FACT_WARNING,
                             arena_print(a,
@@ -175,7 +184,7 @@ static struct fact options_fact(const struct tcb *tcb)
                             "does not tell; seal with hypervisor: to bind them");
         default:
                 return fact(name, FACT_WARNING,
-                            "not known whether Secure Boot is on: efivarfs is not mounted; if it "
+                            "unknown: whether Secure Boot is on; efivarfs is not mounted; if it "
                             "is off they can add to Xen's own options");
         }
 }

@@ -7,6 +7,7 @@
 #ifndef BULKHEAD_COMPARTMENT_MGR_TCB_H
 #define BULKHEAD_COMPARTMENT_MGR_TCB_H
 
+#include "lib/digest.h"
 #include "lib/message.h"
 
 #include <sys/types.h>
@@ -18,13 +19,14 @@ struct tcb {
         bool efi;         /* UEFI firmware booted this host */
         bool line_closed; /* the last word of the kernel's command line is its only "--" */
         enum secure_boot secure_boot;
-        char root_hash[65]; /* of the command line; "" if it has none, or more than one */
-        char pcr4[65];      /* lower case; "" if the kernel does not tell */
+        char root_hash[65];    /* of the command line; "" if it has none, or more than one */
+        enum hash_alg bank;    /* in which this host is measured */
+        char pcr4[DIGEST_HEX]; /* of that bank, lower case; "" if the kernel does not tell */
 };
 
-/* Reads FOLDER/proc and FOLDER/sys; folder is "" except in tests. root: the device of /. What
- * cannot be read counts as missing. */
-void tcb_read(const char *folder, dev_t root, struct tcb *tcb_out);
+/* Reads FOLDER/proc and FOLDER/sys; folder is "" except in tests. root: the device of /. bank:
+ * HASH_NONE if unknown. What cannot be read counts as missing. */
+void tcb_read(const char *folder, dev_t root, enum hash_alg bank, struct tcb *tcb_out);
 
 enum { TCB_FACTS = 3 };
 /* Writes facts of area "tcb" and returns their number. approved: the site key has approved the

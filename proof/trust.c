@@ -5,6 +5,7 @@
  * what editors and mail do to the lines of a text file is undone first.
  */
 #include "proof/trust.h"
+#include "lib/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -147,26 +148,6 @@ static void read_values(struct cursor *c, struct trust *t)
                 c->wrong = misfit(t);
 }
 
-/* Without a byte order mark, blanks and CR at the ends of lines, and empty lines at the end; with a
- * line feed at the end. */
-static struct bytes tidy(struct bytes text, struct arena *a)
-{
-        static const char mark[] = "\xef\xbb\xbf";
-        uint8_t *out = arena_get(a, text.len + 1);
-        size_t len = 0, i = text.len >= 3 && !memcmp(text.data, mark, 3) ? 3 : 0;
-
-        for (; i < text.len; i++) {
-                if (text.data[i] == '\n')
-                        while (len && strchr(" \t\r", out[len - 1]) && out[len - 1])
-                                len--;
-                out[len++] = text.data[i];
-        }
-        while (len && strchr(" \t\r\n", out[len - 1]) && out[len - 1])
-                len--;
-        out[len++] = '\n';
-        return (struct bytes){out, len};
-}
-
 enum status trust_read(struct bytes text, struct arena *a, struct trust *out)
 {
         struct cursor c = {.left = text, .arena = a};
@@ -175,7 +156,7 @@ enum status trust_read(struct bytes text, struct arena *a, struct trust *out)
         *out = t;
         if (text.len > TRUST_MOST)
                 return FAIL(ST_TOO_LARGE, .subject = "trust record", .expected = "at most 16 KiB");
-        text = tidy(text, a);
+        text = text_trimmed(a, text);
         c.left = text;
         if (text.len < sizeof first_line - 1 ||
             memcmp(text.data, first_line, sizeof first_line - 1))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bulkhead status: prints what the daemons tell of themselves, the TPM, the hypervisor and
  * the TCB. */
+#include "lib/kernel_pcr.h"
 #include "tools/commands.h"
 #include "tools/door.h"
 #include "tools/efi_image.h"
@@ -9,8 +10,6 @@
 #include "tools/output.h"
 
 #include <string.h>
-
-static const char pcr4_path[] = "/sys/class/tpm/tpm0/pcr-sha256/4";
 
 struct arguments {
         struct options shared;
@@ -105,33 +104,42 @@ static void print_text(const struct status_rep *reply)
         }
 }
 
+static struct fact image_fact(struct arena *a, const char *path, const struct digest *wanted,
+                              const struct digest *found, const char *of_what)
+{
+        char hex[DIGEST_HEX];
+
+        if (digest_equal(wanted, found))
+                return (struct fact){"tcb", "PCR 4",
+                                     arena_print(a, "that of %s (%s)", path, of_what), FACT_PLAIN};
+        digest_hex(wanted, hex);
+        return (struct fact){
+                "tcb", "PCR 4",
+                arena_print(a, "not that of %s, which would be %s (%s)", path, hex, of_what),
+                FACT_WARNING};
+}
+
 /* Adds one fact about an EFI image. The command reads it: daemons have no files but their state. */
 static enum status add_image(struct status_rep *reply, const char *path, struct arena *a)
 {
         struct fact *facts = arena_get_many(a, reply->facts.count + 1, sizeof *facts);
-        struct digest wanted = {0}, found = {.alg = HASH_SHA256};
-        struct bytes efi, pcr = {0};
-        char hex[DIGEST_HEX];
+        const enum hash_alg told = kernel_pcr_bank(reply->facts.items, reply->facts.count);
+        const enum hash_alg bank = told ? told : HASH_SHA256;
+        struct digest wanted, found;
+        struct bytes efi;
         enum status s = file_read(path, EFI_IMAGE_MOST, a, &efi);
 
         if (!s)
-                s = efi_image_pcr4(path, efi, HASH_SHA256, &wanted);
+                s = efi_image_pcr4(path, efi, bank, &wanted);
         if (!s)
-                s = file_read(pcr4_path, 4096, a, &pcr);
+                s = kernel_pcr("", bank, 4, &found);
         if (s)
                 return s;
-        if (pcr.len < 64 || hex_read((const char *)pcr.data, 64, found.bytes, 32) != 32)
-                return FAIL(ST_INVALID, .subject = pcr4_path, .expected = "64 hex digits");
-        digest_hex(&wanted, hex);
         memcpy(facts, reply->facts.items, reply->facts.count * sizeof *facts);
-        facts[reply->facts.count++] =
-                digest_equal(&wanted, &found)
-                        ? (struct fact){"tcb", "PCR 4", arena_print(a, "that of %s", path),
-                                        FACT_PLAIN}
-                        : (struct fact){
-                                  "tcb", "PCR 4",
-                                  arena_print(a, "not that of %s, which would be %s", path, hex),
-                                  FACT_WARNING};
+        facts[reply->facts.count++] = image_fact(
+                a, path, &wanted, &found,
+                arena_print(a, "bank %s%s", hash_name(bank),
+                            told ? "" : "; unknown: in which bank this host is measured"));
         reply->facts.items = facts;
         return ST_DONE;
 }

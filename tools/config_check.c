@@ -5,6 +5,7 @@
 #include "lib/worker.h"
 #include "tools/commands.h"
 #include "tools/file.h"
+#include "tools/mac_check.h"
 #include "tools/output.h"
 
 #include <signal.h>
@@ -36,31 +37,50 @@ static bool same_file(const char *a, const char *b)
         return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* It stands where the file has that key. */
+static void place(const struct config_check_rep *p, struct config_finding *f)
+{
+        for (size_t i = 0; i < p->findings.count; i++)
+                if (!strcmp(p->findings.items[i].key, f->key)) {
+                        f->line = p->findings.items[i].line;
+                        f->column = p->findings.items[i].column;
+                        return;
+                }
+}
+
+void config_check_add(struct config_check_rep *p, struct arena *a, struct config_finding f)
+{
+        struct config_finding *all = arena_get_many(a, p->findings.count + 1, sizeof *all);
+
+        place(p, &f);
+        if (p->findings.count)
+                memcpy(all, p->findings.items, p->findings.count * sizeof *all);
+        all[p->findings.count++] = f;
+        p->findings.items = all;
+        p->good = false;
+}
+
 /* One file by two paths. The worker has refused what it could see of that already. */
 static void find_same_files(struct config_check_rep *p, struct arena *a)
 {
-        struct config_finding *all;
-
         for (size_t i = 0; i < p->disks.count; i++)
                 for (size_t k = 0; k < i; k++) {
                         const char *one = p->disks.items[k].path, *two = p->disks.items[i].path;
 
                         if (!same_file(one, two))
                                 continue;
-                        all = arena_get_many(a, p->findings.count + 1, sizeof *all);
-                        if (p->findings.count)
-                                memcpy(all, p->findings.items, p->findings.count * sizeof *all);
-                        all[p->findings.count++] = (struct config_finding){
-                                .outcome = CONFIG_WRONG,
-                                .status = ST_INVALID,
-                                .key = "disk",
-                                .subject = "xl.cfg: disk",
-                                .found = arena_print(a, "'%s' and '%s', which are one disk", one,
-                                                     two),
-                                .expected = "",
-                                .remedy = "give each disk once"};
-                        p->findings.items = all;
-                        p->good = false;
+                        config_check_add(p, a,
+                                         (struct config_finding){
+                                                 .outcome = CONFIG_WRONG,
+                                                 .status = ST_INVALID,
+                                                 .key = "disk",
+                                                 .subject = "xl.cfg: disk",
+                                                 .found = arena_print(a,
+                                                                      "'%s' and '%s', which are "
+                                                                      "one disk",
+                                                                      one, two),
+                                                 .expected = "",
+                                                 .remedy = "give each disk once"});
                 }
 }
 
@@ -161,13 +181,17 @@ static struct json_object *json_file(const char *file, const struct config_check
 }
 
 /* Text is printed at once; JSON goes to `all`, unless that is NULL. */
-static int check_file(struct worker *w, const char *file, struct json_object *all)
+static int check_file(struct worker *w, struct mac_check *macs, const char *file,
+                      struct json_object *all)
 {
         struct arena *a = arena_new();
         struct config_check_rep p = {};
         enum status s = check(w, file, a, &p);
-        int result = p.good ? EXIT_DONE : EXIT_REFUSED;
+        int result;
 
+        if (!s)
+                mac_check_file(macs, file, &p, a);
+        result = p.good ? EXIT_DONE : EXIT_REFUSED;
         if (s) {
                 output_error(s, "vm define --check %s", output_clean(file));
                 result = EXIT_UNDECIDED;
@@ -184,6 +208,7 @@ int config_check_files(const char *const *files, size_t count, bool json)
 {
         struct json_object *all = json ? json_object_new_array() : NULL;
         int result = EXIT_DONE, one;
+        struct mac_check *macs;
         struct worker *w;
         enum status s = start(&w);
 
@@ -191,10 +216,12 @@ int config_check_files(const char *const *files, size_t count, bool json)
                 json_object_put(all);
                 return output_error(s, "vm define --check");
         }
+        macs = mac_check_new();
         for (size_t i = 0; i < count; i++) {
-                one = check_file(w, files[i], all);
+                one = check_file(w, macs, files[i], all);
                 result = one > result ? one : result;
         }
+        mac_check_free(macs);
         worker_stop(w);
         if (json)
                 output_json(all);

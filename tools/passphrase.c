@@ -3,6 +3,7 @@
  * SIGTERM and the like end or stop the process. */
 #include "tools/passphrase.h"
 #include "lib/memory_file.h"
+#include "tools/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,23 @@ static enum status from_terminal(const char *prompt, bool twice,
         return s;
 }
 
+/* These bytes are part of the passphrase, as for cryptsetup, and nobody sees them. */
+static void note_unseen(const char *file, const char *line, size_t len)
+{
+        const char *what = len && line[len - 1] == '\r' ? "ends with a carriage return"
+                           : len >= 3 && !memcmp(line, "\xef\xbb\xbf", 3)
+                                   ? "begins with a byte order "
+                                     "mark"
+                           : len && strchr(" \t", line[len - 1]) ? "ends with a blank"
+                                                                 : NULL;
+
+        if (what)
+                fprintf(stderr,
+                        "bulkhead: %s: its first line %s, which is taken as a part of the "
+                        "passphrase\n",
+                        output_clean(file), what);
+}
+
 static enum status from_file(const char *file, char line[static PASSPHRASE_MOST + 2],
                              ssize_t *len_out)
 {
@@ -125,6 +143,8 @@ static enum status from_file(const char *file, char line[static PASSPHRASE_MOST 
                 return FAIL(status_of_errno(errno), .subject = file, .found = strerror(errno));
         *len_out = read_line(fd, line);
         close(fd);
+        if (*len_out > 0)
+                note_unseen(file, line, (size_t)*len_out);
         return ST_DONE;
 }
 

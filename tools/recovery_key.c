@@ -6,6 +6,7 @@
  */
 #include "tools/recovery_key.h"
 #include "lib/report.h"
+#include "lib/text.h"
 #include "tools/file.h"
 #include "tools/passphrase.h"
 
@@ -125,7 +126,7 @@ enum status recovery_key_wrap(const char *key, const char *public_key_file, stru
         enum status s = file_read(public_key_file, PEM_MOST, a, &pem);
 
         if (!s)
-        public = read_public(pem);
+        public = read_public(text_plain(a, pem));
         if (!s && !public)
                 s = refuse(public_key_file, "none");
         if (!s && (!out || !envelop(public, key, out)))

@@ -4,6 +4,7 @@
  * the rights of whoever typed the command, and never goes to a daemon.
  */
 #include "tools/site_pem.h"
+#include "lib/text.h"
 #include "tools/file.h"
 #include "tools/passphrase.h"
 
@@ -40,6 +41,7 @@ enum status site_pem_public(const char *path, struct arena *a, struct bytes *der
 
         if (s)
                 return s;
+        pem = text_plain(a, pem);
         bio = BIO_new_mem_buf(pem.data, (int)pem.len);
         key = bio ? PEM_read_bio_PUBKEY(bio, NULL, NULL, NULL) : NULL;
         if (!key) {
@@ -64,6 +66,17 @@ out:
         return s;
 }
 
+/* A private key is read by OpenSSL alone, which takes any line ends, but no byte order mark. */
+static void skip_mark(FILE *file)
+{
+        char mark[3];
+
+        if (fseek(file, 0, SEEK_SET))
+                return; /* a pipe: nobody's editor */
+        if (fread(mark, 1, 3, file) != 3 || memcmp(mark, "\xef\xbb\xbf", 3))
+                rewind(file);
+}
+
 /* ECDSA with SHA-256, in DER. OpenSSL asks for the passphrase of an encrypted PEM file. */
 static enum status sign(const char *path, struct bytes message, struct arena *a,
                         struct bytes *signature_out)
@@ -79,6 +92,7 @@ static enum status sign(const char *path, struct bytes message, struct arena *a,
                 s = FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
                 goto out;
         }
+        skip_mark(file);
         key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
         if (!key) {
                 s = FAIL(ST_INVALID, .subject = path, .expected = "a private key in PEM");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The settings of an xl.cfg and their places, and the list of findings. Touches memory only. */
 #include "compartment-mgr/config/xl_scan.h"
+#include "lib/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,26 +91,12 @@ static enum status no_text(const char *found, const char *remedy)
 
 enum status xl_scan_text(struct arena *a, struct bytes text, struct bytes *text_out)
 {
-        uint8_t *to = arena_get(a, text.len + 2);
-        size_t n = 0, i = 0;
+        const char *wrong = text_wrong(text);
 
-        if (text.len >= 2 &&
-            (!memcmp(text.data, "\xff\xfe", 2) || !memcmp(text.data, "\xfe\xff", 2)))
-                return no_text("UTF-16", "save it as UTF-8");
-        if (text.len >= 3 && !memcmp(text.data, "\xef\xbb\xbf", 3))
-                i = 3;
-        if (i == text.len)
-                return no_text("nothing", NULL);
-        if (memchr(text.data, 0, text.len))
-                return no_text("a NUL byte", NULL);
-        for (; i < text.len; i++)
-                if (text.data[i] != '\r' || i + 1 == text.len || text.data[i + 1] != '\n')
-                        to[n++] = text.data[i];
-        if (to[n - 1] != '\n')
-                to[n++] = '\n';
-        to[n] = 0;
-        *text_out = (struct bytes){to, n};
-        return ST_DONE;
+        if (wrong)
+                return no_text(wrong, *wrong == 'U' ? "save it as UTF-8" : NULL);
+        *text_out = text_plain(a, text);
+        return text_out->len ? ST_DONE : no_text("nothing", NULL);
 }
 
 /* --- settings -------------------------------------------------------------------------------- */

@@ -54,7 +54,7 @@ static const struct {
         {"xenbr0 *\ndmz0 owner:tls:a/b\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
         {"xenbr0 *\nbridge-of-16-char *\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
         {"xenbr0 * vm:\x01\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
-        {"xenbr0 *\r\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 *\r\n", "xenbr0", "web01", "uid:1000", ST_INVALID}, /* as it is in the line */
         {"../x *\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
 };
 
@@ -62,6 +62,53 @@ START_TEST(who_is_permitted)
 {
         ck_assert_int_eq(judge(cases[_i].text, cases[_i].bridge, cases[_i].vm, cases[_i].owner),
                          cases[_i].s);
+}
+END_TEST
+
+/* As an editor leaves the file; what is no text, or a carriage return elsewhere, is named. */
+static const struct {
+        const char *bytes;
+        size_t len;
+        enum status s;
+        const char *found;
+} files[] = {
+#define BYTES(text) text, sizeof text - 1
+        {BYTES("br0 *"), ST_DONE, NULL},
+        {BYTES("br0 *\r\n"), ST_DONE, NULL},
+        {BYTES("br0 *\r"), ST_INVALID, "'*?'"},
+        {BYTES("\xef\xbb\xbf"
+               "br0 *\n\n\n"),
+         ST_DONE, NULL},
+        {BYTES("\xef\xbb\xbf# all\r\n\r\nbr0 * \t \r\n"), ST_DONE, NULL},
+        {BYTES("br0 vm:other\r\n \r\nbr0 vm:web01  \r\n"), ST_DONE, NULL},
+        {BYTES("br0\r *\n"), ST_INVALID, "'br0?'"},
+        {BYTES("br0 *\r\r\n"), ST_INVALID, "'*?'"},
+        {BYTES("\xff\xfe"
+               "b\0r\0"),
+         ST_INVALID, "UTF-16"},
+        {BYTES("br0 *\n\0"), ST_INVALID, "a NUL byte"},
+};
+
+START_TEST(a_file_of_any_editor)
+{
+        char folder[] = "/tmp/bulkhead-networks-XXXXXX", path[64];
+        struct nic nics[] = {{"vif0", "br0", "00:16:3e:00:00:01"}};
+        struct vm_config c = {.name = "web01", .nics = {nics, 1}};
+        struct arena *a = arena_new();
+        FILE *f;
+
+        ck_assert_ptr_nonnull(mkdtemp(folder));
+        config.etc = folder;
+        snprintf(path, sizeof path, "%s/networks", folder);
+        f = fopen(path, "w");
+        fwrite(files[_i].bytes, 1, files[_i].len, f);
+        fclose(f);
+        ck_assert_int_eq(networks_permit(&c, &alice, a), files[_i].s);
+        if (files[_i].found)
+                ck_assert_str_eq(error_last()->found, files[_i].found);
+        unlink(path);
+        rmdir(folder);
+        arena_free(a);
 }
 END_TEST
 
@@ -120,6 +167,7 @@ int main(void)
         int failed;
 
         tcase_add_loop_test(t, who_is_permitted, 0, sizeof cases / sizeof *cases);
+        tcase_add_loop_test(t, a_file_of_any_editor, 0, sizeof files / sizeof *files);
         tcase_add_test(t, a_refusal_says_which_line_would_permit);
         tcase_add_test(t, reads_the_file_at_each_start);
         suite_add_tcase(s, t);

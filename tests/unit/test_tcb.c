@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said to be measured: all of it for a unified image's boot, and for nothing less. */
 #include "compartment-mgr/tcb.h"
+#include "lib/kernel_pcr.h"
 #include "lib/arena.h"
 
 #include <check.h>
@@ -14,6 +15,10 @@
 
 #define HASH "94f5fb62293b3070e8999a4cfde1ffde6329a2f544b43e1789c821aaa73bc8a6"
 #define UPPER "94F5FB62293B3070E8999A4CFDE1FFDE6329A2F544B43E1789C821AAA73BC8A6"
+#define LONGER                                                                                     \
+        "a1b2"                                                                                     \
+        "94f5fb62293b3070e8999a4cfde1ffde6329a2f544b43e1789c821aaa73bc8a6"                         \
+        "00000000000000000000000000ff"
 #define EFIVAR "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 static struct arena *a;
@@ -72,7 +77,7 @@ static const char *levels(bool approved)
         struct tcb tcb;
         size_t n;
 
-        tcb_read(folder, makedev(253, 7), &tcb);
+        tcb_read(folder, makedev(253, 7), HASH_SHA256, &tcb);
         n = tcb_facts(a, &tcb, approved, facts);
         for (size_t i = 0; i < n; i++)
                 text[i] = "pnw"[facts[i].level];
@@ -85,7 +90,7 @@ START_TEST(a_unified_image)
         struct fact facts[TCB_FACTS];
         struct tcb tcb;
 
-        tcb_read(folder, makedev(253, 7), &tcb);
+        tcb_read(folder, makedev(253, 7), HASH_SHA256, &tcb);
         ck_assert_str_eq(tcb.root_hash, HASH);
         ck_assert_str_eq(tcb.pcr4, HASH);
         ck_assert_uint_eq(tcb_facts(a, &tcb, true, facts), 3);
@@ -121,6 +126,44 @@ static const struct {
          "pwp"},
 };
 
+/* A host that is measured in another bank is judged by that one. */
+START_TEST(the_bank_of_the_host)
+{
+        struct fact facts[TCB_FACTS];
+        struct digest pcr;
+        struct tcb tcb;
+
+        tcb_read(folder, makedev(253, 7), HASH_SHA384, &tcb);
+        ck_assert_str_eq(tcb.pcr4, "");
+        tcb_facts(a, &tcb, true, facts);
+        ck_assert_ptr_nonnull(strstr(facts[0].value, "PCR 4 of the bank sha384"));
+        put_text("/sys/class/tpm/tpm0/pcr-sha384/4", LONGER "\n");
+        tcb_read(folder, makedev(253, 7), HASH_SHA384, &tcb);
+        ck_assert_str_eq(tcb.pcr4, LONGER);
+        tcb_read(folder, makedev(253, 7), HASH_NONE, &tcb);
+        ck_assert_str_eq(tcb.pcr4, "");
+        tcb_facts(a, &tcb, true, facts);
+        ck_assert_ptr_nonnull(strstr(facts[0].value, "unknown: in which bank"));
+        ck_assert_int_eq(kernel_pcr(folder, HASH_SHA384, 4, &pcr), ST_DONE);
+        ck_assert_int_eq(kernel_pcr(folder, HASH_SHA384, 7, &pcr), ST_NOT_FOUND);
+        put_text("/sys/class/tpm/tpm0/pcr-sha384/7", HASH "\n"); /* too short */
+        ck_assert_int_eq(kernel_pcr(folder, HASH_SHA384, 7, &pcr), ST_INVALID);
+}
+END_TEST
+
+START_TEST(what_tells_the_bank)
+{
+        const struct fact facts[] = {{"host", "identity", "x", 0},
+                                     {"tcb", "static PCRs", "0, 2 (sha256)", 0},
+                                     {"host", "static PCRs", "0, 2, 4, 7 (sha384)", 0}};
+
+        ck_assert_int_eq(kernel_pcr_bank(facts, 3), HASH_SHA384);
+        ck_assert_int_eq(kernel_pcr_bank(facts, 2), HASH_NONE);
+        ck_assert_int_eq(kernel_pcr_bank(&(struct fact){"host", "static PCRs", "0 (sm3)", 0}, 1),
+                         HASH_NONE);
+}
+END_TEST
+
 START_TEST(anything_less)
 {
         put_text(changes[_i].path, changes[_i].text);
@@ -133,7 +176,7 @@ START_TEST(nothing_there)
         struct tcb tcb;
         struct fact facts[TCB_FACTS];
 
-        tcb_read("/nonexistent", makedev(8, 1), &tcb);
+        tcb_read("/nonexistent", makedev(8, 1), HASH_SHA256, &tcb);
         ck_assert_uint_eq(tcb_facts(a, &tcb, true, facts), 2);
         ck_assert_uint_eq(facts[0].level, FACT_WARNING);
         ck_assert_uint_eq(facts[1].level, FACT_WARNING);
@@ -151,6 +194,8 @@ int main(void)
 
         tcase_add_checked_fixture(tc, begin, end);
         tcase_add_test(tc, a_unified_image);
+        tcase_add_test(tc, the_bank_of_the_host);
+        tcase_add_test(tc, what_tells_the_bank);
         tcase_add_loop_test(tc, anything_less, 0, sizeof changes / sizeof *changes);
         tcase_add_test(tc, nothing_there);
         suite_add_tcase(suite, tc);
