@@ -20,10 +20,11 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 1024, FRAME_MOST = 2 << 20, FILES = 2048 };
+enum { REQUESTS_MOST = 64, CONNECTIONS_MOST = 1024, FRAME_MOST = 2 << 20, FILES = 2048, DOORS = 2 };
 
 static struct {
         const char *hypervisor, *admin_group, *verifier_group;
@@ -128,10 +129,23 @@ static void hold_signals(void)
         signal(SIGPIPE, SIG_IGN);
 }
 
-static struct server *open_server(int fd)
+/* Two sockets with the same requests: at the one to which everybody may connect a flood fills the
+ * queue of those who want to, which the kernel keeps, and an administrator must not stand in it. */
+static void open_doors(int fds_out[DOORS], gid_t admin_group)
 {
-        const struct server_listener door = {
-                .fd = fd,
+        char path[CONFIG_PATH];
+
+        if (local_socket_listen(config_path(path, config.run, SOCKET_CM), 0666, &fds_out[0]) ||
+            local_socket_listen(config_path(path, config.run, SOCKET_ADMIN), 0660, &fds_out[1]) ||
+            (admin_group != (gid_t)-1 && local_socket_give(path, getuid(), admin_group))) {
+                report_error("opening the door");
+                exit(3);
+        }
+}
+
+static struct server *open_server(const int fds[DOORS])
+{
+        struct server_listener door = {
                 .handlers = requests_handlers,
                 .handlers_count = requests_handlers_count,
                 .frame_most = FRAME_MOST,
@@ -140,7 +154,10 @@ static struct server *open_server(int fd)
         struct server *server = server_new(&(struct server_options){
                 .requests_most = REQUESTS_MOST, .connections_most = CONNECTIONS_MOST});
 
-        server_add_listener(server, &door);
+        for (size_t i = 0; i < DOORS; i++) {
+                door.fd = fds[i];
+                server_add_listener(server, &door);
+        }
         return server;
 }
 
@@ -166,27 +183,26 @@ static void recover(void)
 int main(int argc, char **argv)
 {
         static const struct sandbox sandbox = {.profile = SANDBOX_DAEMON, .files = FILES};
-        char path[CONFIG_PATH], sim[CONFIG_PATH];
+        char sim[CONFIG_PATH];
         struct server *server;
-        int vms, state, listener;
+        int vms, state, doors[DOORS];
+        gid_t admin_group;
 
         process_harden();
         close_range(3, ~0U, 0); /* what the starting shell left open */
         report_open("compartment-mgr");
         config_init();
         parse_options(argc, argv);
-        access_setup(getuid(), group_of(options.admin_group), group_of(options.verifier_group));
+        admin_group = group_of(options.admin_group);
+        access_setup(getuid(), admin_group, group_of(options.verifier_group));
         vms = open_state(sim, &state);
-        if (local_socket_listen(config_path(path, config.run, SOCKET_CM), 0666, &listener)) {
-                report_error("opening the door");
-                return 3;
-        }
+        open_doors(doors, admin_group);
         workers_start(options.hypervisor, sim);
         state_setup(user_drop(USER_CM, NULL), options.hypervisor);
         networks_open(strcmp(options.hypervisor, "sim"));
         hold_signals();
         sandbox_enter(&sandbox);
-        server = open_server(listener);
+        server = open_server(doors);
         requests_open(server);
         if (state_kinds_check(vms)) {
                 report_error("reading the VMs' definitions");

@@ -113,7 +113,8 @@ int main(int argc, char **argv)
         door_uid = started_as ? started_as : user(USER_CM)->pw_uid;
 
         state = open_state(started_as ? NULL : user(USER_IM));
-        if (local_socket_listen(config_path(path, config.run, SOCKET_IM), 0666, &door.fd)) {
+        if (local_socket_listen(config_path(path, config.run, SOCKET_IM), 0600, &door.fd) ||
+            (!getuid() && local_socket_give(path, door_uid, (gid_t)-1))) {
                 report_error("opening the door");
                 fatal("cannot listen on %s", path);
         }

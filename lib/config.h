@@ -36,6 +36,7 @@ const char *config_path(char path[CONFIG_PATH], const char *dir, const char *nam
 #define GROUP_TPM "tss" /* may open /dev/tpmrm0 */
 
 #define SOCKET_CM "bulkhead.sock"
+#define SOCKET_ADMIN "admin.sock" /* of compartment-mgr, too; for administrators alone */
 #define SOCKET_IM "integrity-mgr.sock"
 #define SOCKET_SVDM "svdm.sock"
 

@@ -35,6 +35,14 @@ enum status local_socket_listen(const char *path, unsigned mode, int *listener_o
         return ST_DONE;
 }
 
+enum status local_socket_give(const char *path, uid_t owner, gid_t group)
+{
+        if (lchown(path, owner, group) < 0)
+                return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno),
+                            .remedy = "start the daemon as root, or as the user of all of it");
+        return ST_DONE;
+}
+
 bool local_socket_peer(int fd, struct local_peer *peer_out)
 {
         struct ucred who;

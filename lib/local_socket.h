@@ -21,6 +21,9 @@ struct local_peer {
 /* Makes the socket anew, with that mode (such as 0666), before privileges are dropped. The listener
  * is the caller's: non-blocking, close-on-exec. */
 enum status local_socket_listen(const char *path, unsigned mode, int *listener_out);
+/* As root: makes that user its owner, so that with mode 0600 nobody else can connect, or wait in
+ * the queue of those who want to; with 0660 the group can, too. (gid_t)-1: no group. */
+enum status local_socket_give(const char *path, uid_t owner, gid_t group);
 /* False if the kernel does not say. */
 bool local_socket_peer(int fd, struct local_peer *peer_out);
 /* False for (gid_t)-1, which stands for no group. */

@@ -183,10 +183,14 @@ static void hand_over(int fd)
         server_hurry_closings();
 }
 
-void server_close(int fd)
+void server_close(int fd, bool may_hold_fds)
 {
         int unread = 1;
 
+        if (!may_hold_fds) {
+                close(fd);
+                return;
+        }
         shutdown(fd, SHUT_RD); /* from now on nothing can come */
         if (!ioctl(fd, FIONREAD, &unread) && !unread)
                 close(fd);

@@ -18,9 +18,9 @@ enum {
 
 /* --- the end, and the beginning, of a connection --------------------------------------------- */
 
-void server_take_rights(int fd, int whether)
+bool server_take_rights(int fd, int whether)
 {
-        setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &whether, sizeof whether);
+        return !setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &whether, sizeof whether);
 }
 
 static void forget_now(struct connection *c)
@@ -32,7 +32,7 @@ static void forget_now(struct connection *c)
         c->previous->next = c->next;
         s->count[c->rank]--;
         pthread_mutex_unlock(&s->lock);
-        server_close(c->fd);
+        server_close(c->fd, c->may_hold_fds);
         frame_reader_clear(&c->reader);
         server_give_memory(c);
         arena_free(c->arena);
@@ -71,11 +71,14 @@ void server_wait_for_more(struct connection *c, int how)
                 server_forget(c);
 }
 
-void server_listen(struct listener *l, bool whether)
+void server_listen(struct server *s, bool whether)
 {
-        struct epoll_event e = {.events = whether ? EPOLLIN : 0, .data.ptr = l};
+        for (struct listener *l = s->listeners; l; l = l->next) {
+                struct epoll_event e = {.events = whether ? EPOLLIN : 0, .data.ptr = l};
 
-        epoll_ctl(l->server->epoll, EPOLL_CTL_MOD, l->o.fd, &e);
+                epoll_ctl(s->epoll, EPOLL_CTL_MOD, l->o.fd, &e);
+        }
+        s->pauses = !whether;
 }
 
 /* Closes the connection of that rank or below, of that principal unless it is NULL, that has been
@@ -101,6 +104,7 @@ static struct connection *new_connection(struct listener *l, int fd)
         c->server = l->server;
         c->listener = &l->o;
         c->fd = fd;
+        c->may_hold_fds = !l->refuses_fds;
         return c;
 }
 
@@ -143,6 +147,8 @@ static void let_in(struct connection *c)
 {
         struct server *s = c->server;
 
+        if (c->caller.may_pass_fds)
+                c->may_hold_fds = true;
         server_take_rights(c->fd, c->caller.may_pass_fds);
         c->since = deadline_in(0);
         c->arena = arena_new();
@@ -171,7 +177,7 @@ void server_accept(struct listener *l)
                 struct connection *c;
 
                 if (server_closes_many()) {
-                        server_listen(l, false);
+                        server_listen(l->server, false);
                         return;
                 }
                 fd = accept4(l->o.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -183,7 +189,7 @@ void server_accept(struct listener *l)
                         let_in(c);
                         continue;
                 }
-                server_close(fd);
+                server_close(fd, c->may_hold_fds);
                 free(c);
         }
         if (fd < 0 && (errno == EMFILE || errno == ENFILE))

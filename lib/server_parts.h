@@ -33,6 +33,7 @@ struct listener {
         enum source source; /* first */
         struct server *server;
         struct server_listener o;
+        bool refuses_fds; /* the kernel does, for peers that are not granted to send any */
         struct listener *next;
 };
 
@@ -40,6 +41,7 @@ struct connection {
         enum source source; /* first */
         struct server *server;
         const struct server_listener *listener;
+        bool may_hold_fds; /* unread bytes may have descriptors beside them */
         struct connection *next, *previous;
         struct connection *next_queued; /* waiting for a thread, or handed back by one */
         int fd;
@@ -65,6 +67,7 @@ struct server {
         struct listener *listeners;
         struct connection connections; /* head of the list, newest first */
         size_t count[RANKS], running[RANKS], ending;
+        bool pauses;    /* no peer is let in until fewer connections wait to be closed */
         bool start_due; /* the end of a session was put into the queue */
         struct connection *queue, **queue_end;
         size_t memory[RANKS]; /* bytes of frames, from their header on */
@@ -85,21 +88,22 @@ size_t server_share_of_one(enum rank rank, size_t most);
 bool server_start_thread(void *(*run)(void *), void *with, pthread_t *joinable_out);
 /* Accepts peers that wait there, some at a time. */
 void server_accept(struct listener *l);
-/* Waits for peers there, or no longer. */
-void server_listen(struct listener *l, bool whether);
+/* Waits for peers, or no longer. */
+void server_listen(struct server *s, bool whether);
 /* Asks epoll for one more event of this connection: EPOLL_CTL_ADD or EPOLL_CTL_MOD. */
 void server_wait_for_more(struct connection *c, int how);
 /* Closes a connection that no thread serves; if it has a session, once a thread has ended that. */
 void server_forget(struct connection *c);
 /* Closes the connection of a peer without ever waiting for what that peer has sent. */
-void server_close(int fd);
+void server_close(int fd, bool may_hold_fds);
 /* True while so many of them wait to be closed that none should be added. */
 bool server_closes_many(void);
 /* Every now and then: tries again what no thread was to be had for. */
 void server_hurry_closings(void);
 /* Sets SO_PASSRIGHTS, which older kernels than Linux 6.16 do not have: without it the kernel
- * refuses descriptors beside what the peer sends. */
-void server_take_rights(int fd, int whether);
+ * refuses descriptors beside what the peer sends. A connection has it from its listener, before the
+ * peer can send anything. False where there is none. */
+bool server_take_rights(int fd, int whether);
 
 /* Gives the request that was read, or the end of a session, a thread, now or in its turn. */
 void server_queue(struct connection *c);

@@ -175,7 +175,8 @@ int main(int argc, char **argv)
         read_options(argc, argv);
         learn_users();
         door.handlers_count = svdm_handlers_count;
-        if (local_socket_listen(config_path(path, config.run, SOCKET_SVDM), 0666, &door.fd)) {
+        if (local_socket_listen(config_path(path, config.run, SOCKET_SVDM), 0600, &door.fd) ||
+            (!getuid() && local_socket_give(path, cm_uid, (gid_t)-1))) {
                 report_error("opening the socket");
                 return 3;
         }

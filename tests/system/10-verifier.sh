@@ -38,6 +38,12 @@ as "$verifier" "$cli" attest mine-attest.xml --challenge "$challenge" --trust "$
 expect 0 as "$verifier" "$cli" verify evidence.xml --trust "$trust" --challenge "$challenge"
 expect 1 as "$verifier" "$cli" attest theirs-attest.xml
 says denied
+# Nobody else stands in the queue of a socket at which he may not ask.
+expect 0 as "$stranger" test -w "$BULKHEAD_RUN/bulkhead.sock"
+for s in admin integrity-mgr svdm; do
+        expect 1 as "$verifier" test -w "$BULKHEAD_RUN/$s.sock"
+        expect 1 as "$stranger" test -w "$BULKHEAD_RUN/$s.sock"
+done
 expect 1 as "$stranger" "$cli" vm list
 expect 1 as "$stranger" "$cli" attest mine-attest.xml
 expect 0 as "$stranger" "$cli" status

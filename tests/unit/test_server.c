@@ -789,6 +789,34 @@ START_TEST(closings_that_wait_do_not_become_ever_more)
 }
 END_TEST
 
+static void leave_unread(void)
+{
+        for (int i = 0; i < 1000; i++) {
+                int fd = raw();
+
+                send(fd, "", 1, MSG_NOSIGNAL);
+                close(fd);
+        }
+}
+
+/* Where the kernel lets nothing come along, no thread is needed to close a connection. */
+START_TEST(what_can_hold_no_descriptor_is_closed_at_once)
+{
+        pid_t stranger;
+
+        if (setsockopt(raw(), SOL_SOCKET, 83 /* SO_PASSRIGHTS */, &(int){1}, sizeof(int)))
+                return; /* older than Linux 6.16 */
+        stop_server();
+        tester = getpid();
+        start_server(ADMIN | 0x80);
+        stranger = fork_peer(leave_unread);
+        still_answers();
+        usleep(100000); /* the thread that answered ends */
+        ck_assert_uint_eq(threads_of(server), 1);
+        end_peer(stranger);
+}
+END_TEST
+
 START_TEST(one_verifier_does_not_take_the_threads_of_all)
 {
         struct status_req q = {};
@@ -1211,6 +1239,7 @@ int main(void)
         tcase_add_test(t, descriptors_of_peers_without_rights_are_refused);
         tcase_add_loop_test(t, closings_that_wait_do_not_become_ever_more, 0,
                             sizeof flood_old / sizeof *flood_old);
+        tcase_add_test(t, what_can_hold_no_descriptor_is_closed_at_once);
         tcase_add_test(t, a_descriptor_is_not_taken_unseen);
         tcase_add_test(t, a_stranger_begins_no_large_frame);
         tcase_add_loop_test(t, who_asked_for_what_is_told, 0, 2);
