@@ -231,6 +231,9 @@ static struct xl_setting *setting_at(struct xl_scan *scan, uint32_t line)
 static bool add_words(struct xl_scan *scan, struct xl_setting *setting, uint32_t line,
                       const char *words)
 {
+        char clean[201]; /* its words quote the file, which may hold any bytes */
+
+        utf8_printable(clean, sizeof clean, words);
         for (size_t i = 0; i < scan->items_count; i++) {
                 struct config_finding *f = &scan->items[i];
 
@@ -238,8 +241,7 @@ static bool add_words(struct xl_scan *scan, struct xl_setting *setting, uint32_t
                     (f->line != line && !(setting && !strcmp(setting->key, f->key))))
                         continue;
                 if (!strstr(f->found, "libxlutil")) /* its first words are about the cause */
-                        f->found =
-                                arena_print(scan->arena, "%s (libxlutil: %.200s)", f->found, words);
+                        f->found = arena_print(scan->arena, "%s (libxlutil: %s)", f->found, clean);
                 return true;
         }
         return false;

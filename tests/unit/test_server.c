@@ -925,7 +925,12 @@ START_TEST(frames_that_have_begun_take_bounded_memory)
                 ck_assert_int_eq(f.number, MESSAGE_ERROR); /* an empty request, well read */
                 close(fd);
         }
+#ifdef __SANITIZE_ADDRESS__
+        printf("skipped: the server's memory, ASan keeps what was freed\n");
+        (void)before;
+#else
         ck_assert_uint_le(kib_of(server, "RssAnon"), before + 1200);
+#endif
         for (int i = 0; i < 8; i++)
                 end_peer(greedy[i]);
         still_answers();
