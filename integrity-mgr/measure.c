@@ -8,6 +8,7 @@
 #include "integrity-mgr/plugin_jobs.h"
 #include "lib/component.h"
 #include "lib/config.h"
+#include "lib/priority.h"
 #include "lib/worker.h"
 #include "measure/measure_run.h"
 
@@ -132,6 +133,7 @@ static enum status measure_one(struct duty *d)
 struct queue {
         struct duty *duties;
         size_t count, next;
+        bool gives_way;
         pthread_mutex_t lock;
 };
 
@@ -139,6 +141,8 @@ static void *measure_some(void *arg)
 {
         struct queue *q = arg;
 
+        if (q->gives_way)
+                priority_give_way();
         for (;;) {
                 size_t i;
 
@@ -159,6 +163,7 @@ static void measure_queue(struct queue *q)
         pthread_t threads[AT_ONCE];
         size_t n = 0;
 
+        q->gives_way = priority_gives_way();
         pthread_mutex_init(&q->lock, NULL);
         while (n + 1 < AT_ONCE && n + 1 < q->count &&
                !pthread_create(&threads[n], NULL, measure_some, q))

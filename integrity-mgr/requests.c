@@ -17,6 +17,7 @@
 #include "integrity-mgr/trust_record.h"
 #include "lib/component.h"
 #include "lib/io.h"
+#include "lib/priority.h"
 #include "lib/principal.h"
 #include "lib/report.h"
 #include "lib/state_file.h"
@@ -87,6 +88,7 @@ static enum status tell_trust(int64_t deadline, struct arena *a, void *reply)
 enum status on_im_status(struct request *r, const struct im_status_req *q, struct im_status_rep *p)
 {
         (void)q;
+        priority_give_way();
         return told(&told_status, &shape_im_status_rep, tell_status, r->arena, p);
 }
 
@@ -284,10 +286,20 @@ enum status on_im_retire(struct request *r, const struct im_retire_req *q, struc
         return s;
 }
 
+/* For anybody else an attestation gives way to starts. */
+static bool is_root_or_self(const struct principal *asker)
+{
+        uid_t uid;
+
+        return asker->kind == PRINCIPAL_SELF || (principal_uid(asker, &uid) && uid == 0);
+}
+
 enum status on_im_attest(struct request *r, const struct im_attest_req *q, struct im_attest_rep *p)
 {
         enum status s = asked_by(&q->asker);
 
+        if (!is_root_or_self(&q->asker))
+                priority_give_way();
         return s ? s : attest_make(r->arena, q, p);
 }
 
@@ -379,6 +391,7 @@ enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct 
 {
         enum status s = asked_by(&q->asker);
 
+        priority_give_way();
         return s ? s : told(&told_trust, &shape_im_trust_rep, tell_trust, r->arena, p);
 }
 

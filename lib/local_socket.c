@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { QUEUE_MOST = 128 /* peers who want to connect; more of them wait in connect() */ };
+
 enum status local_socket_listen(const char *path, unsigned mode, int *listener_out)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -23,7 +25,7 @@ enum status local_socket_listen(const char *path, unsigned mode, int *listener_o
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         unlink(path);
         if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
-            chmod(path, mode) < 0 || listen(fd, SOMAXCONN) < 0) {
+            chmod(path, mode) < 0 || listen(fd, QUEUE_MOST) < 0) {
                 int error = errno;
 
                 if (fd >= 0)

@@ -133,6 +133,8 @@ static const char *const calls_daemon[] = {
         "tgkill",
         "uname",
         "mlock",
+        "getpriority",
+        "setpriority",
         NULL,
 };
 

@@ -16,7 +16,7 @@
 enum {
         STOP_TIME = 5000,
         TICK = 1000,
-        PAUSE = 5,
+        REST = 5,
         EVENTS_AT_ONCE = 64 /* times in ms */,
         MEMORY_MOST = 64 << 20
 };
@@ -55,7 +55,8 @@ void server_add_listener(struct server *s, const struct server_listener *listene
 {
         struct listener *l = memory_new(1, sizeof *l);
 
-        *l = (struct listener){SOURCE_LISTENER, s, *listener, false, s->listeners};
+        *l = (struct listener){
+                .source = SOURCE_LISTENER, .server = s, .o = *listener, .next = s->listeners};
         s->listeners = l;
         l->refuses_fds = server_take_rights(l->o.fd, 0);
         also_wait(s, l->o.fd, EPOLLIN, l);
@@ -203,7 +204,7 @@ int server_run(struct server *s, const int *also_watch, size_t watch_count)
         for (size_t i = 0; i < watch_count; i++)
                 also_wait(s, also_watch[i], 0, &watched); /* EPOLLHUP is always reported */
         while (result < 0) {
-                int n = epoll_wait(s->epoll, events, EVENTS_AT_ONCE, s->pauses ? PAUSE : TICK);
+                int n = epoll_wait(s->epoll, events, EVENTS_AT_ONCE, s->rests ? REST : TICK);
 
                 if (n < 0 && errno != EINTR)
                         fatal("cannot wait for requests: %s", strerror(errno));
@@ -211,8 +212,8 @@ int server_run(struct server *s, const int *also_watch, size_t watch_count)
                 if (s->start_due)
                         server_start_queued(s);
                 s->start_due = false;
-                if (s->pauses && !server_closes_many())
-                        server_listen(s, true);
+                if (s->rests)
+                        server_listen_again(s);
                 if (!deadline_left(tick)) {
                         on_tick(s);
                         tick = deadline_in(TICK);

@@ -6,6 +6,8 @@
  * (dispatch.h), runs the handler and writes the reply. All listeners of a server share its threads
  * and its connections by one rule of fairness (server_parts.h).
  *
+ * A request of a peer without an administrator's rights gives way to others (lib/priority.h).
+ *
  * A handler may block. Its memory is request->arena, its error is the thread's (status.h). A
  * connection has one request at a time.
  */

@@ -13,7 +13,9 @@
 #endif
 
 enum {
-        ACCEPT_MOST = 64 /* peers in a row, however many come */
+        ACCEPT_MOST = 64, /* peers in a row, however many come */
+        WHILE = 50,       /* ms */
+        LET_IN_MOST = 50  /* peers below a master, at one listener, in a while */
 };
 
 /* --- the end, and the beginning, of a connection --------------------------------------------- */
@@ -71,14 +73,34 @@ void server_wait_for_more(struct connection *c, int how)
                 server_forget(c);
 }
 
-void server_listen(struct server *s, bool whether)
+static void listen_there(struct listener *l, bool whether)
 {
-        for (struct listener *l = s->listeners; l; l = l->next) {
-                struct epoll_event e = {.events = whether ? EPOLLIN : 0, .data.ptr = l};
+        struct epoll_event e = {.events = whether ? EPOLLIN : 0, .data.ptr = l};
 
-                epoll_ctl(s->epoll, EPOLL_CTL_MOD, l->o.fd, &e);
+        epoll_ctl(l->server->epoll, EPOLL_CTL_MOD, l->o.fd, &e);
+        l->rests = !whether;
+}
+
+/* However many connect: those below a master have so many in a while, and then the next while. */
+static bool lets_in(struct listener *l)
+{
+        int64_t now = deadline_in(0);
+
+        if (now - l->since >= WHILE) {
+                l->since = now;
+                l->let_in = 0;
         }
-        s->pauses = !whether;
+        return l->let_in < LET_IN_MOST && !server_closes_many();
+}
+
+void server_listen_again(struct server *s)
+{
+        s->rests = false;
+        for (struct listener *l = s->listeners; l; l = l->next) {
+                if (l->rests && lets_in(l))
+                        listen_there(l, true);
+                s->rests |= l->rests;
+        }
 }
 
 /* Closes the connection of that rank or below, of that principal unless it is NULL, that has been
@@ -175,9 +197,11 @@ void server_accept(struct listener *l)
 
         for (int i = 0; i < ACCEPT_MOST; i++) {
                 struct connection *c;
+                bool admitted;
 
-                if (server_closes_many()) {
-                        server_listen(l->server, false);
+                if (!lets_in(l)) {
+                        listen_there(l, false);
+                        l->server->rests = true;
                         return;
                 }
                 fd = accept4(l->o.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -185,7 +209,9 @@ void server_accept(struct listener *l)
                         break;
                 take_all_in_order(fd);
                 c = new_connection(l, fd);
-                if (admit(c)) {
+                admitted = admit(c);
+                l->let_in += c->rank != RANK_MASTER;
+                if (admitted) {
                         let_in(c);
                         continue;
                 }

@@ -34,6 +34,9 @@ struct listener {
         struct server *server;
         struct server_listener o;
         bool refuses_fds; /* the kernel does, for peers that are not granted to send any */
+        int64_t since;    /* ms: when it began to count ... */
+        size_t let_in;    /* ... those below a master who connected */
+        bool rests;       /* no peer is let in */
         struct listener *next;
 };
 
@@ -67,7 +70,7 @@ struct server {
         struct listener *listeners;
         struct connection connections; /* head of the list, newest first */
         size_t count[RANKS], running[RANKS], ending;
-        bool pauses;    /* no peer is let in until fewer connections wait to be closed */
+        bool rests;     /* a listener does */
         bool start_due; /* the end of a session was put into the queue */
         struct connection *queue, **queue_end;
         size_t memory[RANKS]; /* bytes of frames, from their header on */
@@ -88,8 +91,8 @@ size_t server_share_of_one(enum rank rank, size_t most);
 bool server_start_thread(void *(*run)(void *), void *with, pthread_t *joinable_out);
 /* Accepts peers that wait there, some at a time. */
 void server_accept(struct listener *l);
-/* Waits for peers, or no longer. */
-void server_listen(struct server *s, bool whether);
+/* Lets peers in where a listener has rested for long enough. */
+void server_listen_again(struct server *s);
 /* Asks epoll for one more event of this connection: EPOLL_CTL_ADD or EPOLL_CTL_MOD. */
 void server_wait_for_more(struct connection *c, int how);
 /* Closes a connection that no thread serves; if it has a session, once a thread has ended that. */

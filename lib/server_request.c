@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs each request in a thread of its own, and takes the connection back afterwards. */
 #include "lib/dispatch.h"
+#include "lib/priority.h"
 #include "lib/server_parts.h"
 
 #include <errno.h>
@@ -27,6 +28,8 @@ static void *serve(void *connection)
         struct request r = {c->arena, &c->caller, &c->session, &c->session_end, c};
         enum status s;
 
+        if (c->rank != RANK_MASTER)
+                priority_give_way();
         pthread_mutex_lock(&c->sending);
         s = dispatch(l->handlers, l->handlers_count, &r, &c->reader.frame, c->fd);
         pthread_mutex_unlock(&c->sending);

@@ -5,6 +5,7 @@
  */
 #include "lib/worker.h"
 #include "lib/channel.h"
+#include "lib/priority.h"
 #include "lib/report.h"
 #include "lib/worker_wire.h"
 
@@ -146,7 +147,10 @@ enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
 
         *job_out = NULL;
         if (!j) {
-                s = make_job(w, (struct job_message){.deadline_ms = deadline_ms}, true, &j);
+                s = make_job(w,
+                             (struct job_message){.deadline_ms = deadline_ms,
+                                                  .gives_way = priority_gives_way()},
+                             true, &j);
                 if (s)
                         return s;
                 j->begun = true;
@@ -287,7 +291,8 @@ enum status job_ask(struct job *j, struct call call)
 
         if (!j->asked) /* only now, so that the request does not wait for it */
                 renew(j->worker, (struct job_message){.begun = j->begun ? 0 : j->number,
-                                                      .deadline_ms = j->deadline_ms});
+                                                      .deadline_ms = j->deadline_ms,
+                                                      .gives_way = priority_gives_way()});
         j->asked = j->begun = true;
         return s == ST_UNREACHABLE ? why_gone(j) : s;
 }
@@ -309,7 +314,8 @@ enum status job_call(struct job *j, struct call call, struct arena *a)
 
 void job_set_deadline(struct job *j, int deadline_ms)
 {
-        const struct job_message m = {.begun = j->number, .deadline_ms = deadline_ms};
+        const struct job_message m = {
+                .begun = j->number, .deadline_ms = deadline_ms, .gives_way = priority_gives_way()};
 
         set_time(j, deadline_ms);
         job_message_send(j->worker->control, &m, NULL); /* failure: the warm parent is gone */

@@ -9,6 +9,8 @@
  * on a pipe that the child never sees. A result counts only when the child then exited with 0.
  * A warm parent that loses its daemon kills its children and ends.
  *
+ * A job gives way, as the thread does that begins its time (lib/priority.h).
+ *
  * If a worker's duty says `ahead`, the daemon has one job made before it needs it: the child waits
  * in its sandbox, so that a request goes to it at once, and the warm parent is only told that the
  * job's time has begun.

@@ -5,6 +5,7 @@
  */
 #include "lib/channel.h"
 #include "lib/dispatch.h"
+#include "lib/priority.h"
 #include "lib/report.h"
 #include "lib/worker.h"
 #include "lib/worker_wire.h"
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -32,6 +34,7 @@ struct child {
         int socket;    /* the child's end; -1 once the child has it */
         int exit_pipe; /* to tell how it ended; never in a child */
         int64_t due, deadline;
+        bool gives_way;
         bool timed_out;
         bool killed; /* only its end is still awaited */
 };
@@ -128,6 +131,12 @@ static void forget(struct child *c)
         *c = children[--children_count];
 }
 
+/* The whole group: it may have threads by now. */
+static void give_way(const struct child *c)
+{
+        setpriority(PRIO_PGRP, (id_t)c->pid, PRIORITY_GIVES_WAY);
+}
+
 /* If no process can be had the job ends at once, so that the daemon does not wait for its
  * answer. */
 static void fork_child(const struct worker_duty *duty, struct child *c)
@@ -146,6 +155,8 @@ static void fork_child(const struct worker_duty *duty, struct child *c)
         c->pid = pid;
         close(c->socket);
         c->socket = -1;
+        if (c->gives_way)
+                give_way(c);
 }
 
 static void make_child(const struct job_message *m, const int fds[JOB_FDS])
@@ -172,8 +183,12 @@ static void begin_job(const struct worker_duty *duty, const struct job_message *
         if (c == children + children_count)
                 return; /* that child is dead, and the daemon was told */
         c->deadline = deadline_in(m->deadline_ms < 0 ? NO_DEADLINE : m->deadline_ms);
-        if (c->pid)
+        c->gives_way = m->gives_way;
+        if (c->pid) {
+                if (c->gives_way)
+                        give_way(c);
                 return;
+        }
         c->due = 0;
         fork_child(duty, c);
 }

@@ -22,7 +22,7 @@ struct job_message {
         uint64_t made;       /* the new job's number; 0: none, and no descriptors */
         uint64_t begun;      /* the number of the job whose time begins; 0: none */
         int32_t deadline_ms; /* of that job, from now; -1: none */
-        int32_t reserved;
+        int32_t gives_way;   /* 1: that job does (lib/priority.h) */
 };
 
 /* Warm parent to daemon, on the exit pipe. */

@@ -817,6 +817,31 @@ START_TEST(what_can_hold_no_descriptor_is_closed_at_once)
 }
 END_TEST
 
+static void connect_often(void)
+{
+        for (int i = 0; i < 300; i++)
+                close(greeted());
+}
+
+static int64_t time_of(void (*act)(void))
+{
+        int64_t began = deadline_in(0);
+
+        end_peer(fork_peer(act));
+        return deadline_in(0) - began;
+}
+
+/* A thousand in a second, and no more: what the loop does for each is not done for others. */
+START_TEST(strangers_connect_at_a_measured_rate)
+{
+        stop_server();
+        tester = getpid();
+        start_server(ADMIN | 0x80);
+        ck_assert_int_ge(time_of(connect_often), 200);
+        still_answers();
+}
+END_TEST
+
 START_TEST(one_verifier_does_not_take_the_threads_of_all)
 {
         struct status_req q = {};
@@ -1245,6 +1270,7 @@ int main(void)
         tcase_add_loop_test(t, closings_that_wait_do_not_become_ever_more, 0,
                             sizeof flood_old / sizeof *flood_old);
         tcase_add_test(t, what_can_hold_no_descriptor_is_closed_at_once);
+        tcase_add_test(t, strangers_connect_at_a_measured_rate);
         tcase_add_test(t, a_descriptor_is_not_taken_unseen);
         tcase_add_test(t, a_stranger_begins_no_large_frame);
         tcase_add_loop_test(t, who_asked_for_what_is_told, 0, 2);

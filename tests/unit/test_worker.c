@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Workers that crash, hang, die after their answer or reach for what they gave up. */
 #include "lib/channel.h"
+#include "lib/priority.h"
 #include "lib/worker.h"
 
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -199,6 +202,41 @@ static enum status measure_with(const char *plugin)
         return s;
 }
 
+/* The nice value of a job that has a first request, before and after this thread gives way. */
+static int priority_of_a_job(void)
+{
+        struct judge_req q = {{(const uint8_t *)"hang", 4}, {0}};
+        struct judge_rep p;
+        struct job *j;
+        int nice;
+
+        ck_assert_int_eq(worker_ask(w, 5000, CALL(judge, &q, &p), &j), ST_DONE);
+        usleep(200000);
+        nice = getpriority(PRIO_PROCESS, (id_t)child_of(child_of(getpid())));
+        job_kill(j);
+        return nice;
+}
+
+static void *give_way_and_ask(void *nice_out)
+{
+        priority_give_way();
+        *(int *)nice_out = priority_of_a_job();
+        return NULL;
+}
+
+START_TEST(a_job_gives_way_as_its_thread_does)
+{
+        int own = getpriority(PRIO_PROCESS, 0), nice = 0;
+        pthread_t thread;
+
+        ck_assert_int_eq(priority_of_a_job(), own);
+        ck_assert_int_eq(pthread_create(&thread, NULL, give_way_and_ask, &nice), 0);
+        pthread_join(thread, NULL);
+        ck_assert_int_eq(nice, own > PRIORITY_GIVES_WAY ? own : PRIORITY_GIVES_WAY);
+        ck_assert_int_eq(priority_of_a_job(), own);
+}
+END_TEST
+
 START_TEST(a_plugin_has_no_more_rights_while_it_is_loaded)
 {
         ck_assert_int_eq(measure_with("good"), ST_DONE);
@@ -250,6 +288,7 @@ int main(int argc, char **argv)
                             sizeof deaths / sizeof *deaths);
         tcase_add_test(t, an_answer_of_a_process_that_then_dies_is_none);
         tcase_add_test(t, a_dropped_job_is_killed);
+        tcase_add_test(t, a_job_gives_way_as_its_thread_does);
         tcase_add_test(t, a_dropped_job_that_ends_late_costs_its_parent_nothing);
 #ifndef __SANITIZE_ADDRESS__
         tcase_add_test(t, a_plugin_has_no_more_rights_while_it_is_loaded);
