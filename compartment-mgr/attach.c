@@ -10,6 +10,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
+#include "lib/interrupt.h"
 #include "lib/report.h"
 
 #include <string.h>
@@ -118,6 +119,7 @@ static void undo(struct operation *o, const struct vm_device *d, bool given, boo
         struct domain_detach_rep p;
         enum status s = ST_NOT_FOUND;
 
+        interrupt_forbid();
         if (given)
                 s = worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_detach, &q, &p),
                                 o->arena);
@@ -149,6 +151,8 @@ static enum status join(struct operation *o, const struct vm_device *d)
         bool given = false, kept = false;
         enum status s = d->kind->mapped ? map(o, &mapped, &kept) : ST_DONE;
 
+        if (!s)
+                s = compartment_commit(o->compartment);
         if (!s) {
                 given = true; /* also half, should the worker die */
                 s = give(o, d, &mapped);
@@ -162,8 +166,10 @@ enum status attach_device(struct arena *a, struct compartment *c, const char *de
 {
         struct operation o = OPERATION_NONE;
         struct vm_device d;
-        enum status s = operation_join(&o, a, c);
+        enum status s = compartment_allow_cancel(c);
 
+        if (!s)
+                s = operation_join(&o, a, c);
         if (!s)
                 s = operation_read_config(&o);
         if (!s)

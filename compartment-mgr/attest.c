@@ -7,6 +7,7 @@
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
+#include "compartment-mgr/work.h"
 #include "lib/places.h"
 
 #include <unistd.h>
@@ -14,16 +15,18 @@
 /* Threads here, of the 64 that the door has, and with them the requests, jobs and children of svdm,
  * integrity-mgr and the workers behind: whoever attests, 16 are left for starts, stops and seals.
  * No attestation waits for its place, since it would have a thread while it waits. */
-enum { ATTESTATIONS_MOST = 48, ATTESTATIONS_OF_ONE = 16 };
+enum { ATTESTATIONS_MOST = 48, ATTESTATIONS_OF_ONE = 16, ATTESTATIONS_OF_ADMINS = 8 };
 
 static struct places attestations =
-        PLACES("attestations", "attestations at once", ATTESTATIONS_MOST, ATTESTATIONS_OF_ONE);
+        PLACES("attestations", "attestations at once", ATTESTATIONS_MOST, ATTESTATIONS_OF_ONE,
+               ATTESTATIONS_OF_ADMINS);
 
-static enum status ask(const struct principal *asker, const struct attest_req *q,
+static enum status ask(struct place_taker by, const struct attest_req *q,
                        const struct descriptor *d, const struct targets *t, struct arena *a,
                        struct attest_rep *p)
 {
-        struct im_attest_req ask = {.asker = *asker,
+        struct im_attest_req ask = {.asker = *by.by,
+                                    .admin = by.admin,
                                     .descriptor = *d,
                                     .challenge = q->challenge,
                                     .log_seen = q->log_seen};
@@ -59,7 +62,8 @@ static enum status open_targets(const struct caller *asker, const struct descrip
         return s;
 }
 
-static enum status attest(struct request *r, const struct attest_req *q, struct attest_rep *p)
+static enum status attest(struct request *r, struct place_taker by, const struct attest_req *q,
+                          struct attest_rep *p)
 {
         struct reading reading = READING_NONE;
         struct targets t = TARGETS_NONE;
@@ -82,7 +86,7 @@ static enum status attest(struct request *r, const struct attest_req *q, struct 
         s = descriptors_end(&reading); /* it ended while the targets were opened */
         if (s)
                 goto out;
-        s = ask(&r->caller->principal, q, &d, &t, r->arena, p);
+        s = ask(by, q, &d, &t, r->arena, p);
 out:
         descriptors_drop(&reading);
         targets_clear(&t);
@@ -91,12 +95,20 @@ out:
 
 enum status attest_request(struct request *r, const struct attest_req *q, struct attest_rep *p)
 {
-        const struct principal *by = &r->caller->principal;
+        const struct principal *asker = &r->caller->principal;
+        const struct place_taker by = {asker, r->caller->roles & ADMIN};
+        struct work *work;
         enum status s = places_take(&attestations, by, 1, 0);
 
         if (s)
                 return s;
-        s = attest(r, q, p);
+        work = work_begin("attestation", "-", asker, asker);
+        s = work_allow(work);
+        if (!s)
+                s = attest(r, by, q, p);
+        if (!s)
+                work_committed(work);
+        work_end(work);
         places_give(&attestations, by, 1);
         return s;
 }

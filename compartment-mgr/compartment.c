@@ -5,6 +5,7 @@
  * undefining, which must not overtake each other.
  */
 #include "compartment-mgr/compartment.h"
+#include "compartment-mgr/work.h"
 #include "lib/channel.h"
 #include "lib/component.h"
 #include "lib/config.h"
@@ -24,14 +25,12 @@ struct compartment {
         struct arena *refusal_arena; /* of definition.last_refusal, once it was set here */
         struct vm_definition definition;
         enum vm_state state;
-        const char *operation;         /* under way, or NULL */
-        const struct principal *asker; /* of the operation */
-        int64_t since;                 /* when it was claimed, in ms */
-        char *memory;                  /* the path of its image, or NULL */
-        struct arena *next_arena;      /* of next; NULL: none is staged */
-        struct vm_definition next;     /* what compartment_stage() was given */
-        bool restarted;                /* this run began by a restart */
-        int64_t began;                 /* when this run began, in ms */
+        struct work *work;         /* the operation that is under way, or NULL */
+        char *memory;              /* the path of its image, or NULL */
+        struct arena *next_arena;  /* of next; NULL: none is staged */
+        struct vm_definition next; /* what compartment_stage() was given */
+        bool restarted;            /* this run began by a restart */
+        int64_t began;             /* when this run began, in ms */
 };
 
 /* A definition that cannot be read. */
@@ -618,14 +617,12 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
 
         pthread_mutex_lock(&table.lock);
         c = find(vm);
-        if (c && c->operation) {
-                busy = c->operation;
-                since = c->since;
-                principal_write(c->asker, who);
+        if (c && c->work) {
+                busy = work_operation(c->work);
+                since = work_since(c->work);
+                principal_write(work_asker(c->work), who);
         } else if (c && !table.in_doubt) {
-                c->operation = operation;
-                c->asker = asker;
-                c->since = deadline_in(0);
+                c->work = work_begin(operation, c->definition.name, asker, &c->definition.owner);
         }
         in_doubt = c && table.in_doubt ? refuse_in_doubt() : ST_DONE;
         pthread_mutex_unlock(&table.lock);
@@ -648,45 +645,31 @@ void compartment_release(struct compartment *c)
         if (!c)
                 return;
         pthread_mutex_lock(&table.lock);
-        c->operation = NULL;
-        c->asker = NULL;
+        work_end(c->work);
+        c->work = NULL;
         pthread_mutex_unlock(&table.lock);
         if (table.released)
                 table.released();
 }
 
-static int by_age(const void *a, const void *b)
-{
-        const struct work_under_way *x = a, *y = b;
-
-        return x->since < y->since ? -1 : x->since > y->since;
-}
-
-size_t compartments_at_work(struct arena *a, struct work_under_way **work_out)
-{
-        struct work_under_way *work;
-        size_t n = 0;
-
-        pthread_mutex_lock(&table.lock);
-        work = arena_get_many(a, table.count + 1, sizeof *work);
-        for (size_t i = 0; i < table.count; i++) {
-                const struct compartment *c = table.vms[i];
-
-                if (c->operation)
-                        work[n++] = (struct work_under_way){
-                                arena_text(a, c->definition.name), arena_text(a, c->operation),
-                                principal_copy(a, c->asker),
-                                principal_copy(a, &c->definition.owner), c->since};
-        }
-        pthread_mutex_unlock(&table.lock);
-        qsort(work, n, sizeof *work, by_age);
-        *work_out = work;
-        return n;
-}
-
 const struct principal *compartment_asker(const struct compartment *c)
 {
-        return c->asker;
+        return work_asker(c->work);
+}
+
+enum status compartment_allow_cancel(struct compartment *c)
+{
+        return work_allow(c->work);
+}
+
+enum status compartment_commit(struct compartment *c)
+{
+        return work_commit(c->work);
+}
+
+void compartment_committed(struct compartment *c)
+{
+        work_committed(c->work);
 }
 
 const struct vm_definition *compartment_definition(const struct compartment *c)
@@ -841,9 +824,9 @@ enum status compartment_set_refusal(struct compartment *c, enum status s)
         struct error e = *error_last();
         struct arena *a = arena_new(), *old;
 
-        if (!s && !c->definition.last_refusal[0]) {
+        if (s == ST_CANCELLED || (!s && !c->definition.last_refusal[0])) {
                 arena_free(a);
-                return s;
+                return s; /* whoever cancelled it was not refused */
         }
         pthread_mutex_lock(&table.lock);
         c->definition.last_refusal = s ? describe(a, &e) : "";
@@ -959,7 +942,8 @@ enum status compartment_undefine(struct compartment *c)
         s = state_remove(table.dir, beside(c, "next", next)); /* or a new VM of its UUID got it */
         if (!s)
                 s = state_remove(table.dir, name);
-        c->operation = NULL;
+        work_end(c->work);
+        c->work = NULL;
         table.changes++;
         for (size_t i = 0; i < table.count && !s; i++)
                 if (table.vms[i] == c) {

@@ -56,27 +56,21 @@ const char *compartment_disk_at(const char *path, struct arena *a);
 /* Whether there is a VM of that name or UUID, of that owner. */
 bool compartment_owned_by(const char *vm, const struct principal *owner);
 
-/* Claims a VM, by name or UUID, for one operation. operation: its name, for the errors of others;
- * asker: the principal that asked for it, principal_self if nobody did. The caller keeps both as
- * they are until the release. ST_NOT_FOUND, ST_BUSY if another operation has claimed it, or
+/* Claims a VM, by name or UUID, for one operation, which is work that is listed (work.h).
+ * operation: its name, kept by the caller until the release; asker: the principal that asked for
+ * it, principal_self if nobody did. ST_NOT_FOUND, ST_BUSY if another operation has claimed it, or
  * ST_DAMAGED. */
 enum status compartment_claim(const char *vm, const char *operation, const struct principal *asker,
                               struct compartment **c_out);
 void compartment_release(struct compartment *c); /* NULL is fine */
 
-/* What is being worked on. asker, owner: of the operation, of the VM. since: as deadline_in(0) was
- * then. */
-struct work_under_way {
-        const char *vm, *operation;
-        struct principal asker, owner;
-        int64_t since;
-};
-/* All of it, in the arena, the longest first. Returns how many. */
-size_t compartments_at_work(struct arena *a, struct work_under_way **work_out);
-
 /* --- for the operation that has claimed it --- */
 
 const struct principal *compartment_asker(const struct compartment *c);
+/* Of the operation, as of work in general: work_allow(), work_commit(), work_committed(). */
+enum status compartment_allow_cancel(struct compartment *c);
+enum status compartment_commit(struct compartment *c);
+void compartment_committed(struct compartment *c);
 const struct vm_definition *compartment_definition(const struct compartment *c);
 enum vm_state compartment_state(const struct compartment *c);
 /* ST_WRONG_STATE with the remedy unless the VM is in that state. */
@@ -104,8 +98,8 @@ enum vm_state compartment_at_rest(const struct compartment *c);
  * began it; and tells whether such a run is shorter than 20 s. */
 void compartment_began(struct compartment *c, bool restarted, int64_t now_ms);
 bool compartment_restarts_too_fast(const struct compartment *c, int64_t now_ms);
-/* Keeps the thread's error as the VM's last refusal (without what was expected); ST_DONE clears it.
- * Returns s. */
+/* Keeps the thread's error as the VM's last refusal (without what was expected); ST_DONE clears it,
+ * and ST_CANCELLED leaves it. Returns s. */
 enum status compartment_set_refusal(struct compartment *c, enum status s);
 void compartment_summary(const struct compartment *c, struct arena *a,
                          struct vm_summary *summary_out);

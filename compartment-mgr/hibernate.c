@@ -9,6 +9,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
+#include "lib/interrupt.h"
 #include "lib/report.h"
 
 enum {
@@ -74,6 +75,7 @@ static void undo(struct operation *o, enum done done)
         struct error why = *error_last();
         enum status s = ST_DONE;
 
+        interrupt_forbid();
         operation_end(o);
         if (done == TOLD) /* perhaps: its answer may be lost */
                 s = hibernate_run_on(o->arena, o->compartment);
@@ -96,7 +98,9 @@ enum status hibernate_vm(struct arena *a, struct compartment *c)
 
         if (*compartment_memory(c)) /* an earlier attempt committed its image and left the domain */
                 return stop_saved(a, c);
-        s = operation_join(&o, a, c);
+        s = compartment_allow_cancel(c);
+        if (!s)
+                s = operation_join(&o, a, c);
         if (!s)
                 s = operation_must_be_judgeable(&o,
                                                 arena_print(a, "bulkhead vm stop %s", o.vm->name));
@@ -113,6 +117,9 @@ enum status hibernate_vm(struct arena *a, struct compartment *c)
                 goto out;
         done = SAVED; /* or half saved, if the worker dies */
         s = save(&o);
+        if (s)
+                goto out;
+        s = compartment_commit(c);
         if (s)
                 goto out;
         done = TOLD;

@@ -4,6 +4,7 @@
 #include "compartment-mgr/open_disks.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/workers.h"
+#include "lib/interrupt.h"
 #include "lib/report.h"
 
 #include <errno.h>
@@ -294,10 +295,14 @@ enum status operation_stage(struct operation *o, uint64_t generation, struct dig
 enum status operation_settle_after(struct operation *o, enum status s, uint64_t generation)
 {
         struct error why = *error_last();
-        enum status settled = operation_settle(o);
+        enum status settled;
 
-        if (!settled && o->sealed.generation == generation)
+        interrupt_forbid(); /* integrity-mgr has decided, or is about to */
+        settled = operation_settle(o);
+        if (!settled && o->sealed.generation == generation) {
+                compartment_committed(o->compartment);
                 return ST_DONE;
+        }
         if (s)
                 error_keep(&why);
         else if (!settled)

@@ -46,8 +46,10 @@ static enum status open_to_list(struct operation *o, struct arena *a, struct com
 enum status passphrase_list(struct arena *a, struct compartment *c, struct disk_slots_list *out)
 {
         struct operation o = OPERATION_NONE;
-        enum status s = open_to_list(&o, a, c);
+        enum status s = compartment_allow_cancel(c);
 
+        if (!s)
+                s = open_to_list(&o, a, c);
         if (!s)
                 s = ask_slots(&o, out);
         operation_end(&o);
@@ -154,6 +156,8 @@ enum status passphrase_change(struct arena *a, struct compartment *c,
         enum status s = must_be_possible(q);
 
         p->unsealed = "";
+        if (!s)
+                s = compartment_allow_cancel(c);
         if (s)
                 goto out;
         s = operation_begin(&o, a, c);

@@ -220,6 +220,8 @@ static enum status replace(struct arena *a, struct compartment *c, const struct 
         if (!s && sealed && q->passphrase < 0)
                 s = open_present(&o, &how);
         operation_end(&o);
+        if (!s && !sealed)
+                s = compartment_commit(c);
         if (!s)
                 s = sealed ? seal_next(a, c, &how, q->yes) : compartment_replace(c, next);
         if (how.authority >= 0 && how.authority != q->passphrase)
@@ -233,7 +235,9 @@ enum status replace_vm(struct arena *a, struct compartment *c, const struct vm_r
         enum status s;
 
         compartment_set_state(c, VM_SEALING, "");
-        s = read_next(a, compartment_definition(c), q, &next);
+        s = compartment_allow_cancel(c);
+        if (!s)
+                s = read_next(a, compartment_definition(c), q, &next);
         if (!s)
                 s = replace(a, c, q, &next);
         if (s != ST_CONSENT) /* a question */

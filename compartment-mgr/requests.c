@@ -11,10 +11,12 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/state_key.h"
 #include "compartment-mgr/stories.h"
+#include "compartment-mgr/work.h"
 #include "compartment-mgr/workers.h"
 #include "lib/component.h"
 #include "lib/report.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define CM_MSG(number, name, who, asked, answered)                                                 \
@@ -34,23 +36,34 @@ const size_t requests_handlers_count = sizeof requests_handlers / sizeof *reques
 
 /* --- the host ---------------------------------------------------------------------------- */
 
-/* What is being worked on, of the VMs that the caller may see. */
+static const char *describe_work(struct arena *a, const struct work_under_way *w)
+{
+        const bool has_vm = strcmp(w->vm, "-") != 0;
+        char who[PRINCIPAL_TEXT_SIZE];
+
+        return arena_print(a, "%s%s%s, for %s, since %lld s", w->operation, has_vm ? " of VM " : "",
+                           has_vm ? w->vm : "", principal_write(&w->asker, who),
+                           (long long)(deadline_in(0) - w->since) / 1000);
+}
+
+/* What is being worked on: on VMs that the caller may see, and for the caller. */
 static void add_work(struct request *r, struct facts *f)
 {
         struct work_under_way *work;
-        size_t count = compartments_at_work(r->arena, &work);
-        char who[PRINCIPAL_TEXT_SIZE];
+        size_t count = works_list(r->arena, &work);
 
-        for (size_t i = 0; i < count && f->count < f->room; i++) {
-                if (!access_sees_vm(r->caller, &work[i].owner))
-                        continue;
-                f->items[f->count++] = (struct fact){
-                        "jobs", work[i].vm,
-                        arena_print(r->arena, "%s, for %s, since %lld s", work[i].operation,
-                                    principal_write(&work[i].asker, who),
-                                    (long long)(deadline_in(0) - work[i].since) / 1000),
-                        FACT_PLAIN};
-        }
+        for (size_t i = 0; i < count && f->count < f->room; i++)
+                if (access_sees_vm(r->caller, &work[i].owner))
+                        f->items[f->count++] = (struct fact){
+                                "jobs", arena_print(r->arena, "%" PRIu64, work[i].number),
+                                describe_work(r->arena, &work[i]), FACT_PLAIN};
+}
+
+static enum status on_job_cancel(struct request *r, const struct job_cancel_req *q,
+                                 struct job_cancel_rep *p)
+{
+        return work_cancel(q->job, &r->caller->principal, r->caller->roles & ADMIN, r->arena,
+                           &p->operation, &p->vm);
 }
 
 static enum status on_status(struct request *r, const struct status_req *q, struct status_rep *p)

@@ -114,7 +114,9 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
         enum status s;
 
         compartment_set_state(c, VM_SEALING, "");
-        s = descriptors_read(descriptor, DESCRIPTOR_SEALING, a, &d);
+        s = compartment_allow_cancel(c);
+        if (!s)
+                s = descriptors_read(descriptor, DESCRIPTOR_SEALING, a, &d);
         if (!s)
                 s = targets_check(d.targets.items, d.targets.count);
         if (!s)

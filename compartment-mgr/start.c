@@ -11,7 +11,7 @@
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
 #include "compartment-mgr/workers.h"
-#include "lib/io.h"
+#include "lib/interrupt.h"
 #include "lib/report.h"
 
 #include <errno.h>
@@ -37,13 +37,17 @@ static void make_builders(void)
 static enum status take_turn(const struct vm_definition *vm)
 {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
+        const int64_t deadline = deadline_in(TURN_MOST);
         struct timespec until;
         int r;
 
         pthread_once(&once, make_builders);
-        until = deadline_point(deadline_in(TURN_MOST));
-        while ((r = sem_clockwait(&builders, CLOCK_MONOTONIC, &until)) && errno == EINTR)
-                ;
+        do {
+                until = deadline_point(interrupt_look(deadline));
+                r = sem_clockwait(&builders, CLOCK_MONOTONIC, &until);
+        } while (r && deadline_left(deadline) > 0 && !interrupt_due());
+        if (r && interrupt_check())
+                return ST_CANCELLED;
         return r ? FAIL(ST_TIMEOUT, .subject = FMT("building VM %s", vm->name),
                         .found = "too many others are being built",
                         .remedy = "start it again when they run")
@@ -82,13 +86,15 @@ static enum status unpause(struct operation *o, const struct svdm_unlock_rep *de
         return worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_unpause, &q, &p), o->arena);
 }
 
-/* Once the guest runs it writes to its disks, and its image does not fit them any more: so the
- * image is forgotten before. The domain is compared first, so that a start that is refused keeps
- * it. */
+/* Commits. Once the guest runs it writes to its disks, and its image does not fit them any more: so
+ * the image is forgotten before. The domain is compared first, so that a start that is refused, or
+ * cancelled, keeps it. */
 static enum status wake(struct operation *o, const struct svdm_unlock_rep *devices, uint32_t domid)
 {
         enum status s = o->memory.path ? unpause(o, devices, domid, true) : ST_DONE;
 
+        if (!s)
+                s = compartment_commit(o->compartment);
         return s || !o->memory.path ? s : memory_image_forget(o->arena, o->compartment);
 }
 
@@ -110,6 +116,7 @@ static void undo(struct operation *o, bool built, bool kept)
         struct svdm_release_rep released;
         enum status s = ST_NOT_FOUND;
 
+        interrupt_forbid();
         if (built)
                 s = worker_call(workers.domain, DOMAIN_DEADLINE,
                                 CALL(domain_destroy, &destroy, &destroyed), o->arena);
@@ -195,7 +202,9 @@ enum status start_vm(struct arena *a, struct compartment *c)
         enum status s;
 
         compartment_set_state(c, VM_STARTING, "");
-        s = operation_begin(&start.o, a, c);
+        s = compartment_allow_cancel(c);
+        if (!s)
+                s = operation_begin(&start.o, a, c);
         if (!s)
                 s = permit(&start.o);
         if (!s)

@@ -243,18 +243,19 @@ enum status attest_make(struct arena *a, const struct im_attest_req *req,
                         struct im_attest_rep *rep_out)
 {
         const struct descriptor *d = &req->descriptor;
+        const struct place_taker by = {&req->asker, req->admin};
         struct work w = {.arena = a, .req = req};
         enum status s;
 
         s = check(&w);
         if (s)
                 return s;
-        s = attest_share_take(&req->asker, d->targets.count, SHARE_WAIT_MS);
+        s = attest_share_take(by, d->targets.count, SHARE_WAIT_MS);
         if (s)
                 return s;
         s = measure_all(a, d->targets.items, d->targets.count, req->targets.items,
                         req->targets.count, w.host->keys.alg, &w.found);
-        attest_share_give(&req->asker, d->targets.count);
+        attest_share_give(by, d->targets.count);
         if (!s)
                 s = may_log(&w);
         if (s)

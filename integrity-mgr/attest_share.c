@@ -17,8 +17,8 @@ struct share {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over `shares` */
 static struct share shares[SHARE_PRINCIPALS];
-static struct places measuring =
-        PLACES("attestations", "targets measured at once", SHARE_MEASURING, SHARE_MEASURING_OF_ONE);
+static struct places measuring = PLACES("attestations", "targets measured at once", SHARE_MEASURING,
+                                        SHARE_MEASURING_OF_ONE, SHARE_MEASURING_ADMINS);
 
 /* The share of that principal; a new one takes the place of the one that used least. */
 static struct share *share_of(const struct principal *by)
@@ -43,12 +43,12 @@ static size_t weight(size_t targets)
         return targets < AT_ONCE ? targets : AT_ONCE;
 }
 
-enum status attest_share_take(const struct principal *by, size_t targets, int patience_ms)
+enum status attest_share_take(struct place_taker by, size_t targets, int patience_ms)
 {
         return places_take(&measuring, by, weight(targets), patience_ms);
 }
 
-void attest_share_give(const struct principal *by, size_t targets)
+void attest_share_give(struct place_taker by, size_t targets)
 {
         places_give(&measuring, by, weight(targets));
 }

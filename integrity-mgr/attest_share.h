@@ -7,13 +7,14 @@
 #ifndef BULKHEAD_INTEGRITY_MGR_ATTEST_SHARE_H
 #define BULKHEAD_INTEGRITY_MGR_ATTEST_SHARE_H
 
-#include "lib/principal.h"
+#include "lib/places.h"
 
 #include <stdint.h>
 
 enum {
         SHARE_MEASURING = 48,         /* targets measured at once, for attestations */
         SHARE_MEASURING_OF_ONE = 16,  /* of these, for one principal */
+        SHARE_MEASURING_ADMINS = 8,   /* of these, for admins alone */
         SHARE_WAIT_MS = 120 * 1000,   /* an attestation waits so long for its turn */
         SHARE_LOG_AT_ONCE = 32 << 20, /* bytes that one principal may have logged at once ... */
         SHARE_LOG_AN_HOUR = 16 << 20, /* ... and then an hour. root may have what it likes. */
@@ -21,8 +22,8 @@ enum {
 };
 
 /* Waits for its turn. targets: how many are to be measured. ST_BUSY names the share. */
-enum status attest_share_take(const struct principal *by, size_t targets, int patience_ms);
-void attest_share_give(const struct principal *by, size_t targets);
+enum status attest_share_take(struct place_taker by, size_t targets, int patience_ms);
+void attest_share_give(struct place_taker by, size_t targets);
 
 /* Whether that principal may have so many bytes logged now (in ms, monotonic), which are then
  * counted. ST_BUSY says when it may. */

@@ -12,6 +12,7 @@
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/tpm_client.h"
+#include "lib/interrupt.h"
 #include "lib/io.h"
 #include "lib/report.h"
 #include "lib/state_kinds.h"
@@ -246,6 +247,7 @@ static enum status commit(const struct seal_table *next, struct arena *a)
         size_t fds_count = 0;
         enum status s = message_encode(&shape_seal_table, next, &encoded, fds, &fds_count);
 
+        interrupt_forbid(); /* from here on it is done, whoever goes away */
         f.table = buffer_bytes(&encoded);
         if (!s)
                 s = mac_of(f.table, a, &f.mac);

@@ -99,6 +99,7 @@ int main(int argc, char **argv)
         struct server_listener door = {.handlers = requests_handlers,
                                        .handlers_count = requests_handlers_count,
                                        .frame_most = MESSAGE_MOST,
+                                       .roles_of = requests_roles_of,
                                        .admit = admit};
         struct server *server;
         bool own_user;

@@ -8,6 +8,7 @@
 #include "integrity-mgr/plugin_jobs.h"
 #include "lib/component.h"
 #include "lib/config.h"
+#include "lib/interrupt.h"
 #include "lib/priority.h"
 #include "lib/worker.h"
 #include "measure/measure_run.h"
@@ -131,6 +132,7 @@ static enum status measure_one(struct duty *d)
 }
 
 struct queue {
+        struct interrupt interrupt; /* of the caller */
         struct duty *duties;
         size_t count, next;
         bool gives_way;
@@ -143,6 +145,7 @@ static void *measure_some(void *arg)
 
         if (q->gives_way)
                 priority_give_way();
+        interrupt_set(&q->interrupt);
         for (;;) {
                 size_t i;
 
@@ -154,6 +157,8 @@ static void *measure_some(void *arg)
                 q->duties[i].s = measure_one(&q->duties[i]);
                 if (q->duties[i].s)
                         q->duties[i].error = *error_last();
+                if (q->duties[i].s == ST_CANCELLED)
+                        return NULL; /* the other threads find the same */
         }
 }
 
@@ -266,7 +271,7 @@ enum status measure_all(struct arena *a, const struct target *targets, size_t co
 {
         struct target *asked = arena_get_many(a, count + 1, sizeof *asked);
         struct duty *duties = arena_get_many(a, count + 1, sizeof *duties);
-        struct queue q = {.duties = duties, .count = count};
+        struct queue q = {.interrupt = interrupt_get(), .duties = duties, .count = count};
         enum status s = check_open(open, open_count, count);
 
         *found_out = (struct found){.targets = open, .count = count};

@@ -16,6 +16,7 @@
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
 #include "lib/component.h"
+#include "lib/interrupt.h"
 #include "lib/io.h"
 #include "lib/priority.h"
 #include "lib/principal.h"
@@ -72,6 +73,14 @@ enum status requests_open(int dir, bool is_own_user)
 static enum status asked_by(const struct principal *asker)
 {
         return principal_needed(asker, "the principal for whom is asked");
+}
+
+/* The same of a request that may take as long as a disk is large: it ends when compartment-mgr asks
+ * no more. What commits is not interrupted (generations.c). */
+static enum status asked_long_by(const struct principal *asker)
+{
+        interrupt_allow(-1);
+        return asked_by(asker);
 }
 
 static enum status tell_status(int64_t deadline, struct arena *a, void *reply)
@@ -296,7 +305,7 @@ static bool is_root_or_self(const struct principal *asker)
 
 enum status on_im_attest(struct request *r, const struct im_attest_req *q, struct im_attest_rep *p)
 {
-        enum status s = asked_by(&q->asker);
+        enum status s = asked_long_by(&q->asker);
 
         if (!is_root_or_self(&q->asker))
                 priority_give_way();
@@ -305,7 +314,7 @@ enum status on_im_attest(struct request *r, const struct im_attest_req *q, struc
 
 enum status on_im_seal(struct request *r, const struct im_seal_req *q, struct im_seal_rep *p)
 {
-        enum status s = asked_by(&q->asker);
+        enum status s = asked_long_by(&q->asker);
 
         (void)p;
         return s ? s : seal_make(r->arena, q);
@@ -313,14 +322,15 @@ enum status on_im_seal(struct request *r, const struct im_seal_req *q, struct im
 
 enum status on_im_unseal(struct request *r, const struct im_unseal_req *q, struct im_unseal_rep *p)
 {
-        enum status s = asked_by(&q->asker);
+        enum status s = asked_long_by(&q->asker);
 
         return s ? s : seal_unseal(r->arena, q, &p->generation);
 }
 
 enum status on_im_reseal(struct request *r, const struct im_reseal_req *q, struct im_reseal_rep *p)
 {
-        enum status s = asked_by(&q->asker);
+        /* What a guest that stopped has written nobody vouches for a second time. */
+        enum status s = q->slots ? asked_long_by(&q->asker) : asked_by(&q->asker);
 
         (void)p;
         return s ? s : seal_renew(r->arena, q);
@@ -350,7 +360,7 @@ enum status on_im_forget(struct request *r, const struct im_forget_req *q, struc
 
 enum status on_im_device(struct request *r, const struct im_device_req *q, struct im_device_rep *p)
 {
-        enum status s = asked_by(&q->asker);
+        enum status s = asked_long_by(&q->asker);
 
         (void)p;
         return s ? s : seal_device(r->arena, q);
@@ -359,7 +369,7 @@ enum status on_im_device(struct request *r, const struct im_device_req *q, struc
 enum status on_im_try_device(struct request *r, const struct im_try_device_req *q,
                              struct im_try_device_rep *p)
 {
-        enum status s = asked_by(&q->asker);
+        enum status s = asked_long_by(&q->asker);
 
         (void)p;
         return s ? s : seal_try_device(r->arena, q);
@@ -393,6 +403,21 @@ enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct 
 
         priority_give_way();
         return s ? s : told(&told_trust, &shape_im_trust_rep, tell_trust, r->arena, p);
+}
+
+/* So starts, stops and seals have a quarter of threads and memory that attestations never have, and
+ * half that what is told to anybody never has. */
+unsigned requests_roles_of(uint16_t number)
+{
+        switch (number) {
+        case MESSAGE_im_attest:
+                return VERIFIER;
+        case MESSAGE_im_status:
+        case MESSAGE_im_trust:
+                return 0;
+        default:
+                return DAEMON;
+        }
 }
 
 const struct handler requests_handlers[] = {

@@ -6,6 +6,7 @@
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/told.h"
 #include "lib/channel.h"
+#include "lib/interrupt.h"
 #include "lib/report.h"
 #include "lib/worker.h"
 
@@ -51,23 +52,27 @@ static bool someone_before(enum tpm_rank rank)
         return false;
 }
 
-/* False if the lease was not to be had until then. */
+/* False if the lease was not to be had until then, or before this thread is to end. */
 static bool take(enum tpm_rank rank, int64_t deadline)
 {
-        const struct timespec until = deadline_point(deadline);
-        int r = 0;
+        bool over = false, mine;
 
         pthread_mutex_lock(&lock);
         waiting[rank]++;
-        while ((held || someone_before(rank)) && r != ETIMEDOUT)
-                r = pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until);
+        while ((held || someone_before(rank)) && !over) {
+                const struct timespec until = deadline_point(interrupt_look(deadline));
+
+                if (pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT)
+                        over = !deadline_left(deadline) || interrupt_due();
+        }
         waiting[rank]--;
-        if (r == ETIMEDOUT && (held || someone_before(rank)))
-                pthread_cond_broadcast(&changed); /* somebody may have waited for this one */
+        mine = !held && !someone_before(rank);
+        if (mine)
+                held = true;
         else
-                r = 0, held = true;
+                pthread_cond_broadcast(&changed); /* somebody may have waited for this one */
         pthread_mutex_unlock(&lock);
-        return !r;
+        return mine;
 }
 
 static void *watch_rest(void *unused);
@@ -161,15 +166,19 @@ static enum tpm_rank rank_of(uint16_t number)
 enum status tpm_client_call_until(enum tpm_rank rank, int64_t deadline, struct call call,
                                   struct arena *a)
 {
+        const struct interrupt may_be = interrupt_get();
         const int64_t asked = deadline_in(0);
         enum status s;
 
         if (!take(rank, deadline))
-                return FAIL(ST_BUSY, .subject = "the TPM",
-                            .found = FMT("other requests held it for %lld s",
-                                         (long long)(deadline_in(0) - asked) / 1000),
-                            .remedy = "repeat; bulkhead jobs tells what is being done");
+                return interrupt_check()
+                               ? ST_CANCELLED
+                               : FAIL(ST_BUSY, .subject = "the TPM",
+                                      .found = FMT("other requests held it for %lld s",
+                                                   (long long)(deadline_in(0) - asked) / 1000),
+                                      .remedy = "repeat; bulkhead jobs tells what is being done");
         resting = false;
+        interrupt_forbid(); /* the job is everybody's: its answers are waited for */
         s = ready(call.number, a);
         if (!s)
                 s = job_call(job, call, a);
@@ -178,6 +187,7 @@ enum status tpm_client_call_until(enum tpm_rank rank, int64_t deadline, struct c
         if (s && rank != TPM_LAST) /* what is told has the error itself */
                 told_forget();
         give();
+        interrupt_set(&may_be);
         return s;
 }
 

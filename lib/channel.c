@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames over unix sockets. The length of a frame is checked here, its sender elsewhere. */
 #include "lib/channel.h"
+#include "lib/interrupt.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,22 +16,6 @@ static enum status gone(void)
 {
         return FAIL(ST_UNREACHABLE, .subject = "the other side closed the connection",
                     .remedy = "see its log, and try again");
-}
-
-/* ST_DONE when fd is ready or hung up, ST_TIMEOUT. */
-static enum status wait_for(int fd, short events, int64_t deadline)
-{
-        struct pollfd p = {fd, events, 0};
-        int r;
-
-        do
-                r = poll(&p, 1, deadline_left(deadline));
-        while (r < 0 && errno == EINTR);
-        if (r < 0)
-                return FAIL(ST_IO, .subject = "poll", .found = strerror(errno));
-        if (!r)
-                return FAIL(ST_TIMEOUT, .subject = "an answer of another process");
-        return ST_DONE;
 }
 
 static enum status broken(const char *how)
@@ -84,7 +69,7 @@ enum status channel_send_frame(int fd, uint16_t number, struct bytes body, const
                 ssize_t r = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
                 if (r < 0 && (errno == EAGAIN || errno == EINTR)) {
-                        s = wait_for(fd, POLLOUT, deadline);
+                        s = interrupt_wait(fd, POLLOUT, deadline);
                         if (s)
                                 return s;
                         continue;
@@ -308,7 +293,7 @@ enum status channel_receive_frame(int fd, size_t most, struct arena *a, struct f
         while (!s && !whole) {
                 s = frame_reader_step(&r, fd, most, MESSAGE_FDS_MOST, &whole);
                 if (!s && !whole)
-                        s = wait_for(fd, POLLIN, deadline);
+                        s = interrupt_wait(fd, POLLIN, deadline);
         }
         if (!s) {
                 *frame_out = r.frame;

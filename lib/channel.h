@@ -20,8 +20,9 @@ struct frame {
         size_t fds_count;
 };
 
-/* Both block until they are done, or ST_TIMEOUT at the deadline; ST_UNREACHABLE if the peer is
- * gone. most: bytes in a body. Received descriptors are the caller's, close-on-exec. */
+/* Both block until they are done, or ST_TIMEOUT at the deadline, or ST_CANCELLED (interrupt.h);
+ * ST_UNREACHABLE if the peer is gone. most: bytes in a body. Received descriptors are the caller's,
+ * close-on-exec. */
 enum status channel_send_frame(int fd, uint16_t number, struct bytes body, const int *fds,
                                size_t fds_count, int64_t deadline);
 enum status channel_receive_frame(int fd, size_t most, struct arena *a, struct frame *frame_out,

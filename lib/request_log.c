@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINES_MOST = 60, WINDOW = 60000 /* ms */, SUBJECT_SIZE = 64 };
+enum { LINES_MOST = 60, WINDOW = 60000 /* ms */, WINDOWS = 64, SUBJECT_SIZE = 64 };
 
 /* What begins a request, as the message table writes it. */
 static const struct {
@@ -72,6 +72,8 @@ static const char *subject(uint16_t number, const void *request, const void *rep
                 uuid_write(uuid, text);
                 return text;
         }
+        if (reply && begins(answered, "WORD(vm)"))
+                return *(const char *const *)reply;
         if (reply && begins(answered, "STRUCT(vm_summary, vm)"))
                 return ((const struct vm_summary *)reply)->name;
         return "-";
@@ -89,31 +91,52 @@ static const struct principal *principal_of(const struct message_info *info,
 
 /* --- how often --- */
 
-/* True if that rank may have one more line. A line of how many it did not get comes first. */
-static bool may_say(enum rank rank)
+/* The last of them is shared by all that have none of their own. */
+static struct window {
+        char who[PRINCIPAL_TEXT_SIZE]; /* "": nobody's */
+        int64_t began;
+        size_t said, unsaid;
+} windows[WINDOWS + 1];
+
+/* Its own, or else one whose time is over. *before_out: what that one did not say, and to whom. */
+static struct window *window_of(const char *who, int64_t now, struct window *before_out)
+{
+        struct window *w = windows, *over = NULL;
+
+        for (; w < windows + WINDOWS && strcmp(w->who, who) != 0; w++)
+                if (!over && (!*w->who || now - w->began > WINDOW))
+                        over = w;
+        if (w == windows + WINDOWS && over)
+                w = over;
+        if (!w->began || now - w->began > WINDOW) {
+                *before_out = *w;
+                *w = (struct window){.began = now};
+                snprintf(w->who, sizeof w->who, "%s",
+                         w == windows + WINDOWS ? "other principals" : who);
+        }
+        return w;
+}
+
+/* True if that principal may have one more line. A line of how many the window did not get before
+ * comes first. */
+static bool may_say(const struct caller *caller)
 {
         static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-        static struct {
-                int64_t began;
-                size_t said, unsaid;
-        } windows[RANKS];
-        size_t unsaid = 0;
+        struct window before = {0}, *w;
+        char who[PRINCIPAL_TEXT_SIZE];
         bool may;
 
-        if (rank == RANK_MASTER)
+        if (server_rank_of(caller->roles) == RANK_MASTER)
                 return true;
+        principal_write(&caller->principal, who);
         pthread_mutex_lock(&lock);
-        if (deadline_in(0) - windows[rank].began > WINDOW) {
-                unsaid = windows[rank].unsaid;
-                windows[rank].began = deadline_in(0);
-                windows[rank].said = windows[rank].unsaid = 0;
-        }
-        may = windows[rank].said < LINES_MOST;
-        ++*(may ? &windows[rank].said : &windows[rank].unsaid);
+        w = window_of(who, deadline_in(0), &before);
+        may = w->said < LINES_MOST;
+        ++*(may ? &w->said : &w->unsaid);
         pthread_mutex_unlock(&lock);
-        if (unsaid)
-                report_warning("%zu more requests of %s were not told one by one", unsaid,
-                               rank == RANK_VERIFIER ? "verifiers" : "peers without a role");
+        if (before.unsaid)
+                report_warning("%zu more requests of %s were not told one by one", before.unsaid,
+                               before.who);
         return may;
 }
 
@@ -152,8 +175,7 @@ void request_log(const struct message_info *info, const struct caller *caller, c
         const struct error *e = error_last();
         bool told = e->status == s;
 
-        if (caller->roles & PARENT || !is_news(info->number, s) ||
-            !may_say(server_rank_of(caller->roles)))
+        if (caller->roles & PARENT || !is_news(info->number, s) || !may_say(caller))
                 return;
         principal_write(principal_of(info, caller, request), who);
         snprintf(reason, sizeof reason, "%s: %s%s%s", status_sentence(s), told ? e->subject : "",

@@ -11,8 +11,8 @@
  *
  * VM: its name, or its UUID between daemons; "-" where there is none, or none that was read.
  * PRINCIPAL: for whom is asked, where another daemon asks for somebody. A reason has no expected
- * values. Peers without an administrator's rights get LINES_MOST lines of each rank in a minute;
- * then a line says how many more there were.
+ * values. Each principal without an administrator's rights gets LINES_MOST lines in a minute; then
+ * a line says how many more there were.
  */
 #ifndef BULKHEAD_LIB_REQUEST_LOG_H
 #define BULKHEAD_LIB_REQUEST_LOG_H

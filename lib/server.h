@@ -74,6 +74,9 @@ struct server_listener {
         const struct handler *handlers;
         size_t handlers_count;
         size_t frame_most; /* bytes in a request's body; 4 KiB where it is to be refused */
+        /* The roles with which a request counts whose caller asks for others: of threads and of
+         * memory for frames it has no more than these. NULL: the caller's own. */
+        unsigned (*roles_of)(uint16_t number);
         /* Learns the principal that has connected on fd, and grants roles. Does not wait. Is given
          * an empty *caller_out. The peer is turned away if this is false, or if the principal is
          * not valid or has no role. */

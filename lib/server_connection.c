@@ -37,6 +37,7 @@ static void forget_now(struct connection *c)
         server_close(c->fd, c->may_hold_fds);
         frame_reader_clear(&c->reader);
         server_give_memory(c);
+        free(c->refusal);
         arena_free(c->arena);
         pthread_mutex_destroy(&c->sending);
         free(c);
@@ -158,6 +159,7 @@ static bool admit(struct connection *c)
                      principal_is_valid(&c->caller.principal);
 
         c->rank = known ? server_rank_of(c->caller.roles) : RANK_STRANGER;
+        c->work_rank = c->rank;
         if (known && !has_own_share(c))
                 make_room(s, c->rank, &c->caller.principal);
         if (known && !has_share(c))

@@ -20,7 +20,7 @@ static size_t used_by(const struct connection *c)
         size_t n = 0;
 
         for (; other != &s->connections; other = other->next)
-                if (other->rank == c->rank &&
+                if (other->work_rank == c->work_rank &&
                     principal_is(&other->caller.principal, &c->caller.principal))
                         n += other->memory;
         return n;
@@ -33,8 +33,8 @@ bool server_has_room(const struct connection *c)
 
         for (size_t i = 0; i < RANKS; i++)
                 used[i] = s->memory[i];
-        used[c->rank] += len ? len - 1 : 0;
-        return server_has_share(used, c->rank, s->o.memory_most) &&
+        used[c->work_rank] += len ? len - 1 : 0;
+        return server_has_share(used, c->work_rank, s->o.memory_most) &&
                (c->rank == RANK_MASTER ||
                 used_by(c) + len <= server_share_of_one(c->rank, s->o.memory_most));
 }
@@ -46,8 +46,8 @@ static bool drop_one_below(struct server *s, enum rank rank)
         struct connection *c, *lowest = NULL;
 
         for (c = s->connections.next; c != &s->connections; c = c->next)
-                if (c->rank < rank && c->memory && c->phase == PHASE_READING &&
-                    (!lowest || c->rank < lowest->rank))
+                if (c->work_rank < rank && c->memory && c->phase == PHASE_READING &&
+                    (!lowest || c->work_rank < lowest->work_rank))
                         lowest = c;
         if (!lowest)
                 return false;
@@ -65,16 +65,16 @@ bool server_take_memory(struct connection *c)
         if (c->memory || !c->reader.body_len)
                 return true;
         while (!server_has_room(c))
-                if (c->rank != RANK_MASTER || !drop_one_below(s, c->rank))
+                if (c->work_rank != RANK_MASTER || !drop_one_below(s, c->work_rank))
                         return false;
         c->memory = c->reader.body_len;
-        s->memory[c->rank] += c->memory;
+        s->memory[c->work_rank] += c->memory;
         return true;
 }
 
 void server_give_memory(struct connection *c)
 {
-        c->server->memory[c->rank] -= c->memory;
+        c->server->memory[c->work_rank] -= c->memory;
         c->memory = 0;
         c->server->worked = true;
         c->server->worked_at = deadline_in(0);

@@ -54,6 +54,8 @@ struct connection {
         bool watching;
         struct caller caller;
         enum rank rank;
+        enum rank work_rank;   /* of its frame and request: `rank`, or lower */
+        struct error *refusal; /* why its request is refused, unread; or NULL */
         struct frame_reader reader;
         size_t memory;   /* bytes of the budget that its frame has */
         bool needs_room; /* a frame's body waits until there is memory for it */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads what peers send, as it comes: a hello, then requests. Nothing here waits for a peer. */
 #include "lib/dispatch.h"
-#include "lib/request_log.h"
 #include "lib/server_parts.h"
 
 #include <sys/epoll.h>
@@ -56,6 +55,18 @@ static enum status check_length(const struct connection *c)
         return dispatch_permits(info, &c->caller);
 }
 
+/* Known with the header. The memory that the frame has is counted by it until it is given back. */
+static void find_work_rank(struct connection *c)
+{
+        const struct server_listener *l = c->listener;
+        enum rank asked;
+
+        if (c->memory || !l->roles_of)
+                return;
+        asked = server_rank_of(l->roles_of(c->reader.frame.number));
+        c->work_rank = asked < c->rank ? asked : c->rank;
+}
+
 /* *has_room_out is false while there is no room for the body. */
 static enum status step(struct connection *c, bool *has_room_out, bool *whole_out)
 {
@@ -69,6 +80,7 @@ static enum status step(struct connection *c, bool *has_room_out, bool *whole_ou
                 s = check_length(c);
         if (s || !known)
                 return s;
+        find_work_rank(c);
         if (c->reader.body_len <= body_most(c) && !server_take_memory(c)) {
                 *has_room_out = false;
                 return ST_DONE;
@@ -81,8 +93,12 @@ static void give_up(struct connection *c)
 {
         const struct message_info *info = message_info(c->reader.frame.number);
 
-        if (error_last()->status == ST_DENIED && info)
-                request_log(info, &c->caller, NULL, NULL, ST_DENIED);
+        if (error_last()->status == ST_DENIED && info) {
+                c->refusal = memory_new(1, sizeof *c->refusal);
+                *c->refusal = *error_last();
+                server_queue(c); /* a thread has it logged, and the connection closed */
+                return;
+        }
         if (error_last()->status == ST_PROTOCOL || error_last()->status == ST_DENIED)
                 channel_send_error(c->fd, error_last(), deadline_in(0));
         server_forget(c);

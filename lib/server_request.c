@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs each request in a thread of its own, and takes the connection back afterwards. */
 #include "lib/dispatch.h"
+#include "lib/interrupt.h"
+#include "lib/request_log.h"
 #include "lib/priority.h"
 #include "lib/server_parts.h"
 
@@ -21,6 +23,16 @@ static void hand_back(struct connection *c)
                 ;
 }
 
+/* Here and not in the loop: the log may be slow to take a line. */
+static enum status refuse(struct connection *c)
+{
+        error_keep(c->refusal);
+        request_log(message_info(c->reader.frame.number), &c->caller, NULL, NULL,
+                    c->refusal->status);
+        channel_send_error(c->fd, c->refusal, deadline_in(0));
+        return c->refusal->status;
+}
+
 static void *serve(void *connection)
 {
         struct connection *c = connection;
@@ -30,8 +42,10 @@ static void *serve(void *connection)
 
         if (c->rank != RANK_MASTER)
                 priority_give_way();
+        interrupt_peer(c->fd);
         pthread_mutex_lock(&c->sending);
-        s = dispatch(l->handlers, l->handlers_count, &r, &c->reader.frame, c->fd);
+        s = c->refusal ? refuse(c)
+                       : dispatch(l->handlers, l->handlers_count, &r, &c->reader.frame, c->fd);
         pthread_mutex_unlock(&c->sending);
         c->broken = s != ST_DONE;
         arena_empty(c->arena);
@@ -54,7 +68,7 @@ static void *end_session(void *connection)
 /* The ends of sessions are in nobody's share: requests may wait for them. */
 static size_t *counted(struct server *s, const struct connection *c)
 {
-        return c->ends ? &s->ending : &s->running[c->rank];
+        return c->ends ? &s->ending : &s->running[c->work_rank];
 }
 
 static bool may_run(const struct server *s, const struct connection *c)
@@ -64,7 +78,7 @@ static bool may_run(const struct server *s, const struct connection *c)
 
         if (c->ends)
                 return true;
-        if (!server_has_share(s->running, c->rank, s->o.requests_most))
+        if (!server_has_share(s->running, c->work_rank, s->o.requests_most))
                 return false;
         for (; c->rank != RANK_MASTER && other != &s->connections; other = other->next)
                 n += other->phase == PHASE_RUNNING && other->rank == c->rank &&

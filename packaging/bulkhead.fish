@@ -30,6 +30,11 @@ function __bulkhead_vms
     bulkhead vm list --json 2>/dev/null | string match -rag '"name": *"([^"]+)"'
 end
 
+function __bulkhead_jobs
+    bulkhead jobs --json 2>/dev/null | string match -rag '"name": *"([0-9]+)"'
+end
+
 complete -c bulkhead -n 'test (count (__bulkhead_command)) -lt 2' -f -a '(__bulkhead_commands)'
 complete -c bulkhead -n 'string match -q -- "-*" (commandline -ct)' -f -a '(__bulkhead_options)'
 complete -c bulkhead -n '__fish_seen_subcommand_from vm' -a '(__bulkhead_vms)'
+complete -c bulkhead -n '__fish_seen_subcommand_from cancel' -f -a '(__bulkhead_jobs)'

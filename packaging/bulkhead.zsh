@@ -22,6 +22,12 @@ _bulkhead() {
                 _describe command offered
                 return
         fi
+        if [[ $so_far[1] == cancel ]]; then
+                offered=(${(f)"$(bulkhead jobs --json 2>/dev/null |
+                        sed -n 's/^ *"name": *"\([0-9]*\)".*/\1/p')"})
+                compadd -a offered
+                return
+        fi
         if [[ $so_far[1] == vm ]]; then
                 offered=(${(f)"$(bulkhead vm list --json 2>/dev/null |
                         sed -n 's/^ *"name": *"\([^"]*\)".*/\1/p')"})

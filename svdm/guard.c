@@ -47,7 +47,7 @@ enum status on_svdm_content(struct request *r, const struct svdm_content_req *q,
         const struct device_content_req ask = {};
         struct device_content_rep sampled = {0};
         struct session *n;
-        enum status s = session_open(r, &n);
+        enum status s = session_open_long(r, &n);
 
         (void)q;
         if (!s)

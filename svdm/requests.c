@@ -87,7 +87,7 @@ enum status on_svdm_unlock(struct request *r, const struct svdm_unlock_req *q,
         const struct device_unlock_req ask = {};
         struct device_unlock_rep mapped = {.memory = -1};
         struct session *n;
-        enum status s = session_open(r, &n);
+        enum status s = session_open_long(r, &n);
 
         (void)q;
         p->memory = -1;

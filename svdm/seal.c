@@ -50,7 +50,7 @@ enum status on_svdm_prepare(struct request *r, const struct svdm_prepare_req *q,
                                                .slot_key = svdm.slot_key};
         struct device_prepare_rep made = {.secret = -1};
         struct session *n;
-        enum status s = session_open(r, &n);
+        enum status s = session_open_long(r, &n);
 
         p->secret = -1;
         if (!s)
@@ -77,7 +77,7 @@ enum status on_svdm_edit(struct request *r, const struct svdm_edit_req *q, struc
                                             .slot_key = svdm.slot_key};
         struct device_edit_rep made = {0};
         struct session *n;
-        enum status s = session_open(r, &n);
+        enum status s = session_open_long(r, &n);
 
         if (!s)
                 s = must_be_fresh(n);
@@ -95,7 +95,7 @@ enum status on_svdm_slots(struct request *r, const struct svdm_slots_req *q,
         const struct device_slots_req ask = {.slot_key = svdm.slot_key};
         struct device_slots_rep told = {0};
         struct session *n;
-        enum status s = session_open(r, &n);
+        enum status s = session_open_long(r, &n);
 
         (void)q;
         if (!s)

@@ -6,6 +6,7 @@
  */
 #include "svdm/session.h"
 #include "lib/channel.h"
+#include "lib/interrupt.h"
 #include "lib/report.h"
 
 #include <errno.h>
@@ -121,6 +122,7 @@ void session_undo(struct session *n)
 {
         struct error why = *error_last();
 
+        interrupt_forbid();
         /* A mapped device is busy as long as the job or this session has it open. */
         job_kill(n->job);
         n->job = NULL;
@@ -166,6 +168,7 @@ enum status session_claim(struct request *r, const struct uuid *vm, struct sessi
         struct session *n;
         enum status s = session_begin(r, &n);
 
+        interrupt_allow(-1); /* opening may make a hash tree of a whole disk */
         *session_out = n;
         if (!s && n->claim)
                 s = FAIL(ST_WRONG_STATE, .subject = "the disks",
@@ -194,6 +197,12 @@ enum status session_open(struct request *r, struct session **session_out)
                 return ST_DONE;
         return FAIL(ST_WRONG_STATE, .subject = "the disks", .expected = "opened on this connection",
                     .found = "not open");
+}
+
+enum status session_open_long(struct request *r, struct session **session_out)
+{
+        interrupt_allow(-1);
+        return session_open(r, session_out);
 }
 
 enum status session_keep_fd(int fd, int *out)

@@ -41,8 +41,8 @@ extern struct svdm {
 
 /* The connection's session, made at its first request that needs one, with a living job. */
 enum status session_begin(struct request *r, struct session **session_out);
-/* The same for requests that open a VM's disks: claims the VM. ST_WRONG_STATE if this session has
- * claimed one already. */
+/* The same for requests that open a VM's disks: claims the VM. They may take long, and end with the
+ * connection (lib/interrupt.h). ST_WRONG_STATE if this session has claimed one already. */
 enum status session_claim(struct request *r, const struct uuid *vm, struct session **session_out);
 /* Ends an opening with the status s, which is returned. If that is an error, undoes what was opened
  * and closes the descriptors in reply, which has that shape. */
@@ -50,6 +50,8 @@ enum status session_opened(struct session *n, enum status s, const struct shape 
                            void *reply);
 /* The session of a request that needs open disks. ST_WRONG_STATE if there are none. */
 enum status session_open(struct request *r, struct session **session_out);
+/* The same of a request that may take long, and then ends with the connection. */
+enum status session_open_long(struct request *r, struct session **session_out);
 /* Keeps what the job has opened, as the session's own duplicates. */
 enum status session_remember(struct session *n, const struct open_disk *disks, size_t count);
 /* Makes it a session that has opened nothing: what its job mapped and nobody keeps is unmapped. */

@@ -60,6 +60,7 @@ static const struct command vm_commands[] = {
 static const struct command commands[] = {
         {"status", "what runs, which TPM, which hypervisor, what is measured", cmd_status, NULL},
         {"jobs", "what is being done to which VM, for whom, since when", cmd_jobs, NULL},
+        {"cancel", "end a job, and undo what it began", cmd_cancel, NULL},
         {"host", "setup, approve, retire and more: the keys and approved states of this host", NULL,
          host_commands},
         {"vm", "define, list, show, seal, start, stop, suspend and more", NULL, vm_commands},

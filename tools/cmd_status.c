@@ -5,6 +5,7 @@
 #include "tools/commands.h"
 #include "tools/door.h"
 #include "tools/efi_image.h"
+#include "tools/facts.h"
 #include "tools/file.h"
 #include "tools/options.h"
 #include "tools/output.h"
@@ -51,57 +52,6 @@ static int print_trust(struct arena *a)
                 return output_error(s, "status --trust");
         fwrite(reply.trust.data, 1, reply.trust.len, stdout);
         return output_end();
-}
-
-static const char *const levels[] = {"plain", "note", "warning"};
-
-static void print_json(const struct status_rep *reply)
-{
-        struct json_object *facts = json_object_new_array();
-
-        for (size_t i = 0; i < reply->facts.count; i++) {
-                const struct fact *f = &reply->facts.items[i];
-                struct json_object *o = json_object_new_object();
-
-                output_json_text(o, "area", f->area);
-                output_json_text(o, "name", f->name);
-                output_json_text(o, "value", f->value);
-                output_json_text(o, "level", levels[f->level < 3 ? f->level : 2]);
-                json_object_array_add(facts, o);
-        }
-        output_json(facts);
-}
-
-enum { NAME_WIDTH = 28, FACTS = STATUS_FACTS_MOST + 1 /* add_image() adds one */ };
-
-static void print_area(const struct status_rep *reply, const char *area, bool told[static FACTS])
-{
-        static const char *const marks[] = {"", "note: ", "WARNING: "};
-
-        printf("%s\n", output_clean(area));
-        for (size_t i = 0; i < reply->facts.count && i < FACTS; i++) {
-                const struct fact *f = &reply->facts.items[i];
-
-                if (strcmp(area, f->area))
-                        continue;
-                printf("  %-*s  %s%s\n", NAME_WIDTH, output_clean(f->name),
-                       marks[f->level < 3 ? f->level : 2], output_clean(f->value));
-                told[i] = true;
-        }
-}
-
-/* Prints area by area, in the order in which they first occur: several daemons can tell of one. */
-static void print_text(const struct status_rep *reply)
-{
-        bool told[FACTS] = {false};
-
-        for (size_t i = 0; i < reply->facts.count && i < FACTS; i++) {
-                if (told[i])
-                        continue;
-                if (i)
-                        putchar('\n');
-                print_area(reply, reply->facts.items[i].area, told);
-        }
 }
 
 static struct fact image_fact(struct arena *a, const char *path, const struct digest *wanted,
@@ -176,52 +126,9 @@ int cmd_status(int argc, char **argv)
                 result = output_error(s, "status");
                 goto out;
         }
-        arguments.shared.json ? print_json(&reply) : print_text(&reply);
+        facts_print(&reply, arguments.shared.json);
         result = output_end();
 out:
         arena_free(a);
         return result;
-}
-
-/* --- jobs ---------------------------------------------------------------------------------- */
-
-/* Of the facts, those of one area. */
-static void keep_area(struct status_rep *reply, const char *area, struct arena *a)
-{
-        struct fact *kept = arena_get_many(a, reply->facts.count + 1, sizeof *kept);
-        size_t n = 0;
-
-        for (size_t i = 0; i < reply->facts.count; i++)
-                if (!strcmp(reply->facts.items[i].area, area))
-                        kept[n++] = reply->facts.items[i];
-        reply->facts.items = kept;
-        reply->facts.count = n;
-}
-
-int cmd_jobs(int argc, char **argv)
-{
-        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
-        static const struct argp argp = {NULL,
-                                         NULL,
-                                         NULL,
-                                         "Shows what is being done to the VMs that you may see, "
-                                         "for whom and since when; the longest first.",
-                                         children,
-                                         NULL,
-                                         NULL};
-        struct status_rep reply;
-        struct options given = {0};
-        struct arena *a;
-        enum status s;
-
-        if (!options_parse(&argp, argc, argv, &given, &given))
-                return EXIT_USAGE;
-        a = arena_new();
-        s = door_call(CALL(status, &(struct status_req){}, &reply), a);
-        if (!s) {
-                keep_area(&reply, "jobs", a);
-                given.json ? print_json(&reply) : print_text(&reply);
-        }
-        arena_free(a);
-        return s ? output_error(s, "jobs") : output_end();
 }

@@ -11,6 +11,7 @@ enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_UNDECIDED = 3 };
 
 int cmd_status(int argc, char **argv);
 int cmd_jobs(int argc, char **argv);
+int cmd_cancel(int argc, char **argv);
 int cmd_host_setup(int argc, char **argv);
 int cmd_host_approve(int argc, char **argv);
 int cmd_host_approvals(int argc, char **argv);

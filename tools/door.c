@@ -14,12 +14,12 @@ static bool reads_only(enum message_number number)
                number == MESSAGE_vm_show;
 }
 
-/* Ctrl-C ends the command, not what it asked for: a daemon completes, or undoes, what it began. So
+/* Ctrl-C ends the command, and with its connection what it asked for, unless that has committed. So
  * whoever typed it is told. */
 static void interrupted(int signal_number)
 {
-        static const char text[] = "\nbulkhead: interrupted; what was asked for may still be done: "
-                                   "bulkhead jobs shows it\n";
+        static const char text[] = "\nbulkhead: interrupted; what has not committed is undone, the "
+                                   "rest goes on: bulkhead jobs shows it\n";
 
         if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
                 _exit(3);

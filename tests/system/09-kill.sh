@@ -6,19 +6,6 @@
 
 vm killed
 expect 0 bulkhead vm seal killed killed-seal.xml --format
-# Only processes of this embedded default: a process has its run folder among its arguments, or
-# descends from one that has.
-victims() { # NAME
-        local pid root
-        root=$(cat "$BULKHEAD_RUN/supervise.pid")
-        for pid in $(pgrep -x "${1:0:15}"); do
-                local p=$pid
-                while ((p > 1)); do
-                        ((p == root)) && echo "$pid" && break
-                        p=$(awk '/^PPid:/ { print $2 }' "/proc/$p/status" 2>/dev/null || echo 0)
-                done
-        done
-}
 # Of different daemons by turns: the supervisor gives up on a daemon whose lives are short.
 kinds=(compartment-mgr integrity-mgr svdm xml_worker measure_worker device_worker config_worker
         content_worker         policy_worker domain_worker tpm_worker)
@@ -34,7 +21,7 @@ kill_during() { # KIND MOMENT DELAY
         "${command[@]}" >/dev/null 2>&1 &
         pause "$3"
         # shellcheck disable=SC2046
-        kill -9 $(victims "$1") 2>/dev/null
+        kill -9 $(ours "$1") 2>/dev/null
         wait $!
         answers
         state=$(state_of killed)
@@ -59,7 +46,7 @@ rounds=$(rounds 3 1)
 for ((round = 0; round < rounds; round++)); do
         for ((k = 0; k < ${#kinds[@]}; k++)); do
                 kind=${kinds[k]} what=${moments[(k + round + 1) % 3]}
-                [[ $(victims "$kind") ]] || fail "there is no $kind"
+                [[ $(ours "$kind") ]] || fail "there is no $kind"
                 for delay in "${delays[@]}"; do kill_during "$kind" "$what" "$delay"; done
                 echo "$kind: killed ${#delays[@]} times during $what"
         done

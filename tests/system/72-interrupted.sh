@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Ctrl-C ends the command at once, by the signal, and says that what was asked for may go on;
+# Ctrl-C ends the command at once, by the signal, and says what becomes of what was asked for;
 # nothing is said where nothing was to be done. The daemon here is one that never answers.
 # shellcheck source=tests/system/common.bash
 . "$(dirname "$0")/common.bash"
@@ -27,7 +27,7 @@ silent() { # COMMAND...
         rm -rf "$run"
 }
 silent vm stop a1
-says 'interrupted; what was asked for may still be done: bulkhead jobs shows it'
+says 'interrupted; what has not committed is undone, the rest goes on: bulkhead jobs shows it'
 says ' -2'
 silent vm list
 says_not interrupted

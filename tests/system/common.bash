@@ -107,6 +107,18 @@ answers() { # each daemon, within ten seconds, after a process was killed
         done
         fail 'the daemons do not answer any more'
 }
+# ours NAME: the process ids of this embedded default alone, which descend from its supervisor.
+ours() {
+        local pid root
+        root=$(cat "$BULKHEAD_RUN/supervise.pid")
+        for pid in $(pgrep -x "${1:0:15}"); do
+                local p=$pid
+                while ((p > 1)); do
+                        ((p == root)) && echo "$pid" && break
+                        p=$(awk '/^PPid:/ { print $2 }' "/proc/$p/status" 2>/dev/null || echo 0)
+                done
+        done
+}
 # field VM NAME: of the outer object. No Python, no sed: a process is dear on an emulated machine.
 field() {
         local shown

@@ -448,16 +448,18 @@ static const struct principal alice = {PRINCIPAL_USER, "1000"}, bob = {PRINCIPAL
 
 START_TEST(test_measuring_share)
 {
-        ck_assert_int_eq(attest_share_take(&alice, 64, 0), ST_DONE); /* counts as 8 at once */
-        ck_assert_int_eq(attest_share_take(&alice, 8, 0), ST_DONE);
-        ck_assert_int_eq(attest_share_take(&alice, 1, 0), ST_BUSY);
+        ck_assert_int_eq(attest_share_take((struct place_taker){&alice, false}, 64, 0),
+                         ST_DONE); /* counts as 8 at once */
+        ck_assert_int_eq(attest_share_take((struct place_taker){&alice, false}, 8, 0), ST_DONE);
+        ck_assert_int_eq(attest_share_take((struct place_taker){&alice, false}, 1, 0), ST_BUSY);
         ck_assert_str_eq(error_last()->subject, "attestations for uid:1000");
-        ck_assert_int_eq(attest_share_take(&bob, 8, 0), ST_DONE); /* not held up by alice */
-        attest_share_give(&alice, 64);
-        ck_assert_int_eq(attest_share_take(&alice, 1, 0), ST_DONE);
-        attest_share_give(&alice, 1);
-        attest_share_give(&alice, 8);
-        attest_share_give(&bob, 8);
+        ck_assert_int_eq(attest_share_take((struct place_taker){&bob, false}, 8, 0),
+                         ST_DONE); /* not held up by alice */
+        attest_share_give((struct place_taker){&alice, false}, 64);
+        ck_assert_int_eq(attest_share_take((struct place_taker){&alice, false}, 1, 0), ST_DONE);
+        attest_share_give((struct place_taker){&alice, false}, 1);
+        attest_share_give((struct place_taker){&alice, false}, 8);
+        attest_share_give((struct place_taker){&bob, false}, 8);
 }
 END_TEST
 

@@ -6,6 +6,7 @@
  */
 #include "lib/channel.h"
 #include "lib/dispatch.h"
+#include "lib/interrupt.h"
 #include "lib/journal.h"
 #include "lib/local_socket.h"
 #include "lib/report.h"
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -101,6 +103,10 @@ static enum status answer_vm_start(struct request *r, const void *q, void *p)
         }
         if (!strcmp(request->vm, "slow"))
                 usleep(300000);
+        if (!strcmp(request->vm, "until-gone")) {
+                interrupt_allow(-1);
+                return interrupt_wait(eventfd(0, EFD_CLOEXEC), POLLIN, NO_DEADLINE);
+        }
         if (!strcmp(request->vm, "bad"))
                 ((struct vm_start_rep *)p)->vm.name = "not a word";
         else
@@ -169,9 +175,17 @@ static bool admit(int fd, struct caller *caller_out)
 static const struct server_options options = {
         .requests_most = 4, .connections_most = CONNECTIONS, .memory_most = MEMORY};
 
+/* One peer asks for others, as compartment-mgr asks integrity-mgr. */
+static unsigned behind(uint16_t number)
+{
+        return number == MESSAGE_vm_start ? VERIFIER : ADMIN;
+}
+static bool asks_for_others;
+
 static struct server_listener first_listener(void)
 {
         struct server_listener l = {.handlers = handlers,
+                                    .roles_of = asks_for_others ? behind : NULL,
                                     .handlers_count = sizeof handlers / sizeof *handlers,
                                     .frame_most = FRAME_MOST,
                                     .admit = admit};
@@ -867,6 +881,89 @@ START_TEST(one_verifier_does_not_take_the_threads_of_all)
 }
 END_TEST
 
+static void ask_until_gone(int *fds, size_t count)
+{
+        struct vm_start_req q = {.vm = "until-gone"};
+
+        for (size_t i = 0; i < count; i++) {
+                fds[i] = greeted();
+                ck_assert_int_eq(channel_send(fds[i], MESSAGE_vm_start, &shape_vm_start_req, &q,
+                                              deadline_in(5000)),
+                                 ST_DONE);
+        }
+}
+
+static void close_each(const int *fds, size_t count)
+{
+        for (size_t i = 0; i < count; i++)
+                close(fds[i]);
+}
+
+enum { ALL_THREADS = 4 };
+
+/* What waits for nothing else would have all threads for ever. */
+START_TEST(a_request_ends_with_its_peer)
+{
+        int fds[ALL_THREADS];
+
+        for (int i = 0; i < 3; i++) {
+                ask_until_gone(fds, ALL_THREADS);
+                close_each(fds, ALL_THREADS);
+                still_answers();
+        }
+}
+END_TEST
+
+static void serve_one_that_asks_for_others(void)
+{
+        stop_server();
+        asks_for_others = true;
+        start_server(ADMIN);
+        asks_for_others = false;
+}
+
+/* Whoever asks for others has a share for each sort of them: of threads ... */
+START_TEST(requests_for_others_leave_threads)
+{
+        struct status_req q = {};
+        struct status_rep p;
+        int fds[ALL_THREADS], fd;
+
+        serve_one_that_asks_for_others();
+        ask_until_gone(fds, ALL_THREADS);
+        fd = greeted();
+        ck_assert_int_eq(channel_call(fd, CALL(status, &q, &p), a, deadline_in(5000)), ST_DONE);
+        close(fd);
+        close_each(fds, ALL_THREADS);
+}
+END_TEST
+
+/* ... and of memory for frames, of which nobody loses what it has. */
+START_TEST(requests_for_others_leave_memory)
+{
+        static const uint8_t start[] = HELLO "\0\1\206\240\0\31\0",
+                             ask[] = HELLO "\0\1\206\240\0\12\0", body[FRAME_MOST];
+        enum { FRAMES = 2 * MEMORY / FRAME_MOST };
+        int fds[FRAMES], fd;
+        struct frame f;
+
+        serve_one_that_asks_for_others();
+        for (int i = 0; i < FRAMES; i++) {
+                fds[i] = raw();
+                ck_assert_int_eq(send(fds[i], start, sizeof start, MSG_NOSIGNAL), sizeof start);
+        }
+        fd = raw();
+        ck_assert_int_eq(send(fd, ask, sizeof ask, MSG_NOSIGNAL), sizeof ask);
+        ck_assert_int_eq(send(fd, body, sizeof body, MSG_NOSIGNAL), sizeof body);
+        for (int i = 0; i < 2; i++) /* to the hello, and to a request that has too many bytes */
+                ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)),
+                                 ST_DONE);
+        ck_assert_int_eq(f.number, MESSAGE_ERROR);
+        close(fd);
+        close_each(fds, FRAMES);
+}
+END_TEST
+
 /* Nobody has a use for it, and all of them together would fill the memory. */
 START_TEST(a_stranger_begins_no_large_frame)
 {
@@ -1020,6 +1117,88 @@ START_TEST(who_asked_for_what_is_told)
         }
         unlink(log);
         close(file);
+        close(old);
+}
+END_TEST
+
+static void be_refused(void)
+{
+        int fd = greeted();
+
+        for (int i = 0; i < 100; i++)
+                start_vm(fd, "none");
+        close(fd);
+}
+
+/* Nobody uses up the lines of another principal. */
+START_TEST(each_principal_has_lines_of_its_own)
+{
+        char log[80], who[60];
+        int old = dup(STDERR_FILENO), file, fd;
+        pid_t greedy;
+
+        snprintf(log, sizeof log, "%s.log", path);
+        file = open(log, O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
+        stop_server();
+        are_principals = true;
+        dup2(file, STDERR_FILENO);
+        start_server(VERIFIER | 0x80);
+        dup2(old, STDERR_FILENO);
+        greedy = fork_peer(be_refused);
+        snprintf(who, sizeof who, "PRINCIPAL=uid:%d ", (int)greedy);
+        for (int i = 0; i < 500 && lines_with(log, who) < 60; i++)
+                usleep(10000);
+        ck_assert_uint_eq(lines_with(log, who), 60);
+        fd = greeted();
+        ck_assert_int_eq(start_vm(fd, "none"), ST_DENIED);
+        snprintf(who, sizeof who, "PRINCIPAL=uid:%d ", (int)getpid());
+        ck_assert_uint_eq(lines_with(log, who), 1);
+        close(fd);
+        end_peer(greedy);
+        are_principals = false;
+        unlink(log);
+        close(file);
+        close(old);
+}
+END_TEST
+
+static void be_refused_unread(void)
+{
+        static const uint8_t refused[] = HELLO "\0\1\206\240\0\24\0";
+
+        ck_assert_int_eq(MESSAGE_vm_define, 20);
+        ck_assert_int_eq(send(raw(), refused, sizeof refused, MSG_NOSIGNAL), sizeof refused);
+}
+
+/* Standard error that takes nothing more holds up the one that is refused, and nobody else. */
+START_TEST(a_full_log_does_not_stop_the_loop)
+{
+        struct status_req q = {};
+        struct status_rep p;
+        int old = dup(STDERR_FILENO), full[2], fd;
+        pid_t refused;
+
+        ck_assert_int_eq(pipe2(full, O_CLOEXEC | O_NONBLOCK), 0);
+        while (write(full[1], path, 1) == 1)
+                ;
+        ck_assert_int_eq(fcntl(full[1], F_SETFL, 0), 0);
+        stop_server();
+        are_principals = true;
+        dup2(full[1], STDERR_FILENO);
+        start_server(VERIFIER | 0x80);
+        dup2(old, STDERR_FILENO);
+        refused = fork_peer(be_refused_unread);
+        for (int i = 0; i < 3; i++) {
+                fd = greeted();
+                usleep(50000); /* the refusal has been read by then */
+                ck_assert_int_eq(channel_call(fd, CALL(status, &q, &p), a, deadline_in(5000)),
+                                 ST_DONE);
+                close(fd);
+        }
+        end_peer(refused);
+        are_principals = false;
+        close(full[0]); /* what waits to be written fails */
+        close(full[1]);
         close(old);
 }
 END_TEST
@@ -1274,6 +1453,11 @@ int main(void)
         tcase_add_test(t, a_descriptor_is_not_taken_unseen);
         tcase_add_test(t, a_stranger_begins_no_large_frame);
         tcase_add_loop_test(t, who_asked_for_what_is_told, 0, 2);
+        tcase_add_test(t, each_principal_has_lines_of_its_own);
+        tcase_add_test(t, a_full_log_does_not_stop_the_loop);
+        tcase_add_test(t, a_request_ends_with_its_peer);
+        tcase_add_test(t, requests_for_others_leave_threads);
+        tcase_add_test(t, requests_for_others_leave_memory);
         tcase_add_test(t, the_journal_gets_fields);
         tcase_add_test(t, frames_that_have_begun_take_bounded_memory);
         tcase_add_test(t, a_long_request_without_the_right_to_it_is_refused_unread);

@@ -15,6 +15,7 @@
 #include "compartment-mgr/workers.h"
 #include "lib/component.h"
 #include "lib/config.h"
+#include "lib/interrupt.h"
 #include "measure/measure_run.h"
 #include "proof/measurement.h"
 #include "lib/state_file.h"
@@ -27,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 struct workers workers;
@@ -37,6 +39,7 @@ static struct {
         int asked, fail_at;
         bool lose_answer;    /* the failing request was carried out all the same */
         uint16_t away;       /* this request fails from there on */
+        int gone_at;         /* whoever asked goes away before that request is answered */
         char order[1024];    /* names of what was asked */
         uint64_t generation; /* integrity-mgr's */
         uint64_t staged;     /* svdm's journal, or 0 */
@@ -430,12 +433,26 @@ static bool gives_descriptors(uint16_t number)
                number == MESSAGE_svdm_key_pipe;
 }
 
+static int asker[2] = {-1, -1}; /* the connection of whoever asked, and its other end */
+
+static void hang_up(void)
+{
+        close(asker[1]);
+        asker[1] = -1;
+}
+
 static enum status ask(struct call call, struct arena *a)
 {
+        enum status cancelled = ST_DONE;
         bool fails = ++world.asked == world.fail_at ||
                      (call.number == world.away && world.asked >= world.fail_at);
-        bool done = !fails || (world.lose_answer && !gives_descriptors(call.number));
+        bool done;
         enum status s = ST_DONE;
+
+        if (world.asked == world.gone_at)
+                hang_up();
+        cancelled = interrupt_check();
+        done = (!fails && !cancelled) || (world.lose_answer && !gives_descriptors(call.number));
 
         strncat(world.order, message_info(call.number)->name, 40);
         strcat(world.order, " ");
@@ -445,6 +462,8 @@ static enum status ask(struct call call, struct arena *a)
                 carry_out_svdm(call.number, call.request, call.reply, a);
         else if (done)
                 carry_out_im(call.number, call.request, call.reply);
+        if (cancelled)
+                return cancelled;
         return fails ? FAIL(ST_TPM, .subject = "played", .found = message_info(call.number)->name)
                      : s;
 }
@@ -585,9 +604,9 @@ static void after(void)
         world.image_mapped = world.image_asked = world.image_new = false;
 }
 
-static enum status tell(enum status (*story)(struct arena *, struct compartment *), int fail_at)
+static enum status tell_open(enum status (*story)(struct arena *, struct compartment *),
+                             int fail_at)
 {
-        size_t before = descriptors();
         struct compartment *c;
         enum status s;
 
@@ -598,6 +617,14 @@ static enum status tell(enum status (*story)(struct arena *, struct compartment 
         s = story(a, c);
         compartment_release(c);
         after();
+        return s;
+}
+
+static enum status tell(enum status (*story)(struct arena *, struct compartment *), int fail_at)
+{
+        size_t before = descriptors();
+        enum status s = tell_open(story, fail_at);
+
         ck_assert_uint_eq(descriptors(), before);
         return s;
 }
@@ -678,6 +705,117 @@ START_TEST(a_start_whose_answer_is_lost_leaves_nothing)
                 ck_assert_int_eq(tell(start_vm, n), ST_TPM);
                 ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
         }
+}
+END_TEST
+
+/* --- whoever asked goes away, or cancels --------------------------------------------------- */
+
+/* at: which request is not answered any more; 0: none. */
+static enum status tell_gone(enum status (*story)(struct arena *, struct compartment *), int at)
+{
+        size_t before = descriptors();
+        enum status s;
+
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, asker), 0);
+        interrupt_peer(asker[0]);
+        world.gone_at = at;
+        s = tell_open(story, 0);
+        interrupt_peer(-1);
+        close(asker[0]);
+        if (asker[1] >= 0)
+                hang_up();
+        world.gone_at = 0;
+        ck_assert_uint_eq(descriptors(), before);
+        return s;
+}
+
+START_TEST(a_start_ends_with_its_connection)
+{
+        enum { UNPAUSE = 12 };
+
+        world.generation = world.on_disk = 1;
+        world.lose_answer = _i;
+        for (int n = 1; n < UNPAUSE; n++) {
+                ck_assert_int_eq(tell_gone(start_vm, n), ST_CANCELLED);
+                ck_assert_str_eq(error_last()->found, "whoever asked for it is gone");
+                ck_assert(!world.domain && !world.running && !world.mapped && !world.kept);
+                ck_assert_int_eq(summary().state, VM_STOPPED);
+                ck_assert_str_eq(summary().last_refusal, ""); /* nobody was refused */
+        }
+        ck_assert_int_eq(tell_gone(start_vm, UNPAUSE), ST_DONE); /* it has committed */
+        ck_assert(world.running && world.kept);
+}
+END_TEST
+
+START_TEST(a_hibernation_ends_with_its_connection)
+{
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
+        world.lose_answer = _i;
+        for (int n = 1; n <= 8; n++) {
+                ck_assert_int_eq(tell_gone(hibernate_vm, n), ST_CANCELLED);
+                ck_assert(world.domain && world.running && world.kept);
+                ck_assert(!world.image && !world.image_bound);
+                ck_assert_int_eq(summary().state, VM_RUNNING);
+        }
+        ck_assert_int_eq(tell_gone(hibernate_vm, 9), ST_DONE);
+        ck_assert(!world.domain && world.image && world.image_bound);
+        for (int n = 1; n <= 12; n++) { /* nor is the image lost by a wake */
+                ck_assert_int_eq(tell_gone(start_vm, n), ST_CANCELLED);
+                ck_assert(!world.domain && world.image && world.image_bound);
+                ck_assert_int_eq(summary().state, VM_HIBERNATING);
+        }
+        ck_assert_int_eq(tell_gone(start_vm, 13), ST_DONE);
+        ck_assert(world.running && world.woken && !world.image_bound);
+}
+END_TEST
+
+/* What becomes of a seal integrity-mgr decides: it may have committed before it saw the end. */
+START_TEST(a_seal_ends_with_its_connection)
+{
+        bool committed = false;
+        int n = 1;
+
+        world.lose_answer = _i;
+        for (; !committed; n++) {
+                enum status s = tell_gone(seal_it, n);
+
+                committed = world.generation;
+                ck_assert_int_eq(s, committed ? ST_DONE : ST_CANCELLED);
+                ck_assert_uint_eq(world.on_disk, world.generation);
+                ck_assert(!world.staged || _i); /* the next operation drops it */
+                ck_assert_uint_eq(summary().generation, world.generation);
+                ck_assert_int_eq(summary().state, VM_STOPPED);
+                ck_assert_int_lt(n, 40);
+        }
+        ck_assert_int_gt(n, 8);
+}
+END_TEST
+
+static enum status attach_disk(struct arena *arena, struct compartment *c)
+{
+        return attach_device(arena, c, "xvda");
+}
+
+START_TEST(an_attached_device_goes_with_the_connection)
+{
+        bool attached = false;
+        int n = 1;
+
+        world.generation = world.on_disk = 1;
+        ck_assert_int_eq(tell(start_vm, 0), ST_DONE);
+        world.has_disk = world.mapped = world.kept = false; /* it was detached */
+        world.lose_answer = _i;
+        for (; !attached; n++) {
+                enum status s = tell_gone(attach_disk, n);
+
+                attached = world.has_disk;
+                ck_assert_int_eq(s, attached ? ST_DONE : ST_CANCELLED);
+                ck_assert_int_eq(world.mapped, attached);
+                ck_assert(world.running);
+                ck_assert_int_lt(n, 40);
+        }
+        ck_assert_int_gt(n, 6);
 }
 END_TEST
 
@@ -1063,11 +1201,6 @@ END_TEST
 
 /* Otherwise a new descriptor, without the check, would lead past it. */
 /* --- devices of a VM that runs ------------------------------------------------------------- */
-
-static enum status attach_disk(struct arena *arena, struct compartment *c)
-{
-        return attach_device(arena, c, "xvda");
-}
 
 static enum status detach_disk(struct arena *arena, struct compartment *c)
 {
@@ -1671,6 +1804,10 @@ int main(void)
         tcase_add_checked_fixture(t, begin, end);
         tcase_add_test(t, order_of_a_start);
         tcase_add_test(t, a_failed_start_leaves_nothing);
+        tcase_add_loop_test(t, a_start_ends_with_its_connection, 0, 2);
+        tcase_add_loop_test(t, a_hibernation_ends_with_its_connection, 0, 2);
+        tcase_add_loop_test(t, a_seal_ends_with_its_connection, 0, 2);
+        tcase_add_loop_test(t, an_attached_device_goes_with_the_connection, 0, 2);
         tcase_add_test(t, a_disk_goes_and_comes);
         tcase_add_test(t, an_interface_goes_and_comes);
         tcase_add_test(t, order_of_a_hibernation);

@@ -212,6 +212,17 @@ START_TEST(a_passphrase_comes_before_the_lease)
 }
 END_TEST
 
+/* Of compartment-mgr's requests those for verifiers and for anybody leave room for starts. */
+START_TEST(requests_count_as_whoever_is_behind_them)
+{
+        ck_assert_uint_eq(requests_roles_of(MESSAGE_im_unseal), DAEMON);
+        ck_assert_uint_eq(requests_roles_of(MESSAGE_im_seal), DAEMON);
+        ck_assert_uint_eq(requests_roles_of(MESSAGE_im_attest), VERIFIER);
+        ck_assert_uint_eq(requests_roles_of(MESSAGE_im_status), 0);
+        ck_assert_uint_eq(requests_roles_of(MESSAGE_im_trust), 0);
+}
+END_TEST
+
 static void begin(void)
 {
         ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
@@ -231,6 +242,7 @@ int main(void)
         tcase_add_test(t, a_passphrase_has_one_deadline);
         tcase_add_test(t, only_a_pipe_has_a_passphrase);
         tcase_add_test(t, a_passphrase_comes_before_the_lease);
+        tcase_add_test(t, requests_count_as_whoever_is_behind_them);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_ENV);
         failed = srunner_ntests_failed(runner);
