@@ -62,7 +62,7 @@ static const uint8_t *put_name(struct buffer *out, struct arena *a, const uint8_
         const char *plugin, *argument, *changed;
 
         colon = quote ? memchr(at, ':', (size_t)(quote - at)) : NULL;
-        if (!colon)
+        if (!colon || memchr(at, 0, (size_t)(quote - at)))
                 return at;
         plugin = arena_print(a, "%.*s", (int)(colon - at), (const char *)at);
         argument = arena_print(a, "%.*s", (int)(quote - colon - 1), (const char *)colon + 1);

@@ -9,7 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FOUND_MOST = 4 /* named; a disk has seldom more than one */ };
+enum {
+        FOUND_MOST = 4, /* named; a disk has seldom more than one */
+        LABEL_MOST = 256
+};
 
 static const char *value_of(blkid_probe probe, const char *name)
 {
@@ -43,6 +46,15 @@ static const char *article(const char *name)
         return strchr("aeioFHLMNRSX", *name) || is(name, "xfs") || is(name, "ntfs") ? "an" : "a";
 }
 
+/* A label is any bytes that somebody wrote; the answer is a message's text. */
+static const char *printable(struct arena *a, const char *label)
+{
+        char clean[LABEL_MOST + 1];
+
+        utf8_printable(clean, sizeof clean, label);
+        return arena_print(a, "%s", clean);
+}
+
 static const char *name_found(blkid_probe probe, struct arena *a, bool *member_out)
 {
         const char *type = value_of(probe, "TYPE"), *usage = value_of(probe, "USAGE");
@@ -54,7 +66,7 @@ static const char *name_found(blkid_probe probe, struct arena *a, bool *member_o
         *member_out |= is(usage, "raid");
         return arena_print(a, "%s %s %s%s%s", is(type, "crypto_LUKS") ? "a" : article(type),
                            name_of(type), noun_of(type, usage), label ? " labelled " : "",
-                           label ? label : "");
+                           label ? printable(a, label) : "");
 }
 
 static const char *name_all(blkid_probe probe, struct arena *a, bool *member_out)

@@ -39,6 +39,8 @@ static const struct {
 } contents[] = {
         {"truncate -s 64M disk; mkfs.ext4 -q -L accounts disk",
          "an ext4 file system labelled accounts", false},
+        {"truncate -s 64M disk; mkfs.ext4 -q -L \"$(printf 'a\\377b\\001c')\" disk",
+         "an ext4 file system labelled a?b?c", false},
         {"truncate -s 64M disk; mkswap -L pages disk", "a swap area labelled pages", false},
         {"truncate -s 64M disk; echo x | cryptsetup luksFormat -q --type luks2 --pbkdf pbkdf2 "
          "--pbkdf-force-iterations 1000 --disable-locks disk -",
