@@ -257,12 +257,16 @@ demo:
 # The scripts that have guests run once more with pvh guests, on one processor: with two a pvh guest
 # takes up to five times as long.
 PVH_SCRIPTS := 57 60 61 62 63 64 65 66 67 68 69 70 99
-.PHONY: check-xen bench-xen xen-shell
+.PHONY: check-xen check-year bench-xen xen-shell
 check-xen: all
 	scripts/setup --xen
 	B=$(B) XEN_SECONDS=$${XEN_SECONDS:-5400} tests/xen/run $(XEN_SCRIPTS)
 	B=$(B) XEN_SECONDS=$${XEN_SECONDS:-5400} XEN_GUESTS=pvh XEN_CPUS=1 tests/xen/run \
 	        $(or $(XEN_SCRIPTS),$(PVH_SCRIPTS))
+	$(if $(XEN_SCRIPTS),,B=$(B) XEN_CPUS=1 tests/xen/year)
+check-year: all
+	scripts/setup --xen
+	B=$(B) XEN_CPUS=1 tests/xen/year
 bench-xen: all
 	scripts/setup --xen
 	B=$(B) tests/xen/live up
@@ -316,7 +320,8 @@ help:
 	@echo 'check      set up this machine, build, and run every test (as root)'
 	@echo 'check-fast the unit tests; also check-asan, check-system, fuzz'
 	@echo 'check-xen  the system scripts on a real Xen in an emulated machine; check has some'
-	@echo '           of them, and tests/xen/tamper; xen-shell: a prompt there'
+	@echo '           of them, and tests/xen/tamper; check-year: an admin changes everything'
+	@echo '           there that changes in a year; xen-shell: a prompt there'
 	@echo 'bench      measure, as ratios to the tools a user would pick instead;'
 	@echo '           bench-xen: a sealed start beside xl create on that Xen'
 	@echo 'deb        packages of Debian, in build/deb'

@@ -59,15 +59,39 @@ bed_root() (
         "$here/root" "$ground" && "$here/guest" "$ground"
 )
 
-# What `make install` installs, the scripts, and the options of this host.
-bed_install() { # TREE
-        local tree=$1
+# Debian's packages of the folders $XEN_PACKAGES, by dpkg, one folder after the other: an update.
+# It appends to its log, which is a link.
+bed_packages() { # TREE
+        local folder
+        rm -f "$1/var/log/dpkg.log"
+        for folder in $XEN_PACKAGES; do
+                mkdir -p "$1/root/packages"
+                cp "$folder"/bulkhead{,-verifier}_*.deb "$1/root/packages/" || return
+                # shellcheck disable=SC2016
+                chroot "$1" sh -c 'dpkg -i /root/packages/*.deb' >>"$logs/install.log" 2>&1 || {
+                        tail "$logs/install.log"
+                        return 1
+                }
+                rm -rf "$1/root/packages"
+        done
+}
+bed_make_install() { # TREE
         # B as it was given: by another path the same objects would be other targets
-        make -s -C "$top" B="${B:-build}" DESTDIR="$tree" PREFIX=/usr install >"$logs/install.log" \
+        make -s -C "$top" B="${B:-build}" DESTDIR="$1" PREFIX=/usr install >"$logs/install.log" \
                 2>&1 || {
                 tail "$logs/install.log"
                 return 1
         }
+}
+
+# Bulkhead, by $XEN_PACKAGES or `make install`; the scripts, and the options of this host.
+bed_install() { # TREE
+        local tree=$1
+        if [[ ${XEN_PACKAGES-} ]]; then
+                bed_packages "$tree" || return
+        else
+                bed_make_install "$tree" || return
+        fi
         mkdir -p "$tree/srv/bed/tests/xen" "$tree/srv/share" "$tree/etc/default"
         make -s -C "$top" B="${B:-build}" "${B:-build}/domain_try" || return
         cp "$build/domain_try" "$build/disk_hotplug" "$tree/srv/bed/"
