@@ -147,6 +147,7 @@ void work_committed(struct work *w)
 {
         pthread_mutex_lock(&lock);
         w->committed = true;
+        pthread_cond_broadcast(&changed);
         pthread_mutex_unlock(&lock);
         interrupt_forbid();
 }

@@ -160,8 +160,10 @@ static void sweep(void)
 int main(int argc, char **argv)
 {
         static const struct sandbox sandbox = {.profile = SANDBOX_DAEMON, .files = FILES_MOST};
-        struct server_listener door = {
-                .handlers = svdm_handlers, .frame_most = FRAME_MOST, .admit = admit};
+        struct server_listener door = {.handlers = svdm_handlers,
+                                       .roles_of = svdm_roles_of,
+                                       .frame_most = FRAME_MOST,
+                                       .admit = admit};
         struct server *server;
         char path[CONFIG_PATH];
         struct worker *w, *content;

@@ -189,6 +189,11 @@ enum status on_svdm_status(struct request *r, const struct svdm_status_req *q,
         return ST_DONE;
 }
 
+unsigned svdm_roles_of(uint16_t number)
+{
+        return number == MESSAGE_svdm_status ? 0 : DAEMON;
+}
+
 const struct handler svdm_handlers[] = {
 #define SVDM_MSG HANDLER_ENTRY
 #include "bulkhead/messages.def"

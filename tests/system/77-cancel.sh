@@ -86,6 +86,17 @@ for way in cancel TERM KILL; do
 done
 expect 0 bulkhead vm start cancelled
 
+# Hibernation: the guest runs on. An image is left of none.
+hold measure_worker
+begin bulkhead vm hibernate cancelled
+job_of 'hibernate of VM cancelled'
+expect 0 bulkhead cancel "$number"
+go_on
+ended 3
+same "$(state_of cancelled)" running 'the state'
+expect 0 bulkhead vm hibernate cancelled
+expect 0 bulkhead vm start cancelled
+
 # An attestation is a job, too.
 hold measure_worker
 begin bulkhead attest cancelled-attest.xml -o evidence.xml
@@ -113,5 +124,24 @@ kill -KILL "$begun"
 wait "$begun"
 go_on
 becomes cancelled stopped
+
+# A change of passphrases, or of the definition: headers and definition are as they were.
+echo 'a passphrase' >passphrase
+before=$(sha256sum cancelled-data.img)
+config cancelled 96 >less.cfg
+for command in 'passphrase add cancelled --new-passphrase-file passphrase' \
+        'define --replace less.cfg'; do
+        hold measure_worker
+        # shellcheck disable=SC2086
+        begin bulkhead vm $command
+        job_of 'of VM cancelled'
+        expect 0 bulkhead cancel "$number"
+        go_on
+        ended 3
+        same "$(sha256sum cancelled-data.img)" "$before" "the disk after $command"
+        same "$(generation_of cancelled)" 1 'the generation'
+done
+expect 0 bulkhead vm passphrase add cancelled --new-passphrase-file passphrase
+expect 0 bulkhead vm define --replace less.cfg
 expect 0 bulkhead vm start cancelled
 expect 0 bulkhead vm stop cancelled
