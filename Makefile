@@ -256,7 +256,7 @@ demo:
 # The test bed: a real Xen with a real Dom0 in an emulated machine. See tests/xen/run.
 # The scripts that have guests run once more with pvh guests, on one processor: with two a pvh guest
 # takes up to five times as long.
-PVH_SCRIPTS := 57 60 61 62 63 64 65 66 67 68 69 70 99
+PVH_SCRIPTS := 57 58 60 61 62 63 64 65 66 67 68 69 70 99
 .PHONY: check-xen check-year bench-xen xen-shell
 check-xen: all
 	scripts/setup --xen
