@@ -17,6 +17,7 @@ enum {
         STOP_TIME = 5000,
         TICK = 1000,
         REST = 5,
+        LOOK = 20, /* between two looks at all that waits for memory */
         EVENTS_AT_ONCE = 64 /* times in ms */,
         MEMORY_MOST = 64 << 20
 };
@@ -156,7 +157,7 @@ static int handle_event(struct server *s, void *source)
                 return -1;
         case SOURCE_BACK:
                 server_take_back(s);
-                server_read_waiting(s);
+                s->room_due = true;
                 return -1;
         case SOURCE_SIGNAL:
                 return 0;
@@ -194,6 +195,13 @@ static void on_tick(struct server *s)
         server_start_queued(s);
 }
 
+static void look_for_room(struct server *s)
+{
+        s->room_due = false;
+        s->room_at = deadline_in(0);
+        server_read_waiting(s);
+}
+
 int server_run(struct server *s, const int *also_watch, size_t watch_count)
 {
         struct epoll_event events[EVENTS_AT_ONCE];
@@ -204,7 +212,8 @@ int server_run(struct server *s, const int *also_watch, size_t watch_count)
         for (size_t i = 0; i < watch_count; i++)
                 also_wait(s, also_watch[i], 0, &watched); /* EPOLLHUP is always reported */
         while (result < 0) {
-                int n = epoll_wait(s->epoll, events, EVENTS_AT_ONCE, s->rests ? REST : TICK);
+                int n = epoll_wait(s->epoll, events, EVENTS_AT_ONCE,
+                                   s->rests || s->room_due ? REST : TICK);
 
                 if (n < 0 && errno != EINTR)
                         fatal("cannot wait for requests: %s", strerror(errno));
@@ -214,6 +223,8 @@ int server_run(struct server *s, const int *also_watch, size_t watch_count)
                 s->start_due = false;
                 if (s->rests)
                         server_listen_again(s);
+                if (s->room_due && deadline_in(0) - s->room_at >= LOOK)
+                        look_for_room(s);
                 if (!deadline_left(tick)) {
                         on_tick(s);
                         tick = deadline_in(TICK);

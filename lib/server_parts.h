@@ -72,8 +72,10 @@ struct server {
         struct listener *listeners;
         struct connection connections; /* head of the list, newest first */
         size_t count[RANKS], running[RANKS], ending;
-        bool rests;     /* a listener does */
-        bool start_due; /* the end of a session was put into the queue */
+        bool rests;      /* a listener does */
+        bool room_due;   /* memory was given back since bodies that wait for it were looked at */
+        int64_t room_at; /* when they were */
+        bool start_due;  /* the end of a session was put into the queue */
         struct connection *queue, **queue_end;
         size_t memory[RANKS]; /* bytes of frames, from their header on */
         bool worked;          /* since memory was last given back */
