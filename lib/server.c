@@ -42,6 +42,7 @@ struct server *server_new(const struct server_options *o)
         s->o = *o;
         s->o.memory_most = o->memory_most ? o->memory_most : MEMORY_MOST;
         s->queue_end = &s->queue;
+        s->at_work = memory_new(o->requests_most, sizeof(struct connection *));
         s->connections.next = s->connections.previous = &s->connections;
         s->signals = -1;
         s->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -92,6 +93,7 @@ void server_free(struct server *s)
         close(s->back);
         close(s->epoll);
         pthread_mutex_destroy(&s->lock);
+        free(s->at_work);
         free(s);
 }
 

@@ -76,6 +76,8 @@ struct server {
         bool room_due;   /* memory was given back since bodies that wait for it were looked at */
         int64_t room_at; /* when they were */
         bool start_due;  /* the end of a session was put into the queue */
+        struct connection **at_work; /* those whose requests are counted in `running` */
+        size_t at_work_count;
         struct connection *queue, **queue_end;
         size_t memory[RANKS]; /* bytes of frames, from their header on */
         bool worked;          /* since memory was last given back */

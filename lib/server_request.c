@@ -66,23 +66,42 @@ static void *end_session(void *connection)
 }
 
 /* The ends of sessions are in nobody's share: requests may wait for them. */
-static size_t *counted(struct server *s, const struct connection *c)
+static void count_in(struct server *s, struct connection *c)
 {
-        return c->ends ? &s->ending : &s->running[c->work_rank];
+        if (c->ends) {
+                s->ending++;
+                return;
+        }
+        s->running[c->work_rank]++;
+        s->at_work[s->at_work_count++] = c;
 }
 
+static void count_out(struct server *s, const struct connection *c)
+{
+        size_t i = 0;
+
+        if (c->ends) {
+                s->ending--;
+                return;
+        }
+        s->running[c->work_rank]--;
+        while (s->at_work[i] != c)
+                i++;
+        s->at_work[i] = s->at_work[--s->at_work_count];
+}
+
+/* Asked for each that waits whenever one is done: so it looks at those alone that are at work. */
 static bool may_run(const struct server *s, const struct connection *c)
 {
         size_t most = server_share_of_one(c->rank, s->o.requests_most), n = 0;
-        const struct connection *other = s->connections.next;
 
         if (c->ends)
                 return true;
         if (!server_has_share(s->running, c->work_rank, s->o.requests_most))
                 return false;
-        for (; c->rank != RANK_MASTER && other != &s->connections; other = other->next)
-                n += other->phase == PHASE_RUNNING && other->rank == c->rank &&
-                     principal_is(&other->caller.principal, &c->caller.principal);
+        for (size_t i = 0; c->rank != RANK_MASTER && i < s->at_work_count; i++)
+                n += s->at_work[i]->rank == c->rank &&
+                     principal_is(&s->at_work[i]->caller.principal, &c->caller.principal);
         return n < most;
 }
 
@@ -105,7 +124,7 @@ void server_start_queued(struct server *s)
                 *at = next; /* not c->next_queued: c is its thread's, and may be handed back */
                 if (!next)
                         s->queue_end = at;
-                *counted(s, c) += 1;
+                count_in(s, c);
         }
 }
 
@@ -128,7 +147,7 @@ void server_take_back(struct server *s)
         pthread_mutex_unlock(&s->lock);
         for (; c; c = next) {
                 next = c->next_queued;
-                *counted(s, c) -= 1;
+                count_out(s, c);
                 frame_reader_clear(&c->reader);
                 server_give_memory(c);
                 c->phase = PHASE_READING;
