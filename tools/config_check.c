@@ -4,6 +4,7 @@
 #include "lib/config.h"
 #include "lib/worker.h"
 #include "tools/commands.h"
+#include "tools/config_findings.h"
 #include "tools/file.h"
 #include "tools/mac_check.h"
 #include "tools/output.h"
@@ -23,8 +24,7 @@ static enum status start(struct worker **worker_out)
                             worker_out);
 }
 
-/* --- what the worker cannot see: files ---------------------------------------------------------
- */
+/* --- what the worker cannot see: files ------------------------------------------------------- */
 
 static bool same_file(const char *a, const char *b)
 {
@@ -37,29 +37,6 @@ static bool same_file(const char *a, const char *b)
         return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* It stands where the file has that key. */
-static void place(const struct config_check_rep *p, struct config_finding *f)
-{
-        for (size_t i = 0; i < p->findings.count; i++)
-                if (!strcmp(p->findings.items[i].key, f->key)) {
-                        f->line = p->findings.items[i].line;
-                        f->column = p->findings.items[i].column;
-                        return;
-                }
-}
-
-void config_check_add(struct config_check_rep *p, struct arena *a, struct config_finding f)
-{
-        struct config_finding *all = arena_get_many(a, p->findings.count + 1, sizeof *all);
-
-        place(p, &f);
-        if (p->findings.count)
-                memcpy(all, p->findings.items, p->findings.count * sizeof *all);
-        all[p->findings.count++] = f;
-        p->findings.items = all;
-        p->good = false;
-}
-
 /* One file by two paths. The worker has refused what it could see of that already. */
 static void find_same_files(struct config_check_rep *p, struct arena *a)
 {
@@ -69,18 +46,18 @@ static void find_same_files(struct config_check_rep *p, struct arena *a)
 
                         if (!same_file(one, two))
                                 continue;
-                        config_check_add(p, a,
-                                         (struct config_finding){
-                                                 .outcome = CONFIG_WRONG,
-                                                 .status = ST_INVALID,
-                                                 .key = "disk",
-                                                 .subject = "xl.cfg: disk",
-                                                 .found = arena_print(a,
-                                                                      "'%s' and '%s', which are "
-                                                                      "one disk",
-                                                                      one, two),
-                                                 .expected = "",
-                                                 .remedy = "give each disk once"});
+                        config_findings_add(p, a,
+                                            (struct config_finding){
+                                                    .outcome = CONFIG_WRONG,
+                                                    .status = ST_INVALID,
+                                                    .key = "disk",
+                                                    .subject = "xl.cfg: disk",
+                                                    .found = arena_print(a,
+                                                                         "'%s' and '%s', which are "
+                                                                         "one disk",
+                                                                         one, two),
+                                                    .expected = "",
+                                                    .remedy = "give each disk once"});
                 }
 }
 

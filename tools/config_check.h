@@ -14,7 +14,4 @@ int config_check_files(const char *const *files, size_t count, bool json);
 /* How many things of a file are refused or wrong; 0 if that cannot be found out. */
 size_t config_check_count(const char *file);
 
-/* Adds what the worker cannot see, where the file has that key: it is not good then. */
-void config_check_add(struct config_check_rep *p, struct arena *a, struct config_finding f);
-
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Compares MAC addresses across VMs (tools/mac_check.h). Asks compartment-mgr for its VMs. */
 #include "tools/mac_check.h"
-#include "tools/config_check.h"
+#include "tools/config_findings.h"
 #include "tools/door.h"
 
 #include <json-c/json.h>
@@ -121,16 +121,17 @@ void mac_check_file(struct mac_check *c, const char *file, struct config_check_r
                 const struct interface *other = find(c, config, mac);
 
                 if (other)
-                        config_check_add(p, a,
-                                         (struct config_finding){
-                                                 .outcome = CONFIG_WRONG,
-                                                 .status = ST_EXISTS,
-                                                 .key = "vif",
-                                                 .subject = "xl.cfg: vif mac",
-                                                 .expected = "a MAC address that no other VM has",
-                                                 .found = arena_print(a, "'%s', which %s has", mac,
-                                                                      other->where),
-                                                 .remedy = "give each VM addresses of its own"});
+                        config_findings_add(
+                                p, a,
+                                (struct config_finding){
+                                        .outcome = CONFIG_WRONG,
+                                        .status = ST_EXISTS,
+                                        .key = "vif",
+                                        .subject = "xl.cfg: vif mac",
+                                        .expected = "a MAC address that no other VM has",
+                                        .found = arena_print(a, "'%s', which %s has", mac,
+                                                             other->where),
+                                        .remedy = "give each VM addresses of its own"});
         }
         if (config)
                 keep_all(c, config, file);
