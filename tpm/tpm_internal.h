@@ -73,6 +73,9 @@ enum status tpm_run(struct tpm *t, tpm_step *step, struct arena *a, const void *
  * pinned. */
 enum status tpm_session(struct tpm *t);
 TSS2_RC tpm_encrypt(struct tpm *t); /* lets the session encrypt parameters again, both ways */
+/* Asks the TPM once more which SRK it has. ST_TPM_REPLACED if another one, or none, is there now.
+ */
+enum status tpm_srk_anew(struct tpm *t);
 /* The SRK's public area as ESYS itself will use it. ST_NOT_FOUND, not described, if there is
  * none. */
 enum status tpm_srk_public(struct tpm *t, TPM2B_PUBLIC *out);

@@ -72,16 +72,22 @@ struct bytes tpm_name_bytes(struct arena *a, const TPM2B_NAME *name)
         return (struct bytes){arena_copy(a, name->name, name->size), name->size};
 }
 
-/* Its public area does not tell. Once the host is set up, all keys hang from this one. */
-static enum status srk_password(const struct tpm *t)
+/* The HMAC of a session to this key did not fit: another key lies there since the session began, or
+ * a password is set on it, which its public area does not tell. Once the host is set up, all keys
+ * hang from this one. */
+static enum status srk_password(struct tpm *t)
 {
-        return FAIL(t->used ? ST_TPM_REPLACED : ST_REFUSED,
-                    .subject = "the storage root key 0x81000001",
-                    .expected = "one with an empty authValue", .found = "a password is set on it",
-                    .remedy = t->used ? "see who set it: docs/operations.md, \"What does it mean "
-                                        "when a start is refused?\""
-                                      : "if nothing else uses it: tpm2_evictcontrol -C o -c "
-                                        "0x81000001");
+        enum status s = tpm_srk_anew(t);
+
+        return s ? s
+                 : FAIL(t->used ? ST_TPM_REPLACED : ST_REFUSED,
+                        .subject = "the storage root key 0x81000001",
+                        .expected = "one with an empty authValue",
+                        .found = "a password is set on it",
+                        .remedy = t->used ? "make it again without: docs/tasks.md, \"What if the "
+                                            "storage root key is gone?\""
+                                          : "if nothing else uses it: tpm2_evictcontrol -C o -c "
+                                            "0x81000001");
 }
 
 enum status tpm_load(struct tpm *t, struct bytes public, struct bytes private, ESYS_TR *out)

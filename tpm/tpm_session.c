@@ -39,6 +39,15 @@ enum status tpm_srk_public(struct tpm *t, TPM2B_PUBLIC *out)
         return rc ? tpm_failed(rc, "reading the storage root key") : ST_DONE;
 }
 
+/* By tpm2-tools, the template of keys_srk(): a TPM makes the same key of it as long as its owner
+ * hierarchy was not cleared. Of standard input tpm2_createprimary makes x and y, 32 bytes each. */
+#define MAKE_AGAIN                                                                                 \
+        "a TPM that was not cleared makes the same key again: head -c 64 /dev/zero | "             \
+        "tpm2_createprimary -C o -g sha256 -G ecc256:aes128cfb -a "                                \
+        "'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt|noda' "         \
+        "-u - -c srk.ctx && tpm2_evictcontrol -C o -c srk.ctx 0x81000001 -- move nothing away "    \
+        "before: docs/tasks.md, \"What if the storage root key is gone?\""
+
 /* Marks the connection stale, so that tpm_run() looks twice, over two connections, before a person
  * is told that this is another TPM. */
 static enum status replaced(struct tpm *t, const TPM2B_NAME *found)
@@ -50,11 +59,15 @@ static enum status replaced(struct tpm *t, const TPM2B_NAME *found)
         if (found->size)
                 hex_write(found_hex, found->name, found->size);
         hex_write(pinned_hex, pinned->data, pinned->len > 64 ? 64 : pinned->len);
-        return FAIL(ST_TPM_REPLACED, .subject = "storage root key 0x81000001",
-                    .expected = pinned_hex, .found = found_hex,
-                    .remedy = "put the old TPM back; without it only a passphrase opens a VM's "
-                              "disks: docs/operations.md, \"What does it mean when a start is "
-                              "refused?\"");
+        return FAIL(
+                ST_TPM_REPLACED, .subject = "storage root key 0x81000001", .expected = pinned_hex,
+                .found = found_hex,
+                .remedy =
+                        !found->size
+                                ? MAKE_AGAIN
+                                : "put the old TPM back; without it only a passphrase opens a VM's "
+                                  "disks: docs/operations.md, \"What does it mean when a start is "
+                                  "refused?\"");
 }
 
 static enum status check_pinned(struct tpm *t)
@@ -72,6 +85,14 @@ static enum status check_pinned(struct tpm *t)
             memcmp(name.name, t->keys.srk_name.data, name.size))
                 return replaced(t, &name);
         return ST_DONE;
+}
+
+enum status tpm_srk_anew(struct tpm *t)
+{
+        if (t->srk != ESYS_TR_NONE)
+                Esys_TR_Close(t->esys, &t->srk);
+        t->srk = ESYS_TR_NONE;
+        return check_pinned(t);
 }
 
 enum status tpm_session(struct tpm *t)

@@ -23,7 +23,8 @@ PLACEHOLDERS = {
 NO_ADVICE = ('tools/bulkhead.c',)
 # Tools that take their actions and options in another way than --help tells.
 TOOLS = ('cryptsetup', 'usermod', 'openssl', 'dmsetup', 'losetup', 'swapoff', 'lsblk', 'wipefs',
-         'truncate', 'systemctl', 'mdadm', 'tpm2_evictcontrol', 'tpm2_nvundefine', 'modprobe')
+         'truncate', 'systemctl', 'mdadm', 'tpm2_evictcontrol', 'tpm2_nvundefine', 'tpm2_createprimary',
+         'modprobe')
 
 LITERAL = re.compile(r'"((?:[^"\\]|\\.)*)"')
 COMMENT = re.compile(r'/\*.*?\*/', re.S)
