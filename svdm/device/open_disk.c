@@ -32,8 +32,25 @@ static const long made_up[] = {
         BINFMTFS_MAGIC,
 };
 
+/* As systemd's ProtectSystem= says it, where the unit's ReadWritePaths= do not name the place. */
+static enum status not_writable(const char *path)
+{
+        const int up = (int)(strrchr(path, '/') - path), folder = up ? up : 1;
+
+        return FAIL(ST_DENIED, .subject = path, .expected = "a disk that svdm may write",
+                    .found = "a file system that is read-only for it",
+                    .remedy = FMT_LONG("if findmnt -T '%.120s' says rw, svdm's unit has to name "
+                                       "the place: D=/etc/systemd/system/bulkhead-svdm.service.d; "
+                                       "mkdir -p $D && printf '[Service]\\nReadWritePaths=%%s\\n' "
+                                       "'%.*s' >>$D/disks.conf && systemctl daemon-reload && "
+                                       "systemctl restart bulkhead-svdm",
+                                       path, folder > 120 ? 120 : folder, path));
+}
+
 static enum status not_opened(const char *path)
 {
+        if (errno == EROFS)
+                return not_writable(path);
         return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
 }
 

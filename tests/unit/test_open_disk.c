@@ -158,6 +158,26 @@ static void private_dev(void)
         ck_assert_msg(!mount("tmpfs", "/dev/shm", "tmpfs", 0, NULL), "%m");
 }
 
+/* What svdm's unit does to all but its ReadWritePaths=. */
+START_TEST(a_place_that_svdm_may_not_write)
+{
+        struct disk_identity seen;
+        char expected[400];
+        int fd;
+
+        private_dev();
+        ck_assert_int_eq(run("truncate -s 4096 /dev/shm/d"), 0);
+        ck_assert_msg(!mount(NULL, "/dev/shm", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), "%m");
+        ck_assert_int_eq(open_disk("/dev/shm/d", false, &fd, &seen), ST_DONE);
+        close(fd);
+        ck_assert_int_eq(open_disk("/dev/shm/d", true, &fd, &seen), ST_DENIED);
+        ck_assert_str_eq(error_last()->found, "a file system that is read-only for it");
+        snprintf(expected, sizeof expected, "ReadWritePaths=%%s\\n' '/dev/shm' >>");
+        ck_assert_msg(strstr(error_last()->remedy, expected), "%s", error_last()->remedy);
+        ck_assert_msg(strstr(error_last()->remedy, "systemctl restart bulkhead-svdm"), "cut off");
+}
+END_TEST
+
 START_TEST(resolves_links_below_dev)
 {
         struct disk_identity seen;
@@ -235,6 +255,7 @@ int main(void)
         tcase_add_test(c, check_sees_another_file_under_the_path);
         if (!getuid() && !access("/dev/loop-control", F_OK)) {
                 tcase_add_test(c, resolves_links_below_dev);
+                tcase_add_test(c, a_place_that_svdm_may_not_write);
                 tcase_add_test(c, sees_another_medium);
                 tcase_add_test(c, refuses_what_the_host_uses);
         } else {
