@@ -154,7 +154,7 @@ static enum status refuse(const struct device_check *c, const struct vm_config *
 
         return FAIL(ST_INVALID, .subject = "a deviceCheck of the descriptor",
                     .expected = FMT("a %s of VM %s", vm_device_nouns(nouns), config->name),
-                    .found = *c->device ? c->device : "none: it has no devices",
+                    .found = *c->device ? QUOTED(c->device) : "none: it has no devices",
                     .remedy = FMT("name %s, or * for every one", vm_device_naming(naming)));
 }
 

@@ -367,7 +367,7 @@ enum status facts_of_vms(const struct facts_scope *scope, const struct target *t
         if (strcmp(t->argument, "own") || !scope->asker)
                 return FAIL(ST_INVALID, .subject = t->name,
                             .expected = "vms:all, or in an attestation vms:own",
-                            .found = t->argument);
+                            .found = QUOTED(t->argument));
         own.principal = scope->asker->principal;
         return write_own_vms(a, &own, &out->file);
 }

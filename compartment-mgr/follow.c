@@ -37,7 +37,7 @@ bool follow_must(enum vm_state state, const struct domain_state *d)
 }
 
 /* What the configuration says about that end: "destroy", "restart" or "preserve". If it cannot be
- * read: "destroy". */
+ * read, or has nothing about it: "destroy". */
 static enum status action_of(struct arena *a, struct compartment *c, enum domain_reason reason,
                              const char **action_out)
 {
@@ -52,22 +52,27 @@ static enum status action_of(struct arena *a, struct compartment *c, enum domain
                 *action_out = p.config.on_poweroff;
         else if (reason == REASON_REBOOT)
                 *action_out = p.config.on_reboot;
-        else
+        else if (reason == REASON_CRASH || reason == REASON_WATCHDOG)
                 *action_out = p.config.on_crash;
         return ST_DONE;
 }
 
-static const char *words_for(enum domain_reason reason)
+static const char *words_for(struct arena *a, const struct domain_state *d)
 {
-        switch (reason) {
+        switch (d->reason) {
         case REASON_POWEROFF:
                 return "the guest shut itself down";
         case REASON_REBOOT:
                 return "the guest asked to be started again";
         case REASON_WATCHDOG:
                 return "the guest's watchdog ended it";
-        default:
+        case REASON_CRASH:
                 return "the guest crashed";
+        case REASON_UNKNOWN:
+                return arena_print(a, "unknown: shutdown reason %u of the hypervisor", d->code);
+        default:
+                return arena_print(a, "unknown: a shutdown for the reason \"%s\"",
+                                   domain_reason_word(d->reason));
         }
 }
 
@@ -92,21 +97,20 @@ static enum status start_again(struct arena *a, struct compartment *c, bool fast
         return s;
 }
 
-static enum status ended(struct arena *a, struct compartment *c, enum domain_reason reason)
+static enum status ended(struct arena *a, struct compartment *c, const struct domain_state *d)
 {
         bool fast = compartment_restarts_too_fast(c, deadline_in(0)), clean;
-        const char *action;
-        enum status s = action_of(a, c, reason, &action);
+        const char *action, *why = words_for(a, d);
+        enum status s = action_of(a, c, d->reason, &action);
 
         if (s)
                 report_error("reading what is to happen at the end of a VM: it is not restarted");
         if (!strcmp(action, "preserve")) {
-                compartment_set_state(
-                        c, VM_PRESERVED,
-                        arena_print(a, "%s; its domain and disks are kept", words_for(reason)));
+                compartment_set_state(c, VM_PRESERVED,
+                                      arena_print(a, "%s; its domain and disks are kept", why));
                 return ST_DONE;
         }
-        s = stop_ended(a, c, words_for(reason), &clean);
+        s = stop_ended(a, c, why, &clean);
         if (s || strcmp(action, "restart"))
                 return s;
         return start_again(a, c, fast);
@@ -130,5 +134,5 @@ enum status follow_end(struct arena *a, struct compartment *c, const struct doma
                 compartment_set_state(c, VM_RUNNING, "unpaused by others");
                 return ST_DONE;
         }
-        return ended(a, c, d->reason);
+        return ended(a, c, d);
 }

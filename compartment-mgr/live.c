@@ -239,7 +239,7 @@ enum status live_refuse_foreign(struct arena *a, const char *name, const struct 
                 if (!d->ours && (same_uuid || !strcmp(d->name, name)))
                         return FAIL(ST_REFUSED, .subject = FMT("VM %s", name),
                                     .expected = "a VM that Bulkhead started",
-                                    .found = FMT("foreign domain %u (%s), with that %s", d->domid,
+                                    .found = FMT("foreign domain %u, '%s', with that %s", d->domid,
                                                  d->name, same_uuid ? "UUID" : "name"),
                                     .remedy = "use what started it, such as xl: Bulkhead leaves it "
                                               "alone");

@@ -141,7 +141,7 @@ enum status networks_judge(const char *path, struct bytes text, const struct nic
         return FAIL(
                 ST_DENIED, .subject = FMT("interface %s of VM %s", nic->device, vm),
                 .expected = FMT("a bridge that this host permits it (%s)", path),
-                .found = nic->bridge,
+                .found = QUOTED(nic->bridge),
                 .remedy = FMT("if it may be joined, add a line there: %s vm:%s", nic->bridge, vm));
 }
 

@@ -49,7 +49,7 @@ static const char *known(struct arena *a)
 static enum status refuse_unknown(const struct target *t, struct arena *a)
 {
         return FAIL(ST_INVALID, .subject = t->name, .expected = known(a),
-                    .found = FMT("%s, of which this host knows nothing", t->plugin),
+                    .found = FMT("unknown: '%.150s'", t->plugin),
                     .remedy = FMT("name one of those, or %s:PATH if that is a plug-in of this "
                                   "host that measures a file",
                                   t->plugin));
@@ -129,7 +129,7 @@ static enum status open_one(const struct target *t, const struct open_disk *disk
         if (kind->plugin)
                 return FAIL(ST_INVALID, .subject = t->name,
                             .expected = FMT("%s: and an absolute path", kind->plugin),
-                            .found = FMT("%.200s", *t->argument ? t->argument : "no path"),
+                            .found = *t->argument ? QUOTED(t->argument) : "no path",
                             .remedy =
                                     FMT("in the descriptor: name=\"%s:/FULL/PATH\"", kind->plugin));
         return *t->argument ? refuse_unknown(t, a) : ST_DONE;

@@ -97,7 +97,7 @@ static enum secure_boot read_secure_boot(const char *folder)
         /* four bytes of attributes, then the variable */
         if (read_file(text, folder, "/sys/firmware/efi/efivars/%s", variable) != 5)
                 return SECURE_BOOT_UNKNOWN;
-        return text[4] == 1 ? SECURE_BOOT_ON : SECURE_BOOT_OFF;
+        return text[4] == 1 ? SECURE_BOOT_ON : text[4] == 0 ? SECURE_BOOT_OFF : SECURE_BOOT_UNKNOWN;
 }
 
 void tcb_read(const char *folder, dev_t root, enum hash_alg bank, struct tcb *tcb_out)
@@ -184,8 +184,8 @@ static struct fact options_fact(const struct tcb *tcb)
                             "does not tell; seal with hypervisor: to bind them");
         default:
                 return fact(name, FACT_WARNING,
-                            "unknown: whether Secure Boot is on; efivarfs is not mounted; if it "
-                            "is off they can add to Xen's own options");
+                            "unknown: whether Secure Boot is on, as efivarfs does not tell; if "
+                            "it is off they can add to Xen's own options");
         }
 }
 

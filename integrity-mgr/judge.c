@@ -134,7 +134,7 @@ static enum status refused(const char *who, const struct judge_rep *p, const cha
         for (size_t i = 0; i < p->reasons.count && !why.full; i++) {
                 const struct reason *r = &p->reasons.items[i];
 
-                buffer_print(&why, "%s%s%s%s", i ? "; " : "", r->path, *r->path ? ": " : "",
+                buffer_print(&why, "%s%s%s'%s'", i ? "; " : "", r->path, *r->path ? ": " : "",
                              r->text);
         }
         s = FAIL(ST_PREDICATE, .subject = who, .expected = "<true/>",

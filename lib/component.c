@@ -74,7 +74,7 @@ enum status component_parse(const char *text)
         return FAIL(ST_INVALID, .subject = "the identifier of a component",
                     .expected = "names of letters, digits and ._:+- with / between them, "
                                 "all else as %XX",
-                    .found = FMT("%.200s", text));
+                    .found = QUOTED(text));
 }
 
 /* --- writing --------------------------------------------------------------------------------- */

@@ -99,7 +99,7 @@ enum status principal_read(const char *text, struct arena *a, struct principal *
         if (!read_text(text, out))
                 return FAIL(ST_INVALID, .subject = "a principal",
                             .expected = "uid:NUMBER, tls:NAME, vm:UUID, host:HEX or self",
-                            .found = FMT("%.100s", text),
+                            .found = QUOTED(text),
                             .remedy = "docs/evidence.md says what each one means");
         *out = principal_copy(a, out);
         return ST_DONE;

@@ -55,6 +55,14 @@ const char *status_remedy(char text[512], const char *format, ...)
         return text;
 }
 
+const char *status_quoted(char quoted[256], const char *text)
+{
+        if (!text)
+                return "none";
+        snprintf(quoted, 256, "'%.250s'", text);
+        return quoted;
+}
+
 const struct error *error_last(void)
 {
         return &kept;
@@ -80,10 +88,13 @@ int status_known(unsigned number)
 
 const char *status_sentence(enum status s)
 {
+        static _Thread_local char unknown[32];
+
         for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
                 if (statuses[i].number == s)
                         return statuses[i].sentence;
-        return "unknown status";
+        snprintf(unknown, sizeof unknown, "unknown: status %u", (unsigned)s);
+        return unknown;
 }
 
 int status_exit(enum status s)

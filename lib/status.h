@@ -36,7 +36,12 @@ struct why {
 /* The same for a remedy, at most 511 bytes: a command in it must not be cut off. */
 #define FMT_LONG(...) status_remedy((char[512]){0}, __VA_ARGS__)
 
+/* For .found: what a person or another program wrote, in quotes, so that its blanks and its end are
+ * seen, and nobody takes it for Bulkhead's own words. At most 250 bytes of it; NULL is "none". */
+#define QUOTED(text) status_quoted((char[256]){0}, text)
+
 enum status error_set(enum status s, const struct why *why);
+const char *status_quoted(char quoted[256], const char *text);
 const char *status_format(char text[256], const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 const char *status_remedy(char text[512], const char *format, ...)
@@ -46,8 +51,9 @@ const struct error *error_last(void);   /* of this thread; status ST_DONE if non
 void error_keep(const struct error *e); /* keeps one that came from elsewhere as this thread's */
 void error_clear(void);
 
-const char *status_sentence(enum status s); /* never NULL, also for numbers that are unknown */
-int status_exit(enum status s);             /* 3 for numbers that are unknown */
+/* Never NULL. Of a number that is unknown it says so, until the thread asks for the next one. */
+const char *status_sentence(enum status s);
+int status_exit(enum status s); /* 3 for numbers that are unknown */
 int status_known(unsigned number);
 
 /* An errno as a status: ENOSPC and EDQUOT are ST_NO_SPACE, ENOENT is ST_NOT_FOUND, EACCES and

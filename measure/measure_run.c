@@ -67,7 +67,7 @@ enum status measure_open_plugin(const char *dir, const char *name, int *fd_out)
         *fd_out = -1;
         if (!name_is_good(name))
                 return FAIL(ST_INVALID, .subject = "plug-in name",
-                            .expected = "1 to 31 of a-z, 0-9 and -", .found = name);
+                            .expected = "1 to 31 of a-z, 0-9 and -", .found = QUOTED(name));
         snprintf(file, sizeof file, "%s.so", name);
         folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (folder >= 0)
@@ -91,20 +91,17 @@ enum status measure_plugin_digest(int plugin, struct digest *digest_out)
 
 static enum status check_loaded(const struct bulkhead_measure_plugin *p, const char *name)
 {
-        const char *found = NULL;
+        const bool named = p->name && !strcmp(p->name, name);
 
         if (p->abi != BULKHEAD_MEASURE_ABI || p->size < sizeof *p)
                 return FAIL(ST_PLUGIN, .subject = FMT("plug-in %s", name),
                             .expected = FMT("ABI %d, size %zu", BULKHEAD_MEASURE_ABI, sizeof *p),
                             .found = FMT("ABI %u, size %u", p->abi, p->size),
                             .remedy = "install the plug-in that belongs to this version");
-        if (!p->name || strcmp(p->name, name))
-                found = p->name ? p->name : "no name";
-        else if (!p->measure)
-                found = "no function";
-        if (found)
+        if (!named || !p->measure)
                 return FAIL(ST_PLUGIN, .subject = FMT("plug-in %s", name),
-                            .expected = "a plug-in of that name", .found = FMT("%.64s", found),
+                            .expected = "a plug-in of that name",
+                            .found = named ? "no function" : QUOTED(p->name),
                             .remedy = "install it again");
         return ST_DONE;
 }

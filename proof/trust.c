@@ -169,7 +169,7 @@ enum status trust_read(struct bytes text, struct arena *a, struct trust *out)
         if (c.wrong)
                 return FAIL(ST_INVALID, .subject = "trust record",
                             .expected = FMT("a valid \"%s\", where it belongs", c.wrong),
-                            .found = FMT("\"%s\"", c.at), .remedy = "bulkhead status --trust");
+                            .found = QUOTED(c.at), .remedy = "bulkhead status --trust");
         if (c.left.len)
                 return FAIL(ST_INVALID, .subject = "trust record",
                             .found = "more text after \"alg\"");
@@ -196,7 +196,7 @@ enum status trust_write(const struct trust *t, struct buffer *out)
 
         if (wrong)
                 return FAIL(ST_INVALID, .subject = "trust record",
-                            .found = FMT("\"%s\" is not valid", wrong));
+                            .found = FMT("'%s' is not valid", wrong));
         buffer_text(out, first_line);
         line_hex(out, "host", t->host.bytes, hash_size(t->host.alg));
         line_hex(out, "ak-public", t->ak_public.data, t->ak_public.len);

@@ -223,7 +223,7 @@ static enum status each_once(const struct attachment *what)
                         if (conflict(&what->disks.items[i], &what->disks.items[k]))
                                 return FAIL(ST_REFUSED, .subject = what->disks.items[i].path,
                                             .expected = "each disk once",
-                                            .found = FMT("the same disk as %.200s",
+                                            .found = FMT("the same disk as '%.200s'",
                                                          what->disks.items[k].path),
                                             .remedy = "name it once in the VM's definition");
         return ST_DONE;

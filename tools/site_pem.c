@@ -25,7 +25,7 @@ static enum status check_curve(const char *path, EVP_PKEY *key)
         if (EVP_PKEY_is_a(key, "EC") && !strcmp(curve, "prime256v1"))
                 return ST_DONE;
         return FAIL(ST_INVALID, .subject = path, .expected = "a P-256 key (prime256v1)",
-                    .found = curve,
+                    .found = QUOTED(curve),
                     .remedy = "give the site key of this host; for a new host: openssl ecparam "
                               "-genkey -name prime256v1 -noout -out new-site.pem");
 }

@@ -72,7 +72,7 @@ static const char *nv_type(uint32_t attributes)
         };
         const char *name = names[(attributes & TPMA_NV_TPM2_NT_MASK) >> TPMA_NV_TPM2_NT_SHIFT];
 
-        return name ? name : "unknown";
+        return name ? name : "unknown type";
 }
 
 const char *keys_nv_wrong(const TPMS_NV_PUBLIC *found, const TPMS_NV_PUBLIC *wanted,

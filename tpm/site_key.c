@@ -39,7 +39,7 @@ enum status site_key_public(struct bytes spki, TPM2B_PUBLIC *out)
         if (!good)
                 return FAIL(ST_INVALID, .subject = "site key",
                             .expected = "the public key of a P-256 key pair, DER",
-                            .found = curve[0] ? curve : "something else",
+                            .found = curve[0] ? QUOTED(curve) : "something else",
                             .remedy = "openssl ecparam -genkey -name prime256v1 -noout -out "
                                       "new-site.pem");
         return ST_DONE;

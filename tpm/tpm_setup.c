@@ -14,7 +14,7 @@
 #include <string.h>
 #include <tss2/tss2_mu.h>
 
-enum { BANKS_TEXT = 64 };
+enum { BANKS_TEXT = 128, BANK_TEXT = 24 };
 enum { STATIC_EFI = 1 << 0 | 1 << 2 | 1 << 4 | 1 << 7, STATIC_BIOS = 1 << 0 | 1 << 2 | 1 << 4 };
 
 struct setting_up {
@@ -275,12 +275,32 @@ static enum status host_identity(struct tpm *t, struct digest *out)
 
 /* --- static PCRs ----------------------------------------------------------------------------- */
 
+/* Banks that Bulkhead does not use are named, too. */
+static const char *bank_name(TPMI_ALG_HASH alg, char text[static BANK_TEXT])
+{
+        static const struct {
+                TPMI_ALG_HASH alg;
+                const char *name;
+        } others[] = {{TPM2_ALG_SHA1, "sha1"},         {TPM2_ALG_SHA512, "sha512"},
+                      {TPM2_ALG_SM3_256, "sm3_256"},   {TPM2_ALG_SHA3_256, "sha3_256"},
+                      {TPM2_ALG_SHA3_384, "sha3_384"}, {TPM2_ALG_SHA3_512, "sha3_512"}};
+
+        if (hash_size((enum hash_alg)alg))
+                return hash_name((enum hash_alg)alg);
+        for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+                if (others[i].alg == alg)
+                        return others[i].name;
+        snprintf(text, BANK_TEXT, "unknown: 0x%04x", alg);
+        return text;
+}
+
 /* What the TPM has allocated: the PCRs of this bank in *mask_out, the names of all banks that have
  * any. */
 static enum status banks(struct tpm *t, uint32_t *mask_out, char names[static BANKS_TEXT])
 {
         TPMS_CAPABILITY_DATA *data = NULL;
         const TPML_PCR_SELECTION *found;
+        char name[BANK_TEXT];
         size_t len = 0;
         TSS2_RC rc = ASK(t, Esys_GetCapability(t->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
                                                TPM2_CAP_PCRS, 0, 1, NULL, &data));
@@ -298,10 +318,9 @@ static enum status banks(struct tpm *t, uint32_t *mask_out, char names[static BA
                         mask |= (uint32_t)bank->pcrSelect[k] << 8 * k;
                 if (bank->hash == t->keys.alg)
                         *mask_out = mask;
-                if (mask && hash_size((enum hash_alg)bank->hash))
+                if (mask && len < BANKS_TEXT)
                         len += (size_t)snprintf(names + len, BANKS_TEXT - len, "%s%s",
-                                                len ? ", " : "",
-                                                hash_name((enum hash_alg)bank->hash));
+                                                len ? ", " : "", bank_name(bank->hash, name));
         }
         Esys_Free(data);
         return ST_DONE;
@@ -321,7 +340,7 @@ static enum status check_bank(struct tpm *t, uint32_t wanted)
                 return FAIL(ST_UNSUPPORTED, .subject = "the bank of the static PCRs",
                             .expected = name,
                             .found = FMT("not allocated in this TPM; allocated: %s",
-                                         names[0] ? names : "none that Bulkhead knows"),
+                                         names[0] ? names : "none"),
                             .remedy = FMT("tpm2_pcrallocate %s:all, and restart the machine; or "
                                           "choose another with bulkhead host setup --bank",
                                           name));

@@ -27,7 +27,7 @@ static enum status find_number(struct arena *a, const char *device, const char *
                 return s;
         if (!*path_out || **path_out != '/')
                 return FAIL(ST_INVALID, .subject = device, .expected = "the path of a block device",
-                            .found = *path_out);
+                            .found = QUOTED(*path_out));
         if (stat(*path_out, &st))
                 return FAIL(status_of_errno(errno), .subject = *path_out, .found = strerror(errno));
         if (!S_ISBLK(st.st_mode))

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -178,7 +179,7 @@ static enum status must_be(const struct sim_domain *d, const char *state)
 {
         return strcmp(d->state, state)
                        ? FAIL(ST_WRONG_STATE, .subject = FMT("simulated domain %s", d->name),
-                              .expected = state, .found = d->state)
+                              .expected = state, .found = QUOTED(d->state))
                        : ST_DONE;
 }
 
@@ -399,7 +400,7 @@ static enum domain_reason reason_of(const char *end)
         for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
                 if (!strcmp(end, domain_reason_word(reasons[i])))
                         return reasons[i];
-        return REASON_NONE;
+        return *end >= '0' && *end <= '9' ? REASON_UNKNOWN : REASON_NONE;
 }
 
 static void add_domain(const struct sim_domain *d, struct arena *a, struct domain_state *to,
@@ -418,6 +419,7 @@ static void add_domain(const struct sim_domain *d, struct arena *a, struct domai
                                                : !strcmp(d->state, "running") ? DOMAIN_RUNNING
                                                                               : DOMAIN_PAUSED,
                                       .reason = reason,
+                                      .code = (uint32_t)strtoul(end, NULL, 10),
                                       .memory = d->config.memory << 20};
 }
 

@@ -61,7 +61,7 @@ static enum status wait_until_gone(struct arena *a, struct xen_domain *d)
                 return s;
         return FAIL(ST_TIMEOUT, .subject = FMT("domain %s (%" PRIu32 ")", d->name, d->info.domid),
                     .expected = "gone, its devices detached",
-                    .found = left ? FMT("still attached: %s", left) : "it does not die",
+                    .found = left ? FMT("still attached: '%s'", left) : "it does not die",
                     .remedy = "see /var/log/xen/xen-hotplug.log, end the hot-plug script that "
                               "hangs, then repeat this");
 }
@@ -397,8 +397,10 @@ static enum domain_reason reason_of(const struct xen_domain *d)
                 return REASON_SUSPEND;
         case LIBXL_SHUTDOWN_REASON_WATCHDOG:
                 return REASON_WATCHDOG;
-        default:
+        case LIBXL_SHUTDOWN_REASON_CRASH:
                 return REASON_CRASH;
+        default:
+                return REASON_UNKNOWN;
         }
 }
 
@@ -420,6 +422,7 @@ static enum status xen_list(struct arena *a, struct domain_state **domains_out, 
                         .ours = d->ours,
                         .phase = phase_of(&d->info),
                         .reason = reason_of(d),
+                        .code = (uint32_t)d->info.shutdown_reason,
                         .memory = d->info.current_memkb << 10,
                 };
                 memcpy(out->uuid.bytes, d->info.uuid.uuid, sizeof out->uuid.bytes);

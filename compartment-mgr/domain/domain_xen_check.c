@@ -18,8 +18,7 @@ static enum status same_text(const char *subject, const char *expected, const ch
 {
         if (found && !strcmp(expected, found))
                 return ST_DONE;
-        return FAIL(ST_CHANGED, .subject = subject, .expected = expected,
-                    .found = found ? found : "nothing");
+        return FAIL(ST_CHANGED, .subject = subject, .expected = expected, .found = QUOTED(found));
 }
 
 static enum status same_number(const char *subject, uint64_t expected, uint64_t found)
@@ -291,7 +290,7 @@ static enum status check_kinds(struct arena *a, const struct xen_domain *d)
                     strcmp(kinds[i], "console"))
                         s = FAIL(ST_CHANGED, .subject = FMT("devices of domain %s", d->name),
                                  .expected = "disks, network interfaces and a console",
-                                 .found = kinds[i]);
+                                 .found = FMT("unknown: '%.200s'", kinds[i]));
         return s;
 }
 

@@ -69,7 +69,7 @@ enum status xen_config_check_disk(const struct disk *disk, const struct block_de
         if (!d->node || !S_ISBLK(st.st_mode))
                 return FAIL(ST_UNSUPPORTED, .subject = FMT("device %s", d->device),
                             .expected = "a block device that Xen can hand to a guest",
-                            .found = FMT("%s, simulated", d->path),
+                            .found = FMT("'%.200s', simulated", d->path),
                             .remedy = "start svdm without --devices sim");
         if (st.st_rdev != d->node)
                 return FAIL(ST_CHANGED, .subject = FMT("%s, device %s", d->path, d->device),
@@ -116,7 +116,8 @@ static enum status check_nics(const struct vm_config *c)
                 if (!read_mac(c->nics.items[i].mac, mac))
                         return FAIL(ST_INVALID,
                                     .subject = FMT("%s of VM %s", c->nics.items[i].device, c->name),
-                                    .expected = "a MAC address", .found = c->nics.items[i].mac);
+                                    .expected = "a MAC address",
+                                    .found = QUOTED(c->nics.items[i].mac));
         return ST_DONE;
 }
 
@@ -136,7 +137,7 @@ enum status xen_config_check(const struct domain_create_req *q)
 
         if (strcmp(c->type, "pv") && strcmp(c->type, "pvh"))
                 return FAIL(ST_UNSUPPORTED, .subject = FMT("VM %s", c->name),
-                            .expected = "type pv or pvh", .found = FMT("type %s", c->type),
+                            .expected = "type pv or pvh", .found = FMT("type '%s'", c->type),
                             .remedy = "define it with type=\"pvh\": an hvm guest needs a device "
                                       "model in Dom0, which is not measured");
         if (!has_boot_file(c, "kernel"))

@@ -180,7 +180,7 @@ enum status xen_domain_ours(struct arena *a, const struct uuid *uuid, struct xen
                 return FAIL(ST_NOT_FOUND, .subject = FMT("domain %s", text));
         return FAIL(ST_WRONG_STATE, .subject = FMT("domain %s", text),
                     .expected = "one that Bulkhead built",
-                    .found = FMT("%s, domain %" PRIu32 ", which others started", foreign->name,
+                    .found = FMT("'%s', domain %" PRIu32 ", which others started", foreign->name,
                                  foreign->info.domid),
                     .remedy = FMT("xl destroy %" PRIu32, foreign->info.domid));
 }

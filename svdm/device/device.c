@@ -18,7 +18,7 @@ enum status device_backend_of_name(const char *name, const struct device_backend
                         return ST_DONE;
                 }
         return FAIL(ST_UNSUPPORTED, .subject = "the device back-end", .expected = "dm or sim",
-                    .found = name, .remedy = "--devices sim");
+                    .found = FMT("unknown: '%.200s'", name), .remedy = "--devices sim");
 }
 
 static enum status refuse_kind(const struct wanted_device *w, struct arena *a)
@@ -28,7 +28,7 @@ static enum status refuse_kind(const struct wanted_device *w, struct arena *a)
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
                 known = arena_print(a, "%s%s%s", known, i ? ", " : "", kinds[i]->name);
         return FAIL(ST_UNSUPPORTED, .subject = FMT("the kind of device %s", w->name),
-                    .expected = known, .found = w->kind);
+                    .expected = known, .found = FMT("unknown: '%.200s'", w->kind));
 }
 
 enum status device_open(struct device *d, const struct wanted_device *w,

@@ -70,7 +70,7 @@ static enum status refuse_twice(size_t newest)
                     ours.device == other.device && ours.inode == other.inode)
                         return FAIL(ST_REFUSED, .subject = ours.path,
                                     .expected = "disks that are different",
-                                    .found = FMT("the same as %s", other.path),
+                                    .found = FMT("the same as '%.200s'", other.path),
                                     .remedy = "name each disk once in the VM's definition");
         return ST_DONE;
 }

@@ -3,6 +3,7 @@
 #include "svdm/device/luks_cost.h"
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -49,16 +50,28 @@ static enum status check_argon2(struct cost *c, const char *slot, struct json_ob
         return ST_DONE;
 }
 
+static bool is_argon2(const char *type)
+{
+        return !strcmp(type, "argon2i") || !strcmp(type, "argon2id");
+}
+
 static enum status check_slot(struct cost *c, const char *slot, struct json_object *keyslot)
 {
-        struct json_object *kdf = NULL, *type = NULL;
+        struct json_object *kdf = NULL, *o = NULL;
+        const char *type;
         int64_t iterations;
 
         if (!json_object_object_get_ex(keyslot, "kdf", &kdf))
                 return ST_DONE;
-        if (!json_object_object_get_ex(kdf, "type", &type) ||
-            strcmp(json_object_get_string(type), "pbkdf2"))
+        json_object_object_get_ex(kdf, "type", &o);
+        type = json_object_is_type(o, json_type_string) ? json_object_get_string(o) : "none";
+        if (is_argon2(type))
                 return check_argon2(c, slot, kdf);
+        if (strcmp(type, "pbkdf2"))
+                return FAIL(ST_UNSUPPORTED, .subject = FMT("%s, key slot %s", c->path, slot),
+                            .expected = "argon2id, argon2i or pbkdf2",
+                            .found = FMT("unknown: key derivation '%.100s'", type),
+                            .remedy = FMT("cryptsetup luksDump %s shows the slots", c->path));
         iterations = number(kdf, "iterations");
         c->iterations += (double)iterations;
         if (iterations >= 0 && iterations <= LUKS_COST_ITERATIONS)

@@ -9,6 +9,7 @@
 #include "svdm/device/cryptsetup.h"
 #include "svdm/device/header_diff.h"
 #include "svdm/device/luks_token.h"
+#include "svdm/device/luks_requirements.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -67,7 +68,7 @@ static enum status read_parameters(const char *path, int memfd, uint64_t *offset
                 uuid = crypt_get_uuid(cd);
                 if (!uuid || !uuid_read(uuid, uuid_out))
                         s = FAIL(ST_INVALID, .subject = path, .expected = "a LUKS UUID",
-                                 .found = uuid ? uuid : "none",
+                                 .found = QUOTED(uuid),
                                  .remedy = FMT("cryptsetup luksUUID --uuid $(uuidgen) %s", path));
         }
         crypt_free(cd);
@@ -245,16 +246,19 @@ static enum status refuse_null_cipher(const char *path, struct crypt_device *cd)
         if (cipher && !strstr(cipher, "null"))
                 return ST_DONE;
         return FAIL(ST_REFUSED, .subject = path, .expected = "a disk that is encrypted",
-                    .found = cipher ? cipher : "no cipher",
+                    .found = QUOTED(cipher),
                     .remedy = FMT("cryptsetup reencrypt --cipher aes-xts-plain64 %s", path));
 }
 
 static enum status refuse_half_encrypted(const char *path, struct crypt_device *cd)
 {
         struct crypt_params_reencrypt params = {0};
+        const char *json = NULL;
+        int r = crypt_dump_json(cd, &json, 0);
+        enum status s = r ? cryptsetup_failed(path, r, NULL) : luks_requirements_check(path, json);
 
-        if (crypt_reencrypt_status(cd, &params) == CRYPT_REENCRYPT_NONE)
-                return ST_DONE;
+        if (s || crypt_reencrypt_status(cd, &params) == CRYPT_REENCRYPT_NONE)
+                return s;
         return FAIL(ST_REFUSED, .subject = path, .expected = "a disk that is encrypted throughout",
                     .found = "a re-encryption under way",
                     .remedy = FMT("cryptsetup reencrypt --resume-only %s", path));

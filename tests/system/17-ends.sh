@@ -71,6 +71,15 @@ expect 0 bulkhead vm destroy ends
 same "$(state_of ends)" stopped 'state'
 same "$(generation_of ends)" "$generation" 'generation after a crash'
 
+# An end for a reason that nobody knows is said as it is, and is no crash.
+expect 0 bulkhead vm start ends
+guest_ends ends 5
+becomes ends stopped
+[[ ! -e $BULKHEAD_RUN/compartment-mgr.log ]] || # scripts/up keeps it there
+        grep -q 'VM ends: .*unknown: shutdown reason 5' "$BULKHEAD_RUN/compartment-mgr.log" ||
+        fail 'the reason is not said'
+same "$(generation_of ends)" "$generation" 'generation'
+
 # Ended behind our back: the list says so, then it is stopped; nothing is sealed anew.
 expect 0 bulkhead vm start ends
 guest_ends ends gone

@@ -532,7 +532,7 @@ START_TEST(test_device_checks)
         bridge.text = "lan0";
         ck_assert_int_eq(check_device("vif0"), ST_PREDICATE);
         ck_assert_str_eq(error_last()->subject, "device vif0, check number 1");
-        ck_assert_str_eq(error_last()->found, "/projection: no disk");
+        ck_assert_str_eq(error_last()->found, "/projection: 'no disk'");
         ck_assert_str_ne(error_last()->remedy, "");
         ck_assert_uint_eq(trust_now().log_length, length + 1); /* refusals are logged */
         ck_assert_int_eq(check_device("xvda"), ST_DONE);       /* is not asked for */

@@ -2,6 +2,7 @@
 /* LUKS2 headers in memory files, with cryptsetup(8) as maker and as judge. */
 #include "svdm/device/header_diff.h"
 #include "svdm/device/luks_cost.h"
+#include "svdm/device/luks_requirements.h"
 #include "svdm/device/luks_disk.h"
 #include "svdm/device/luks_token.h"
 #include "tests/unit/luks_image.h"
@@ -568,6 +569,12 @@ static const struct cost_case {
         {HEADER(ARGONS_32("0", "1", "2") "," ARGONS_32("3", "4", "5") "," ARGONS_32("6", "7", "8"),
                 1000),
          ST_TOO_LARGE, "disk, all key slots together", "288 GiB", "luksDump disk"},
+        {HEADER("\"3\":{\"kdf\":{\"type\":\"scrypt\",\"memory\":1}}", 1000), ST_UNSUPPORTED,
+         "disk, key slot 3", "unknown: key derivation 'scrypt'", "luksDump disk"},
+        {HEADER("\"3\":{\"kdf\":{\"time\":1}}", 1000), ST_UNSUPPORTED, "disk, key slot 3",
+         "unknown: key derivation 'none'", ""},
+        {HEADER("\"3\":{\"kdf\":{\"type\":5}}", 1000), ST_UNSUPPORTED, "disk, key slot 3",
+         "unknown: key derivation", ""},
         {"{}", ST_INVALID, "disk", "no keyslots", ""},
         {"", ST_INVALID, "disk", "no keyslots", ""},
         {"{\"keyslots\":3,\"digests\":[]}", ST_INVALID, "disk", "no keyslots", ""},
@@ -584,6 +591,35 @@ START_TEST(bounds_what_a_header_asks_for)
         ck_assert_str_eq(error_last()->subject, c->subject);
         ck_assert_msg(strstr(error_last()->found, c->found), "%s", error_last()->found);
         ck_assert_msg(strstr(error_last()->remedy, c->remedy), "%s", error_last()->remedy);
+}
+END_TEST
+
+#define REQUIRES(text) "{\"config\":{\"requirements\":{\"mandatory\":[" text "]}}}"
+
+static const struct {
+        const char *json;
+        enum status expected;
+        const char *found, *remedy;
+} requirements[] = {
+        {"{\"config\":{}}", ST_DONE, "", ""},
+        {REQUIRES(""), ST_DONE, "", ""},
+        {REQUIRES("\"online-reencrypt-v2\""), ST_REFUSED, "a re-encryption under way",
+         "cryptsetup reencrypt --resume-only disk"},
+        {REQUIRES("\"offline-reencrypt\""), ST_REFUSED, "by the old tool", "that tool"},
+        {REQUIRES("\"inline-hw-tags\""), ST_UNSUPPORTED, "unknown: requirement 'inline-hw-tags'",
+         "luksDump disk"},
+        {REQUIRES("7"), ST_UNSUPPORTED, "unknown: requirement '7'", ""},
+        {REQUIRES("null"), ST_UNSUPPORTED, "unknown: requirement 'null'", ""},
+};
+
+START_TEST(names_what_a_header_requires)
+{
+        error_clear();
+        ck_assert_int_eq(luks_requirements_check("disk", requirements[_i].json),
+                         requirements[_i].expected);
+        ck_assert_msg(strstr(error_last()->found, requirements[_i].found), "%s",
+                      error_last()->found);
+        ck_assert_ptr_nonnull(strstr(error_last()->remedy, requirements[_i].remedy));
 }
 END_TEST
 
@@ -682,6 +718,8 @@ int main(void)
         tcase_add_test(c, adopts);
         tcase_add_test(c, adds_a_recovery_passphrase);
         tcase_add_loop_test(c, refuses_to_adopt, 0, sizeof refusals / sizeof *refusals);
+        tcase_add_loop_test(c, names_what_a_header_requires, 0,
+                            sizeof requirements / sizeof *requirements);
         tcase_add_loop_test(c, bounds_what_a_header_asks_for, 0, sizeof costs / sizeof *costs);
         tcase_add_test(c, does_not_try_a_dear_slot);
         tcase_add_test(c, probes);

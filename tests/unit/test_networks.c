@@ -116,7 +116,7 @@ START_TEST(a_refusal_says_which_line_would_permit)
 {
         ck_assert_int_eq(judge("xenbr0 *\n", "dmz0", "web01", "uid:1000"), ST_DENIED);
         ck_assert_ptr_nonnull(strstr(error_last()->subject, "vif0"));
-        ck_assert_str_eq(error_last()->found, "dmz0");
+        ck_assert_str_eq(error_last()->found, "'dmz0'");
         ck_assert_ptr_nonnull(strstr(error_last()->remedy, "dmz0 vm:web01"));
         ck_assert_int_eq(judge("a *\n\n# c\nb\n", "dmz0", "web01", "uid:1000"), ST_INVALID);
         ck_assert_ptr_nonnull(strstr(error_last()->subject, "line 4"));

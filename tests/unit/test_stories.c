@@ -1360,7 +1360,7 @@ START_TEST(a_check_is_for_a_device_that_there_is)
         seal_with_check("vif1");
         world.generation = world.on_disk = 0;
         ck_assert_int_eq(tell(format_it, 0), ST_INVALID);
-        ck_assert_str_eq(error_last()->found, "vif1");
+        ck_assert_str_eq(error_last()->found, "'vif1'");
         world.checked = "kernel";
         ck_assert_int_eq(tell(format_it, 0), ST_INVALID);
         world.checked = "vif0";
@@ -1552,6 +1552,9 @@ static const struct {
         {REASON_CRASH, "restart", VM_RUNNING, true, false},
         {REASON_CRASH, "preserve", VM_PRESERVED, false, false},
         {REASON_WATCHDOG, "restart", VM_RUNNING, true, false},
+        /* not a crash: nobody knows what it is */
+        {REASON_UNKNOWN, "restart", VM_STOPPED, false, false},
+        {REASON_UNKNOWN, "preserve", VM_STOPPED, false, false},
 };
 
 START_TEST(an_end_is_followed)

@@ -252,7 +252,7 @@ START_TEST(a_disk_has_an_absolute_path)
         d.targets.items[1].name = "disk:relative.img";
         ck_assert_int_eq(targets_open(&t, &d, disks, 2, &from, a), ST_INVALID);
         ck_assert_str_eq(error_last()->subject, "disk:relative.img");
-        ck_assert_str_eq(error_last()->found, "relative.img");
+        ck_assert_str_eq(error_last()->found, "'relative.img'");
 }
 END_TEST
 

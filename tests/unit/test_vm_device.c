@@ -161,7 +161,7 @@ START_TEST(checks_name_a_device_of_any_kind)
         config.type = "pv";
         ck_assert_int_eq(device_check_named(&d, &config, a), ST_INVALID);
         ck_assert_str_eq(error_last()->expected, "a disk, interface or TPM of VM web01");
-        ck_assert_str_eq(error_last()->found, "vtpm0");
+        ck_assert_str_eq(error_last()->found, "'vtpm0'");
         ck_assert_str_eq(error_last()->remedy,
                          "name a disk by its device (xvda), the first interface vif0, the TPM "
                          "vtpm0, or * for every one");

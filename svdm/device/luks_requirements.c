@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads "requirements" of LUKS2 metadata. The device worker comes here. */
+#include "svdm/device/luks_requirements.h"
+
+#include <json-c/json.h>
+#include <string.h>
+
+static enum status refuse(const char *path, const char *requirement)
+{
+        if (!strncmp(requirement, "online-reencrypt", 16))
+                return FAIL(ST_REFUSED, .subject = path,
+                            .expected = "a disk that is encrypted throughout",
+                            .found = "a re-encryption under way",
+                            .remedy = FMT("cryptsetup reencrypt --resume-only %s", path));
+        if (!strncmp(requirement, "offline-reencrypt", 17))
+                return FAIL(ST_REFUSED, .subject = path,
+                            .expected = "a disk that is encrypted throughout",
+                            .found = "a re-encryption by the old tool, cryptsetup-reencrypt, under "
+                                     "way",
+                            .remedy = "finish it with that tool");
+        return FAIL(ST_UNSUPPORTED, .subject = path,
+                    .expected = "a LUKS2 header without requirements",
+                    .found = FMT("unknown: requirement '%.150s'", requirement),
+                    .remedy = FMT("cryptsetup luksDump %s shows it; whoever made the disk knows "
+                                  "what it is for",
+                                  path));
+}
+
+enum status luks_requirements_check(const char *path, const char *json)
+{
+        struct json_object *root = json_tokener_parse(json), *o = NULL;
+        enum status s = ST_DONE;
+
+        if (json_object_object_get_ex(root, "config", &o) &&
+            json_object_object_get_ex(o, "requirements", &o) &&
+            json_object_object_get_ex(o, "mandatory", &o) &&
+            json_object_is_type(o, json_type_array))
+                for (size_t i = 0; !s && i < json_object_array_length(o); i++) {
+                        const char *name = json_object_get_string(json_object_array_get_idx(o, i));
+
+                        s = refuse(path, name ? name : "null");
+                }
+        json_object_put(root);
+        return s;
+}
