@@ -44,7 +44,7 @@ sealing_with "<deviceCheck device=\"*\">$(predicate one-owner uid:1000 tls:tenan
 # A check that does not hold now would refuse the next start: so it is not sealed.
 expect 1 bulkhead vm seal guarded guarded-seal.xml --format
 says 'device vif0, check number 2'
-says 'firewall: is no VM of this host'
+says "firewall: 'is no VM of this host'"
 vm firewall --owner tls:tenant
 expect 0 bulkhead vm seal firewall firewall-seal.xml --format
 expect 0 bulkhead vm start firewall
@@ -54,7 +54,7 @@ expect 0 bulkhead vm stop firewall
 # The interface waits for the firewall; the disks do not.
 expect 1 bulkhead vm start guarded
 says 'device vif0, check number 2'
-says 'firewall: does not run: stopped'
+says "firewall: 'does not run: stopped'"
 same "$(state_of guarded)" stopped 'state after a refusal'
 expect 0 bulkhead vm start firewall
 expect 0 bulkhead vm start guarded
@@ -64,7 +64,7 @@ expect 0 bulkhead vm detach guarded vif0
 expect 0 bulkhead vm stop firewall
 expect 1 bulkhead vm attach guarded vif0
 says 'device vif0, check number 2'
-says 'firewall: does not run: stopped'
+says "firewall: 'does not run: stopped'"
 expect 0 bulkhead vm start firewall
 echo "$bridge vm:firewall" >"$policy"
 expect 1 bulkhead vm attach guarded vif0
@@ -80,7 +80,7 @@ expect 0 bulkhead vm seal intruder intruder-seal.xml --format
 expect 0 bulkhead vm start intruder
 expect 1 bulkhead vm start guarded
 says 'device xvda, check number 1'
-says 'intruder: runs here, and its owner is tls:somebody'
+says "intruder: 'runs here, and its owner is tls:somebody'"
 expect 1 bulkhead vm seal guarded guarded-seal.xml
 says 'device xvda, check number 1'
 sealing_with '' >unchecked.xml

@@ -37,7 +37,7 @@ forget copy
 ln guard-data.img other-name.img
 sed 's/^name = .*/name = "copy"/; s/guard-data/other-name/' guard.cfg >copy.cfg
 expect 0 bulkhead vm define copy.cfg
-refused "VM copy has it as $work/other-name.img" 3
+refused "VM copy has it as '$work/other-name.img'" 3
 rm other-name.img
 # ... and by a symbolic link, which could not be opened as it is.
 ln -s guard-data.img other-name.img
@@ -197,7 +197,7 @@ if loop=$(losetup --show -f guard-data.img 2>/dev/null); then
         sed "s/^name = .*/name = \"copy\"/; s|target=[^ ]*data.img|target=$loop|" guard.cfg \
                 >copy.cfg
         expect 0 bulkhead vm define copy.cfg
-        refused "VM copy has it as $loop" 3
+        refused "VM copy has it as '$loop'" 3
         losetup -d "$loop"
         forget copy
 fi
