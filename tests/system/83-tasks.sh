@@ -141,6 +141,7 @@ task 'How do I replace a mainboard' 1
 again
 
 # --- another host, with storage that both reach
+expect 0 bulkhead vm start web01
 task 'How do I move a VM' 1
 "$top/scripts/up" "$there" || fail 'up'
 # shellcheck source=/dev/null
