@@ -60,6 +60,7 @@ static bool is_name(struct word w, size_t most)
         return w.len && w.len <= most;
 }
 
+/* One that can own a VM: no other would ever be compared with. */
 static bool is_principal(struct word w)
 {
         char text[PRINCIPAL_TEXT_SIZE] = "";
@@ -67,7 +68,7 @@ static bool is_principal(struct word w)
         if (w.len >= sizeof text)
                 return false;
         memcpy(text, w.at, w.len);
-        return principal_is_text(text);
+        return (!strncmp(text, "uid:", 4) || !strncmp(text, "tls:", 4)) && principal_is_text(text);
 }
 
 /* What follows prefix, or an empty word. */

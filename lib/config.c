@@ -38,13 +38,14 @@ enum {
         OPTION_ETC
 };
 
+/* The daemons' alone come first. */
 static const struct argp_option options[] = {
-        {"run", OPTION_RUN, "DIR", 0, "Folder of the sockets (/run/bulkhead)", 10},
         {"state", OPTION_STATE, "DIR", 0, "Folder of the state (/var/lib/bulkhead)", 10},
+        {"etc", OPTION_ETC, "DIR", 0, "Folder of the host's policy (/etc/bulkhead)", 10},
+        {"run", OPTION_RUN, "DIR", 0, "Folder of the sockets (/run/bulkhead)", 10},
         {"libexec", OPTION_LIBEXEC, "DIR", 0, "Folder of the workers", 10},
         {"plugins", OPTION_PLUGINS, "DIR", 0, "Folder of the measurement plug-ins", 10},
         {"share", OPTION_SHARE, "DIR", 0, "Folder of grammars and predicates", 10},
-        {"etc", OPTION_ETC, "DIR", 0, "Folder of the host's policy (/etc/bulkhead)", 10},
         {0},
 };
 
@@ -76,6 +77,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 }
 
 const struct argp config_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+const struct argp config_command_argp = {options + 2, parse, NULL, NULL, NULL, NULL, NULL};
 
 const char *config_path(char path[CONFIG_PATH], const char *dir, const char *name)
 {

@@ -23,6 +23,8 @@ struct config {
 extern struct config config; /* set by config_init(), then by config_argp */
 void config_init(void);
 extern const struct argp config_argp; /* a child parser for the options above */
+/* The same for the command, which has no use for --state and --etc. */
+extern const struct argp config_command_argp;
 
 enum { CONFIG_PATH = 512 };
 /* Writes dir/name into path and returns it; fatal if it is too long. */

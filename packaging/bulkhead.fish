@@ -1,29 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 # fish completion for bulkhead(8). What it offers is what --help says: commands, options, VMs.
 
-function __bulkhead_command --description 'the command so far, at most two words'
+function __bulkhead_below --description 'the commands below one, each with what it does'
+    bulkhead $argv --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  *\(.*\)/\1\t\2/p'
+end
+
+function __bulkhead_command --description 'the words that name the command so far'
     set -l words (commandline -opc)
+    set -l so_far
+    set -l last
     for w in $words[2..-1]
-        string match -q -- '-*' $w; and continue
-        echo $w
-        contains -- $w vm host; or return
-        set -q found; and return
-        set -g found yes
+        if not string match -q -- '-*' $w
+            and not contains -- "$last" --run --libexec --plugins --share
+            __bulkhead_below $so_far | string match -q -- $w\t'*'; or break
+            set -a so_far $w
+        end
+        set last $w
     end
+    string join \n -- $so_far
 end
 
 function __bulkhead_commands --description 'the commands below the one so far'
-    set -l so_far (__bulkhead_command)
-    set -e found
-    test (count $so_far) -eq 0; or test "$so_far" = vm; or test "$so_far" = host; or return
-    bulkhead $so_far --help 2>/dev/null | string match -rg '^  ([a-z]+ +.*)$' |
-        string replace -r ' +' \t
+    __bulkhead_below (__bulkhead_command)
 end
 
 function __bulkhead_options --description 'the options of the command so far'
-    set -l so_far (__bulkhead_command)
-    set -e found
-    bulkhead $so_far --help 2>/dev/null | string match -rg '^ +(?:-[a-z], )?(--[a-z-]+)'
+    bulkhead (__bulkhead_command) --help 2>/dev/null | string match -rg '^ +(?:-., )?(--[a-z-]+)'
 end
 
 function __bulkhead_vms
@@ -34,7 +36,7 @@ function __bulkhead_jobs
     bulkhead jobs --json 2>/dev/null | string match -rag '"name": *"([0-9]+)"'
 end
 
-complete -c bulkhead -n 'test (count (__bulkhead_command)) -lt 2' -f -a '(__bulkhead_commands)'
+complete -c bulkhead -n 'count (__bulkhead_commands)' -f -a '(__bulkhead_commands)'
 complete -c bulkhead -n 'string match -q -- "-*" (commandline -ct)' -f -a '(__bulkhead_options)'
 complete -c bulkhead -n '__fish_seen_subcommand_from vm' -a '(__bulkhead_vms)'
 complete -c bulkhead -n '__fish_seen_subcommand_from cancel' -f -a '(__bulkhead_jobs)'

@@ -2,23 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 # zsh completion for bulkhead(8). What it offers is what --help says: commands, options, VMs.
 
+_bulkhead_commands() {
+        bulkhead $@ --help 2>/dev/null |
+                sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  *\(.*\)/\1:\2/p'
+}
+
 _bulkhead() {
         local -a so_far offered
         local w
-        for w in ${words[2,CURRENT-1]}; do
-                [[ $w == -* ]] && continue
+        local -i i
+        # The words that name the command: those of a table that has commands below it go on.
+        for ((i = 2; i < CURRENT; i++)); do
+                w=$words[i]
+                [[ $w == -* || $words[i-1] == --(run|libexec|plugins|share) ]] && continue
+                offered=(${(f)"$(_bulkhead_commands $so_far)"})
+                [[ -n ${(M)offered:#$w:*} ]] || break
                 so_far+=($w)
-                [[ $so_far[1] == (vm|host) && $#so_far == 1 ]] || break
         done
         if [[ $words[CURRENT] == -* ]]; then
                 offered=(${(f)"$(bulkhead $so_far --help 2>/dev/null |
-                        sed -n 's/^  *\(-[a-z], \)\{0,1\}\(--[a-z-]*\).*/\2/p')"})
+                        sed -n 's/^  *\(-., \)\{0,1\}\(--[a-z-]*\).*/\2/p')"})
                 compadd -a offered
                 return
         fi
-        if (($#so_far == 0)) || [[ $#so_far == 1 && $so_far[1] == (vm|host) ]]; then
-                offered=(${(f)"$(bulkhead $so_far --help 2>/dev/null |
-                        sed -n '/^Commands:/,/^$/s/^  \([a-z]*\)  *\(.*\)/\1:\2/p')"})
+        offered=(${(f)"$(_bulkhead_commands $so_far)"})
+        if (($#offered)); then
                 _describe command offered
                 return
         fi

@@ -129,7 +129,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 static int dispatch(const struct command *table, int argc, char **argv)
 {
-        static const struct argp_child folders[] = {{&config_argp, 0, "Folders:", 20}, {0}};
+        static const struct argp_child folders[] = {{&config_command_argp, 0, "Folders:", 20}, {0}};
         struct argp argp = {.parser = parse,
                             .args_doc = "COMMAND [ARGUMENT...]",
                             .doc = "Integrity management for Xen hosts.\v ",

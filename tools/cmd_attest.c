@@ -168,10 +168,7 @@ static void tell(const struct arguments *arguments, const struct attest_rep *rep
         json_object_object_add(o, "bytes", json_object_new_uint64(reply->evidence.len));
         output_json_text(o, "challenge", hex);
         json_object_object_add(o, "tpm_nanoseconds", json_object_new_uint64(reply->tpm_time));
-        fprintf(out, "%s\n",
-                json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY |
-                                                          JSON_C_TO_STRING_NOSLASHESCAPE));
-        json_object_put(o);
+        output_json_to(out, o);
 }
 
 static enum status attest(struct arguments *arguments, struct arena *a)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bulkhead help: the manual page of a subject, by man(1). */
 #include "tools/commands.h"
+#include "tools/options.h"
+#include "tools/output.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,40 +25,77 @@ static const struct subject {
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 
+struct arguments {
+        const struct subject *chosen;
+        struct options shared;
+};
+
+static void choose(struct arguments *arguments, const char *name, struct argp_state *state)
+{
+        if (arguments->chosen)
+                argp_error(state, "one subject at a time");
+        for (size_t i = 0; i < SUBJECTS && !arguments->chosen; i++)
+                if (!strcmp(subjects[i].name, name))
+                        arguments->chosen = &subjects[i];
+        if (!arguments->chosen)
+                argp_error(state, "there is no subject '%s'; `bulkhead help` lists them", name);
+}
+
 static error_t parse(int key, char *value, struct argp_state *state)
 {
-        const struct subject **chosen = state->input;
+        struct arguments *arguments = state->input;
 
-        if (key != ARGP_KEY_ARG)
+        switch (key) {
+        case ARGP_KEY_ARG:
+                choose(arguments, value, state);
+                return 0;
+        case ARGP_KEY_END:
+                if (arguments->chosen && arguments->shared.json)
+                        argp_error(state, "a manual page is no JSON: leave --json out");
+                return 0;
+        default:
                 return ARGP_ERR_UNKNOWN;
-        if (*chosen)
-                argp_error(state, "one subject at a time");
-        for (size_t i = 0; i < SUBJECTS && !*chosen; i++)
-                if (!strcmp(subjects[i].name, value))
-                        *chosen = &subjects[i];
-        if (!*chosen)
-                argp_error(state, "there is no subject '%s'; `bulkhead help` lists them", value);
-        return 0;
+        }
+}
+
+static void list(bool json)
+{
+        struct json_object *all = json ? json_object_new_array() : NULL, *o;
+
+        for (size_t i = 0; i < SUBJECTS; i++) {
+                if (!json) {
+                        printf("  %-11s %s\n", subjects[i].name, subjects[i].what);
+                        continue;
+                }
+                o = json_object_new_object();
+                output_json_text(o, "subject", subjects[i].name);
+                output_json_text(o, "page", subjects[i].page);
+                output_json_text(o, "what", subjects[i].what);
+                json_object_array_add(all, o);
+        }
+        if (json)
+                output_json(all);
 }
 
 int cmd_help(int argc, char **argv)
 {
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 .parser = parse,
                 .args_doc = "[SUBJECT]",
                 .doc = "Shows the manual page of a subject, or lists the subjects.",
+                .children = children,
         };
-        const struct subject *chosen = NULL;
+        struct arguments arguments = {0};
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &chosen))
+        if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
-        if (chosen) {
-                execlp("man", "man", chosen->page, (char *)NULL);
+        if (arguments.chosen) {
+                execlp("man", "man", arguments.chosen->page, (char *)NULL);
                 fprintf(stderr, "%s: man: %s\n  remedy    apt install man-db\n", argv[0],
                         strerror(errno));
                 return EXIT_UNDECIDED;
         }
-        for (size_t i = 0; i < SUBJECTS; i++)
-                printf("  %-11s %s\n", subjects[i].name, subjects[i].what);
-        return EXIT_DONE;
+        list(arguments.shared.json);
+        return output_end();
 }

@@ -27,6 +27,7 @@ enum {
 
 struct setup {
         const char *site_key, *passphrase_file;
+        struct options shared;
         uint32_t alg, static_pcrs; /* 0: as the TPM layer chooses */
 };
 
@@ -91,8 +92,25 @@ static error_t setup_parse(int key, char *value, struct argp_state *state)
         }
 }
 
+static void tell_set_up(const struct setup *setup)
+{
+        struct json_object *o;
+
+        if (setup->shared.json) {
+                o = json_object_new_object();
+                json_object_object_add(o, "set_up", json_object_new_boolean(true));
+                output_json_text(o, "site_key_lies", setup->site_key ? "elsewhere" : "tpm");
+                output_json(o);
+        } else if (!output_quiet()) {
+                puts("The TPM is pinned and the keys are made. Next, if the present state of this "
+                     "host\nis the one you want: bulkhead host approve. Then bulkhead status "
+                     "--trust prints\nthe trust record that a verifier keeps.");
+        }
+}
+
 int cmd_host_setup(int argc, char **argv)
 {
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 setup_options,
                 setup_parse,
@@ -100,7 +118,7 @@ int cmd_host_setup(int argc, char **argv)
                 "Pins this host's TPM and makes its keys.\v"
                 "Afterwards `bulkhead host approve` approves the state that the host is in, and "
                 "`bulkhead status --trust` prints the trust record that a verifier keeps.",
-                NULL,
+                children,
                 NULL,
                 NULL};
         struct setup setup = {0};
@@ -110,7 +128,7 @@ int cmd_host_setup(int argc, char **argv)
         enum status s;
         int result;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &setup))
+        if (!options_parse(&argp, argc, argv, &setup, &setup.shared))
                 return EXIT_USAGE;
         a = arena_new();
         request.alg = setup.alg;
@@ -125,9 +143,7 @@ int cmd_host_setup(int argc, char **argv)
         if (s) {
                 result = output_error(s, "host setup");
         } else {
-                puts("The TPM is pinned and the keys are made. Next, if the present state of this "
-                     "host\nis the one you want: bulkhead host approve. Then bulkhead status "
-                     "--trust prints\nthe trust record that a verifier keeps.");
+                tell_set_up(&setup);
                 result = output_end();
         }
         if (request.passphrase >= 0)
@@ -189,16 +205,12 @@ static error_t approve_parse(int key, char *value, struct argp_state *state)
         }
 }
 
-static void print_state(const struct approve *approve, const struct host_approval_rep *state)
+static struct json_object *json_state(const struct host_approval_rep *state)
 {
         struct json_object *o = json_object_new_object(), *pcrs = json_object_new_array();
         char hex[DIGEST_HEX];
 
         json_object_object_add(o, "epoch", json_object_new_uint64(state->epoch));
-        if (!approve->shared.json)
-                printf("%s up to epoch %llu:\n",
-                       approve->shared.print ? "To be signed" : "Approved",
-                       (unsigned long long)state->epoch);
         for (size_t i = 0; i < state->pcrs.count; i++) {
                 const struct pcr_value *p = &state->pcrs.items[i];
                 struct json_object *value = json_object_new_object();
@@ -207,14 +219,32 @@ static void print_state(const struct approve *approve, const struct host_approva
                 json_object_object_add(value, "pcr", json_object_new_int64(p->pcr));
                 output_json_text(value, hash_name(p->value.alg), hex);
                 json_object_array_add(pcrs, value);
-                if (!approve->shared.json)
-                        printf("  PCR %-2u  %s:%s\n", p->pcr, hash_name(p->value.alg), hex);
         }
         json_object_object_add(o, "pcrs", pcrs);
-        if (approve->shared.json)
-                output_json(o);
-        else
-                json_object_put(o);
+        return o;
+}
+
+/* On standard error if standard output has what is to be signed. */
+static void print_state(const struct approve *approve, const struct host_approval_rep *state)
+{
+        const char *print = approve->shared.print;
+        FILE *out = print && !strcmp(print, "-") ? stderr : stdout;
+        char hex[DIGEST_HEX];
+
+        if (approve->shared.json) {
+                output_json_to(out, json_state(state));
+                return;
+        }
+        if (output_quiet())
+                return;
+        fprintf(out, "%s up to epoch %llu:\n", print ? "To be signed" : "Approved",
+                (unsigned long long)state->epoch);
+        for (size_t i = 0; i < state->pcrs.count; i++) {
+                const struct pcr_value *p = &state->pcrs.items[i];
+
+                digest_hex(&p->value, hex);
+                fprintf(out, "  PCR %-2u  %s:%s\n", p->pcr, hash_name(p->value.alg), hex);
+        }
 }
 
 static enum status add_image(struct approve *approve, enum hash_alg bank, struct arena *a)

@@ -206,6 +206,10 @@ static error_t retire_parse(int key, char *value, struct argp_state *state)
         case ARGP_KEY_END:
                 if (options_site_given(&retire->shared) && !retire->approve_present)
                         argp_error(state, "without --approve-present nothing is to be signed");
+                if (retire->shared.print && retire->yes)
+                        argp_error(state, "--print retires nothing: leave --yes out");
+                if (retire->shared.print && retire->shared.json)
+                        argp_error(state, "--print writes what has to be signed: leave --json out");
                 return 0;
         default:
                 return ARGP_ERR_UNKNOWN;

@@ -8,11 +8,13 @@
 #include "tools/commands.h"
 #include "tools/efi_image.h"
 #include "tools/file.h"
+#include "tools/options.h"
 #include "tools/output.h"
 
 #include "lib/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +26,7 @@ enum { OPTION_ROOT = 0x100, OPTION_XEN, OPTION_KERNEL, OPTION_ROOT_DEVICE, OPTIO
 /* What host-image finds in its environment, under the same names in capitals. */
 struct image {
         const char *root, *output, *xen_options, *kernel_options, *root_device, *state_device;
+        struct options shared;
 };
 
 static const struct argp_option options[] = {
@@ -104,14 +107,21 @@ static enum status real_paths(struct image *image, struct arena *a)
         const char *root = real_path(image->root, a);
 
         if (!root)
-                return FAIL(status_of_errno(errno), .subject = image->root,
-                            .found = strerror(errno));
+                return file_failed(image->root);
         image->root = root;
         if (mkdir(image->output, 0700) && errno != EEXIST)
-                return FAIL(status_of_errno(errno), .subject = image->output,
-                            .found = strerror(errno));
+                return file_failed(image->output);
         image->output = real_path(image->output, a);
-        return image->output ? ST_DONE : FAIL(ST_IO, .subject = "the output folder");
+        return image->output ? ST_DONE : file_failed("the output folder");
+}
+
+/* What the script and its tools say is a report: as JSON, standard output is for the result. */
+static void say_elsewhere(const struct image *image)
+{
+        int to = output_quiet() ? open("/dev/null", O_WRONLY | O_CLOEXEC) : STDERR_FILENO;
+
+        if (output_quiet() || image->shared.json)
+                dup2(to, STDOUT_FILENO);
 }
 
 static void become_host_image(const struct image *image, const char *program)
@@ -129,6 +139,7 @@ static void become_host_image(const struct image *image, const char *program)
                 {"CONFIG", config_path(config_folder, config.share, "initramfs")},
         };
 
+        say_elsewhere(image);
         clearenv();
         for (size_t i = 0; i < sizeof environment / sizeof *environment; i++)
                 setenv(environment[i].name, environment[i].value, 1);
@@ -148,8 +159,9 @@ static enum status run(const struct image *image)
                             .remedy = "sudo bulkhead host image ...");
         config_path(program, config.libexec, "host-image");
         if (access(program, X_OK))
-                return FAIL(status_of_errno(errno), .subject = program, .found = strerror(errno),
-                            .remedy = "make install");
+                return FAIL(ST_IO, .subject = program, .found = strerror(errno),
+                            .remedy = "apt install --reinstall bulkhead; from a checkout: make "
+                                      "install");
         child = fork();
         if (!child)
                 become_host_image(image, program);
@@ -159,6 +171,20 @@ static enum status run(const struct image *image)
                 return FAIL(ST_REFUSED, .subject = "the image", .expected = "made",
                             .found = "host-image failed, as said above; nothing was replaced");
         return ST_DONE;
+}
+
+static void print_json(const struct image *image, const char *efi, const char *sha256,
+                       const char *sha384, struct arena *a)
+{
+        struct json_object *o = json_object_new_object(), *pcr = json_object_new_object();
+
+        output_json_text(o, "root", arena_print(a, "%s/root.img", image->output));
+        output_json_text(o, "root_device", image->root_device);
+        output_json_text(o, "efi", efi);
+        output_json_text(pcr, "sha256", sha256);
+        output_json_text(pcr, "sha384", sha384);
+        json_object_object_add(o, "pcr4", pcr);
+        output_json(o);
 }
 
 static enum status print_pcr4(const struct image *image, struct arena *a)
@@ -177,6 +203,12 @@ static enum status print_pcr4(const struct image *image, struct arena *a)
                 return s;
         digest_hex(&value, hex);
         digest_hex(&longer, longer_hex);
+        if (image->shared.json) {
+                print_json(image, path, hex, longer_hex, a);
+                return ST_DONE;
+        }
+        if (output_quiet())
+                return ST_DONE;
         printf("PCR 4:     sha256:%s\n           sha384:%s\n\n"
                "To boot it: write %s/root.img to %s,\nand %s to \\EFI\\BOOT\\BOOTX64.EFI of the "
                "EFI partition.\nBefore that, to have this state approved: bulkhead host approve "
@@ -187,6 +219,7 @@ static enum status print_pcr4(const struct image *image, struct arena *a)
 
 int cmd_host_image(int argc, char **argv)
 {
+        static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 options,
                 parse,
@@ -195,7 +228,7 @@ int cmd_host_image(int argc, char **argv)
                 "it, and FOLDER/bulkhead.efi: Xen, kernel, initramfs and all command lines in one "
                 "file, the root's hash among them. Firmware measures that file into PCR 4.\v"
                 "Needs squashfs-tools, cryptsetup-bin, binutils, and in that Dom0 initramfs-tools.",
-                NULL,
+                children,
                 NULL,
                 NULL};
         struct image image = {.root = "/",
@@ -206,7 +239,7 @@ int cmd_host_image(int argc, char **argv)
         struct arena *a;
         enum status s;
 
-        if (argp_parse(&argp, argc, argv, 0, NULL, &image))
+        if (!options_parse(&argp, argc, argv, &image, &image.shared))
                 return EXIT_USAGE;
         a = arena_new();
         s = real_paths(&image, a);

@@ -5,6 +5,7 @@
  * form that is extended into a PCR and that predicates read.
  */
 #include "tools/commands.h"
+#include "tools/file.h"
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/progress.h"
@@ -116,14 +117,20 @@ static int open_without_links(const char *path)
  * name is one target here and there. */
 static enum status open_path(const char *path, int *fd_out)
 {
+        struct stat st;
         char *real;
         enum status s;
 
         *fd_out = open_without_links(path);
+        if (*fd_out >= 0 && !fstat(*fd_out, &st) && S_ISDIR(st.st_mode)) {
+                close(*fd_out);
+                *fd_out = -1;
+                errno = EISDIR;
+        }
         if (*fd_out >= 0)
                 return ST_DONE;
         if (errno != ELOOP)
-                return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
+                return file_failed(path);
         real = realpath(path, NULL);
         if (real && !strncmp(path, "/dev/", 5) && !strncmp(real, "/dev/", 5))
                 *fd_out = open_without_links(real);

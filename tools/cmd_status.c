@@ -38,19 +38,33 @@ static error_t parse(int key, char *value, struct argp_state *state)
         case ARGP_KEY_ARG:
                 argp_usage(state);
                 return 0;
+        case ARGP_KEY_END:
+                if (arguments->trust && arguments->image)
+                        argp_error(state, "--trust prints the trust record alone: leave --image "
+                                          "out");
+                return 0;
         default:
                 return ARGP_ERR_UNKNOWN;
         }
 }
 
-static int print_trust(struct arena *a)
+static int print_trust(bool json, struct arena *a)
 {
         struct trust_rep reply;
         enum status s = door_call(CALL(trust, &(struct trust_req){}, &reply), a);
+        struct json_object *o;
 
         if (s)
                 return output_error(s, "status --trust");
-        fwrite(reply.trust.data, 1, reply.trust.len, stdout);
+        if (json) {
+                o = json_object_new_object();
+                json_object_object_add(o, "trust",
+                                       json_object_new_string_len((const char *)reply.trust.data,
+                                                                  (int)reply.trust.len));
+                output_json(o);
+        } else {
+                fwrite(reply.trust.data, 1, reply.trust.len, stdout);
+        }
         return output_end();
 }
 
@@ -116,7 +130,7 @@ int cmd_status(int argc, char **argv)
                 return EXIT_USAGE;
         a = arena_new();
         if (arguments.trust) {
-                result = print_trust(a);
+                result = print_trust(arguments.shared.json, a);
                 goto out;
         }
         s = door_call(CALL(status, &(struct status_req){}, &reply), a);

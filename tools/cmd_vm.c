@@ -217,7 +217,8 @@ static void print_list(const struct vm_list_rep *reply, bool json, struct arena 
         for (size_t i = 0; i < count; i++)
                 rows[i + 1] = row_of(&vms[i]);
         print_rows(rows, count + 1);
-        print_damaged(reply);
+        if (!output_quiet())
+                print_damaged(reply);
 }
 
 int cmd_vm_list(int argc, char **argv)
@@ -342,7 +343,7 @@ static void show_text(const struct vm_show_rep *reply)
 {
         char uuid[37];
 
-        output_vm(&reply->vm, false);
+        output_vm_text(&reply->vm);
         uuid_write(&reply->vm.uuid, uuid);
         printf("  uuid        %s\n", uuid);
         for (size_t i = 0; i < reply->disks.count; i++) {
@@ -435,13 +436,14 @@ static enum status console_of(const char *name, struct arena *a, unsigned *domid
 
 int cmd_vm_console(int argc, char **argv)
 {
+        static const struct argp_child quiet_children[] = {{&options_quiet, 0, NULL, 0}, {0}};
         static const struct argp argp = {
                 NULL,
                 parse,
                 "NAME",
                 "Hands over to xl console, for the guest's console, after asking whether the VM "
                 "runs and is Bulkhead's. Ctrl-] leaves it. Needs root, as xl does.",
-                NULL,
+                quiet_children,
                 NULL,
                 NULL};
         struct arguments arguments = {.wanted = 1};
@@ -458,7 +460,7 @@ int cmd_vm_console(int argc, char **argv)
         if (!s) {
                 snprintf(text, sizeof text, "%u", domid);
                 execlp("xl", "xl", "console", text, (char *)NULL);
-                s = FAIL(status_of_errno(errno), .subject = "xl", .found = strerror(errno),
+                s = FAIL(ST_IO, .subject = "xl", .found = strerror(errno),
                          .remedy = "apt-get install xen-utils-common");
         }
         return output_error(s, "vm console %s", output_clean(arguments.name));

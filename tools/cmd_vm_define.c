@@ -140,7 +140,7 @@ static int refused(enum status s, const char *file)
         struct error why = *error_last();
         int result = output_error(s, "vm define %s", output_clean(file));
 
-        if (!strncmp(why.subject, "xl.cfg", 6) && config_check_count(file) > 1)
+        if (!output_quiet() && !strncmp(why.subject, "xl.cfg", 6) && config_check_count(file) > 1)
                 fprintf(stderr, "  all        bulkhead vm define --check %s\n", output_clean(file));
         return result;
 }

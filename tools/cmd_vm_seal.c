@@ -36,6 +36,19 @@ static const struct argp_option options[] = {
         {0},
 };
 
+static void check_use(const struct arguments *a, struct argp_state *state)
+{
+        const bool recovery = a->shared.recovery_to;
+
+        if ((recovery || a->no_recovery) && !a->format)
+                argp_error(state, "a recovery key is made by --format only; for disks that are "
+                                  "sealed: bulkhead vm passphrase add");
+        if (recovery && a->no_recovery)
+                argp_error(state, "--recovery-to and --no-recovery exclude each other");
+        if ((recovery || a->no_recovery) && passphrase_is_given(&a->shared.present))
+                argp_error(state, "a recovery key is made where no passphrase is given");
+}
+
 static error_t parse(int key, char *value, struct argp_state *state)
 {
         struct arguments *arguments = state->input;
@@ -58,6 +71,7 @@ static error_t parse(int key, char *value, struct argp_state *state)
         case ARGP_KEY_END:
                 if (state->arg_num < 2)
                         argp_usage(state);
+                check_use(arguments, state);
                 return 0;
         default:
                 return ARGP_ERR_UNKNOWN;

@@ -121,7 +121,10 @@ static void print_text(const char *file, const struct config_check_rep *p)
         size_t bad = count_bad(p);
 
         for (size_t i = 0; i < p->findings.count; i++)
-                print_finding(file, &p->findings.items[i]);
+                if (is_bad(&p->findings.items[i]) || !output_quiet())
+                        print_finding(file, &p->findings.items[i]);
+        if (p->good && output_quiet())
+                return;
         if (p->good)
                 printf("%s: good: can be defined\n", output_clean(file));
         else

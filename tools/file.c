@@ -12,13 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum status failed(const char *path)
+enum status file_failed(const char *path)
 {
-        return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
+        return FAIL(errno == ENOSPC || errno == EDQUOT ? ST_NO_SPACE : ST_IO, .subject = path,
+                    .found = strerror(errno));
 }
 
-/* "-" is standard input, which can be read once. */
-static enum status open_to_read(const char *path, int *fd_out)
+enum status file_open(const char *path, int *fd_out)
 {
         static bool taken;
 
@@ -29,13 +29,13 @@ static enum status open_to_read(const char *path, int *fd_out)
         taken = taken || !strcmp(path, "-");
         *fd_out = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
                                     : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-        return *fd_out < 0 ? failed(path) : ST_DONE;
+        return *fd_out < 0 ? file_failed(path) : ST_DONE;
 }
 
 enum status file_read(const char *path, size_t most, struct arena *a, struct bytes *out)
 {
         int fd;
-        enum status s = open_to_read(path, &fd);
+        enum status s = file_open(path, &fd);
         uint8_t *data;
         size_t len = 0;
         ssize_t r;
@@ -45,7 +45,7 @@ enum status file_read(const char *path, size_t most, struct arena *a, struct byt
         data = memory_new(most + 1, 1);
         while (len <= most && (r = read(fd, data + len, most + 1 - len)) != 0) {
                 if (r < 0 && errno != EINTR) {
-                        s = failed(path);
+                        s = file_failed(path);
                         goto out;
                 }
                 len += r > 0 ? (size_t)r : 0;
@@ -94,14 +94,15 @@ enum status file_replace(const char *path, struct bytes content)
         int fd;
 
         if (!strcmp(path, "-") && fflush(stdout))
-                return failed(path);
+                return file_failed(path);
         if (!strcmp(path, "-"))
-                return io_write(STDOUT_FILENO, content.data, content.len) ? failed(path) : ST_DONE;
+                return io_write(STDOUT_FILENO, content.data, content.len) ? file_failed(path)
+                                                                          : ST_DONE;
         /* A terminal, a pipe or /dev/stdout is written to, not replaced. */
         if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
                 fd = open(path, O_WRONLY | O_CLOEXEC);
                 if (fd < 0 || io_write(fd, content.data, content.len))
-                        s = failed(path);
+                        s = file_failed(path);
                 if (fd >= 0)
                         close(fd);
                 return s;
@@ -110,12 +111,12 @@ enum status file_replace(const char *path, struct bytes content)
                 return FAIL(ST_INTERNAL, .subject = path);
         fd = mkostemp(temporary, O_CLOEXEC);
         if (fd < 0) {
-                s = failed(path);
+                s = file_failed(path);
                 goto out;
         }
         if (io_write(fd, content.data, content.len) || fchmod(fd, mode_of(path)) || fsync(fd) ||
             rename(temporary, path)) {
-                s = failed(path);
+                s = file_failed(path);
                 unlink(temporary);
         }
         close(fd);
@@ -134,14 +135,14 @@ static enum status lock(int fd, const char *path)
         struct stat locked, now;
 
         if (fstat(fd, &locked))
-                return failed(path);
+                return file_failed(path);
         if (!S_ISREG(locked.st_mode))
                 return FAIL(ST_INVALID, .subject = path, .expected = "a regular file");
         while (fcntl(fd, F_OFD_SETLKW, &all))
                 if (errno != EINTR)
-                        return failed(path);
+                        return file_failed(path);
         if (stat(path, &now))
-                return failed(path);
+                return file_failed(path);
         if (now.st_dev != locked.st_dev || now.st_ino != locked.st_ino)
                 return FAIL(ST_BUSY, .subject = path, .found = "somebody else has replaced it",
                             .remedy = "try again");
@@ -155,7 +156,7 @@ enum status file_update(const char *path, struct bytes was, struct bytes content
         struct bytes now;
         enum status s;
 
-        s = fd < 0 ? failed(path) : lock(fd, real);
+        s = fd < 0 ? file_failed(path) : lock(fd, real);
         if (!s)
                 s = file_read(real, was.len, a, &now);
         if (s == ST_TOO_LARGE ||

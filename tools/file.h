@@ -8,6 +8,11 @@
 #include "lib/buffer.h"
 #include "lib/status.h"
 
+/* ST_IO or ST_NO_SPACE with what errno says: a file that is missing, or no file, is no refusal,
+ * whatever the reason. */
+enum status file_failed(const char *path);
+/* Opens it to read; the descriptor is the caller's. ST_USAGE for a second "-". */
+enum status file_open(const char *path, int *fd_out);
 /* Reads the file into the arena, with a 0 byte behind it. ST_TOO_LARGE over `most` bytes. */
 enum status file_read(const char *path, size_t most, struct arena *a, struct bytes *out);
 /* Replaces the file as a whole (temporary file beside it, fsync, rename), so that the old or the

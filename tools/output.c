@@ -98,11 +98,17 @@ int output_error_as(int exit_status, enum status s, const char *format, ...)
         return class;
 }
 
+void output_json_to(FILE *out, struct json_object *value)
+{
+        fprintf(out, "%s\n",
+                json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
+                                                              JSON_C_TO_STRING_NOSLASHESCAPE));
+        json_object_put(value);
+}
+
 void output_json(struct json_object *value)
 {
-        puts(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PRETTY |
-                                                           JSON_C_TO_STRING_NOSLASHESCAPE));
-        json_object_put(value);
+        output_json_to(stdout, value);
 }
 
 void output_json_text(struct json_object *object, const char *name, const char *text)
@@ -181,14 +187,16 @@ struct json_object *output_json_measurement(const struct measurement *m, enum ha
 
 void output_vm(const struct vm_summary *vm, bool json)
 {
+        if (json)
+                output_json(output_json_vm(vm));
+        else if (!quiet)
+                output_vm_text(vm);
+}
+
+void output_vm_text(const struct vm_summary *vm)
+{
         char owner[OWNER_TEXT_SIZE];
 
-        if (json) {
-                output_json(output_json_vm(vm));
-                return;
-        }
-        if (quiet)
-                return;
         printf("%s: %s", vm->name, vm_state_word(vm->state));
         if (vm->generation)
                 printf(", sealed (generation %llu)", (unsigned long long)vm->generation);

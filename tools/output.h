@@ -36,11 +36,13 @@ void output_lines(struct bytes text);
 
 /* Prints one JSON value with a newline and frees it. Errors show in output_end(). */
 void output_json(struct json_object *value);
+void output_json_to(FILE *out, struct json_object *value);
 /* Adds a member with a text to an object. */
 void output_json_text(struct json_object *object, const char *name, const char *text);
 /* Prints a VM's state, and why it was last refused, as a line of text (unless output_quiet()) or as
  * JSON. */
 void output_vm(const struct vm_summary *vm, bool json);
+void output_vm_text(const struct vm_summary *vm); /* also if output_quiet() */
 struct json_object *output_json_vm(const struct vm_summary *vm);
 struct json_object *output_json_measurement(const struct measurement *m, enum hash_alg alg);
 

@@ -3,6 +3,7 @@
  * SIGTERM and the like end or stop the process. */
 #include "tools/passphrase.h"
 #include "lib/memory_file.h"
+#include "tools/file.h"
 #include "tools/output.h"
 
 #include <errno.h>
@@ -137,10 +138,11 @@ static void note_unseen(const char *file, const char *line, size_t len)
 static enum status from_file(const char *file, char line[static PASSPHRASE_MOST + 2],
                              ssize_t *len_out)
 {
-        int fd = open(file, O_RDONLY | O_CLOEXEC);
+        int fd;
+        enum status s = file_open(file, &fd);
 
-        if (fd < 0)
-                return FAIL(status_of_errno(errno), .subject = file, .found = strerror(errno));
+        if (s)
+                return s;
         *len_out = read_line(fd, line);
         close(fd);
         if (*len_out > 0)
@@ -158,6 +160,10 @@ enum status passphrase_pipe(const char *file, const char *prompt, bool twice, in
         s = file ? from_file(file, line, &len) : from_terminal(prompt, twice, line, &len);
         if (s)
                 goto out;
+        if (len < 0 && file && errno != E2BIG) {
+                s = file_failed(file);
+                goto out;
+        }
         if (len <= 0) {
                 s = FAIL(ST_USAGE, .subject = file ? file : prompt,
                          .expected = FMT("1 to %d bytes on one line", PASSPHRASE_MOST),
@@ -274,18 +280,15 @@ static enum status copy_key(const struct passphrase_source *from, int file, int 
 
 static enum status from_key_file(const struct passphrase_source *from, int *fd_out)
 {
-        const bool input = !strcmp(from->key_file, "-");
-        int file = input ? STDIN_FILENO : open(from->key_file, O_RDONLY | O_CLOEXEC), memory = -1;
-        enum status s;
+        int file, memory = -1;
+        enum status s = file_open(from->key_file, &file);
 
-        if (file < 0)
-                return FAIL(status_of_errno(errno), .subject = from->key_file,
-                            .found = strerror(errno));
+        if (s)
+                return s;
         s = memory_file_new("key", &memory);
         if (!s)
                 s = copy_key(from, file, memory);
-        if (!input)
-                close(file);
+        close(file);
         if (s && memory >= 0)
                 close(memory);
         *fd_out = s ? -1 : memory;

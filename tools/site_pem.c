@@ -14,6 +14,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PEM_MOST = 64 << 10, SIGNATURE_MOST = 4096 };
 
@@ -84,18 +85,26 @@ static enum status sign(const char *path, struct bytes message, struct arena *a,
         uint8_t signature[256];
         size_t len = sizeof signature;
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-        FILE *file = fopen(path, "re");
+        FILE *file = NULL;
         EVP_PKEY *key = NULL;
-        enum status s;
+        int fd;
+        enum status s = file_open(path, &fd);
 
+        if (s)
+                goto out;
+        file = fdopen(fd, "r");
         if (!file) {
-                s = FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
+                s = file_failed(path);
+                close(fd);
                 goto out;
         }
+        errno = 0;
         skip_mark(file);
         key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
         if (!key) {
-                s = FAIL(ST_INVALID, .subject = path, .expected = "a private key in PEM");
+                s = errno == EISDIR
+                            ? file_failed(path)
+                            : FAIL(ST_INVALID, .subject = path, .expected = "a private key in PEM");
                 goto out;
         }
         s = check_curve(path, key);

@@ -92,7 +92,8 @@ void verdict_print(const struct appraisal *report)
         for (size_t i = 0; i < report->checks.count; i++) {
                 const struct check *c = &report->checks.items[i];
 
-                print_check(c);
+                if (!output_quiet())
+                        print_check(c);
                 if (!first && c->result == CHECK_FAILED)
                         first = c;
         }

@@ -42,11 +42,12 @@ expect 3 bulkhead attest attest.xml -o /dev/full --trust "$trust"
 # what cannot be measured
 ln -s a.img link
 mkfifo fifo
-for t in disk:"$work/link" disk:"$work/fifo" disk:"$work" disk:/dev/null disk:"$work/none" \
-        luks:"$work/a.img" \
+for t in disk:"$work/link" disk:"$work/fifo" disk:/dev/null luks:"$work/a.img" \
         nosuch:"$work/a.img" ../../disk:"$work/a.img" disk:/proc/self/mem; do
         expect 1 bulkhead measure "$t"
 done
+# What is missing, or a folder, is no refusal.
+for t in disk:"$work/none" disk:"$work"; do expect 3 bulkhead measure "$t"; done
 # One name is one target, here and for the daemons: links from /dev to /dev, and no others.
 if ((EUID == 0)) && [[ -w /dev/shm ]]; then
         shm=/dev/shm/bulkhead-test-$$

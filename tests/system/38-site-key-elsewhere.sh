@@ -15,7 +15,8 @@ openssl pkey -in site.pem -pubout -out public.pem
 "$top/scripts/up" "$other" --no-setup || fail 'up'
 # shellcheck source=/dev/null
 . "$other/env"
-expect 0 bulkhead host setup --site-key public.pem
+expect 0 bulkhead host setup --site-key public.pem --quiet
+same "$output" '' 'what --quiet says'
 (umask 077 && echo 'correct horse' >pass)
 expect 2 bulkhead host approve </dev/null
 says 'elsewhere'

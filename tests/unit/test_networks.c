@@ -50,6 +50,8 @@ static const struct {
         {"xenbr0 *\ndmz0\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
         {"xenbr0 *\ndmz0 web01\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
         {"xenbr0 *\ndmz0 vm:\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 *\ndmz0 owner:vm:web01\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
+        {"xenbr0 *\ndmz0 owner:self\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
         {"xenbr0 *\ndmz0 owner:alice\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
         {"xenbr0 *\ndmz0 owner:tls:a/b\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
         {"xenbr0 *\nbridge-of-16-char *\n", "xenbr0", "web01", "uid:1000", ST_INVALID},
