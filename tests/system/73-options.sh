@@ -256,7 +256,7 @@ rows+=('vm autostart --off' 'vm console --quiet') # the console is xl's
 expect 1 bulkhead vm console --quiet opt
 
 # --- evidence ----------------------------------------------------------------------------------
-head -c 100000 /dev/urandom >a.img
+head -c 102400 /dev/urandom >a.img
 attesting PCR16 "disk:$work/a.img" >attest.xml
 expect 0 bulkhead host approve --site-key site.pem
 bulkhead status --trust >host.trust
@@ -269,7 +269,7 @@ challenge=$(openssl rand -hex 32)
 expect 0 bulkhead attest attest.xml -o evidence.xml --trust host.trust --challenge "$challenge"
 says "$challenge"
 rows+=('attest '--{output,challenge})
-shown 10 attest trust
+shown 15 attest trust
 json attest - -o evidence.xml --challenge "$challenge" --trust host.trust <attest.xml
 silent attest attest.xml -o other.xml
 differs verify trust evidence.xml 'evidence.xml --trust host.trust'
