@@ -217,6 +217,19 @@ static enum status on_trust(struct request *r, const struct trust_req *q, struct
         return s;
 }
 
+static enum status on_progress(struct request *r, const struct progress_req *q,
+                               struct progress_rep *p)
+{
+        struct im_progress_req ask = {.asker = r->caller->principal};
+        struct im_progress_rep answer;
+        enum status s = peer_call(PEER_IM, CALL(im_progress, &ask, &answer), r->arena, PEER_BRIEF);
+
+        (void)q;
+        if (!s)
+                *p = (struct progress_rep){answer.done, answer.total, answer.what};
+        return s;
+}
+
 static enum status on_attest(struct request *r, const struct attest_req *q, struct attest_rep *p)
 {
         return attest_request(r, q, p);

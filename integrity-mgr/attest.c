@@ -253,7 +253,7 @@ enum status attest_make(struct arena *a, const struct im_attest_req *req,
         s = attest_share_take(by, d->targets.count, SHARE_WAIT_MS);
         if (s)
                 return s;
-        s = measure_all(a, d->targets.items, d->targets.count, req->targets.items,
+        s = measure_all(a, &req->asker, d->targets.items, d->targets.count, req->targets.items,
                         req->targets.count, w.host->keys.alg, &w.found);
         attest_share_give(by, d->targets.count);
         if (!s)

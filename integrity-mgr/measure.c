@@ -11,7 +11,9 @@
 #include "lib/interrupt.h"
 #include "lib/priority.h"
 #include "lib/worker.h"
+#include "lib/principal.h"
 #include "measure/measure_run.h"
+#include "measure/progress_page.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -44,8 +46,9 @@ struct duty {
         struct arena *arena;
         struct measurement *measurement;
         struct plugin_seen *plugin;
-        int file;        /* the plug-in's, or -1 */
-        struct job *job; /* has answered, but may not have ended */
+        int file;                   /* the plug-in's, or -1 */
+        struct progress_page *page; /* of the worker; NULL before and after it works */
+        struct job *job;            /* has answered, but may not have ended */
         enum status s;
         struct error error;
 };
@@ -59,20 +62,21 @@ static int deadline(int file)
         return ms > INT32_MAX - LEAST_MS ? INT32_MAX : (int)ms + LEAST_MS;
 }
 
-static struct measure_req request_of(const struct duty *d, int plugin)
+static struct measure_req request_of(const struct duty *d, int plugin, int progress)
 {
         return (struct measure_req){.plugin = plugin,
                                     .target = *d->target,
                                     .file = d->open->file,
                                     .header = d->open->header,
+                                    .progress = progress,
                                     .cores = d->cores};
 }
 
 /* Asks a job that has the plug-in loaded, and hashes the installed plug-in while the job measures.
  * NULL if no job waits, or if it loaded another file than the one that is installed. */
-static struct job *ask_ready(struct duty *d, int plugin)
+static struct job *ask_ready(struct duty *d, int plugin, int progress)
 {
-        const struct measure_req q = request_of(d, -1);
+        const struct measure_req q = request_of(d, -1, progress);
         struct measure_rep unused;
         struct digest loaded;
         struct job *j = plugin_jobs_take(d->target->plugin, &loaded);
@@ -90,13 +94,13 @@ static struct job *ask_ready(struct duty *d, int plugin)
         return NULL;
 }
 
-static enum status ask(struct duty *d, int plugin, struct job **job_out)
+static enum status ask(struct duty *d, int plugin, int progress, struct job **job_out)
 {
-        const struct measure_req q = request_of(d, plugin);
+        const struct measure_req q = request_of(d, plugin, progress);
         struct measure_rep unused;
         enum status s;
 
-        *job_out = ask_ready(d, plugin);
+        *job_out = ask_ready(d, plugin, progress);
         if (*job_out)
                 return ST_DONE;
         s = measure_plugin_digest(plugin, &d->plugin->file);
@@ -122,13 +126,98 @@ static enum status answer(struct duty *d)
         return ST_DONE;
 }
 
+/* --- how far it is -----------------------------------------------------------------------------
+ */
+
+/* One call of measure_all(). */
+struct measuring {
+        struct measuring *next;
+        const struct principal *asker;
+        struct duty *duties;
+        size_t count;
+};
+
+static struct measuring *all; /* under the lock, as is each duty's page */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void begin_measuring(struct measuring *m)
+{
+        pthread_mutex_lock(&lock);
+        m->next = all;
+        all = m;
+        pthread_mutex_unlock(&lock);
+}
+
+static void end_measuring(struct measuring *m)
+{
+        struct measuring **at = &all;
+
+        pthread_mutex_lock(&lock);
+        while (*at != m)
+                at = &(*at)->next;
+        *at = m->next;
+        pthread_mutex_unlock(&lock);
+        for (size_t i = 0; i < m->count; i++)
+                progress_page_free(m->duties[i].page);
+}
+
+/* The descriptor for the worker, or -1. */
+static int show_progress(struct duty *d)
+{
+        int fd;
+        struct progress_page *page = progress_page_new(&fd);
+
+        pthread_mutex_lock(&lock);
+        d->page = page;
+        pthread_mutex_unlock(&lock);
+        return fd;
+}
+
+/* What a worker tells may be anything: a part is not more than its whole, and no sum overflows. */
+static void add(const struct duty *d, struct arena *a, double *least, struct im_progress_rep *p)
+{
+        const uint64_t most = UINT64_MAX / TARGETS_MOST / TARGETS_MOST;
+        uint64_t total = d->page ? atomic_load(&d->page->total) : 0,
+                 done = d->page ? atomic_load(&d->page->done) : 0;
+
+        total = total < most ? total : most;
+        done = done < total ? done : total;
+        if (!total || total > UINT64_MAX - p->total)
+                return;
+        p->total += total;
+        p->done += done;
+        if ((double)done / (double)total >= *least)
+                return;
+        *least = (double)done / (double)total;
+        p->what = arena_text(a, d->target->name);
+}
+
+void measure_progress_of(const struct principal *asker, struct arena *a, struct im_progress_rep *p)
+{
+        double least = 2;
+
+        *p = (struct im_progress_rep){.what = ""};
+        pthread_mutex_lock(&lock);
+        for (const struct measuring *m = all; m; m = m->next)
+                for (size_t i = 0; i < m->count && principal_is(m->asker, asker); i++)
+                        add(&m->duties[i], a, &least, p);
+        pthread_mutex_unlock(&lock);
+}
+
 static enum status measure_one(struct duty *d)
 {
         enum status s = measure_open_plugin(config.plugins, d->target->plugin, &d->file);
 
+        if (!s) {
+                int progress = show_progress(d);
+
+                s = ask(d, d->file, progress, &d->job);
+                if (progress >= 0)
+                        close(progress);
+        }
         if (!s)
-                s = ask(d, d->file, &d->job);
-        return s ? s : answer(d);
+                s = answer(d);
+        return s;
 }
 
 struct queue {
@@ -265,13 +354,14 @@ static enum status end_all(struct duty *duties, size_t count, enum status s)
         return s;
 }
 
-enum status measure_all(struct arena *a, const struct target *targets, size_t count,
-                        const struct open_target *open, size_t open_count, enum hash_alg alg,
-                        struct found *found_out)
+enum status measure_all(struct arena *a, const struct principal *asker,
+                        const struct target *targets, size_t count, const struct open_target *open,
+                        size_t open_count, enum hash_alg alg, struct found *found_out)
 {
         struct target *asked = arena_get_many(a, count + 1, sizeof *asked);
         struct duty *duties = arena_get_many(a, count + 1, sizeof *duties);
         struct queue q = {.interrupt = interrupt_get(), .duties = duties, .count = count};
+        struct measuring m = {.asker = asker, .duties = duties, .count = count};
         enum status s = check_open(open, open_count, count);
 
         *found_out = (struct found){.targets = open, .count = count};
@@ -292,8 +382,10 @@ enum status measure_all(struct arena *a, const struct target *targets, size_t co
                                           .measurement = &found_out->measurements[i],
                                           .plugin = &found_out->plugins[i]};
         }
+        begin_measuring(&m);
         if (count)
                 measure_queue(&q);
+        end_measuring(&m);
         s = end_all(duties, count, gather(a, duties, alg, found_out));
         for (size_t i = 0; i < count; i++)
                 if (duties[i].arena != a)

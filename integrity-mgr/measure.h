@@ -22,10 +22,14 @@ struct found {
         size_t count;
 };
 
-/* alg: the host's. open: the open targets, in the same order; they stay the caller's. On failure
- * the error is that of the first target, in order, that could not be measured. */
-enum status measure_all(struct arena *a, const struct target *targets, size_t count,
-                        const struct open_target *open, size_t open_count, enum hash_alg alg,
-                        struct found *found_out);
+/* asker: for whom. alg: the host's. open: the open targets, in the same order; they stay the
+ * caller's. On failure the error is that of the first target, in order, that could not be measured.
+ */
+enum status measure_all(struct arena *a, const struct principal *asker,
+                        const struct target *targets, size_t count, const struct open_target *open,
+                        size_t open_count, enum hash_alg alg, struct found *found_out);
+/* How far all is that is being measured for that asker; the text lies in the arena. */
+void measure_progress_of(const struct principal *asker, struct arena *a,
+                         struct im_progress_rep *progress_out);
 
 #endif

@@ -46,7 +46,7 @@ enum status present_look(struct arena *a, struct present *p, const struct open_d
         if (!s)
                 s = host_log_get(&log);
         if (!s)
-                s = measure_all(a, d->targets.items, d->targets.count, targets->items,
+                s = measure_all(a, &p->asker, d->targets.items, d->targets.count, targets->items,
                                 targets->count, host->keys.alg, &p->found);
         if (!s)
                 s = host_log_found(a, &p->found, NULL, &entries, &place);

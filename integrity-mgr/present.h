@@ -12,6 +12,7 @@
 
 struct present {
         struct uuid vm;
+        struct principal asker;            /* for whom it is measured */
         struct principal owner, recipient; /* recipient: this host */
         struct digest config;
         struct descriptor descriptor; /* predicates resolved */
@@ -22,8 +23,8 @@ struct present {
         struct digest binding; /* as a seal that is made now has it */
 };
 
-/* Needs vm, owner, config and descriptor. Fills in the rest: measures the targets and logs what was
- * found: the log is on disk before anything is judged by it. */
+/* Needs vm, asker, owner, config and descriptor. Fills in the rest: measures the targets and logs
+ * what was found: the log is on disk before anything is judged by it. */
 enum status present_look(struct arena *a, struct present *p, const struct open_disk_list *disks,
                          const struct open_target_list *targets);
 /* After present_look: the predicates judge what was found; then the binding is computed. */

@@ -4,6 +4,7 @@
  * here (DAEMON).
  */
 #include "integrity-mgr/requests.h"
+#include "integrity-mgr/measure.h"
 #include "integrity-mgr/attest.h"
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
@@ -334,6 +335,13 @@ enum status on_im_reseal(struct request *r, const struct im_reseal_req *q, struc
 
         (void)p;
         return s ? s : seal_renew(r->arena, q);
+}
+
+enum status on_im_progress(struct request *r, const struct im_progress_req *q,
+                           struct im_progress_rep *p)
+{
+        measure_progress_of(&q->asker, r->arena, p);
+        return ST_DONE;
 }
 
 enum status on_im_journal(struct request *r, const struct im_journal_req *q,

@@ -146,6 +146,7 @@ static enum status check_generation(const struct uuid *vm, uint64_t asked)
 static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
 {
         struct present p = {.vm = req->vm,
+                            .asker = req->asker,
                             .owner = req->owner,
                             .config = req->config,
                             .descriptor = req->descriptor};
@@ -188,7 +189,7 @@ enum status seal_make(struct arena *a, const struct im_seal_req *req)
         return s;
 }
 
-/* What is there now, measured by the record's own descriptor. p has owner and config. */
+/* What is there now, measured by the record's own descriptor. p has asker, owner and config. */
 static enum status look(struct arena *a, const struct seal_record *r,
                         const struct open_disk_list *disks, const struct open_target_list *targets,
                         struct present *p)
@@ -249,7 +250,7 @@ static enum status bring_up_to_date(struct arena *a, const struct im_unseal_req 
 static enum status unseal_claimed(struct arena *a, const struct im_unseal_req *req,
                                   struct seal_record *r)
 {
-        struct present p = {.owner = req->owner, .config = req->config};
+        struct present p = {.asker = req->asker, .owner = req->owner, .config = req->config};
         struct tpm_unseal_req q;
         struct tpm_unseal_rep nothing;
         enum status s;
@@ -343,7 +344,7 @@ enum status seal_device(struct arena *a, const struct im_device_req *req)
 static enum status reseal_claimed(struct arena *a, const struct im_reseal_req *req)
 {
         const struct digest journal = req->journal.alg == HASH_NONE ? no_journal() : req->journal;
-        struct present p = {.owner = req->owner, .config = req->config};
+        struct present p = {.asker = req->asker, .owner = req->owner, .config = req->config};
         struct seal_record r;
         enum status s;
 

@@ -8,6 +8,7 @@
  * files by name, no TPM.
  */
 #include "measure/measure_run.h"
+#include "measure/progress_page.h"
 #include "lib/digest.h"
 #include "lib/report.h"
 #include "lib/worker.h"
@@ -40,15 +41,25 @@ enum status on_measure_load(struct request *r, const struct measure_load_req *q,
         return load(q->plugin, q->name);
 }
 
+static struct progress_page *page; /* or NULL */
+
+static void tell(uint64_t done, uint64_t total)
+{
+        atomic_store_explicit(&page->done, done, memory_order_relaxed);
+        atomic_store_explicit(&page->total, total, memory_order_relaxed);
+}
+
 enum status on_measure(struct request *r, const struct measure_req *q, struct measure_rep *p)
 {
         enum status s = q->plugin >= 0 ? load(q->plugin, q->target.plugin) : ST_DONE;
 
+        page = progress_page_map(q->progress);
+
         if (!s && !loaded)
                 s = FAIL(ST_WRONG_STATE, .subject = "measure_worker", .expected = "a plug-in");
         return s ? s
-                 : measure_call(r->arena, loaded, &q->target, q->file, q->header, q->cores, NULL,
-                                &p->measurement);
+                 : measure_call(r->arena, loaded, &q->target, q->file, q->header, q->cores,
+                                page ? tell : NULL, &p->measurement);
 }
 
 static const struct handler handlers[] = {

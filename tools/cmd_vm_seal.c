@@ -87,27 +87,29 @@ struct opener {
         struct recovery recovery;
 };
 
-/* To adopt disks takes their passphrase if the VM was never sealed; a sealed VM's key opens them.
- * New disks get a recovery key. */
-static enum status find_opener(const struct arguments *arguments, struct arena *a,
-                               struct opener *out)
+static enum status ask_show(const struct arguments *arguments, struct arena *a,
+                            struct vm_show_rep *vm_out)
 {
         const struct vm_show_req request = {.vm = arguments->name};
-        struct vm_show_rep vm;
+
+        return door_call(CALL(vm_show, &request, vm_out), a);
+}
+
+/* To adopt disks takes their passphrase if the VM was never sealed; a sealed VM's key opens them.
+ * New disks get a recovery key. */
+static enum status find_opener(const struct arguments *arguments, const struct vm_show_rep *vm,
+                               struct arena *a, struct opener *out)
+{
         bool encrypted = false;
-        enum status s;
 
         if (passphrase_is_given(&arguments->shared.present))
                 return passphrase_take(&arguments->shared.present, NULL, false, &out->fd,
                                        &out->form);
         if (arguments->format ? arguments->no_recovery : !passphrase_can_ask())
                 return ST_DONE;
-        s = door_call(CALL(vm_show, &request, &vm), a);
-        if (s)
-                return s;
-        for (size_t i = 0; i < vm.disks.count; i++)
-                encrypted |= !strcmp(vm.disks.items[i].kind, "crypt");
-        if (!encrypted || vm.vm.generation)
+        for (size_t i = 0; i < vm->disks.count; i++)
+                encrypted |= !strcmp(vm->disks.items[i].kind, "crypt");
+        if (!encrypted || vm->vm.generation)
                 return ST_DONE;
         if (arguments->format) {
                 out->form = PASSPHRASE_RECOVERY;
@@ -139,6 +141,42 @@ static int finish(enum status s, const struct arguments *arguments, const struct
                 slots_print_recovery(&by->recovery);
         }
         return output_end();
+}
+
+/* --- Ctrl-C -------------------------------------------------------------------------------- */
+
+enum { LOOK_MS = 200, LOOKS = 300 };
+
+/* A seal is committed at one moment: before it nothing has been written to a disk, after it the
+ * headers are written whatever happens. So there is an answer as soon as nothing is done any more.
+ * Ends the process; a second Ctrl-C does, too. */
+static void tell_outcome(const struct arguments *arguments, uint64_t generation_before,
+                         const struct opener *by, struct arena *a)
+{
+        const char *name = output_clean(arguments->name);
+        struct vm_show_rep now = {.vm.state = VM_SEALING};
+        enum status s = ST_DONE;
+
+        fprintf(stderr, "\nbulkhead: interrupted; waiting for what becomes of the seal\n");
+        /* Twice, since what was asked for may not have begun at the first look. */
+        for (int i = 0, ended = 0; i < LOOKS && !s && ended < 2; i++) {
+                usleep(LOOK_MS * 1000);
+                s = ask_show(arguments, a, &now);
+                ended = now.vm.state == VM_SEALING ? 0 : ended + 1;
+        }
+        if (!s && now.vm.state != VM_SEALING && now.vm.generation == generation_before) {
+                fprintf(stderr, "%s: %s; its disks are as they were\n", name,
+                        generation_before ? "the seal is the one of before" : "not sealed");
+                door_end_interrupted();
+        }
+        if (!s && now.vm.generation > generation_before)
+                fprintf(stderr, "%s: sealed (generation %llu): it was finished\n", name,
+                        (unsigned long long)now.vm.generation);
+        else
+                fprintf(stderr, "%s: unknown: %s: bulkhead vm show %s\n", name,
+                        s ? "compartment-mgr does not tell" : "it is still being sealed", name);
+        slots_print_recovery(&by->recovery);
+        door_end_interrupted();
 }
 
 /* --- the command --------------------------------------------------------------------------- */
@@ -185,7 +223,9 @@ int cmd_vm_seal(int argc, char **argv)
         struct arguments arguments = {0};
         struct vm_seal_req request = {.passphrase = -1};
         struct opener by = {.fd = -1};
+        struct vm_show_rep before;
         struct vm_seal_rep reply;
+        bool interrupted = false;
         struct arena *a;
         enum status s;
         int result;
@@ -200,15 +240,19 @@ int cmd_vm_seal(int argc, char **argv)
         if (!s)
                 s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
         if (!s)
-                s = find_opener(&arguments, a, &by);
+                s = ask_show(&arguments, a, &before);
+        if (!s)
+                s = find_opener(&arguments, &before, a, &by);
         request.passphrase = by.fd;
         request.form = by.form;
         if (!s)
-                s = door_call(CALL(vm_seal, &request, &reply), a);
+                s = door_call_or_interrupt(CALL(vm_seal, &request, &reply), a, &interrupted);
         if (s == ST_CONSENT && consent_given(arguments.format)) {
                 request.yes = true;
-                s = door_call(CALL(vm_seal, &request, &reply), a);
+                s = door_call_or_interrupt(CALL(vm_seal, &request, &reply), a, &interrupted);
         }
+        if (interrupted)
+                tell_outcome(&arguments, before.vm.generation, &by, a);
         result = finish(s, &arguments, &reply.vm, &by);
         if (by.fd >= 0)
                 close(by.fd);

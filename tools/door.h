@@ -6,9 +6,13 @@
 #include "lib/message.h"
 
 /* One request, as client_call() of lib/client.h. Waits without a deadline, since a whole disk may
- * be measured; a person can interrupt, and is then told that the daemon goes on. ST_UNREACHABLE
- * has a remedy. */
+ * be measured, with a bar on a terminal. A person can interrupt: then it says that the daemon may
+ * go on, and ends the process by the signal. ST_UNREACHABLE has a remedy. */
 enum status door_call(struct call call, struct arena *a);
+/* The same, but whoever calls says what becomes of what was asked for, and then ends the process by
+ * door_end_interrupted(). An answer that came all the same counts: *interrupted_out is false. */
+enum status door_call_or_interrupt(struct call call, struct arena *a, bool *interrupted_out);
+void door_end_interrupted(void);
 
 /* A name of a VM, or of a part of one, as a person typed it: ST_USAGE with what is wrong with it if
  * no request can carry it. Empty is fine. */

@@ -7,20 +7,36 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { WIDTH_USUAL = 80, WIDTH_LEAST = 30, WIDTH_MOST = 160, TAIL = 8 };
+enum { WIDTH_USUAL = 80, WIDTH_LEAST = 40, WIDTH_MOST = 160, NAME_MOST = 80, TAIL_SIZE = 40 };
 
-static const char *what;
+static char name[NAME_MOST + 1];
 static unsigned width;    /* columns; 0: draw nothing */
 static atomic_uint shown; /* permille + 1; 0: nothing yet */
+static uint64_t begun;    /* ms */
 
-void progress_begin(const char *text)
+static uint64_t now(void)
+{
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+void progress_name(const char *what)
+{
+        snprintf(name, sizeof name, "%s", what);
+}
+
+void progress_begin(const char *what)
 {
         struct winsize size;
 
-        what = text;
+        progress_name(what);
         width = 0;
+        begun = now();
         atomic_store(&shown, 0);
         if (!isatty(STDERR_FILENO) || output_quiet())
                 return;
@@ -31,18 +47,37 @@ void progress_begin(const char *text)
                 width = 0;
 }
 
-static void draw(unsigned permille)
+bool progress_wanted(void)
 {
-        char text[2 * WIDTH_MOST], bar[WIDTH_MOST + 1];
-        unsigned room = width - TAIL - 1;
-        unsigned name = strlen(what) < room / 2 ? (unsigned)strlen(what) : room / 2;
-        unsigned cells = room - name - 2, full = cells * permille / 1000;
+        return width;
+}
+
+/* " 45 %  123 MiB/s", of the same width each time; no rate at once, where it would be a guess. */
+static unsigned write_tail(char tail[static TAIL_SIZE], unsigned permille, uint64_t done)
+{
+        const uint64_t ms = now() - begun;
+        int n;
+
+        if (ms < 500)
+                n = snprintf(tail, TAIL_SIZE, " %3u %%           ", permille / 10);
+        else
+                n = snprintf(tail, TAIL_SIZE, " %3u %% %5.0f MiB/s", permille / 10,
+                             (double)done / 1048576 / ((double)ms / 1000));
+        return n > 0 && n < TAIL_SIZE ? (unsigned)n : 0;
+}
+
+static void draw(unsigned permille, uint64_t done)
+{
+        char text[2 * WIDTH_MOST], bar[WIDTH_MOST + 1], tail[TAIL_SIZE];
+        unsigned room = width - write_tail(tail, permille, done) - 1;
+        unsigned label = strlen(name) < room / 2 ? (unsigned)strlen(name) : room / 2;
+        unsigned cells = room - label - 3, full = cells * permille / 1000;
         int n;
 
         memset(bar, '#', full);
         memset(bar + full, '.', cells - full);
         bar[cells] = 0;
-        n = snprintf(text, sizeof text, "\r%.*s [%s] %3u %%", (int)name, what, bar, permille / 10);
+        n = snprintf(text, sizeof text, "\r%.*s [%s]%s", (int)label, name, bar, tail);
         if (n > 0 && write(STDERR_FILENO, text, (size_t)n) < 0)
                 width = 0;
 }
@@ -58,7 +93,7 @@ void progress_show(uint64_t done, uint64_t total)
         /* Only the thread that advances `shown` draws, so the bar never goes backwards. */
         while (before < permille + 1)
                 if (atomic_compare_exchange_weak(&shown, &before, permille + 1)) {
-                        draw(permille);
+                        draw(permille, done);
                         return;
                 }
 }

@@ -26,14 +26,14 @@ void fake_measure_reset(void)
         fake_verdict = ST_DONE;
 }
 
-enum status measure_all(struct arena *a, const struct target *targets, size_t count,
-                        const struct open_target *open, size_t open_count, enum hash_alg alg,
-                        struct found *found_out)
+enum status measure_all(struct arena *a, const struct principal *asker,
+                        const struct target *targets, size_t count, const struct open_target *open,
+                        size_t open_count, enum hash_alg alg, struct found *found_out)
 {
         static struct measurement_form forms[2];
         enum status s = ST_DONE;
 
-        (void)targets, (void)open_count;
+        (void)asker, (void)targets, (void)open_count;
         *found_out = (struct found){open, fake_found, fake_plugins, forms, count};
         for (size_t i = 0; i < count && !s; i++)
                 s = measurement_form(&fake_found[i], alg, a, &forms[i]);

@@ -14,8 +14,9 @@ listener.bind(run + "/bulkhead.sock")
 listener.listen()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 p = subprocess.Popen(["bulkhead", "--run", run] + command, stderr=subprocess.PIPE)
-connection = listener.accept()
-time.sleep(0.3)
+connection = listener.accept()[0]
+connection.sendall(connection.recv(100))  # its hello, which is ours, too
+time.sleep(0.5)
 p.send_signal(signal.SIGINT)
 said = p.communicate(timeout=10)[1].decode()
 print(said, p.returncode)

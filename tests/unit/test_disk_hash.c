@@ -232,6 +232,7 @@ START_TEST(in_the_workers_sandbox)
         struct measure_req q = {
                 .target = {.name = "disk:/img", .plugin = "disk", .argument = "/img"},
                 .header = -1,
+                .progress = -1,
                 .cores = cores[_i / 2]};
         struct measure_rep p;
         struct worker *w;

@@ -158,7 +158,7 @@ static enum status measure(const char *plugin)
         const struct open_target none = {.component = component, .file = -1, .header = -1};
 
         arena_empty(a);
-        return measure_all(a, &t, 1, &none, 1, HASH_SHA256, &found);
+        return measure_all(a, &principal_self, &t, 1, &none, 1, HASH_SHA256, &found);
 }
 
 static void check_measured(const char *type)

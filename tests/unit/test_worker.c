@@ -184,6 +184,7 @@ static enum status measure_with(const char *plugin)
         struct measure_req q = {.target = {.name = "test:x", .plugin = plugin, .argument = "x"},
                                 .file = -1,
                                 .header = -1,
+                                .progress = -1,
                                 .cores = 1};
         struct measure_rep p;
         struct worker *measure;

@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Ctrl-C in `vm seal --format`, at any moment: the command says what became of the seal, and so it
+# is. Either nothing is sealed and the disk is as it was, or the VM is sealed and starts, and the
+# recovery key was printed.
+# shellcheck source=tests/system/common.bash
+. "$(dirname "$0")/common.bash"
+
+command -v python3 >/dev/null || skip 'python3 is missing'
+cat >interrupt.py <<'EOF'
+import signal, subprocess, sys, time
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+p = subprocess.Popen(sys.argv[2:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+time.sleep(float(sys.argv[1]))
+p.send_signal(signal.SIGINT)
+print(p.communicate(timeout=90)[0].decode() + "ended with", p.returncode)
+EOF
+vm ctrl
+empty=$(sha256sum <ctrl-data.img)
+undone=0 finished=0
+for delay in 0.02 0.1 0.2 0.3 0.5 0.8 1.2 2; do
+        expect 0 python3 interrupt.py "$delay" bulkhead vm seal ctrl ctrl-seal.xml --format
+        if [[ $(field ctrl generation) == 0 ]]; then
+                undone=$((undone + 1))
+                same "$(sha256sum <ctrl-data.img)" "$empty" 'the disk of one that is not sealed'
+                says_not 'recovery  '
+                [[ $output != *interrupted* ]] || says 'its disks are as they were'
+                says 'ended with -2'
+                continue
+        fi
+        finished=$((finished + 1))
+        says 'sealed (generation 1)'
+        [[ $output =~ recovery\ +([a-z-]{71}) ]] || fail 'no recovery key was printed'
+        printf %s "${BASH_REMATCH[1]}" >recovery
+        cryptsetup open --test-passphrase --disable-locks --key-file recovery ctrl-data.img ||
+                fail 'the recovery key does not open the disk'
+        expect 0 bulkhead vm start ctrl
+        expect 0 bulkhead vm stop ctrl
+        expect 0 bulkhead vm undefine ctrl
+        rm ctrl-data.img
+        truncate -s 24M ctrl-data.img
+        expect 0 bulkhead vm define ctrl.cfg
+done
+echo "$undone undone, $finished finished"
