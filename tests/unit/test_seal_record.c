@@ -348,7 +348,9 @@ static void make_old(void)
 
         ck_assert_int_eq(state_read_record(dir, RECORD_NAME("1"), &state_kind_seal, a, &r),
                          ST_DONE);
-        ck_assert_int_eq(measure_all(a, &principal_self, targets, 2, opened, 2, HASH_SHA256, &found), ST_DONE);
+        ck_assert_int_eq(
+                measure_all(a, &principal_self, targets, 2, opened, 2, HASH_SHA256, &found),
+                ST_DONE);
         b = (struct binding){
                 BINDING_FILES, HASH_SHA256,   vm,          principal_nobody, principal_nobody,
                 &r.descriptor, found.plugins, found.forms, r.disks.items,    r.disks.count,
