@@ -201,9 +201,9 @@ enum status door_call(struct call call, struct arena *a)
         }
         s = door_call_or_interrupt(call, a, &interrupted);
         if (interrupted) {
-                fputs("\nbulkhead: interrupted; what was asked for may still be done: bulkhead "
-                      "jobs "
-                      "shows it\n",
+                fputs("\nbulkhead: interrupted; what has not committed is undone, the rest goes "
+                      "on: "
+                      "bulkhead jobs shows it\n",
                       stderr);
                 door_end_interrupted();
         }

@@ -140,6 +140,7 @@ differs status trust '' --trust
 json status --trust
 useless 'status --trust --image bulkhead.efi'
 json jobs
+shown 77 cancel json quiet
 asked jobs
 json help
 asked help

@@ -73,7 +73,8 @@ for way in cancel TERM KILL; do
         begin bulkhead vm start cancelled
         job_of 'start of VM cancelled'
         if [[ $way == cancel ]]; then
-                expect 0 bulkhead cancel "$number"
+                expect 0 bulkhead cancel "$number" --quiet
+                same "$output" '' 'what --quiet says'
         else
                 kill -"$way" "$begun"
         fi
@@ -101,8 +102,9 @@ expect 0 bulkhead vm start cancelled
 hold measure_worker
 begin bulkhead attest cancelled-attest.xml -o evidence.xml
 job_of 'attestation, for'
-expect 0 bulkhead cancel "$number"
-says 'attestation, is cancelled'
+expect 0 bulkhead cancel "$number" --json
+says attestation
+python3 -m json.tool <<<"$output" >/dev/null || fail 'no JSON'
 go_on
 ended 3
 
