@@ -331,7 +331,7 @@ static enum status check_bank(struct tpm *t, uint32_t wanted)
 {
         const char *name = hash_name((enum hash_alg)t->keys.alg);
         char names[BANKS_TEXT];
-        uint32_t mask;
+        uint32_t mask = 0;
         enum status s = banks(t, &mask, names);
 
         if (s)
