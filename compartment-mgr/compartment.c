@@ -29,6 +29,7 @@ struct compartment {
         char *memory;              /* the path of its image, or NULL */
         struct arena *next_arena;  /* of next; NULL: none is staged */
         struct vm_definition next; /* what compartment_stage() was given */
+        bool has_macs;             /* compartments_sign() has signed its files */
         bool restarted;            /* this run began by a restart */
         int64_t began;             /* when this run began, in ms */
 };
@@ -366,10 +367,26 @@ void compartments_doubt(const struct error *why)
         error_keep(&table.doubt);
 }
 
+/* A file that cannot be read says nothing, with a MAC or without. */
+static enum status sign_domain(const struct compartment *c, struct arena *a)
+{
+        struct bytes domain;
+        char name[64];
+        enum status s = state_read_record(table.dir, beside(c, "domain", name),
+                                          &state_kind_vm_domain, a, &domain);
+
+        if (!s)
+                return state_write(table.dir, name, &state_kind_vm_domain, domain);
+        if (s == ST_DAMAGED) {
+                report_error("reading which domain ran a VM; that file goes");
+                s = state_remove(table.dir, name);
+        }
+        return s == ST_NOT_FOUND ? ST_DONE : s;
+}
+
 static enum status sign_one(struct compartment *c, struct arena *a)
 {
         struct memory_image m = {.path = c->memory};
-        struct bytes domain;
         char name[64];
         enum status s = write_definition(&c->definition);
 
@@ -379,12 +396,36 @@ static enum status sign_one(struct compartment *c, struct arena *a)
         if (!s && c->next_arena)
                 s = state_write_record(table.dir, beside(c, "next", name), &state_kind_vm_next,
                                        &c->next);
-        if (s)
-                return s;
-        s = state_read_record(table.dir, beside(c, "domain", name), &state_kind_vm_domain, a,
-                              &domain);
-        return s ? s == ST_NOT_FOUND ? ST_DONE : s
-                 : state_write(table.dir, name, &state_kind_vm_domain, domain);
+        if (!s)
+                s = sign_domain(c, a);
+        c->has_macs = !s;
+        return s;
+}
+
+static bool has_macs(const char *uuid)
+{
+        const struct compartment *c;
+        bool has;
+
+        pthread_mutex_lock(&table.lock);
+        c = find(uuid);
+        has = !c || c->has_macs; /* what was undefined has no files */
+        pthread_mutex_unlock(&table.lock);
+        return has;
+}
+
+static enum status sign_claimed(const char *uuid, struct arena *a)
+{
+        struct compartment *c;
+        enum status s;
+
+        if (has_macs(uuid))
+                return ST_DONE;
+        s = compartment_claim(uuid, "signing its state", &principal_self, &c);
+        if (!s)
+                s = sign_one(c, a);
+        compartment_release(c);
+        return s == ST_NOT_FOUND ? ST_DONE : s;
 }
 
 enum status compartments_sign(void)
@@ -392,22 +433,21 @@ enum status compartments_sign(void)
         struct arena *a = arena_new();
         struct vm_definition *definitions;
         struct vm_summary *summaries;
-        struct compartment *c;
         size_t count;
-        enum status s = ST_DONE;
+        enum status first = ST_DONE, s;
+        struct error why = {0};
 
         compartments_list(a, &definitions, &summaries, &count);
-        for (size_t i = 0; i < count && !s; i++) {
-                char uuid[37];
-
-                uuid_write(&definitions[i].uuid, uuid);
-                s = compartment_claim(uuid, "signing its state", &principal_self, &c);
-                if (!s)
-                        s = sign_one(c, a);
-                compartment_release(c);
+        for (size_t i = 0; i < count; i++) {
+                s = sign_claimed(UUID_TEXT(&definitions[i].uuid), a);
+                if (s && !first)
+                        why = *error_last();
+                first = first ? first : s;
         }
+        if (first)
+                error_keep(&why);
         arena_free(a);
-        return s;
+        return first;
 }
 
 size_t compartments_count(size_t *running_out)
@@ -901,17 +941,46 @@ enum status compartment_stage(struct compartment *c, const struct vm_definition 
         return s;
 }
 
+/* Whether the staged definition is the one that was sealed, and not one of a seal that failed, put
+ * back later under a generation that counts. */
+static bool is_next(const struct compartment *c, const struct im_sealed_rep *present)
+{
+        struct digest found;
+
+        if (!c->next_arena || c->next.generation != present->generation)
+                return false;
+        found = digest_of(HASH_SHA256, c->next.config.data, c->next.config.len);
+        return digest_equal(&found, &present->config) &&
+               principal_is(&c->next.owner, &present->owner);
+}
+
+/* The record that says what was sealed cannot be read now. */
+static bool nobody_knows(const struct compartment *c, const struct im_sealed_rep *present)
+{
+        return c->next.generation == present->generation && present->config.alg == HASH_NONE;
+}
+
+const struct disk_list *compartment_disks(const struct compartment *c,
+                                          const struct im_sealed_rep *present)
+{
+        return is_next(c, present) ? &c->next.disks : &c->definition.disks;
+}
+
 /* Once the definition is written, a second time would write the same. */
-static enum status settle_locked(struct compartment *c, uint64_t generation)
+static enum status settle_locked(struct compartment *c, const struct im_sealed_rep *present)
 {
         enum status s = ST_DONE;
         char name[64];
 
-        if (c->next.generation == generation) {
+        if (is_next(c, present)) {
                 c->next.autostart = c->definition.autostart;
                 s = write_definition(&c->next);
                 if (!s)
                         take_definition(c, &c->next);
+        } else if (c->next.generation == present->generation) {
+                report_warning("VM %s: a definition was staged for its seal that the seal is not "
+                               "for: dropped",
+                               c->definition.name);
         }
         if (!s)
                 s = state_remove(table.dir, beside(c, "next", name));
@@ -920,16 +989,16 @@ static enum status settle_locked(struct compartment *c, uint64_t generation)
         return s;
 }
 
-enum status compartment_settle(struct compartment *c, uint64_t generation)
+enum status compartment_settle(struct compartment *c, const struct im_sealed_rep *present)
 {
         enum status s = ST_DONE;
 
-        if (c->next_arena) {
+        if (c->next_arena && !nobody_knows(c, present)) {
                 pthread_mutex_lock(&table.lock);
-                s = settle_locked(c, generation);
+                s = settle_locked(c, present);
                 pthread_mutex_unlock(&table.lock);
         }
-        return s ? s : compartment_set_generation(c, generation);
+        return s ? s : compartment_set_generation(c, present->generation);
 }
 
 enum status compartment_undefine(struct compartment *c)

@@ -26,7 +26,9 @@ enum status compartments_read(void);
 /* No definition can be believed for now: all VMs are VM_UNKNOWN and without an owner, and each
  * claim and definition fails with this error, until compartments_read(). */
 void compartments_doubt(const struct error *why);
-/* Writes all state anew under the present key (lib/state_file.h). ST_BUSY if a VM is claimed. */
+/* Writes all state anew under the present key (lib/state_file.h). What fails with one VM does not
+ * keep the others from it; the first failure is returned, ST_BUSY if a VM is claimed. Called again,
+ * it signs what is left. */
 enum status compartments_sign(void);
 /* How many VMs are defined, and how many of them run. */
 size_t compartments_count(size_t *running_out);
@@ -109,10 +111,15 @@ enum status compartment_replace(struct compartment *c, const struct vm_definitio
 /* Keeps the definition that the VM is to have once d->generation is that of its present seal;
  * durable. Its name is taken from then on. */
 enum status compartment_stage(struct compartment *c, const struct vm_definition *d);
-/* The generation of the present seal, as integrity-mgr told it; durable. The definition that was
- * staged for it takes the place of the present one; one that was staged for another is dropped.
- * What compartment_definition() pointed to may be gone afterwards. */
-enum status compartment_settle(struct compartment *c, uint64_t generation);
+/* The present seal, as integrity-mgr told it; its generation is kept. The definition that was
+ * staged takes the place of the present one if it is that which the seal is for, by generation,
+ * digest of the configuration and owner; any other is dropped. While the seal's record cannot be
+ * read, one of its generation stays staged. What compartment_definition() pointed to may be gone
+ * afterwards. */
+enum status compartment_settle(struct compartment *c, const struct im_sealed_rep *present);
+/* The disks of the definition that the VM has after compartment_settle(). */
+const struct disk_list *compartment_disks(const struct compartment *c,
+                                          const struct im_sealed_rep *present);
 /* Removes the VM, durably. Releases the claim, also on failure. */
 enum status compartment_undefine(struct compartment *c);
 

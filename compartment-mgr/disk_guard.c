@@ -6,6 +6,7 @@
 #include "compartment-mgr/disk_guard.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/workers.h"
+#include "lib/report.h"
 
 #include <string.h>
 
@@ -58,20 +59,26 @@ static enum status add(struct batch *b, struct other_disk other)
         return b->count == OTHER_DISKS_MOST ? ask(b) : ST_DONE;
 }
 
-static enum status add_definitions(struct batch *b, const struct vm_definition *all, size_t count)
+static enum status add_definition(struct batch *b, const struct vm_definition *d)
 {
         enum status s = ST_DONE;
 
-        for (size_t i = 0; i < count; i++) {
-                const struct vm_definition *d = &all[i];
+        for (size_t j = 0; j < d->disks.count && !s; j++)
+                s = add(b, (struct other_disk){.who = arena_print(b->o->arena, "VM %s", d->name),
+                                               .path = d->disks.items[j].path});
+        return s;
+}
 
-                if (uuid_equal(&d->uuid, &b->o->vm->uuid))
-                        continue;
-                for (size_t j = 0; j < d->disks.count && !s; j++)
-                        s = add(b, (struct other_disk){
-                                           .who = arena_print(b->o->arena, "VM %s", d->name),
-                                           .path = d->disks.items[j].path});
-        }
+/* Those that are sealed, and with `all` the others, too. */
+static enum status add_definitions(struct batch *b, const struct vm_definition *definitions,
+                                   size_t count, bool all)
+{
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < count && !s; i++)
+                if ((all || definitions[i].generation) &&
+                    !uuid_equal(&definitions[i].uuid, &b->o->vm->uuid))
+                        s = add_definition(b, &definitions[i]);
         return s;
 }
 
@@ -87,14 +94,64 @@ static enum status add_domains(struct batch *b)
         return s;
 }
 
-static enum status nobody_else(struct operation *o, const struct vm_definition *all, size_t count)
+static enum status nobody_else(struct operation *o, const struct vm_definition *definitions,
+                               size_t count, bool all)
 {
         struct batch b = {.o = o};
-        enum status s = add_definitions(&b, all, count);
+        enum status s = add_definitions(&b, definitions, count, all);
 
         if (!s)
                 s = add_domains(&b);
         return s ? s : ask(&b);
+}
+
+/* --- whoever only names it ------------------------------------------------------------------- */
+
+static bool has_path(const struct disk_list *disks, const char *path)
+{
+        for (size_t i = 0; i < disks->count; i++)
+                if (!strcmp(disks->items[i].path, path))
+                        return true;
+        return false;
+}
+
+/* All disks are those of the definition that the present seal is for. */
+static bool owns_disks(const struct operation *o, bool format)
+{
+        const struct vm_definition *sealed = compartment_definition(o->compartment);
+
+        for (size_t i = 0; i < o->vm->disks.count; i++)
+                if (!has_path(&sealed->disks, o->vm->disks.items[i].path))
+                        return false;
+        return o->sealed.generation && !format;
+}
+
+/* Anybody who may define a VM can name a disk. What is sealed is not given up for that. */
+static enum status name_claimants(struct operation *o, const struct vm_definition *definitions,
+                                  size_t count, const char **warning_out)
+{
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; i < count && !s; i++) {
+                struct batch b = {.o = o};
+
+                if (definitions[i].generation || uuid_equal(&definitions[i].uuid, &o->vm->uuid))
+                        continue;
+                s = add_definition(&b, &definitions[i]);
+                if (!s)
+                        s = ask(&b);
+                if (s != ST_BUSY)
+                        continue;
+                s = ST_DONE;
+                *warning_out = arena_print(o->arena,
+                                           "%s: %s, without a seal; give that VM a disk of its "
+                                           "own: bulkhead vm undefine %s",
+                                           error_last()->subject, error_last()->found,
+                                           definitions[i].name);
+                report_warning("VM %s: %s", o->vm->name, *warning_out);
+                error_clear();
+        }
+        return s;
 }
 
 /* --- what lies there ------------------------------------------------------------------------- */
@@ -169,14 +226,18 @@ static enum status check_content(struct operation *o, const struct vm_definition
         return s || yes || !*what ? s : ask_for_yes(o, format, what);
 }
 
-enum status disk_guard_check(struct operation *o, bool format, bool yes)
+enum status disk_guard_check(struct operation *o, bool format, bool yes, const char **warning_out)
 {
+        const bool own = owns_disks(o, format);
         struct vm_definition *all;
         struct vm_summary *summaries;
         size_t count;
         enum status s = compartments_list(o->arena, &all, &summaries, &count);
 
+        *warning_out = "";
         if (!s)
-                s = nobody_else(o, all, count);
+                s = nobody_else(o, all, count, !own);
+        if (!s && own)
+                s = name_claimants(o, all, count, warning_out);
         return s ? s : check_content(o, all, count, format, yes);
 }

@@ -17,7 +17,11 @@ enum status disk_guard_may_format(const struct operation *o);
  * for a disk that is sealed for another VM of this host. Without `yes`, ST_CONSENT if format would
  * destroy something that was recognised, or if a disk is sealed for a VM that is not defined here;
  * the error names it.
+ *
+ * A VM that is sealed keeps its own disks: that a VM which never was names one of them does not
+ * keep it from being sealed again. *warning_out names that one then, in the arena of the operation;
+ * else it is "".
  */
-enum status disk_guard_check(struct operation *o, bool format, bool yes);
+enum status disk_guard_check(struct operation *o, bool format, bool yes, const char **warning_out);
 
 #endif

@@ -22,26 +22,43 @@ static enum status ask_sealed(struct operation *o)
         return peer_call(PEER_IM, CALL(im_sealed, &q, &o->sealed), o->arena, PEER_SHORT);
 }
 
+/* The definition says "sealed", and integrity-mgr knows of no seal: its folder is another one, or
+ * not mounted yet. */
+static bool is_lost(const struct operation *o)
+{
+        return !o->sealed.generation && o->vm->generation;
+}
+
 static enum status settle_disks(struct operation *o)
 {
+        const struct disk_list *disks = compartment_disks(o->compartment, &o->sealed);
         struct svdm_settle_req q = {.vm = o->vm->uuid,
                                     .generation = o->sealed.generation,
-                                    .journal = o->sealed.journal};
+                                    .journal = o->sealed.journal,
+                                    .disks = {disks->items, disks->count}};
         struct svdm_settle_rep p;
 
         return operation_svdm(o, CALL(svdm_settle, &q, &p), PEER_SHORT);
 }
 
+/* A seal that is lost decides nothing: the journal that it has committed to stays until the record
+ * is back, or until the owner seals anew or undefines the VM. */
 enum status operation_settle(struct operation *o)
 {
         enum status s = ask_sealed(o);
 
-        if (!s)
-                s = settle_disks(o);
-        /* A definition that says "sealed" does not forget it because a record was lost. */
-        if (!s && (o->sealed.generation || !o->vm->generation))
-                s = compartment_settle(o->compartment, o->sealed.generation);
-        return s;
+        if (s || is_lost(o))
+                return s;
+        s = settle_disks(o);
+        return s ? s : compartment_settle(o->compartment, &o->sealed);
+}
+
+enum status operation_drop_journal(struct operation *o)
+{
+        struct svdm_settle_req q = {.vm = o->vm->uuid, .generation = UINT64_MAX};
+        struct svdm_settle_rep p;
+
+        return operation_svdm(o, CALL(svdm_settle, &q, &p), PEER_SHORT);
 }
 
 /* Unmaps what a crash has left mapped: the VM does not run, so nobody uses it. */
@@ -281,12 +298,27 @@ enum status operation_present_secret(struct operation *o, int *secret_out)
         return s;
 }
 
+/* The owner goes on without the seal that is lost. What it has committed to goes only if there is a
+ * table of seals without it: else it may come back with the folder. */
+static enum status give_up_lost(struct operation *o)
+{
+        if (o->sealed.known)
+                return operation_drop_journal(o);
+        return FAIL(ST_DAMAGED, .subject = FMT("the seal of VM %s", o->vm->name),
+                    .expected = FMT("number %" PRIu64, o->vm->generation),
+                    .found = "integrity-mgr has no table of seals: was its state folder mounted?",
+                    .remedy = "restore or mount integrity-mgr's newest state folder; without it "
+                              "begin a new one: bulkhead host setup, then bulkhead host approve");
+}
+
 enum status operation_stage(struct operation *o, uint64_t generation, struct digest *journal_out)
 {
         struct svdm_stage_req q = {.generation = generation};
         struct svdm_stage_rep p;
-        enum status s = operation_svdm(o, CALL(svdm_stage, &q, &p), PEER_SHORT);
+        enum status s = is_lost(o) ? give_up_lost(o) : ST_DONE;
 
+        if (!s)
+                s = operation_svdm(o, CALL(svdm_stage, &q, &p), PEER_SHORT);
         if (!s)
                 *journal_out = p.journal;
         return s;

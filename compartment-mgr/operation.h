@@ -63,8 +63,11 @@ enum status operation_unseal_disks(struct operation *o);
  * the present seal opens. Opens the seal's targets. */
 enum status operation_present_secret(struct operation *o, int *secret_out);
 /* After svdm_prepare or svdm_edit: the new headers to the redo journal. *journal_out: its digest,
- * which the seal has to name: else they are not written. */
+ * which the seal has to name: else they are not written. A journal of a seal that is lost goes
+ * then; ST_DAMAGED instead if there is no table of seals at all. */
 enum status operation_stage(struct operation *o, uint64_t generation, struct digest *journal_out);
+/* The disks stay as they are, whatever was staged for them. */
+enum status operation_drop_journal(struct operation *o);
 /* After a commit that gave s: integrity-mgr knows what became of it, even if its answer was lost,
  * and the disks follow that. If the commit failed, its error stays the error. */
 enum status operation_settle_after(struct operation *o, enum status s, uint64_t generation);

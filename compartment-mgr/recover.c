@@ -137,7 +137,15 @@ static enum status clear_up(struct arena *a, struct compartment *c)
         return s;
 }
 
-/* If a peer is away, it is waited for once, and not once for each VM. */
+/* What is the matter with a peer or the TPM is so for each VM. */
+static bool concerns_all(enum status s)
+{
+        return s == ST_UNREACHABLE || s == ST_TIMEOUT || s == ST_TPM || s == ST_TPM_LOCKED ||
+               s == ST_TPM_REPLACED || s == ST_NOT_APPROVED || s == ST_NOT_SET_UP;
+}
+
+/* It is waited for once, and not once for each VM: until then all are busy, and nobody is told why.
+ * Released, each refuses with the cause. */
 static void clear_up_all(struct left *l)
 {
         struct arena *a = arena_new();
@@ -148,7 +156,7 @@ static void clear_up_all(struct left *l)
                         destroy_half_built(a, compartment_definition(l->vms[i]));
                 if (compartment_set_domain(l->vms[i], 0))
                         report_error("forgetting which domain ran a VM");
-                if (s != ST_UNREACHABLE)
+                if (!concerns_all(s))
                         s = clear_up(a, l->vms[i]);
                 compartment_release(l->vms[i]);
                 arena_empty(a);

@@ -188,6 +188,7 @@ static enum status seal_next(struct arena *a, struct compartment *c, struct seal
 {
         struct operation o = OPERATION_NONE;
         enum status s = operation_begin(&o, a, c);
+        const char *warning; /* in the log */
 
         o.vm = how->next;
         if (!s)
@@ -197,7 +198,7 @@ static enum status seal_next(struct arena *a, struct compartment *c, struct seal
         if (!s)
                 s = operation_open_disks(&o);
         if (!s) /* one that comes in is adopted */
-                s = disk_guard_check(&o, false, yes);
+                s = disk_guard_check(&o, false, yes, &warning);
         if (!s)
                 s = seal_disks(&o, how);
         operation_end(&o);

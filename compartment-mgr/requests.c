@@ -505,10 +505,10 @@ static enum status must_be_suspended(struct request *r, const struct compartment
 static enum status do_seal(struct request *r, struct compartment *c, const void *q, void *p)
 {
         const struct vm_seal_req *ask = q;
+        struct vm_seal_rep *reply = p;
 
-        (void)p;
         return seal_vm(r->arena, c, ask->descriptor, ask->format, ask->yes, ask->passphrase,
-                       ask->form);
+                       ask->form, &reply->warning);
 }
 
 static enum status do_start(struct request *r, struct compartment *c, const void *q, void *p)

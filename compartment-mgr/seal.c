@@ -105,7 +105,7 @@ enum status seal_disks(struct operation *o, const struct sealing *how)
 }
 
 enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
-                    bool yes, int passphrase, enum passphrase_form form)
+                    bool yes, int passphrase, enum passphrase_form form, const char **warning_out)
 {
         struct operation o = OPERATION_NONE;
         struct descriptor d;
@@ -113,6 +113,7 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
         int secret = -1;
         enum status s;
 
+        *warning_out = "";
         compartment_set_state(c, VM_SEALING, "");
         s = compartment_allow_cancel(c);
         if (!s)
@@ -136,7 +137,7 @@ enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descrip
         if (!s)
                 s = operation_open_disks(&o);
         if (!s)
-                s = disk_guard_check(&o, format, yes);
+                s = disk_guard_check(&o, format, yes, warning_out);
         if (!s)
                 s = find_authority(&o, passphrase, &how, &secret);
         if (!s)

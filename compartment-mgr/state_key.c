@@ -10,6 +10,7 @@
 #include "lib/state_file.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,17 +24,51 @@ static struct {
         void (*recover)(void);
 } own = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1};
 
-/* Files of before the first key get their MACs. Whatever fails is done at the next start. */
-static enum status sign_all(struct arena *a)
+/* Files of before the first key get their MACs. The daemon that ends before does it at its next
+ * start. */
+static enum status sign_all(void)
 {
+        struct arena *a = arena_new();
         struct im_state_kept_req q = {};
         struct im_state_kept_rep p;
         enum status s = compartments_sign();
 
-        return s ? s : peer_call(PEER_IM, CALL(im_state_kept, &q, &p), a, PEER_SHORT);
+        if (!s)
+                s = peer_call(PEER_IM, CALL(im_state_kept, &q, &p), a, PEER_SHORT);
+        arena_free(a);
+        return s;
 }
 
-static enum status use_key(const struct im_state_key_rep *p, struct arena *a)
+/* A VM that is being worked on is signed when it is not. */
+static void *sign_again(void *key)
+{
+        enum status told = ST_DONE, s;
+
+        while ((s = sign_all())) {
+                if (s != told && s != ST_BUSY)
+                        report_error("giving state files their MACs; tried again until it is done");
+                told = s;
+                sleep(PAUSE);
+        }
+        state_use_key(own.dir, key, false);
+        report_info("all state files have their MACs");
+        explicit_bzero(key, STATE_KEY_SIZE);
+        free(key);
+        return NULL;
+}
+
+static void sign_later(const uint8_t key[static STATE_KEY_SIZE])
+{
+        uint8_t *kept = memory_new(1, STATE_KEY_SIZE);
+        pthread_t thread;
+
+        memcpy(kept, key, STATE_KEY_SIZE);
+        if (pthread_create(&thread, NULL, sign_again, kept))
+                fatal("no thread to sign state files in");
+        pthread_detach(thread);
+}
+
+static enum status use_key(const struct im_state_key_rep *p)
 {
         enum status s;
 
@@ -48,10 +83,13 @@ static enum status use_key(const struct im_state_key_rep *p, struct arena *a)
                 return s;
         report_warning("state files get their MACs: until now anybody with the disk could change "
                        "them unnoticed");
-        if (sign_all(a))
-                report_error("giving state files their MACs; the next start does it");
-        else
+        if (!sign_all()) {
                 state_use_key(own.dir, p->key.data, false);
+                return ST_DONE;
+        }
+        report_error("giving state files their MACs; tried again until it is done");
+        sign_later(p->key.data);
+        error_clear();
         return ST_DONE;
 }
 
@@ -65,7 +103,7 @@ static enum status learn(struct arena *a)
         if (s)
                 return s;
         if (p.key.len)
-                return use_key(&p, a);
+                return use_key(&p);
         if (own.state == DOUBT)
                 s = compartments_read();
         own.state = s ? DOUBT : NO_KEY;

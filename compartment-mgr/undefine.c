@@ -1,19 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The story of a VM's seal that is forgotten. vm_undefine comes here with the VM claimed and
- * stopped. It learns first what else opens the disks. The headers without the seal's key slots are
- * journalled under generation 0, which is what a VM without a seal has: they reach the disks once
- * integrity-mgr has forgotten the seal, and never before.
+ * stopped. It learns first what else opens the disks, as far as they can be read. The headers
+ * without the seal's key slots are journalled under generation 0, which is what a VM without a seal
+ * has: they reach the disks once integrity-mgr has forgotten the seal, and never before.
  */
 #include "compartment-mgr/device_check.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/stories.h"
+#include "lib/report.h"
 
 #include <string.h>
 #include <unistd.h>
 
 enum { NO_GENERATION = 0 };
+
+/* What was found of the disks. */
+struct undefining {
+        struct vm_undefine_rep *reply;
+        bool whole;                    /* all that the seal measures is open */
+        bool read;                     /* a disk is open, at least */
+        struct disk_slots_list unread; /* those that are not */
+};
 
 static bool is_encrypted(const struct disk *d)
 {
@@ -21,24 +30,6 @@ static bool is_encrypted(const struct disk *d)
 }
 
 /* --- what there is ------------------------------------------------------------------------- */
-
-/* The encrypted disks alone: a kernel that is gone does not keep a key slot where it is. */
-static enum status open_encrypted(struct operation *o)
-{
-        struct wanted_device_list wanted = {0};
-        struct svdm_open_req q = {.vm = o->vm->uuid};
-
-        wanted.items = arena_get_many(o->arena, o->config.disks.count + 1, sizeof *wanted.items);
-        for (size_t i = 0; i < o->config.disks.count; i++) {
-                const struct disk *d = &o->config.disks.items[i];
-
-                if (is_encrypted(d))
-                        wanted.items[wanted.count++] =
-                                (struct wanted_device){d->device, d->kind, d->path, d->writable};
-        }
-        q.devices = wanted;
-        return operation_svdm(o, CALL(svdm_open, &q, &o->open), PEER_LONG);
-}
 
 static const char *reason(struct arena *a, enum status s)
 {
@@ -48,36 +39,100 @@ static const char *reason(struct arena *a, enum status s)
                            why->subject, *why->found ? ": " : "", why->found);
 }
 
-/* For the refusal, and for whoever has to know what is left. */
-static void list_unread(struct operation *o, enum status s, struct disk_slots_list *out)
+static void add_unread(struct disk_slots_list *to, const char *device, const char *path,
+                       const char *why)
+{
+        to->items[to->count++] =
+                (struct disk_slots){.device = device, .path = path, .tokens = "", .unread = why};
+}
+
+static struct wanted_device_list list_encrypted(const struct operation *o)
+{
+        struct wanted_device_list wanted = {0};
+
+        wanted.items = arena_get_many(o->arena, o->config.disks.count + 1, sizeof *wanted.items);
+        for (size_t i = 0; i < o->config.disks.count; i++) {
+                const struct disk *d = &o->config.disks.items[i];
+
+                if (is_encrypted(d))
+                        wanted.items[wanted.count++] =
+                                (struct wanted_device){d->device, d->kind, d->path, d->writable};
+        }
+        return wanted;
+}
+
+/* Takes the disk that the error is about off the list. False if it is about none. */
+static bool leave_out(struct operation *o, enum status s, struct wanted_device_list *wanted,
+                      struct disk_slots_list *unread)
+{
+        const char *subject = arena_text(o->arena, error_last()->subject);
+
+        for (size_t i = 0; i < wanted->count; i++) {
+                const struct wanted_device d = wanted->items[i];
+
+                if (strcmp(d.path, subject))
+                        continue;
+                add_unread(unread, d.name, d.path, reason(o->arena, s));
+                memmove(&wanted->items[i], &wanted->items[i + 1],
+                        (--wanted->count - i) * sizeof *wanted->items);
+                return true;
+        }
+        return false;
+}
+
+/* The encrypted disks alone, and of them those that can be read: neither a kernel that is gone nor
+ * another disk keeps a key slot where it is. *unread has the others, also if there is an error. */
+static enum status open_encrypted(struct operation *o, struct disk_slots_list *unread)
+{
+        struct svdm_open_req q = {.vm = o->vm->uuid};
+        enum status s;
+
+        q.devices = list_encrypted(o);
+        do
+                s = operation_svdm(o, CALL(svdm_open, &q, &o->open), PEER_LONG);
+        while (s && leave_out(o, s, &q.devices, unread) && q.devices.count);
+        for (size_t i = 0; s && i < q.devices.count; i++)
+                add_unread(unread, q.devices.items[i].name, q.devices.items[i].path,
+                           reason(o->arena, s));
+        return s;
+}
+
+/* Nothing can be told of any disk. */
+static void list_unread(struct operation *o, enum status s, struct disk_slots_list *unread)
 {
         const char *why = reason(o->arena, s);
 
-        out->count = 0;
-        out->items = arena_get_many(o->arena, o->vm->disks.count + 1, sizeof *out->items);
+        unread->count = 0;
         for (size_t i = 0; i < o->vm->disks.count; i++) {
                 const struct disk *d = &o->vm->disks.items[i];
 
                 if (is_encrypted(d))
-                        out->items[out->count++] = (struct disk_slots){
-                                .device = d->device, .path = d->path, .tokens = "", .unread = why};
+                        add_unread(unread, d->device, d->path, why);
         }
-        error_clear();
 }
 
-static enum status ask_slots(struct operation *o, struct disk_slots_list *out)
+/* What there is to tell of the disks: of those that are open, and of the others. */
+static enum status ask_slots(struct operation *o, const struct disk_slots_list *unread,
+                             struct disk_slots_list *out)
 {
         struct svdm_slots_req q = {};
         struct svdm_slots_rep p = {};
         enum status s = operation_svdm(o, CALL(svdm_slots, &q, &p), PEER_LONG);
 
-        if (!s)
-                *out = p.disks;
-        return s;
+        if (s)
+                return s;
+        out->count = 0;
+        out->items =
+                arena_get_many(o->arena, p.disks.count + unread->count + 1, sizeof *out->items);
+        for (size_t i = 0; i < p.disks.count; i++)
+                out->items[out->count++] = p.disks.items[i];
+        for (size_t i = 0; i < unread->count && out->count < DISKS_MOST; i++)
+                out->items[out->count++] = unread->items[i];
+        return ST_DONE;
 }
 
 /* *whole_out: all that the seal measures is open. */
-static enum status open_disks(struct operation *o, bool *whole_out)
+static enum status open_disks(struct operation *o, bool *whole_out, struct disk_slots_list *unread)
 {
         enum status s = operation_read_config(o);
 
@@ -85,9 +140,26 @@ static enum status open_disks(struct operation *o, bool *whole_out)
                 return s;
         s = operation_open_disks(o);
         *whole_out = !s;
+        return s ? open_encrypted(o, unread) : ST_DONE;
+}
+
+static void look(struct operation *o, struct undefining *u)
+{
+        struct disk_slots_list *unread = &u->unread;
+        enum status s;
+
+        unread->count = 0;
+        unread->items =
+                arena_get_many(o->arena, DISKS_MOST + o->vm->disks.count, sizeof *unread->items);
+        s = open_disks(o, &u->whole, unread);
         if (!s)
-                return s;
-        return open_encrypted(o);
+                s = ask_slots(o, unread, &u->reply->disks);
+        u->read = !s;
+        if (s && !unread->count)
+                list_unread(o, s, unread);
+        if (s)
+                u->reply->disks = *unread;
+        error_clear();
 }
 
 static bool has(const struct disk_slots *d, enum key_slot_kind kind)
@@ -153,7 +225,7 @@ static int key_if_needed(struct operation *o, const struct disk_slots_list *disk
         return secret;
 }
 
-static enum status stage_without_seal(struct operation *o, int secret, struct disk_slots_list *out)
+static enum status stage_without_seal(struct operation *o, int secret, struct undefining *u)
 {
         struct svdm_edit_req q = {.change = SLOT_FORGET,
                                   .slot = KEY_SLOTS_MOST,
@@ -167,11 +239,11 @@ static enum status stage_without_seal(struct operation *o, int secret, struct di
 
         open_disks_close(p.disks.items, p.disks.count);
         if (!s)
-                s = ask_slots(o, &then);
+                s = ask_slots(o, &u->unread, &then);
         if (!s)
                 s = operation_stage(o, NO_GENERATION, &journal);
         if (!s)
-                *out = then;
+                u->reply->disks = then;
         return s;
 }
 
@@ -187,12 +259,30 @@ static enum status forget_record(struct operation *o)
 
 static void drop_staged(struct operation *o)
 {
-        struct svdm_settle_req q = {.vm = o->vm->uuid, .generation = UINT64_MAX};
-        struct svdm_settle_rep p;
         struct error why = *error_last();
 
-        operation_svdm(o, CALL(svdm_settle, &q, &p), PEER_SHORT);
+        operation_drop_journal(o);
         error_keep(&why);
+}
+
+/* First the definition says that there is no seal: from the moment on at which there is none, the
+ * journal counts. Should it end between, the seal that is there puts its generation back. */
+static enum status unseal_definition(struct operation *o)
+{
+        const uint64_t generation = o->vm->generation;
+        enum status s = compartment_set_generation(o->compartment, NO_GENERATION);
+        struct error why;
+
+        if (!s)
+                s = forget_record(o);
+        if (!s)
+                return s;
+        drop_staged(o);
+        why = *error_last();
+        if (compartment_set_generation(o->compartment, generation))
+                report_error("keeping the generation of a seal"); /* the next operation does it */
+        error_keep(&why);
+        return s;
 }
 
 /* A disk that cannot be written keeps its slot if its key may go, or else the VM its definition. */
@@ -208,49 +298,42 @@ static enum status settle(struct operation *o, bool forget_key, const char **kep
         return ST_DONE;
 }
 
-static enum status forget(struct operation *o, bool whole, bool forget_key,
-                          struct vm_undefine_rep *p)
+static enum status forget(struct operation *o, bool forget_key, struct undefining *u)
 {
-        const bool read = p->disks.count && !*p->disks.items[0].unread;
-        int secret = read ? key_if_needed(o, &p->disks, whole, &p->kept) : -1;
+        struct vm_undefine_rep *p = u->reply;
+        int secret = u->read ? key_if_needed(o, &p->disks, u->whole, &p->kept) : -1;
         enum status s = ST_DONE, staged = ST_DONE;
 
-        if (read)
-                staged = stage_without_seal(o, secret, &p->disks);
+        if (u->read)
+                staged = stage_without_seal(o, secret, u);
         if (secret >= 0)
                 close(secret);
         if (staged) {
                 p->kept = reason(o->arena, staged);
                 error_clear();
         }
-        s = forget_record(o);
-        if (s) {
-                drop_staged(o);
+        s = unseal_definition(o);
+        if (s)
                 return s;
-        }
-        return read && !staged ? settle(o, forget_key, &p->kept) : ST_DONE;
+        return u->read && !staged ? settle(o, forget_key, &p->kept) : ST_DONE;
 }
 
 enum status undefine_forget(struct arena *a, struct compartment *c, bool forget_key,
                             struct vm_undefine_rep *p)
 {
         struct operation o = OPERATION_NONE;
-        bool whole = false;
-        enum status s = operation_begin(&o, a, c), opened;
+        struct undefining u = {.reply = p};
+        enum status s = operation_begin(&o, a, c);
 
         p->kept = "";
         if (s)
                 goto out;
-        opened = open_disks(&o, &whole);
-        if (!opened)
-                opened = ask_slots(&o, &p->disks);
-        if (opened)
-                list_unread(&o, opened, &p->disks);
+        look(&o, &u);
         /* A record that was lost does not make the seal's key slot the less the only one. */
         if ((o.sealed.generation || o.vm->generation) && !forget_key)
                 s = may_forget(&o, &p->disks);
         if (!s)
-                s = forget(&o, whole, forget_key, p);
+                s = forget(&o, forget_key, &u);
 out:
         operation_end(&o);
         return s;

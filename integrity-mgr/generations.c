@@ -49,6 +49,19 @@ bool generations_exist(void)
         return !faccessat(folder, file, F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
+enum status generations_need_host(void)
+{
+        if (host_get() || !generations_exist())
+                return ST_DONE;
+        return FAIL(ST_DAMAGED, .subject = "the file host of integrity-mgr's state folder",
+                    .expected = "the host's keys, as there is a table of seals",
+                    .found = "no such file",
+                    .remedy = "put that file back, from a copy of the newest state folder, and "
+                              "start integrity-mgr anew; where there is none, a passphrase of each "
+                              "VM's disks is needed: docs/tasks.md, \"How do I replace a "
+                              "mainboard, or a TPM?\"");
+}
+
 /* --- the TPM -------------------------------------------------------------------------------- */
 
 static enum status mac_of(struct bytes encoded, struct arena *a, struct digest *mac_out)

@@ -19,6 +19,10 @@
 void generations_open(int dir);
 /* Whether the file is there, whatever it has in it. */
 bool generations_exist(void);
+/* A table hangs from the keys in the host's file. ST_DAMAGED if there is a table and no such file:
+ * this is no host that was never set up, so no definition may be believed without its MAC, and no
+ * header that belongs to a seal be given up. */
+enum status generations_need_host(void);
 /* Writes an empty table: at the host's first approval, since the HMAC key opens in approved states
  * only. */
 enum status generations_begin(void);

@@ -151,6 +151,8 @@ void im_status(int64_t deadline, struct arena *a, bool own_user, struct im_statu
         add_tpm(&l);
         if (h)
                 add_host(&l, h);
+        else if (generations_need_host())
+                add_error(&l, "host", "set up");
         else
                 add(&l, "host", "set up", "no: bulkhead host setup", FACT_WARNING);
 }

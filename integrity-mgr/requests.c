@@ -33,20 +33,6 @@
 static int state = -1;
 static bool own_user;
 
-/* A table of seals hangs from the keys in the host's file. Without that file this would be taken
- * for a host that was never set up: definitions would be believed without their MACs, and headers
- * that belong to a seal be given up. */
-static enum status nothing_is_missing(void)
-{
-        if (host_get() || !generations_exist())
-                return ST_DONE;
-        return FAIL(ST_NOT_FOUND, .subject = "the file host of integrity-mgr's state folder",
-                    .expected = "the host's keys, as there is a table of seals",
-                    .remedy = "put that file back, from a copy of the newest state folder; where "
-                              "there is none, a passphrase of each VM's disks is needed: "
-                              "docs/tasks.md, \"How do I replace a mainboard, or a TPM?\"");
-}
-
 enum status requests_open(int dir, bool is_own_user)
 {
         struct arena *a = arena_new();
@@ -62,18 +48,18 @@ enum status requests_open(int dir, bool is_own_user)
         arena_free(a);
         if (!s)
                 s = host_open(dir);
-        if (!s)
-                s = nothing_is_missing();
         if (!s && host_get() && host_log_open(dir, host_get()->keys.alg))
                 report_error("opening the log"); /* each request that needs it will say so */
         return s;
 }
 
 /* A request that measures, seals, quotes, approves, forgets or judges is refused unless it names a
- * principal for whom that is done. */
+ * principal for whom that is done; and wherever a part of the state is missing. */
 static enum status asked_by(const struct principal *asker)
 {
-        return principal_needed(asker, "the principal for whom is asked");
+        enum status s = generations_need_host();
+
+        return s ? s : principal_needed(asker, "the principal for whom is asked");
 }
 
 /* The same of a request that may take as long as a disk is large: it ends when compartment-mgr asks
@@ -224,7 +210,8 @@ static enum status approve(struct arena *a, const struct im_approve_req *q)
                 return s;
         made.approval.time = (uint64_t)time(NULL);
         made.approval.approver = q->asker;
-        if (!h->approvals.count)
+        /* A table that is there is kept: whoever has the disk may have emptied the approvals. */
+        if (!h->approvals.count && !generations_exist())
                 s = begin_table(h, &made.approval);
         if (!s)
                 s = host_approve(&made.approval);
@@ -355,7 +342,9 @@ enum status on_im_journal(struct request *r, const struct im_journal_req *q,
 
 enum status on_im_sealed(struct request *r, const struct im_sealed_req *q, struct im_sealed_rep *p)
 {
-        return seal_present(r->arena, q, p);
+        enum status s = generations_need_host();
+
+        return s ? s : seal_present(r->arena, q, p);
 }
 
 enum status on_im_forget(struct request *r, const struct im_forget_req *q, struct im_forget_rep *p)

@@ -411,17 +411,20 @@ enum status seal_present(struct arena *a, const struct im_sealed_req *req,
         struct seal_record r;
         enum status s;
 
-        *rep_out = (struct im_sealed_rep){};
+        *rep_out = (struct im_sealed_rep){.owner = principal_nobody};
         rep_out->descriptor.key = "";
         if (!host_get()) /* then nothing can be sealed */
                 return ST_DONE;
         s = req->to_settle ? must_be_free(&req->vm) : ST_DONE;
         if (!s)
                 s = seal_store_generation(&req->vm, &rep_out->generation);
+        rep_out->known = !s;
         if (s || !rep_out->generation)
                 return s;
         s = seal_store_read(a, &req->vm, &r);
         if (!s) {
+                rep_out->config = r.config;
+                rep_out->owner = r.owner;
                 rep_out->descriptor = r.descriptor;
                 rep_out->journal = r.journal;
         } else if (s == ST_DAMAGED || s == ST_ROLLED_BACK || s == ST_NOT_FOUND) {

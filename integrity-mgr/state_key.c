@@ -15,6 +15,39 @@ static const struct uuid state_files = {{0}};
 /* No table begins like this: its first eight bytes are a counter, which never gets so far. */
 static const char label[] = "bulkhead-state-key-1 compartment-mgr";
 
+static enum status refuse_lost(const struct host_state *host, bool table)
+{
+        static const char anew[] = "mount or restore integrity-mgr's newest state folder; to begin "
+                                   "anew, with no seal: bulkhead host setup, then bulkhead host "
+                                   "approve";
+        static const char without[] = "restore integrity-mgr's newest state folder; to begin anew, "
+                                      "with no seal: bulkhead host approve";
+        static const char again[] = "bulkhead host approve, or restore integrity-mgr's newest "
+                                    "state folder";
+
+        return FAIL(ST_DAMAGED, .subject = "integrity-mgr's state folder",
+                    .expected = "the approvals of this host, which had its first one",
+                    .found = host ? "none" : "nothing: it may be not mounted yet",
+                    .remedy = !host   ? anew
+                              : table ? again
+                                      : without);
+}
+
+/* What is left of a first approval: the table, or the index by which the TPM knows one. The file
+ * with the approvals is nobody's proof that there was none: whoever has the disk can empty it, and
+ * the folder can be one that is not mounted yet. */
+static enum status never_approved(const struct host_state *host, struct arena *a)
+{
+        struct tpm_table_there_req q = {};
+        struct tpm_table_there_rep p = {};
+        const bool table = generations_exist();
+        enum status s = generations_need_host();
+
+        if (!s && !table)
+                s = tpm_client_call(CALL(tpm_table_there, &q, &p), a);
+        return s || !(table || p.there) ? s : refuse_lost(host, table);
+}
+
 enum status state_key_get(struct arena *a, struct im_state_key_rep *out)
 {
         const struct host_state *host = host_get();
@@ -25,7 +58,7 @@ enum status state_key_get(struct arena *a, struct im_state_key_rep *out)
 
         *out = (struct im_state_key_rep){.first = true};
         if (!host || !host->approvals.count)
-                return ST_DONE;
+                return never_approved(host, a);
         s = generations_get(&state_files, &entry);
         if (!s)
                 s = tpm_client_call(CALL(tpm_table_mac, &q, &p), a);

@@ -9,9 +9,10 @@
 
 #include "lib/message.h"
 
-/* An empty key before the host's first approval: then there is no key yet, and no seal. first: no
- * file is known to carry a MAC under it. The TPM's errors, and those of the table of generations,
- * if there is a key and it cannot be had now. */
+/* An empty key before the host's first approval: then there is no key yet, and no seal; neither the
+ * table of generations nor the TPM's index for it is there. ST_DAMAGED if one of them is, and there
+ * is no approval. first: no file is known to carry a MAC under it. The TPM's errors, and those of
+ * the table of generations, if there is a key and it cannot be had now. */
 enum status state_key_get(struct arena *a, struct im_state_key_rep *out);
 /* From now on every file carries a MAC: `first` is false for good. */
 enum status state_key_kept(void);

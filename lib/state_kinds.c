@@ -172,17 +172,37 @@ static enum status lift_seal_table_2(const void *old, struct arena *a, void *nex
         return ST_DONE;
 }
 
+/* Version 1 did not keep what is written over. */
+static enum status lift_journal_1(const void *old, struct arena *a, void *next_out)
+{
+        const struct journal_1 *o = old;
+        struct journal_disk *disks = arena_get_many(a, o->disks.count, sizeof *disks);
+
+        for (size_t i = 0; i < o->disks.count; i++) {
+                const struct journal_disk_1 *d = &o->disks.items[i];
+
+                disks[i] = (struct journal_disk){.path = d->path,
+                                                 .size = d->size,
+                                                 .old_head = d->old_head,
+                                                 .new_head = d->new_head,
+                                                 .runs = d->runs};
+        }
+        *(struct journal *)next_out = (struct journal){
+                .vm = o->vm, .generation = o->generation, .disks = {disks, o->disks.count}};
+        return ST_DONE;
+}
+
 /* Of each kind the older versions that are read, oldest first: {version, shape, lift}. */
 static const struct state_older older_vm[] = {{2, &shape_vm_definition_2, lift_vm_2}},
                                 older_vm_next[] = {}, older_vm_domain[] = {},
-                                older_vm_memory[] = {},
-                                older_autostart[] = {},
+                                older_vm_memory[] = {}, older_autostart[] = {},
                                 older_sim_domain[] = {{2, &shape_sim_domain_2, lift_sim_domain_2}},
                                 older_sim_counter[] = {{2, &shape_sim_counter, lift_sim_counter_2}},
                                 older_host[] = {{1, &shape_host_state_1, lift_host_1}},
                                 older_generations[] = {{2, &shape_seal_table_file, NULL}},
                                 older_seal[] = {{2, &shape_seal_record_2, lift_seal_2}},
-                                older_journal[] = {}, older_header[] = {},
+                                older_journal[] = {{1, &shape_journal_1, lift_journal_1}},
+                                older_header[] = {},
                                 older_held[] = {{3, &shape_attachment_3, lift_held_3}},
                                 older_slot_key[] = {}, older_tree[] = {},
                                 older_seal_table[] = {{2, &shape_seal_table_2, lift_seal_table_2}};

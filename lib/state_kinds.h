@@ -29,7 +29,7 @@
         KIND(seal, "seal", 3, &shape_seal_record)                                                  \
         /* svdm: the redo journal, and one header in it; what a VM holds; the key that proves key  \
          * slots; and, of device_worker, the file that a hash tree was made of */                  \
-        KIND(journal, "svdm-journal", 1, &shape_journal)                                           \
+        KIND(journal, "svdm-journal", 2, &shape_journal)                                           \
         KIND(header, "svdm-header", 1, NULL)                                                       \
         KIND(held, "svdm-held", 4, &shape_attachment)                                              \
         KIND(slot_key, "svdm-slot-key", 1, NULL)                                                   \

@@ -36,6 +36,7 @@ static enum status stage_disk(int dir, const struct uuid *vm, size_t number,
 {
         struct buffer runs = BUFFER_INIT(HEADER_RUNS_MOST);
         char name[NAME_SIZE];
+        bool begun;
         enum status s;
 
         *out = (struct journal_disk){.path = d->path, .size = d->size};
@@ -46,6 +47,9 @@ static enum status stage_disk(int dir, const struct uuid *vm, size_t number,
         if (s)
                 goto out;
         s = header_diff(d->old, d->new, &runs);
+        if (s)
+                goto out;
+        s = header_area(d->disk, buffer_bytes(&runs), &out->old_area, &begun);
         if (s)
                 goto out;
         out->runs = digest_of(HASH_SHA256, runs.data, runs.len);

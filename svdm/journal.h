@@ -13,6 +13,7 @@
 struct staged_disk {
         const char *path;
         uint64_t size;
+        int disk;
         int old; /* what stands on the disk now: its header as it was opened, or the disk */
         int new; /* the header to be */
 };

@@ -127,6 +127,7 @@ static enum status stage(const struct session *n, uint64_t generation, struct di
                 if (n->new[i] < 0)
                         continue;
                 *d = (struct staged_disk){.path = n->paths[i],
+                                          .disk = n->files[i],
                                           .new = n->new[i],
                                           .old = n->old[i] < 0 ? n->files[i] : n->old[i]};
                 s = size_of(n->files[i], &d->size);
@@ -162,6 +163,7 @@ static enum status write_disk(const struct journal *j, size_t i, struct arena *a
                                             .size = d->size,
                                             .old_head = d->old_head,
                                             .new_head = d->new_head,
+                                            .old_area = d->old_area,
                                             .runs = -1};
         struct device_write_header_rep p;
         struct bytes runs;
@@ -194,8 +196,30 @@ static enum status check_committed(const struct journal *j, const struct digest 
                                   uuid));
 }
 
+/* No seal names the journal of generation 0, nor did those of former versions. */
+static enum status check_paths(const struct journal *j, const struct disk_list *own)
+{
+        for (size_t i = 0; i < j->disks.count; i++) {
+                const char *path = j->disks.items[i].path;
+                bool found = false;
+
+                for (size_t k = 0; k < own->count && !found; k++)
+                        found = !strcmp(own->items[k].path, path);
+                if (!found)
+                        return FAIL(ST_DAMAGED,
+                                    .subject = FMT("state file journal-%s", UUID_TEXT(&j->vm)),
+                                    .expected = "headers for the VM's own disks",
+                                    .found =
+                                            FMT("one for %.300s; the disks are as they were", path),
+                                    .remedy = "restore the newest state folders of svdm and of "
+                                              "compartment-mgr, both of one time");
+        }
+        return ST_DONE;
+}
+
 static enum status settle(const struct svdm_settle_req *q, struct arena *a, uint32_t *written_out)
 {
+        const struct disk_list own = {q->disks.items, q->disks.count};
         struct digest found_digest;
         struct journal j;
         bool found;
@@ -206,6 +230,8 @@ static enum status settle(const struct svdm_settle_req *q, struct arena *a, uint
                 return s;
         if (j.generation == q->generation)
                 s = check_committed(&j, &found_digest, &q->journal);
+        if (!s && j.generation == q->generation)
+                s = check_paths(&j, &own);
         for (size_t i = 0; !s && j.generation == q->generation && i < j.disks.count; i++) {
                 s = write_disk(&j, i, a);
                 *written_out += !s;

@@ -121,7 +121,7 @@ static enum status find_opener(const struct arguments *arguments, const struct v
 
 /* --- printing ------------------------------------------------------------------------------ */
 
-static int finish(enum status s, const struct arguments *arguments, const struct vm_summary *vm,
+static int finish(enum status s, const struct arguments *arguments, const struct vm_seal_rep *reply,
                   const struct opener *by)
 {
         struct json_object *o;
@@ -132,12 +132,14 @@ static int finish(enum status s, const struct arguments *arguments, const struct
         }
         if (s)
                 return output_error(s, "vm seal %s", output_clean(arguments->name));
+        if (*reply->warning)
+                fprintf(stderr, "bulkhead: warning: %s\n", output_clean(reply->warning));
         if (arguments->shared.json) {
-                o = output_json_vm(vm);
+                o = output_json_vm(&reply->vm);
                 slots_json_recovery(o, &by->recovery);
                 output_json(o);
         } else {
-                output_vm(vm, false);
+                output_vm(&reply->vm, false);
                 slots_print_recovery(&by->recovery);
         }
         return output_end();
@@ -253,7 +255,7 @@ int cmd_vm_seal(int argc, char **argv)
         }
         if (interrupted)
                 tell_outcome(&arguments, before.vm.generation, &by, a);
-        result = finish(s, &arguments, &reply.vm, &by);
+        result = finish(s, &arguments, &reply, &by);
         if (by.fd >= 0)
                 close(by.fd);
         explicit_bzero(&by, sizeof by);

@@ -58,6 +58,8 @@ enum status tpm_reseal(struct tpm *t, struct arena *a, const struct tpm_reseal_r
                        struct tpm_reseal_rep *rep_out);
 enum status tpm_table_mac(struct tpm *t, const struct tpm_table_mac_req *req,
                           struct tpm_table_mac_rep *rep_out);
+/* Before tpm_use(), too. */
+enum status tpm_table_there(struct tpm *t, struct tpm_table_there_rep *rep_out);
 enum status tpm_table_known(struct tpm *t, struct tpm_table_known_rep *rep_out);
 enum status tpm_table_commit(struct tpm *t, const struct tpm_table_commit_req *req);
 /* clean: nothing of an earlier process is left in the TPM, so nothing is flushed before the first

@@ -126,6 +126,30 @@ enum status tpm_table_known(struct tpm *t, struct tpm_table_known_rep *rep_out)
         return s ? s : tpm_run(t, known, NULL, NULL, rep_out);
 }
 
+static enum status there(struct tpm *t, struct arena *a, const void *req, void *rep)
+{
+        struct tpm_table_there_rep *out = rep;
+        ESYS_TR index = ESYS_TR_NONE;
+        bool stale = t->stale;
+        TSS2_RC rc = ASK(t, Esys_TR_FromTPMPublic(t->esys, KEYS_KNOWN, ESYS_TR_NONE, ESYS_TR_NONE,
+                                                  ESYS_TR_NONE, &index));
+
+        (void)a, (void)req;
+        out->there = !rc;
+        if (!rc)
+                Esys_TR_Close(t->esys, &index);
+        else if (tpm_code(rc) == TPM2_RC_HANDLE)
+                t->stale = stale; /* there is none, and that is an answer */
+        else
+                return tpm_failed(rc, "looking for the digest of the table of seals");
+        return ST_DONE;
+}
+
+enum status tpm_table_there(struct tpm *t, struct tpm_table_there_rep *rep_out)
+{
+        return tpm_run(t, there, NULL, NULL, rep_out);
+}
+
 /* --- a commit -------------------------------------------------------------------------------- */
 
 static enum status define_known(struct tpm *t, ESYS_TR *handle_out)

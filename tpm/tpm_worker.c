@@ -129,6 +129,13 @@ enum status on_tpm_table_mac(struct request *r, const struct tpm_table_mac_req *
         return tpm_table_mac(tpm, q, p);
 }
 
+enum status on_tpm_table_there(struct request *r, const struct tpm_table_there_req *q,
+                               struct tpm_table_there_rep *p)
+{
+        (void)r, (void)q;
+        return tpm_table_there(tpm, p);
+}
+
 enum status on_tpm_table_known(struct request *r, const struct tpm_table_known_req *q,
                                struct tpm_table_known_rep *p)
 {

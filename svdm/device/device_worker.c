@@ -409,6 +409,21 @@ static enum status check_result(const struct device_write_header_req *q, int fd,
         return ST_DONE;
 }
 
+/* A disk that was blank has no head to be known by, and its size is not its own: after a power cut
+ * another one may have its name. Either what is written over is what was there, or the disk has a
+ * part of the new header already. */
+static enum status check_area(const struct device_write_header_req *q, int fd, struct bytes runs)
+{
+        struct digest area;
+        bool begun;
+        enum status s = q->old_area.alg ? header_area(fd, runs, &area, &begun) : ST_DONE;
+
+        if (s || !q->old_area.alg || begun || digest_equal(&area, &q->old_area))
+                return s;
+        return refuse_stranger(q, "other data where the header goes: another disk, or changed "
+                                  "since");
+}
+
 enum status on_device_write_header(struct request *r, const struct device_write_header_req *q,
                                    struct device_write_header_rep *p)
 {
@@ -433,6 +448,8 @@ enum status on_device_write_header(struct request *r, const struct device_write_
                 s = check_result(q, fd, runs);
                 if (!s)
                         s = luks_check_runs(q->path, fd, seen.size, runs);
+                if (!s)
+                        s = check_area(q, fd, runs);
                 if (!s)
                         s = header_apply(fd, seen.size, runs);
         }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define NAME "disk-header"
-enum { BLOCK = 4096, CHUNK = 1 << 20, LUKS_SECOND_HEADER = 16384 };
+enum { BLOCK = 4096, SECTOR = 512, CHUNK = 1 << 20, LUKS_SECOND_HEADER = 16384 };
 
 static enum status failed(const char *doing)
 {
@@ -216,6 +216,49 @@ static enum status check_runs(uint64_t size, struct bytes runs)
                 if (run.from > most || run.to > most)
                         return damaged_runs();
         return reader_done(&r) ? ST_DONE : damaged_runs();
+}
+
+/* A sector of one byte over and over is on many disks. */
+static bool is_begun(const uint8_t *there, const uint8_t *new, size_t len)
+{
+        for (size_t at = 0; at + SECTOR <= len; at += SECTOR)
+                if (!memcmp(there + at, new + at, SECTOR) &&
+                    memcmp(new + at, new + at + 1, SECTOR - 1))
+                        return true;
+        return false;
+}
+
+static enum status add_area(int disk, const struct run *run, struct hash *h, bool *begun)
+{
+        uint8_t block[BLOCK];
+
+        for (uint64_t at = run->from; at < run->to; at += BLOCK) {
+                size_t want = run->to - at < BLOCK ? (size_t)(run->to - at) : BLOCK;
+                ssize_t n = io_read_at(disk, block, want, at);
+
+                if (n < 0)
+                        return failed("reading a disk header");
+                if ((size_t)n < want)
+                        return FAIL(ST_CHANGED, .subject = "a disk header",
+                                    .found = "too short a disk");
+                hash_add(h, block, want);
+                *begun |= is_begun(block, run->bytes + (at - run->from), want);
+        }
+        return ST_DONE;
+}
+
+enum status header_area(int disk, struct bytes runs, struct digest *area_out, bool *begun_out)
+{
+        struct hash *h = hash_begin(HASH_SHA256);
+        struct reader r = reader_of(runs);
+        enum status s = ST_DONE;
+        struct run run;
+
+        *begun_out = false;
+        while (!s && next_run(&r, &run))
+                s = add_area(disk, &run, h, begun_out);
+        *area_out = hash_end(h);
+        return s || reader_done(&r) ? s : damaged_runs();
 }
 
 /* The parts of the runs that lie in [from, to), synced. */

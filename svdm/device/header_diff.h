@@ -30,6 +30,11 @@ enum status header_head(int fd, struct digest *head_out);
 /* The runs to write over old (a header, or a disk) so that new stands there. */
 enum status header_diff(int old, int new, struct buffer *runs_out);
 
+/* The digest (SHA-256) of what stands on a disk where the runs would be written. *begun_out: some
+ * of it is what the runs write there, in a sector that no other disk has by chance. ST_CHANGED if
+ * the disk is too short. */
+enum status header_area(int disk, struct bytes runs, struct digest *area_out, bool *begun_out);
+
 /* What the first HEADER_HEAD bytes will be once the runs are written. Nothing is written. */
 enum status header_head_after(int disk, struct bytes runs, uint8_t head_out[static HEADER_HEAD]);
 

@@ -130,6 +130,9 @@ enum status tpm_client_call(struct call call, struct arena *a)
                 return mac(call.request, call.reply);
         case MESSAGE_tpm_table_known:
                 return known(call.reply);
+        case MESSAGE_tpm_table_there:
+                ((struct tpm_table_there_rep *)call.reply)->there = fake_tpm->known.alg;
+                return ST_DONE;
         case MESSAGE_tpm_table_commit:
                 return commit(call.request);
         case MESSAGE_tpm_attest:

@@ -202,3 +202,18 @@ if loop=$(losetup --show -f guard-data.img 2>/dev/null); then
         forget copy
 fi
 ((tried)) || echo 'nothing of the host could be tried'
+
+# A mere definition takes no disk from the VM that is sealed: its owner is warned, and seals again.
+vm rightful
+expect 0 bulkhead vm seal rightful rightful-seal.xml --format --passphrase-file pass
+sed 's/^name = .*/name = "claimant"/' rightful.cfg >claimant.cfg
+made+=(claimant)
+forget claimant
+expect 0 bulkhead vm define claimant.cfg
+expect 0 bulkhead vm seal rightful rightful-seal.xml
+says 'warning: '
+says 'bulkhead vm undefine claimant'
+expect 0 bulkhead vm start rightful
+expect 0 bulkhead vm stop rightful
+sed 's/vm:rightful/vm:claimant/' rightful-seal.xml >claimant-seal.xml
+expect 3 bulkhead vm seal claimant claimant-seal.xml --format --yes

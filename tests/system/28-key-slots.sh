@@ -106,3 +106,24 @@ expect 0 bulkhead vm passphrase remove alone --passphrase-file other
 expect 0 bulkhead vm passphrase remove alone --passphrase-file day --last
 same "$(slots alone-data.img)" 1 'number of key slots'
 starts
+
+# A second disk that cannot be read keeps no slot on the first, if its own key may go.
+vm pair
+forget pair
+truncate -s 24M pair-more.img
+sed -i "s,rw\, target=$work/pair-data.img\" ],rw\, target=$work/pair-data.img\"\,\
+ \"format=raw\, vdev=xvdc\, access=rw\, target=$work/pair-more.img\" ]," pair.cfg
+sealing "vm:pair disk:$work/pair-root.img luks:$work/pair-data.img luks:$work/pair-more.img" \
+        >pair-seal.xml
+expect 0 bulkhead vm define pair.cfg
+expect 0 bulkhead vm seal pair pair-seal.xml --format --passphrase-file day
+same "$(slots pair-data.img)" 2 'number of key slots'
+mv pair-more.img away.img
+expect 1 bulkhead vm undefine pair
+says pair-more.img
+same "$(slots pair-data.img)" 2 'number of key slots'
+expect 0 bulkhead vm undefine --forget-key pair
+says pair-more.img
+same "$(slots pair-data.img)" 1 'number of key slots'
+same "$(tokens pair-data.img)" 0 'number of tokens'
+must_open pair-data.img day

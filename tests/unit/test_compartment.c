@@ -598,6 +598,53 @@ START_TEST(a_staged_definition_is_signed)
 }
 END_TEST
 
+static bool has_mac(const char *vm)
+{
+        struct vm_definition d;
+        struct vm_summary v;
+        struct state_content content;
+        char uuid[37];
+
+        ck_assert_int_eq(compartment_find(vm, a, &d, &v), ST_DONE);
+        uuid_write(&d.uuid, uuid);
+        ck_assert_int_eq(state_load(dir, uuid, &state_kind_vm, a, &content), ST_DONE);
+        return content.mac;
+}
+
+/* One is being worked on, the file of another's domain is damaged. */
+START_TEST(one_vm_keeps_no_other_from_its_macs)
+{
+        static const uint8_t key[STATE_KEY_SIZE] = {1};
+        struct compartment *busy, *c;
+        struct vm_summary v;
+        char name[64];
+        int fd;
+
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(define("db2", &v), ST_DONE);
+        ck_assert_int_eq(define("db3", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db2", "start", &principal_self, &c), ST_DONE);
+        fd = openat(dir, beside(c, "domain", name), O_WRONLY | O_CREAT, 0600);
+        ck_assert_int_eq(write(fd, "?", 1), 1);
+        close(fd);
+        compartment_release(c);
+        ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &busy), ST_DONE);
+        state_use_key(dir, key, true);
+        ck_assert_int_eq(compartments_sign(), ST_BUSY);
+        ck_assert(!has_mac("db1"));
+        ck_assert(has_mac("db2"));
+        ck_assert(has_mac("db3"));
+        compartment_release(busy);
+        ck_assert_int_eq(compartments_sign(), ST_DONE);
+        ck_assert(has_mac("db1"));
+        state_use_key(dir, key, false);
+        open_again();
+        ck_assert_uint_eq(table.count, 3);
+        ck_assert_uint_eq(table.damaged_count, 0);
+        state_forget_keys();
+}
+END_TEST
+
 START_TEST(what_says_another_vm_or_nobody_is_left_out)
 {
         struct vm_definition d;
@@ -686,6 +733,17 @@ END_TEST
 /* --- a definition that is replaced -------------------------------------------------------------
  */
 
+/* As integrity-mgr tells of a seal of the next definition. */
+static enum status settle(struct compartment *c, uint64_t generation)
+{
+        const struct im_sealed_rep present = {.known = true,
+                                              .generation = generation,
+                                              .config = digest_of(HASH_SHA256, "{1}", 3),
+                                              .owner = bob};
+
+        return compartment_settle(c, &present);
+}
+
 static struct vm_definition present_and_next(struct vm_definition *next)
 {
         struct vm_definition d;
@@ -694,7 +752,7 @@ static struct vm_definition present_and_next(struct vm_definition *next)
 
         ck_assert_int_eq(define("old", &v), ST_DONE);
         ck_assert_int_eq(compartment_claim("old", "test", &principal_self, &c), ST_DONE);
-        ck_assert_int_eq(compartment_settle(c, 7), ST_DONE);
+        ck_assert_int_eq(settle(c, 7), ST_DONE);
         compartment_release(c);
         ck_assert_int_eq(compartment_find("old", a, &d, &v), ST_DONE);
         *next = d;
@@ -741,13 +799,52 @@ START_TEST(a_staged_definition_counts_with_its_generation)
         open_again();
         is_whole(&d.uuid, false, 7);
         ck_assert_int_eq(define("new", &v), ST_EXISTS);
-        ck_assert_int_eq(compartment_settle(claimed(&d.uuid), _i ? 8 : 7), ST_DONE);
+        ck_assert_int_eq(settle(claimed(&d.uuid), _i ? 8 : 7), ST_DONE);
         is_whole(&d.uuid, _i, _i ? 8 : 7);
         open_again();
         is_whole(&d.uuid, _i, _i ? 8 : 7);
         ck_assert_int_eq(define("new", &v), _i ? ST_EXISTS : ST_DONE);
-        ck_assert_int_eq(compartment_settle(claimed(&d.uuid), 9), ST_DONE);
+        ck_assert_int_eq(settle(claimed(&d.uuid), 9), ST_DONE);
         is_whole(&d.uuid, _i, 9);
+}
+END_TEST
+
+/* A staged definition whose seal failed carries a good MAC. Put back under the generation of a
+ * later seal it is not what that one is for. */
+START_TEST(a_staged_definition_counts_with_its_own_seal_alone)
+{
+        struct vm_definition next, d = present_and_next(&next);
+        struct im_sealed_rep other = {
+                .generation = 8, .config = digest_of(HASH_SHA256, "{}", 2), .owner = bob};
+
+        if (_i == 1) {
+                other.config = digest_of(HASH_SHA256, "{1}", 3);
+                other.owner = alice;
+        }
+        ck_assert_int_eq(compartment_stage(claimed(&d.uuid), &next), ST_DONE);
+        open_again();
+        ck_assert_int_eq(compartment_settle(claimed(&d.uuid), &other), ST_DONE);
+        is_whole(&d.uuid, false, 8);
+        open_again();
+        is_whole(&d.uuid, false, 8);
+        ck_assert_int_eq(settle(claimed(&d.uuid), 8), ST_DONE); /* it is gone */
+        is_whole(&d.uuid, false, 8);
+}
+END_TEST
+
+START_TEST(a_staged_definition_waits_for_a_record_that_can_be_read)
+{
+        struct vm_definition next, d = present_and_next(&next);
+        struct im_sealed_rep unreadable = {.generation = 8};
+        struct compartment *c;
+
+        ck_assert_int_eq(compartment_stage(claimed(&d.uuid), &next), ST_DONE);
+        open_again();
+        c = claimed(&d.uuid);
+        ck_assert_int_eq(compartment_settle(c, &unreadable), ST_DONE);
+        is_whole(&d.uuid, false, 8);
+        ck_assert_int_eq(settle(c, 8), ST_DONE);
+        is_whole(&d.uuid, true, 8);
 }
 END_TEST
 
@@ -780,7 +877,7 @@ static bool killed_at(unsigned nth, const struct vm_definition *next, uint64_t g
                 fault_arm(nth, FAULT_KILL);
                 if (generation == 7)
                         _exit(compartment_stage(c, next) ? 1 : 0);
-                _exit(compartment_settle(c, generation) ? 1 : 0);
+                _exit(settle(c, generation) ? 1 : 0);
         }
         ck_assert_int_eq(waitpid(child, &r, 0), child);
         ck_assert(WIFEXITED(r) && (WEXITSTATUS(r) == FAULT_EXIT || !WEXITSTATUS(r)));
@@ -802,7 +899,7 @@ START_TEST(killed_while_a_definition_is_replaced)
                 }
                 killed = killed_at(nth, &next, committed);
                 open_again();
-                ck_assert_int_eq(compartment_settle(claimed(&d.uuid), committed), ST_DONE);
+                ck_assert_int_eq(settle(claimed(&d.uuid), committed), ST_DONE);
                 is_whole(&d.uuid, _i, committed);
                 open_again();
                 is_whole(&d.uuid, _i, committed);
@@ -843,8 +940,11 @@ int main(void)
         tcase_add_test(t, what_is_in_doubt_is_shown_and_left_alone);
         tcase_add_test(t, an_edited_definition_is_named);
         tcase_add_test(t, a_staged_definition_is_signed);
+        tcase_add_test(t, one_vm_keeps_no_other_from_its_macs);
         tcase_add_test(t, what_says_another_vm_or_nobody_is_left_out);
         tcase_add_loop_test(t, a_staged_definition_counts_with_its_generation, 0, 2);
+        tcase_add_loop_test(t, a_staged_definition_counts_with_its_own_seal_alone, 0, 2);
+        tcase_add_test(t, a_staged_definition_waits_for_a_record_that_can_be_read);
         tcase_add_test(t, another_vms_name_is_not_given);
         tcase_add_loop_test(t, killed_while_a_definition_is_replaced, 0, 2);
         tcase_add_test(t, what_an_older_version_wrote_is_read);

@@ -87,6 +87,7 @@ static void set_up(void)
 
                 disks[i] = (struct staged_disk){.path = i ? "/dev/two" : "/dev/one",
                                                 .size = 1 << 20,
+                                                .disk = open_in_place(i ? "two" : "one", O_RDONLY),
                                                 .old = open_in_place(i ? "two" : "one", O_RDONLY)};
                 ck_assert_int_eq(header_copy(new, HEADER_SIZE, &disks[i].new), ST_DONE);
                 close(new);

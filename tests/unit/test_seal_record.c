@@ -689,6 +689,31 @@ START_TEST(test_state_key)
 }
 END_TEST
 
+/* As whoever has the disk could: the approvals are taken out of the host's file, and perhaps the
+ * table goes, too. That is no host that never had a key. */
+START_TEST(test_a_state_key_is_not_forgotten)
+{
+        struct im_state_key_rep p;
+        struct host_state emptied;
+
+        open_log();
+        emptied = (struct host_state){.keys = host_get()->keys};
+        ck_assert_int_eq(state_write_record(dir, "host", &state_kind_host, &emptied), ST_DONE);
+        if (_i)
+                ck_assert_int_eq(state_remove(dir, "generations"), ST_DONE);
+        if (_i == 2)
+                fake_tpm->known.alg = HASH_NONE; /* never approved */
+        generations_open(dir);
+        ck_assert_int_eq(host_open(dir), ST_DONE);
+        ck_assert_uint_eq(host_get()->approvals.count, 0);
+        ck_assert_int_eq(state_key_get(a, &p), _i == 2 ? ST_DONE : ST_DAMAGED);
+        if (_i == 2)
+                ck_assert_uint_eq(p.key.len, 0);
+        else
+                ck_assert(strstr(error_last()->remedy, "host approve"));
+}
+END_TEST
+
 /* --- the log ---------------------------------------------------------------------------------- */
 
 static bool is_logged(const char *event)
@@ -902,6 +927,7 @@ int main(void)
                             sizeof boot_coverings / sizeof *boot_coverings);
         tcase_add_test(t, test_a_changed_configuration_is_named);
         tcase_add_test(t, test_state_key);
+        tcase_add_loop_test(t, test_a_state_key_is_not_forgotten, 0, 3);
         tcase_add_test(t, test_nothing_is_settled_while_a_seal_is_made);
         tcase_add_test(t, test_events_name_their_component);
         suite_add_tcase(suite, t);

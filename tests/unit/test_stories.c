@@ -42,6 +42,7 @@ static struct {
         int gone_at;         /* whoever asked goes away before that request is answered */
         char order[1024];    /* names of what was asked */
         uint64_t generation; /* integrity-mgr's */
+        bool no_table;       /* it knows of no seal at all */
         uint64_t staged;     /* svdm's journal, or 0 */
         uint64_t on_disk;    /* generation of the headers */
         bool made_anew;      /* the seal, when it opens the next time */
@@ -63,6 +64,7 @@ static struct {
         int connection; /* svdm's, as far as it is open */
         /* The memory image: its file, what integrity-mgr knows of it, and as what it is mapped. */
         bool image, image_bound, image_mapped, image_asked, image_new, woken;
+        bool names_disk;  /* svdm finds the disk among those of others */
         bool has_content; /* a disk, as contents[content] says */
         int content;
 } world;
@@ -152,7 +154,9 @@ static void carry_out_im(uint16_t number, const void *request, void *reply)
         if (number == MESSAGE_im_sealed) {
                 struct im_sealed_rep *p = reply;
 
-                *p = (struct im_sealed_rep){.generation = world.generation};
+                *p = (struct im_sealed_rep){.known = !world.no_table,
+                                            .generation = world.generation,
+                                            .owner = principal_nobody};
                 p->descriptor = make_descriptor(2);
         } else if (number == MESSAGE_im_seal) {
                 ck_assert_uint_eq(seal_q->generation, world.generation + 1);
@@ -464,6 +468,8 @@ static enum status ask(struct call call, struct arena *a)
                 carry_out_im(call.number, call.request, call.reply);
         if (cancelled)
                 return cancelled;
+        if (call.number == MESSAGE_svdm_others && world.names_disk)
+                s = FAIL(ST_BUSY, .subject = "/d", .found = "VM db2 has it, too");
         return fails ? FAIL(ST_TPM, .subject = "played", .found = message_info(call.number)->name)
                      : s;
 }
@@ -654,14 +660,16 @@ static enum status follow_it(struct arena *arena, struct compartment *c)
         return follow_end(arena, c, live_find(&domains, &vm_uuid, true));
 }
 
+static const char *warning; /* of a seal */
+
 static enum status seal_it(struct arena *arena, struct compartment *c)
 {
-        return seal_vm(arena, c, (struct bytes){0}, false, false, -1, PASSPHRASE_LINE);
+        return seal_vm(arena, c, (struct bytes){0}, false, false, -1, PASSPHRASE_LINE, &warning);
 }
 
 static enum status format_it(struct arena *arena, struct compartment *c)
 {
-        return seal_vm(arena, c, (struct bytes){0}, true, false, -1, PASSPHRASE_LINE);
+        return seal_vm(arena, c, (struct bytes){0}, true, false, -1, PASSPHRASE_LINE, &warning);
 }
 
 /* --- stories ------------------------------------------------------------------------------ */
@@ -987,6 +995,31 @@ START_TEST(a_lost_record_lets_nothing_be_formatted)
 }
 END_TEST
 
+/* integrity-mgr's folder is not mounted yet: what a seal has committed to is still to be written
+ * once it is. Only who seals anew over a table that says so gives it up. */
+START_TEST(a_lost_seal_settles_nothing)
+{
+        ck_assert_int_eq(tell(format_it, 0), ST_DONE);
+        world.on_disk = world.generation = 0; /* committed to, and not written */
+        world.staged = 1;
+        world.no_table = true;
+        ck_assert_int_eq(tell(start_vm, 0), ST_DAMAGED);
+        ck_assert_str_eq(world.order, "svdm_release im_sealed ");
+        ck_assert_int_eq(tell(seal_it, 0), ST_DAMAGED);
+        ck_assert(strstr(error_last()->remedy, "mount"));
+        ck_assert_uint_eq(world.staged, 1);
+        world.generation = _i ? 0 : 1;
+        world.no_table = false;
+        ck_assert_int_eq(tell(_i ? seal_it : start_vm, 0), ST_DONE);
+        ck_assert_uint_eq(world.on_disk, 1);
+        ck_assert_uint_eq(summary().generation, 1);
+        if (_i)
+                ck_assert(strstr(world.order, "svdm_settle svdm_stage im_seal "));
+        else
+                ck_assert_int_eq(tell(stop_at_once, 0), ST_DONE);
+}
+END_TEST
+
 /* What svdm says of the one disk, and what becomes of a seal then. */
 static const struct {
         bool format, yes;
@@ -1020,7 +1053,7 @@ static void tell_content(struct disk_content_list *to, struct arena *arena)
 static enum status seal_content(struct arena *arena, struct compartment *c)
 {
         return seal_vm(arena, c, (struct bytes){0}, contents[world.content].format,
-                       contents[world.content].yes, -1, PASSPHRASE_LINE);
+                       contents[world.content].yes, -1, PASSPHRASE_LINE, &warning);
 }
 
 START_TEST(what_lies_on_a_disk_decides)
@@ -1040,6 +1073,31 @@ START_TEST(what_lies_on_a_disk_decides)
         }
         if (contents[_i].expected == ST_CONSENT) /* a question is no refusal */
                 ck_assert_str_eq(summary().last_refusal, "");
+}
+END_TEST
+
+/* Somebody defines a VM that names the disk: its owner seals it again all the same, and is told. A
+ * VM that is sealed itself, or a disk that comes in, is another matter. */
+START_TEST(a_mere_definition_takes_no_disk)
+{
+        struct disk disk = {"xvda", "/d", true, "crypt"};
+        struct vm_definition d = {.uuid = {{2}},
+                                  .name = "db2",
+                                  .owner = the_asker,
+                                  .disks = {&disk, 1},
+                                  .generation = _i ? 1 : 0,
+                                  .last_refusal = ""};
+        struct vm_summary ignored;
+
+        ck_assert_int_eq(tell(format_it, 0), ST_DONE);
+        ck_assert_str_eq(warning, "");
+        ck_assert_int_eq(compartment_define(&d, a, &ignored), ST_DONE);
+        world.names_disk = true;
+        ck_assert_int_eq(tell(seal_it, 0), _i ? ST_BUSY : ST_DONE);
+        if (!_i)
+                ck_assert(strstr(warning, "bulkhead vm undefine db2"));
+        world.generation = world.on_disk = 0;
+        ck_assert_int_eq(tell(seal_it, 0), ST_BUSY);
 }
 END_TEST
 
@@ -1838,6 +1896,8 @@ int main(void)
         tcase_add_test(t, order_of_seals);
         tcase_add_test(t, a_seal_that_was_made_anew_is_followed_by_the_next);
         tcase_add_test(t, a_lost_record_lets_nothing_be_formatted);
+        tcase_add_loop_test(t, a_lost_seal_settles_nothing, 0, 2);
+        tcase_add_loop_test(t, a_mere_definition_takes_no_disk, 0, 2);
         tcase_add_loop_test(t, what_lies_on_a_disk_decides, 0, sizeof contents / sizeof *contents);
         tcase_add_loop_test(t, a_failed_seal_is_whole_or_nothing, 0, 2);
         tcase_add_test(t, a_lost_answer_to_a_seal_is_found_again);

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define NOBODY 65534
+enum { OWN_DISKS = 3 };
 #define OPENS_IT "cryptsetup open --test-passphrase --disable-locks "
 
 static char place[200], bin[PATH_MAX];
@@ -154,6 +155,22 @@ static struct svdm_open_rep *open_disks(int fd, const struct uuid *u, enum statu
         open_disks(fd, u, expected, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *),        \
                    (const char *[]){__VA_ARGS__})
 
+/* The VM's disks, as compartment-mgr names them when a journal is settled. */
+static struct disk *own_disks(void)
+{
+        static const char *const names[OWN_DISKS] = {"disk", "one", "two"};
+        struct disk *disks = arena_get_many(a, OWN_DISKS, sizeof *disks);
+
+        for (size_t i = 0; i < OWN_DISKS; i++)
+                disks[i] = (struct disk){.device = arena_print(a, "xvd%c", 'a' + (int)i),
+                                         .path = arena_text(a, in_place(names[i])),
+                                         .writable = true,
+                                         .kind = "crypt"};
+        return disks;
+}
+
+#define OWN .disks = {own_disks(), OWN_DISKS}
+
 static int pipe_with(const char *bytes, size_t len)
 {
         int ends[2];
@@ -192,7 +209,7 @@ static void seal_by_format(const char *disk, char secret[32])
         int fd = connect_svdm();
 
         seal_to_stage(fd, disk, true, 1, secret);
-        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 1)->written, 1);
         close(fd);
 }
 
@@ -287,7 +304,7 @@ static void seal_two(char secret[32])
         p = ASK(fd, svdm_prepare, ST_DONE, .format = true, .authority = -1);
         read_secret(p->secret, secret);
         ASK(fd, svdm_stage, ST_DONE, .generation = 1);
-        ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 1);
         close(fd);
 }
 
@@ -380,7 +397,7 @@ START_TEST(formats_with_a_passphrase_for_recovery)
         close(passphrase);
         read_secret(p->secret, secret);
         ASK(fd, svdm_stage, ST_DONE, .generation = 1);
-        ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 1);
         close(fd);
         ck_assert_int_eq(opens_with_derived_key("disk", secret), 0);
         ck_assert_int_eq(run("printf 'some day' | " OPENS_IT "--key-file=- %s", in_place("disk")),
@@ -423,7 +440,7 @@ START_TEST(adopts_and_replaces_its_own_slot_only)
         read_secret(p->secret, first);
         ASK(fd, svdm_stage, ST_DONE, .generation = 1);
         ck_assert_int_ne(opens_with_derived_key("disk", first), 0); /* not yet */
-        ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 1);
         close(fd);
         ck_assert_int_eq(opens_with_derived_key("disk", first), 0);
 
@@ -435,8 +452,8 @@ START_TEST(adopts_and_replaces_its_own_slot_only)
         close(authority);
         read_secret(p->secret, second);
         ASK(fd, svdm_stage, ST_DONE, .generation = 2);
-        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 2)->written, 1);
-        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 2)->written, 0);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 2)->written, 1);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 2)->written, 0);
         close(fd);
         ck_assert_int_eq(opens_with_derived_key("disk", second), 0);
         ck_assert_int_ne(opens_with_derived_key("disk", first), 0);
@@ -651,8 +668,8 @@ START_TEST(uncommitted_seal_leaves_disk_alone)
         close(fd);
         start_svdm();
         fd = connect_svdm();
-        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 4)->written, 0);
-        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 5)->written, 0);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 4)->written, 0);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 5)->written, 0);
         close(fd);
         ck_assert_int_eq(run("cd %s && sha256sum --quiet -c sum && test -z \"$(ls svdm | grep -v "
                              "'^lock$\\|^slot-key$')\"",
@@ -672,7 +689,7 @@ START_TEST(committed_seal_is_completed_after_kill)
         close(fd);
         start_svdm();
         fd = connect_svdm();
-        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 5)->written, 1);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 5)->written, 1);
         close(fd);
         ck_assert_int_eq(opens_with_derived_key("disk", secret), 0);
 }
@@ -685,8 +702,9 @@ START_TEST(others_cannot_drop_a_seal_under_way)
 
         make_image("disk", 32);
         seal_to_stage(fd, "disk", true, 1, secret);
-        ASK(other, svdm_settle, ST_BUSY, .vm = vm, .generation = 0);
-        ck_assert_int_eq(ASK(other, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
+        ASK(other, svdm_settle, ST_BUSY, .vm = vm, OWN, .generation = 0);
+        ck_assert_int_eq(ASK(other, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 1)->written,
+                         1);
         close(fd);
         close(other);
 }
@@ -722,11 +740,55 @@ START_TEST(settle_refuses_a_stranger)
         close(authority);
         ASK(fd, svdm_stage, ST_DONE, .generation = 1);
         ck_assert_int_eq(run("cd %s && cp --sparse=always disk kept && %s", place, m->command), 0);
-        ASK(fd, svdm_settle, m->expected, .vm = vm, .generation = 1);
+        ASK(fd, svdm_settle, m->expected, .vm = vm, OWN, .generation = 1);
         /* put back, it is completed */
         ck_assert_int_eq(run("cd %s && rm -f disk && cp --sparse=always kept disk", place), 0);
-        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1)->written, 1);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 1)->written, 1);
         close(fd);
+}
+END_TEST
+
+/* Device letters exchanged over a power cut: another disk of that size whose first sectors are
+ * blank too, as those of ext4 and btrfs are, or one whose header is half written. */
+static const struct meddling blank_meddlings[] = {
+        {"truncate -s 32M new; printf x | dd of=new bs=1 seek=1080 conv=notrunc status=none; "
+         "mv new disk",
+         ST_CHANGED},
+        {"truncate -s 32M new; printf x | dd of=new bs=1 seek=65600 conv=notrunc status=none; "
+         "mv new disk",
+         ST_CHANGED},
+        {"truncate -s 32M new; dd if=full of=new bs=4096 skip=8 seek=8 count=3 conv=notrunc "
+         "status=none; mv new disk",
+         ST_DONE},
+};
+
+START_TEST(settle_knows_a_blank_disk_again)
+{
+        const struct meddling *m = &blank_meddlings[_i];
+        char secret[32];
+        int fd = connect_svdm(), again;
+
+        make_image("disk", 32);
+        seal_to_stage(fd, "disk", true, 1, secret);
+        ck_assert_int_eq(run("cd %s && cp -r svdm staged && cp --sparse=always disk kept", place),
+                         0);
+        ck_assert_int_eq(ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 1)->written, 1);
+        close(fd);
+        stop_svdm(SIGTERM);
+        ck_assert_int_eq(
+                run("cd %s && mv disk full && cp --sparse=always kept disk && "
+                    "cp staged/journal-* staged/header-* svdm && %s && sha256sum disk >sum",
+                    place, m->command),
+                0);
+        start_svdm();
+        again = connect_svdm();
+        ASK(again, svdm_settle, m->expected, .vm = vm, OWN, .generation = 1);
+        if (m->expected)
+                ck_assert_int_eq(run("cd %s && sha256sum --quiet -c sum && mv kept disk", place),
+                                 0);
+        ASK(again, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 1);
+        ck_assert_int_eq(opens_with_derived_key("disk", secret), 0);
+        close(again);
 }
 END_TEST
 
@@ -778,10 +840,28 @@ START_TEST(a_forged_journal_is_not_written)
         ck_assert_int_eq(run("cd %s && sha256sum disk > sum", place), 0);
         forge_journal(&none);
         ck_assert(digest_equal(&genuine, &none));
-        ASK(fd, svdm_settle, ST_DAMAGED, .vm = vm, .generation = 1, .journal = genuine);
+        ASK(fd, svdm_settle, ST_DAMAGED, .vm = vm, OWN, .generation = 1, .journal = genuine);
         ck_assert(strstr(error_last()->found, "another one"));
-        ASK(fd, svdm_settle, ST_DAMAGED, .vm = vm, .generation = 1);
+        ASK(fd, svdm_settle, ST_DAMAGED, .vm = vm, OWN, .generation = 1);
         ck_assert(strstr(error_last()->found, "behind the header"));
+        ck_assert_int_eq(run("cd %s && sha256sum --quiet -c sum", place), 0);
+        close(fd);
+}
+END_TEST
+
+/* No seal names the journal of generation 0, nor does a former version's: it may be for any disk.
+ */
+START_TEST(a_journal_for_another_vms_disk_is_not_written)
+{
+        char secret[32];
+        int fd = connect_svdm();
+
+        make_image("disk", 32);
+        make_image("others", 32);
+        ck_assert_int_eq(run("cd %s && sha256sum disk others > sum", place), 0);
+        seal_to_stage(fd, "others", true, 0, secret);
+        ASK(fd, svdm_settle, ST_DAMAGED, .vm = vm, OWN, .generation = 0);
+        ck_assert(strstr(error_last()->found, in_place("others")));
         ck_assert_int_eq(run("cd %s && sha256sum --quiet -c sum", place), 0);
         close(fd);
 }
@@ -927,7 +1007,7 @@ static void seal_until_killed(int fd, struct known *known)
         TRY(fd, svdm_stage, &s, .generation = 1);
         known->staged = !s;
         if (!s)
-                TRY(fd, svdm_settle, &s, .vm = vm, .generation = 1);
+                TRY(fd, svdm_settle, &s, .vm = vm, OWN, .generation = 1);
 }
 
 enum { KILLS = 16, KILL_STEP_US = 12000 };
@@ -952,7 +1032,7 @@ START_TEST(killed_at_any_time)
         close(fd);
         start_svdm();
         fd = connect_svdm();
-        ASK(fd, svdm_settle, ST_DONE, .vm = vm, .generation = 1);
+        ASK(fd, svdm_settle, ST_DONE, .vm = vm, OWN, .generation = 1);
         close(fd);
         if (known.staged)
                 ck_assert_int_eq(opens_with_derived_key("disk", known.secret), 0);
@@ -1015,7 +1095,10 @@ static Suite *suite(void)
         tcase_add_test(c, committed_seal_is_completed_after_kill);
         tcase_add_test(c, others_cannot_drop_a_seal_under_way);
         tcase_add_loop_test(c, settle_refuses_a_stranger, 0, sizeof meddlings / sizeof *meddlings);
+        tcase_add_loop_test(c, settle_knows_a_blank_disk_again, 0,
+                            sizeof blank_meddlings / sizeof *blank_meddlings);
         tcase_add_test(c, a_forged_journal_is_not_written);
+        tcase_add_test(c, a_journal_for_another_vms_disk_is_not_written);
         tcase_add_test(c, order_is_kept);
         tcase_add_test(c, targets_and_status);
         tcase_add_test(c, targets_are_opened_by_another_job_when_one_died);

@@ -197,9 +197,12 @@ START_TEST(table_mac_and_counter)
         struct tpm_table_mac_rep mac, again, other;
         struct tpm_table_commit_req commit = {.table = digest_of(HASH_SHA256, "one", 3)};
         struct tpm_table_known_rep before, after;
+        struct tpm_table_there_rep index;
         char hex[DIGEST_HEX + 1];
 
         ok(host_approve_state(&h, "site.pem", NULL));
+        ok(tpm_table_there(h.t, &index));
+        ck_assert(!index.there);
         ok(tpm_table_mac(h.t, &one, &mac));
         ok(tpm_table_mac(h.t, &one, &again));
         ok(tpm_table_mac(h.t, &two, &other));
@@ -210,6 +213,8 @@ START_TEST(table_mac_and_counter)
         commit.counter = before.counter + 1;
         ok(tpm_table_commit(h.t, &commit));
         ok(tpm_table_commit(h.t, &commit)); /* its answer was lost */
+        ok(tpm_table_there(h.t, &index));
+        ck_assert(index.there);
         ok(tpm_table_known(h.t, &after));
         ck_assert_uint_eq(after.counter, before.counter + 1);
         ck_assert(digest_equal(&after.table, &commit.table));
