@@ -209,8 +209,8 @@ static enum status check_paths(const struct journal *j, const struct disk_list *
                         return FAIL(ST_DAMAGED,
                                     .subject = FMT("state file journal-%s", UUID_TEXT(&j->vm)),
                                     .expected = "headers for the VM's own disks",
-                                    .found =
-                                            FMT("one for %.300s; the disks are as they were", path),
+                                    .found = FMT("one for %s; the disks are as they were",
+                                                 QUOTED(path)),
                                     .remedy = "restore the newest state folders of svdm and of "
                                               "compartment-mgr, both of one time");
         }
