@@ -105,8 +105,7 @@ struct bytes descriptor_rename(struct arena *a, struct bytes canonical,
         return result;
 }
 
-/* --- predicates --------------------------------------------------------------------------------
- */
+/* --- predicates ------------------------------------------------------------------------------ */
 
 static enum status keep(const struct predicate *sealed, struct predicate *renamed)
 {

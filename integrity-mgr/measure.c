@@ -126,8 +126,7 @@ static enum status answer(struct duty *d)
         return ST_DONE;
 }
 
-/* --- how far it is -----------------------------------------------------------------------------
- */
+/* --- how far it is --------------------------------------------------------------------------- */
 
 /* One call of measure_all(). */
 struct measuring {

@@ -45,6 +45,11 @@ void *memory_new(size_t n, size_t size)
         return p;
 }
 
+char *memory_text(const char *text)
+{
+        return memcpy(memory_new(strlen(text) + 1, 1), text, strlen(text) + 1);
+}
+
 struct arena *arena_new(void)
 {
         return memory_new(1, sizeof(struct arena));

@@ -26,5 +26,7 @@ char *arena_print(struct arena *a, const char *format, ...) __attribute__((forma
  * gives it back. */
 void *memory_new(size_t n, size_t size);
 void *memory_grow(void *p, size_t n, size_t size);
+/* A copy of the text. */
+char *memory_text(const char *text);
 
 #endif

@@ -74,8 +74,7 @@ static enum status check(struct worker *w, const char *file, struct arena *a,
         return s;
 }
 
-/* --- printing ----------------------------------------------------------------------------------
- */
+/* --- printing -------------------------------------------------------------------------------- */
 
 static bool is_bad(const struct config_finding *f)
 {

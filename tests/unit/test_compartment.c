@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Definitions are durable, an operation on a VM is alone, and others are told which one it is. */
-#include "compartment-mgr/compartment.c" /* to start with an empty table again */
+#include "compartment-mgr/vm_table.h" /* to start with an empty table again */
+#include "compartment-mgr/work.h"
 #include "tests/fault/fault.h"
 #include "tests/fault/folder.h"
 
+#include "lib/component.h"
+#include "lib/report.h"
+#include "lib/state_kinds.h"
 #include "lib/state_record.h"
 
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,13 +31,13 @@ static void changed(const struct vm_definition *vm, enum vm_state state, const c
 /* As after a restart of the daemon. */
 static void open_again(void)
 {
-        for (size_t i = 0; i < table.count; i++)
-                free_compartment(table.vms[i]);
-        free(table.vms);
-        free(table.damaged);
-        table.vms = NULL;
-        table.damaged = NULL;
-        table.count = table.damaged_count = 0;
+        for (size_t i = 0; i < vm_table.count; i++)
+                compartment_free(vm_table.vms[i]);
+        free(vm_table.vms);
+        free(vm_table.damaged);
+        vm_table.vms = NULL;
+        vm_table.damaged = NULL;
+        vm_table.count = vm_table.damaged_count = 0;
         ck_assert_int_eq(compartments_open(dir, true, changed), ST_DONE);
 }
 
@@ -283,7 +288,7 @@ START_TEST(remembers_its_domain_for_this_boot)
         open_again();
         ck_assert_int_eq(compartment_claim("db1", "test", &principal_self, &c), ST_DONE);
         ck_assert_uint_eq(compartment_domain(c), 7);
-        ck_assert_int_eq(state_write(dir, beside(c, "domain", name), &state_kind_vm_domain,
+        ck_assert_int_eq(state_write(dir, vm_table_beside(c, "domain", name), &state_kind_vm_domain,
                                      (struct bytes){(const uint8_t *)old, strlen(old)}),
                          ST_DONE);
         ck_assert_uint_eq(compartment_domain(c), 0); /* another boot's */
@@ -310,7 +315,7 @@ START_TEST(remembers_its_memory)
         ck_assert_int_eq(compartment_state(c), VM_HIBERNATING);
         ck_assert_str_eq(compartment_memory(c), "/image");
         /* Damaged, it starts afresh. */
-        ck_assert_int_eq(state_write(dir, beside(c, "memory", name), &state_kind_vm_memory,
+        ck_assert_int_eq(state_write(dir, vm_table_beside(c, "memory", name), &state_kind_vm_memory,
                                      (struct bytes){(const uint8_t *)"x", 1}),
                          ST_DONE);
         open_again();
@@ -577,23 +582,23 @@ START_TEST(a_staged_definition_is_signed)
         d.name = "db9";
         d.generation = 2;
         ck_assert_int_eq(compartment_stage(c, &d), ST_DONE);
-        beside(c, "next", name);
+        vm_table_beside(c, "next", name);
         compartment_release(c);
         open_again();
         state_use_key(dir, key, true);
         ck_assert_int_eq(compartments_sign(), ST_DONE);
         state_use_key(dir, key, false);
         open_again();
-        ck_assert_int_eq(table.count, 1);
-        ck_assert_ptr_nonnull(table.vms[0]->next_arena);
-        ck_assert_str_eq(table.vms[0]->next.name, "db9");
-        d = table.vms[0]->next;
+        ck_assert_int_eq(vm_table.count, 1);
+        ck_assert_ptr_nonnull(vm_table.vms[0]->next_arena);
+        ck_assert_str_eq(vm_table.vms[0]->next.name, "db9");
+        d = vm_table.vms[0]->next;
         state_forget_keys();
         ck_assert_int_eq(state_write_record(dir, name, &state_kind_vm_next, &d), ST_DONE);
         state_use_key(dir, key, false);
         open_again();
-        ck_assert_int_eq(table.count, 1);
-        ck_assert_ptr_null(table.vms[0]->next_arena);
+        ck_assert_int_eq(vm_table.count, 1);
+        ck_assert_ptr_null(vm_table.vms[0]->next_arena);
         state_forget_keys();
 }
 END_TEST
@@ -624,7 +629,7 @@ START_TEST(one_vm_keeps_no_other_from_its_macs)
         ck_assert_int_eq(define("db2", &v), ST_DONE);
         ck_assert_int_eq(define("db3", &v), ST_DONE);
         ck_assert_int_eq(compartment_claim("db2", "start", &principal_self, &c), ST_DONE);
-        fd = openat(dir, beside(c, "domain", name), O_WRONLY | O_CREAT, 0600);
+        fd = openat(dir, vm_table_beside(c, "domain", name), O_WRONLY | O_CREAT, 0600);
         ck_assert_int_eq(write(fd, "?", 1), 1);
         close(fd);
         compartment_release(c);
@@ -639,8 +644,8 @@ START_TEST(one_vm_keeps_no_other_from_its_macs)
         ck_assert(has_mac("db1"));
         state_use_key(dir, key, false);
         open_again();
-        ck_assert_uint_eq(table.count, 3);
-        ck_assert_uint_eq(table.damaged_count, 0);
+        ck_assert_uint_eq(vm_table.count, 3);
+        ck_assert_uint_eq(vm_table.damaged_count, 0);
         state_forget_keys();
 }
 END_TEST
@@ -721,7 +726,7 @@ START_TEST(a_newer_version_is_not_opened)
         before = folder_read(dir, KEPT_VM, &len);
         ck_assert_int_eq(compartments_open(dir, true, changed), ST_UNSUPPORTED);
         ck_assert_str_eq(error_last()->subject, "state file domain-" KEPT_VM);
-        ck_assert_uint_eq(table.count, 0);
+        ck_assert_uint_eq(vm_table.count, 0);
         after = folder_read(dir, KEPT_VM, &len_after);
         ck_assert_uint_eq(len, len_after);
         ck_assert_mem_eq(before, after, len);
@@ -730,8 +735,7 @@ START_TEST(a_newer_version_is_not_opened)
 }
 END_TEST
 
-/* --- a definition that is replaced -------------------------------------------------------------
- */
+/* --- a definition that is replaced ----------------------------------------------------------- */
 
 /* As integrity-mgr tells of a seal of the next definition. */
 static enum status settle(struct compartment *c, uint64_t generation)
@@ -905,7 +909,7 @@ START_TEST(killed_while_a_definition_is_replaced)
                 is_whole(&d.uuid, _i, committed);
                 ck_assert_int_eq(compartment_undefine(claimed(&d.uuid)), ST_DONE);
                 open_again();
-                ck_assert_uint_eq(table.count, 0);
+                ck_assert_uint_eq(vm_table.count, 0);
         }
         ck_assert_uint_ge(nth, 5);
 }
