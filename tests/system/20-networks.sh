@@ -52,7 +52,7 @@ expect 0 bulkhead vm start alone
 expect 0 bulkhead vm stop alone
 expect 0 bulkhead vm start networked
 expect 1 bulkhead vm start alone
-says 'networked: runs here'
+says "networked: 'runs here, and its owner is uid:0'"
 same "$(state_of alone)" stopped 'state after a refusal'
 expect 0 bulkhead vm stop networked
 expect 0 bulkhead vm start alone

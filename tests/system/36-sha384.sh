@@ -36,7 +36,8 @@ says 'PCR 11'
 allocate sha256:all+sha384:none
 setup 1 --bank sha384
 says 'sha384'
-says 'not allocated in this TPM; allocated: sha256'
+says 'not allocated in this TPM; allocated: '
+says ', sha256'
 says 'tpm2_pcrallocate sha384:all'
 allocate sha256:all+sha384:0,1,2,3,4,16,23
 setup 1 --bank sha384 --pcrs 0,2,4,7
@@ -45,7 +46,7 @@ says 'not allocated there'
 says 'tpm2_pcrallocate sha384:all'
 allocate sha256:none+sha384:0,1,2,3,4,5,6,7
 setup 1
-says 'allocated: sha384'
+says ', sha384'
 setup 1 --bank sha384 --pcrs 0,2,4,7
 says 'PCR 16' # seals bind their VM by it
 

@@ -2,6 +2,7 @@
 /* The command line's own room: files replaced whole, passphrases by pipe. */
 #include "tools/file.h"
 #include "tools/passphrase.h"
+#include "tools/progress.c" /* to begin some time ago */
 
 #include "lib/channel.h"
 
@@ -22,11 +23,11 @@
 
 static char folder[] = "build/test_tools.XXXXXX"; /* below the root of the checkout */
 
-static const char *in_folder(const char *name)
+static const char *in_folder(const char *leaf)
 {
         static char path[256];
 
-        snprintf(path, sizeof path, "%s/%s", folder, name);
+        snprintf(path, sizeof path, "%s/%s", folder, leaf);
         return path;
 }
 
@@ -212,6 +213,42 @@ START_TEST(test_keys)
 }
 END_TEST
 
+/* --- bars ---------------------------------------------------------------------------------- */
+
+/* What a bar draws on a terminal, when it began some time ago. */
+static const char *drawn(uint64_t ago_ms)
+{
+        static char text[512];
+        int person, terminal, kept = dup(STDERR_FILENO);
+        ssize_t n;
+
+        ck_assert_int_eq(openpty(&person, &terminal, NULL, NULL, NULL), 0);
+        dup2(terminal, STDERR_FILENO);
+        progress_begin("disk:/a");
+        begun -= ago_ms;
+        progress_show(100 << 20, 200 << 20);
+        dup2(kept, STDERR_FILENO);
+        n = read(person, text, sizeof text - 1);
+        text[n > 0 ? n : 0] = 0;
+        close(kept);
+        close(person);
+        close(terminal);
+        return text;
+}
+
+START_TEST(test_bar)
+{
+        double rate;
+        const char *text = drawn(4000);
+
+        ck_assert_ptr_nonnull(strstr(text, "disk:/a [####"));
+        ck_assert_ptr_nonnull(strstr(text, " 50 % "));
+        ck_assert_int_eq(sscanf(strstr(text, " 50 % "), " 50 %% %lf MiB/s", &rate), 1);
+        ck_assert(rate > 0 && rate <= 25);             /* 100 MiB in 4 s, or longer */
+        ck_assert_ptr_null(strstr(drawn(0), "MiB/s")); /* a guess, as yet */
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("tools");
@@ -226,6 +263,7 @@ int main(void)
         tcase_add_test(t, test_updates_at_once);
         tcase_add_loop_test(t, test_passphrase, 0, sizeof passphrases / sizeof *passphrases);
         tcase_add_test(t, test_keys);
+        tcase_add_test(t, test_bar);
         suite_add_tcase(suite, t);
         runner = srunner_create(suite);
         srunner_run_all(runner, CK_NORMAL);

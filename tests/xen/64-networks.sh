@@ -111,7 +111,7 @@ xl destroy theirs
 same "$result" 1 'the start beside another VM'
 output=$(cat out)
 says 'device vif0, check number 1'
-says 'theirs: runs here, started by others'
+says "theirs: 'runs here, started by others"
 nothing_left checked
 guest_gone theirs
 same "$after" "$before" 'mapped and loop devices'
@@ -131,7 +131,7 @@ xl destroy theirs
 same "$result" 1 'the start beside another VM'
 output=$(cat out)
 says 'device vif0, check number 1'
-says 'theirs: runs here, started by others'
+says "theirs: 'runs here, started by others"
 nothing_left linked
 guest_gone theirs
 expect 0 bulkhead vm start linked
