@@ -15,9 +15,9 @@
 #include "compartment-mgr/workers.h"
 #include "lib/component.h"
 #include "lib/report.h"
+#include "lib/told.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <string.h>
 
 #define CM_MSG(number, name, who, asked, answered)                                                 \
@@ -67,40 +67,30 @@ static enum status on_job_cancel(struct request *r, const struct job_cancel_req 
                            &p->operation, &p->vm);
 }
 
-/* What was last told to whoever has no administrator's rights. Their questions in a loop must not
- * keep the hypervisor and the other daemons from starts: one asks, the others wait for that. */
-enum { TOLD_FOR = 1000 /* ms */ };
-static struct {
-        pthread_mutex_t lock;
-        struct buffer reply;
-        int64_t until;
-} told = {.lock = PTHREAD_MUTEX_INITIALIZER, .reply = BUFFER_INIT(MESSAGE_MOST)};
+static enum status make_status(int64_t deadline, struct arena *a, void *reply)
+{
+        struct status_rep *p = reply;
+        struct facts facts;
 
+        (void)deadline;
+        state_facts(a, &facts);
+        p->facts = (struct fact_list){facts.items, facts.count};
+        return ST_DONE;
+}
+
+/* Of whoever has no administrator's rights: questions in a loop must not keep the hypervisor and
+ * the other daemons from starts. */
 static enum status facts_told(struct arena *a, struct facts *facts_out)
 {
-        struct status_rep p;
-        struct bytes copy;
-        enum status s = ST_DONE;
+        static struct told status = TOLD_INIT(1000);
+        struct status_rep p = {0};
+        enum status s = told(&status, &shape_status_rep, make_status, a, &p);
 
-        pthread_mutex_lock(&told.lock);
-        if (deadline_left(told.until) == 0) {
-                state_facts(a, facts_out);
-                p.facts = (struct fact_list){facts_out->items, facts_out->count};
-                buffer_clear(&told.reply);
-                s = message_encode(&shape_status_rep, &p, &told.reply, NULL, NULL);
-                told.until = s ? 0 : deadline_in(TOLD_FOR);
-        } else {
-                copy = (struct bytes){arena_copy(a, told.reply.data, told.reply.len),
-                                      told.reply.len};
-                s = message_decode(&shape_status_rep, copy, NULL, 0, a, &p);
-                facts_out->items = arena_get_many(a, STATUS_FACTS_MOST, sizeof *p.facts.items);
-                facts_out->count = s ? 0 : p.facts.count;
-                facts_out->room = STATUS_FACTS_MOST;
-                if (facts_out->count)
-                        memcpy(facts_out->items, p.facts.items,
-                               facts_out->count * sizeof *p.facts.items);
-        }
-        pthread_mutex_unlock(&told.lock);
+        facts_out->items = arena_get_many(a, STATUS_FACTS_MOST, sizeof *p.facts.items);
+        facts_out->count = s ? 0 : p.facts.count;
+        facts_out->room = STATUS_FACTS_MOST;
+        if (facts_out->count)
+                memcpy(facts_out->items, p.facts.items, facts_out->count * sizeof *p.facts.items);
         return s;
 }
 

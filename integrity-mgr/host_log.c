@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes nodes for the log. Every story comes here; log.c keeps what is written. */
 #include "integrity-mgr/host_log.h"
-#include "integrity-mgr/told.h"
+#include "lib/told.h"
 #include "lib/component.h"
 #include "lib/document.h"
 #include "lib/principal.h"

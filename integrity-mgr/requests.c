@@ -12,7 +12,7 @@
 #include "integrity-mgr/im_status.h"
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal.h"
-#include "integrity-mgr/told.h"
+#include "lib/told.h"
 #include "integrity-mgr/state_key.h"
 #include "integrity-mgr/tpm_client.h"
 #include "integrity-mgr/trust_record.h"
@@ -70,6 +70,8 @@ static enum status asked_long_by(const struct principal *asker)
         return asked_by(asker);
 }
 
+enum { TOLD_FOR = 2 * 1000 /* ms */ };
+
 static enum status tell_status(int64_t deadline, struct arena *a, void *reply)
 {
         im_status(deadline, a, own_user, reply);
@@ -83,9 +85,11 @@ static enum status tell_trust(int64_t deadline, struct arena *a, void *reply)
 
 enum status on_im_status(struct request *r, const struct im_status_req *q, struct im_status_rep *p)
 {
+        static struct told status = TOLD_INIT(TOLD_FOR);
+
         (void)q;
         priority_give_way();
-        return told(&told_status, &shape_im_status_rep, tell_status, r->arena, p);
+        return told(&status, &shape_im_status_rep, tell_status, r->arena, p);
 }
 
 /* The keys are pinned last: until then the host is not set up, and set-up can be repeated. */
@@ -396,10 +400,11 @@ enum status on_im_memory(struct request *r, const struct im_memory_req *q, struc
 
 enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct im_trust_rep *p)
 {
+        static struct told trust = TOLD_INIT(TOLD_FOR);
         enum status s = asked_by(&q->asker);
 
         priority_give_way();
-        return s ? s : told(&told_trust, &shape_im_trust_rep, tell_trust, r->arena, p);
+        return s ? s : told(&trust, &shape_im_trust_rep, tell_trust, r->arena, p);
 }
 
 /* So starts, stops and seals have a quarter of threads and memory that attestations never have, and

@@ -4,7 +4,7 @@
  * socket is touched.
  */
 #include "integrity-mgr/tpm_client.h"
-#include "integrity-mgr/told.h"
+#include "lib/told.h"
 #include "lib/channel.h"
 #include "lib/interrupt.h"
 #include "lib/report.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One caller asks; the others get its answer or its error, and none of them waits for long. */
-#include "integrity-mgr/told.h"
+#include "lib/told.h"
 #include "lib/io.h"
 
 #include <check.h>
@@ -34,7 +34,7 @@ static int test_wait(pthread_cond_t *c, pthread_mutex_t *m, clockid_t clock,
 #define deadline_in test_deadline_in
 #define deadline_left test_deadline_left
 #define pthread_cond_clockwait test_wait
-#include "integrity-mgr/told.c"
+#include "lib/told.c"
 
 static unsigned asked;
 static enum status outcome;
@@ -60,7 +60,9 @@ static enum status make_slowly(int64_t deadline, struct arena *a, void *reply)
         return make(deadline, a, reply);
 }
 
-static struct told what = NOTHING_TOLD;
+enum { TOLD_FOR = 2000 /* ms */ };
+
+static struct told what = TOLD_INIT(TOLD_FOR);
 static struct arena *arena;
 
 static enum status ask_told(told_make *how, struct arena *a, const char **answer_out)

@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Remembers encoded replies, and errors. Touches nothing else. */
-#include "integrity-mgr/told.h"
+#include "lib/told.h"
 #include "lib/io.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
-
-struct told {
-        pthread_mutex_t lock; /* never held while the answer is made */
-        pthread_cond_t answered;
-        bool asking;          /* somebody makes the answer */
-        bool known;           /* something is remembered: */
-        struct error failure; /* ST_DONE: `reply` is the answer */
-        struct buffer reply;
-        int64_t until;
-        unsigned changes; /* how many there had been when it was asked for */
-};
-#define NOTHING_TOLD                                                                               \
-        {                                                                                          \
-                .lock = PTHREAD_MUTEX_INITIALIZER, .answered = PTHREAD_COND_INITIALIZER,           \
-                .reply = BUFFER_INIT(MESSAGE_MOST)                                                 \
-        }
-
-struct told told_status = NOTHING_TOLD, told_trust = NOTHING_TOLD;
 
 static atomic_uint changes;
 
@@ -43,7 +24,7 @@ static void remember(struct told *what, enum status s, const struct shape *shape
         buffer_clear(&what->reply);
         what->failure = s ? why : (struct error){0};
         what->known = s || !message_encode(shape, reply, &what->reply, fds, &fds_count);
-        what->until = deadline_in(TOLD_FOR);
+        what->until = deadline_in(what->lasts);
         if (s)
                 error_keep(&why);
         else if (!what->known)
@@ -91,7 +72,7 @@ enum status told(struct told *what, const struct shape *shape, told_make *make, 
         while (!r && what->asking)
                 r = pthread_cond_clockwait(&what->answered, &what->lock, CLOCK_MONOTONIC, &until);
         if (what->asking)
-                s = FAIL(ST_BUSY, .subject = "the TPM",
+                s = FAIL(ST_BUSY, .subject = "an answer for all who ask",
                          .found = "others asked the same, and have no answer yet",
                          .remedy = "ask again");
         else if (is_good(what))
