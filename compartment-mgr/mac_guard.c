@@ -30,9 +30,12 @@ static enum status apart(const struct vm_definition *d, const struct nic_list *n
                          const struct vm_definition *other, struct arena *a)
 {
         struct nic_list theirs;
+        enum status s = nics_of(other, a, &theirs);
 
-        if (nics_of(other, a, &theirs))
-                error_clear(); /* its own requests say that it is damaged */
+        if (s == ST_DAMAGED || s == ST_INVALID)
+                error_clear(); /* its own requests say so */
+        else if (s)
+                return s;
         for (size_t i = 0; i < nics->count; i++) {
                 const struct nic *same = same_address(&nics->items[i], &theirs);
 

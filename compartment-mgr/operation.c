@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { DECISION_TIME = 5 * 60 * 1000 /* ms */, LOOK_AGAIN = 100 /* ms */ };
+
 #define MEMORY "memory" /* the name of the image's device */
 
 static enum status ask_sealed(struct operation *o)
@@ -324,17 +326,31 @@ enum status operation_stage(struct operation *o, uint64_t generation, struct dig
         return s;
 }
 
+/* While integrity-mgr is at work on the seal, nobody knows whether it commits: its turn at the TPM
+ * is not interrupted. */
+static enum status settle_once_decided(struct operation *o)
+{
+        const int64_t deadline = deadline_in(DECISION_TIME);
+        enum status s;
+
+        while ((s = operation_settle(o)) == ST_BUSY && deadline_left(deadline))
+                usleep(LOOK_AGAIN * 1000);
+        return s;
+}
+
 enum status operation_settle_after(struct operation *o, enum status s, uint64_t generation)
 {
         struct error why = *error_last();
         enum status settled;
 
         interrupt_forbid(); /* integrity-mgr has decided, or is about to */
-        settled = operation_settle(o);
+        settled = settle_once_decided(o);
         if (!settled && o->sealed.generation == generation) {
                 compartment_committed(o->compartment);
                 return ST_DONE;
         }
+        if (s == ST_CANCELLED && settled)
+                return settled; /* it may still be sealed, so nobody is told that it was undone */
         if (s)
                 error_keep(&why);
         else if (!settled)

@@ -15,6 +15,7 @@
 #include "integrity-mgr/seal_store.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/component.h"
+#include "lib/interrupt.h"
 #include "lib/principal.h"
 #include "lib/report.h"
 
@@ -125,7 +126,9 @@ static enum status commit(const struct present *p, uint64_t generation,
                                 .disks = p->disks,
                                 .measurements = {p->found.measurements, p->found.count}};
 
-        return seal_store_commit(&r);
+        enum status s = interrupt_check(); /* whoever gave up was told that nothing is sealed */
+
+        return s ? s : seal_store_commit(&r);
 }
 
 static enum status check_generation(const struct uuid *vm, uint64_t asked)

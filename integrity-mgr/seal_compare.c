@@ -8,8 +8,9 @@
 #include <string.h>
 
 #define AGAIN(vm)                                                                                  \
-        FMT_LONG("restore it; or, if the change was meant, seal again, with a passphrase of the "  \
-                 "VM's disks: bulkhead vm seal %s DESCRIPTOR.xml --passphrase-file FILE",          \
+        FMT_LONG("restore it. If the change was meant, seal again, with a passphrase of the VM's " \
+                 "disks; the present seal is lost by that, and with it the key of each disk that " \
+                 "no passphrase opens: bulkhead vm seal %s DESCRIPTOR.xml --passphrase-file FILE", \
                  UUID_TEXT(vm))
 
 static enum status differs(const char *subject, const struct digest *was, const struct digest *is,

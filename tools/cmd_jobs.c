@@ -89,9 +89,12 @@ static void print_cancelled(const struct cancel *cancel, const struct job_cancel
 
         if (!cancel->shared.json) {
                 if (!output_quiet())
-                        printf("job %" PRIu64 ", %s%s%s, is cancelled; what it began is undone\n",
+                        printf("job %" PRIu64 ", %s%s%s, is cancelled; what it began is undone%s\n",
                                cancel->job, output_clean(reply->operation), has_vm ? " of VM " : "",
-                               has_vm ? output_clean(reply->vm) : "");
+                               has_vm ? output_clean(reply->vm) : "",
+                               strcmp(reply->operation, "seal")
+                                       ? ""
+                                       : "; what --format had filled of a disk is lost");
                 return;
         }
         o = json_object_new_object();

@@ -149,9 +149,9 @@ static int finish(enum status s, const struct arguments *arguments, const struct
 
 enum { LOOK_MS = 200, LOOKS = 300 };
 
-/* A seal is committed at one moment: before it nothing has been written to a disk, after it the
- * headers are written whatever happens. So there is an answer as soon as nothing is done any more.
- * Ends the process; a second Ctrl-C does, too. */
+/* A seal is committed at one moment: before it no header has been written, after it the headers are
+ * written whatever happens. --format fills a disk with integrity before that moment. So there is an
+ * answer as soon as nothing is done any more. Ends the process; a second Ctrl-C does, too. */
 static void tell_outcome(const struct arguments *arguments, uint64_t generation_before,
                          const struct opener *by, struct arena *a)
 {
@@ -167,8 +167,13 @@ static void tell_outcome(const struct arguments *arguments, uint64_t generation_
                 ended = now.vm.state == VM_SEALING ? 0 : ended + 1;
         }
         if (!s && now.vm.state != VM_SEALING && now.vm.generation == generation_before) {
-                fprintf(stderr, "%s: %s; its disks are as they were\n", name,
-                        generation_before ? "the seal is the one of before" : "not sealed");
+                fprintf(stderr, "%s: %s\n", name,
+                        generation_before ? "the seal is the one of before; its disks are as they "
+                                            "were"
+                        : arguments->format
+                                ? "not sealed; its headers are as they were; what --format had "
+                                  "filled of its disks is lost"
+                                : "not sealed; its disks are as they were");
                 door_end_interrupted();
         }
         if (!s && now.vm.generation > generation_before)

@@ -25,7 +25,7 @@ for delay in 0.02 0.1 0.2 0.3 0.5 0.8 1.2 2; do
                 undone=$((undone + 1))
                 same "$(sha256sum <ctrl-data.img)" "$empty" 'the disk of one that is not sealed'
                 says_not 'recovery  '
-                [[ $output != *interrupted* ]] || says 'its disks are as they were'
+                [[ $output != *interrupted* ]] || says 'its headers are as they were'
                 says 'ended with -2'
                 continue
         fi
