@@ -178,31 +178,6 @@ START_TEST(a_dropped_job_that_ends_late_costs_its_parent_nothing)
 }
 END_TEST
 
-#ifndef __SANITIZE_ADDRESS__
-static enum status measure_with(const char *plugin)
-{
-        struct measure_req q = {.target = {.name = "test:x", .plugin = plugin, .argument = "x"},
-                                .file = -1,
-                                .header = -1,
-                                .progress = -1,
-                                .cores = 1};
-        struct measure_rep p;
-        struct worker *measure;
-        char path[5000];
-        enum status s;
-
-        q.target.method = "";
-        snprintf(path, sizeof path, "%s/tests/plugins/%s.so", build, plugin);
-        q.plugin = open(path, O_RDONLY | O_CLOEXEC);
-        ck_assert_int_ge(q.plugin, 0);
-        snprintf(path, sizeof path, "%s/measure_worker", build);
-        ck_assert_int_eq(worker_start(path, NULL, NULL, NULL, &measure), ST_DONE);
-        s = worker_call(measure, 5000, CALL(measure, &q, &p), a);
-        worker_stop(measure);
-        close(q.plugin);
-        return s;
-}
-
 /* The nice value of a job that has a first request, before and after this thread gives way. */
 static int priority_of_a_job(void)
 {
@@ -237,6 +212,31 @@ START_TEST(a_job_gives_way_as_its_thread_does)
         ck_assert_int_eq(priority_of_a_job(), own);
 }
 END_TEST
+
+#ifndef __SANITIZE_ADDRESS__
+static enum status measure_with(const char *plugin)
+{
+        struct measure_req q = {.target = {.name = "test:x", .plugin = plugin, .argument = "x"},
+                                .file = -1,
+                                .header = -1,
+                                .progress = -1,
+                                .cores = 1};
+        struct measure_rep p;
+        struct worker *measure;
+        char path[5000];
+        enum status s;
+
+        q.target.method = "";
+        snprintf(path, sizeof path, "%s/tests/plugins/%s.so", build, plugin);
+        q.plugin = open(path, O_RDONLY | O_CLOEXEC);
+        ck_assert_int_ge(q.plugin, 0);
+        snprintf(path, sizeof path, "%s/measure_worker", build);
+        ck_assert_int_eq(worker_start(path, NULL, NULL, NULL, &measure), ST_DONE);
+        s = worker_call(measure, 5000, CALL(measure, &q, &p), a);
+        worker_stop(measure);
+        close(q.plugin);
+        return s;
+}
 
 START_TEST(a_plugin_has_no_more_rights_while_it_is_loaded)
 {
