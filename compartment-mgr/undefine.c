@@ -318,6 +318,12 @@ static enum status forget(struct operation *o, bool forget_key, struct undefinin
         return u->read && !staged ? settle(o, forget_key, &p->kept) : ST_DONE;
 }
 
+/* If it never was, its disks are none of its business: another VM may have them. */
+static bool was_sealed(const struct operation *o)
+{
+        return o->sealed.generation || o->vm->generation;
+}
+
 enum status undefine_forget(struct arena *a, struct compartment *c, bool forget_key,
                             struct vm_undefine_rep *p)
 {
@@ -328,9 +334,10 @@ enum status undefine_forget(struct arena *a, struct compartment *c, bool forget_
         p->kept = "";
         if (s)
                 goto out;
-        look(&o, &u);
+        if (was_sealed(&o))
+                look(&o, &u);
         /* A record that was lost does not make the seal's key slot the less the only one. */
-        if ((o.sealed.generation || o.vm->generation) && !forget_key)
+        if (was_sealed(&o) && !forget_key)
                 s = may_forget(&o, &p->disks);
         if (!s)
                 s = forget(&o, forget_key, &u);

@@ -217,3 +217,8 @@ expect 0 bulkhead vm start rightful
 expect 0 bulkhead vm stop rightful
 sed 's/vm:rightful/vm:claimant/' rightful-seal.xml >claimant-seal.xml
 expect 3 bulkhead vm seal claimant claimant-seal.xml --format --yes
+# To undefine it says nothing of disks that are another VM's, and does nothing to them.
+before=$(sha256sum <rightful-data.img)
+expect 0 bulkhead vm undefine claimant
+says_not 'data.img'
+same "$(sha256sum <rightful-data.img)" "$before" 'the disk that claimant named, too'
