@@ -7,15 +7,12 @@
 
 command -v tpm2_pcrallocate >/dev/null || skip 'no tpm2-tools'
 other=$work/run
-trap '"$top/scripts/down" "$other" --quiet; rm -rf "$work"' EXIT
+trap 'leave_hosts "$other"' EXIT
 B=$(dirname "$(command -v bulkhead)")
 export B
 "$top/scripts/up" "$other" --no-setup || fail 'up'
 # shellcheck source=/dev/null
 . "$other/env"
-# A host of its own leaves no VM in the run that others use.
-leave() { local r=$?; "$top/scripts/down" "$other" --quiet; ((r)) || rm -rf "$work"; exit "$r"; }
-trap leave EXIT
 allocate() { # BANKS: they change with the next reset of the TPM
         "$top/scripts/down" "$other" --quiet
         "$top/scripts/swtpm.sh" start "$other/tpm" >/dev/null

@@ -7,8 +7,7 @@
 other=$work/run
 B=$(dirname "$(command -v bulkhead)")
 export B
-leave() { local r=$?; "$top/scripts/down" "$other" --quiet; ((r)) || rm -rf "$work"; exit "$r"; }
-trap leave EXIT
+trap 'leave_hosts "$other"' EXIT
 "$top/scripts/up" "$other" --no-setup || fail 'up'
 # shellcheck source=/dev/null
 . "$other/env"

@@ -8,8 +8,7 @@
 other=$work/run
 B=$(dirname "$(command -v bulkhead)")
 export B
-leave() { local r=$?; "$top/scripts/down" "$other" --quiet; ((r)) || rm -rf "$work"; exit "$r"; }
-trap leave EXIT
+trap 'leave_hosts "$other"' EXIT
 openssl ecparam -name prime256v1 -genkey -noout -out site.pem 2>/dev/null
 openssl pkey -in site.pem -pubout -out public.pem
 "$top/scripts/up" "$other" --no-setup || fail 'up'

@@ -102,17 +102,6 @@ says 'another VM'
 starts rep2
 
 # Killed at any moment: the old pair or the new one, and the VM starts.
-victims() { # NAME
-        local pid root p
-        root=$(cat "$BULKHEAD_RUN/supervise.pid")
-        for pid in $(pgrep -x "${1:0:15}"); do
-                p=$pid
-                while ((p > 1)); do
-                        ((p == root)) && echo "$pid" && break
-                        p=$(awk '/^PPid:/ { print $2 }' "/proc/$p/status" 2>/dev/null || echo 0)
-                done
-        done
-}
 config_of() { bulkhead vm show rep2 | grep -oE '"memory":[0-9]+,"name"'; }
 memory=224
 kinds=(compartment-mgr integrity-mgr svdm)
@@ -127,7 +116,7 @@ for delay in "${delays[@]}"; do
                 bulkhead vm define --replace third.cfg >/dev/null 2>&1 &
                 pause "$delay"
                 # shellcheck disable=SC2046
-                kill -9 $(victims "$kind") 2>/dev/null
+                kill -9 $(ours "$kind") 2>/dev/null
                 wait $!
                 answers
                 for ((i = 0; i < 150; i++)); do

@@ -10,18 +10,6 @@ opens() { # KEY-FILE
                 2>/dev/null
 }
 slots() { cryptsetup luksDump --disable-locks phrase-data.img | grep -c ': luks2$'; }
-# Only processes of this embedded default: they descend from its supervisor.
-victims() { # NAME
-        local pid root p
-        root=$(cat "$BULKHEAD_RUN/supervise.pid")
-        for pid in $(pgrep -x "${1:0:15}"); do
-                p=$pid
-                while ((p > 1)); do
-                        ((p == root)) && echo "$pid" && break
-                        p=$(awk '/^PPid:/ { print $2 }' "/proc/$p/status" 2>/dev/null || echo 0)
-                done
-        done
-}
 starts() { # WHAT
         local i
         for ((i = 0; i < 150; i++)); do
@@ -53,7 +41,7 @@ killed() { # KIND DELAY WORDS...: of a change that makes $next the passphrase, o
         bulkhead vm passphrase "$@" >/dev/null 2>&1 &
         pause "$delay"
         # shellcheck disable=SC2046
-        kill -9 $(victims "$kind") 2>/dev/null
+        kill -9 $(ours "$kind") 2>/dev/null
         opens always || fail "$what: the other passphrase is gone"
         wait $!
         answers

@@ -10,8 +10,7 @@ command -v python3 >/dev/null || skip 'python3 is missing'
 other=$work/run
 B=$(dirname "$(command -v bulkhead)")
 export B
-leave() { local r=$?; "$top/scripts/down" "$other" --quiet; ((r)) || rm -rf "$work"; exit "$r"; }
-trap leave EXIT
+trap 'leave_hosts "$other"' EXIT
 "$top/scripts/up" "$other" --no-setup || fail 'up'
 # shellcheck source=/dev/null
 . "$other/env"
@@ -212,7 +211,7 @@ silent 'vm passphrase add' opt --new-key-file pass
 rows+=("$change "--{key-file,new-key-file,new-keyfile-offset,new-keyfile-size,recovery,recovery-to})
 rows+=('vm passphrase add '--{new-key-file,new-keyfile-offset,new-keyfile-size,recovery})
 shown 28 'vm passphrase add' passphrase-file new-passphrase-file
-# In the table of tools/options.c these three are one group with the passphrase file.
+# In the table of tools/options.c these four are one group with the passphrase file.
 rows+=('vm passphrase add '--{key-file,keyfile-offset,keyfile-size,recovery-to})
 shown 28 'vm passphrase remove' passphrase-file slot last
 shown 29 'vm passphrase remove' key-file keyfile-offset keyfile-size

@@ -8,14 +8,12 @@
 
 command -v tpm2_createprimary >/dev/null || skip 'no tpm2-tools'
 other=$work/run
-trap '"$top/scripts/down" "$other" --quiet; rm -rf "$work"' EXIT
+trap 'leave_hosts "$other"' EXIT
 B=$(dirname "$(command -v bulkhead)")
 export B
 "$top/scripts/up" "$other" --no-setup || fail 'up'
 # shellcheck source=/dev/null
 . "$other/env"
-leave() { local r=$?; "$top/scripts/down" "$other" --quiet; ((r)) || rm -rf "$work"; exit "$r"; }
-trap leave EXIT
 (umask 077 && echo 'correct horse' >site.pass && echo 'battery staple' >web01.pass)
 tasks=$top/docs/tasks.md
 # The commands of that paragraph, as they are written there.

@@ -11,14 +11,7 @@ done
 tasks=$top/docs/tasks.md
 B=$(dirname "$(command -v bulkhead)")
 export B top other=$work/run there=$work/there
-leave() {
-        local r=$?
-        "$top/scripts/down" "$other" --quiet
-        "$top/scripts/down" "$there" --quiet
-        ((r)) || rm -rf "$work"
-        exit "$r"
-}
-trap leave EXIT
+trap 'leave_hosts "$other" "$there"' EXIT
 "$top/scripts/up" "$other" --no-setup || fail 'up'
 # shellcheck source=/dev/null
 . "$other/env"
