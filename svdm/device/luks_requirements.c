@@ -26,20 +26,31 @@ static enum status refuse(const char *path, const char *requirement)
                                   path));
 }
 
+/* What cannot be read may require anything. */
+static enum status not_readable(const char *path, const char *found)
+{
+        return FAIL(ST_INVALID, .subject = path, .expected = "the metadata of a LUKS2 header",
+                    .found = found);
+}
+
 enum status luks_requirements_check(const char *path, const char *json)
 {
         struct json_object *root = json_tokener_parse(json), *o = NULL;
         enum status s = ST_DONE;
 
-        if (json_object_object_get_ex(root, "config", &o) &&
-            json_object_object_get_ex(o, "requirements", &o) &&
-            json_object_object_get_ex(o, "mandatory", &o) &&
-            json_object_is_type(o, json_type_array))
+        if (!json_object_is_type(root, json_type_object))
+                s = not_readable(path, "metadata that is no object of JSON");
+        else if (json_object_object_get_ex(root, "config", &o) &&
+                 json_object_object_get_ex(o, "requirements", &o) &&
+                 json_object_object_get_ex(o, "mandatory", &o)) {
+                if (!json_object_is_type(o, json_type_array))
+                        s = not_readable(path, "requirements that are no list");
                 for (size_t i = 0; !s && i < json_object_array_length(o); i++) {
                         const char *name = json_object_get_string(json_object_array_get_idx(o, i));
 
                         s = refuse(path, name ? name : "null");
                 }
+        }
         json_object_put(root);
         return s;
 }

@@ -610,6 +610,10 @@ static const struct {
          "luksDump disk"},
         {REQUIRES("7"), ST_UNSUPPORTED, "unknown: requirement '7'", ""},
         {REQUIRES("null"), ST_UNSUPPORTED, "unknown: requirement 'null'", ""},
+        {"{\"config\":{", ST_INVALID, "no object of JSON", ""},
+        {"[]", ST_INVALID, "no object of JSON", ""},
+        {"{\"config\":{\"requirements\":{\"mandatory\":\"x\"}}}", ST_INVALID, "no list", ""},
+        {"{\"config\":{\"requirements\":{\"mandatory\":null}}}", ST_INVALID, "no list", ""},
 };
 
 START_TEST(names_what_a_header_requires)
