@@ -46,14 +46,14 @@ static enum status end(bool gone)
 
 /* One wait; the first two of p are what may interrupt it. A peer that only sends no more, and waits
  * for its answer (shutdown(2)), has not hung up. */
-static int wait_once(struct pollfd p[3], int timeout)
+static int wait_once(struct pollfd p[3], int64_t deadline)
 {
         int r;
 
         p[0] = (struct pollfd){mine.allowed ? mine.peer : -1, 0, 0};
         p[1] = (struct pollfd){mine.allowed ? mine.told : -1, POLLIN, 0};
         do
-                r = poll(p, 3, timeout);
+                r = poll(p, 3, deadline_left(deadline));
         while (r < 0 && errno == EINTR);
         return r;
 }
@@ -62,14 +62,14 @@ bool interrupt_due(void)
 {
         struct pollfd p[3] = {[2] = {.fd = -1}};
 
-        return wait_once(p, 0) > 0;
+        return wait_once(p, deadline_in(0)) > 0;
 }
 
 enum status interrupt_check(void)
 {
         struct pollfd p[3] = {[2] = {.fd = -1}};
 
-        return wait_once(p, 0) > 0 ? end(p[0].revents) : ST_DONE;
+        return wait_once(p, deadline_in(0)) > 0 ? end(p[0].revents) : ST_DONE;
 }
 
 int64_t interrupt_look(int64_t deadline)
@@ -82,7 +82,7 @@ int64_t interrupt_look(int64_t deadline)
 enum status interrupt_wait(int fd, short events, int64_t deadline)
 {
         struct pollfd p[3] = {[2] = {fd, events, 0}};
-        int r = wait_once(p, deadline_left(deadline));
+        int r = wait_once(p, deadline);
 
         if (r < 0)
                 return FAIL(ST_IO, .subject = "poll", .found = strerror(errno));

@@ -128,7 +128,7 @@ static void note_unseen(const char *file, const char *line, size_t len)
                            : len && strchr(" \t", line[len - 1]) ? "ends with a blank"
                                                                  : NULL;
 
-        if (what)
+        if (what && !output_quiet())
                 fprintf(stderr,
                         "bulkhead: %s: its first line %s, which is taken as a part of the "
                         "passphrase\n",
