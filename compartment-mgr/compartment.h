@@ -59,8 +59,8 @@ const char *compartment_disk_at(const char *path, struct arena *a);
 bool compartment_owned_by(const char *vm, const struct principal *owner);
 
 /* Claims a VM, by name or UUID, for one operation, which is work that is listed (work.h).
- * operation: its name, kept by the caller until the release; asker: the principal that asked for
- * it, principal_self if nobody did. ST_NOT_FOUND, ST_BUSY if another operation has claimed it, or
+ * operation: its name, a literal; the rest is copied. asker: the principal that asked for it,
+ * principal_self if nobody did. ST_NOT_FOUND, ST_BUSY if another operation has claimed it, or
  * ST_DAMAGED. */
 enum status compartment_claim(const char *vm, const char *operation, const struct principal *asker,
                               struct compartment **c_out);

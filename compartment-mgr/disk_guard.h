@@ -18,9 +18,9 @@ enum status disk_guard_may_format(const struct operation *o);
  * destroy something that was recognised, or if a disk is sealed for a VM that is not defined here;
  * the error names it.
  *
- * A VM that is sealed keeps its own disks: that a VM which never was names one of them does not
- * keep it from being sealed again. *warning_out names that one then, in the arena of the operation;
- * else it is "".
+ * A sealed VM keeps its own disks: another VM that names one of them, and was never sealed, does
+ * not keep it from being sealed again. *warning_out names such a VM (the last, if there are
+ * several; the log has all), in the arena of the operation; else it is "".
  */
 enum status disk_guard_check(struct operation *o, bool format, bool yes, const char **warning_out);
 

@@ -71,7 +71,7 @@ static const char *words_for(struct arena *a, const struct domain_state *d)
         case REASON_UNKNOWN:
                 return arena_print(a, "unknown: shutdown reason %u of the hypervisor", d->code);
         default:
-                return arena_print(a, "unknown: a shutdown for the reason \"%s\"",
+                return arena_print(a, "unknown: a shutdown for the reason '%s'",
                                    domain_reason_word(d->reason));
         }
 }

@@ -144,8 +144,8 @@ static bool concerns_all(enum status s)
                s == ST_TPM_REPLACED || s == ST_NOT_APPROVED || s == ST_NOT_SET_UP;
 }
 
-/* It is waited for once, and not once for each VM: until then all are busy, and nobody is told why.
- * Released, each refuses with the cause. */
+/* Such a cause is waited for once, not once for each VM: meanwhile every VM would be busy without a
+ * reason. Once released, each VM refuses with the cause. */
 static void clear_up_all(struct left *l)
 {
         struct arena *a = arena_new();

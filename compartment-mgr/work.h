@@ -14,7 +14,8 @@
 
 struct work;
 
-/* All are copied. vm: its name, or "-" for an attestation; owner: who may see the work. */
+/* operation: a literal; the rest is copied. vm: its name, or "-" for an attestation; owner: who may
+ * see the work. */
 struct work *work_begin(const char *operation, const char *vm, const struct principal *asker,
                         const struct principal *owner);
 void work_end(struct work *w); /* NULL is fine */
@@ -23,7 +24,8 @@ const char *work_operation(const struct work *w);
 const struct principal *work_asker(const struct work *w);
 int64_t work_since(const struct work *w); /* as deadline_in(0) was then */
 
-/* This thread's waits end from now on, if the work is cancelled. ST_CANCELLED if it was already. */
+/* This thread's waits end from now on, if the work is cancelled. ST_CANCELLED if whoever asked is
+ * gone already. */
 enum status work_allow(struct work *w);
 /* Before the step that is not undone any more: ST_CANCELLED, or it goes on to its end. */
 enum status work_commit(struct work *w);

@@ -47,7 +47,7 @@ struct duty {
         struct measurement *measurement;
         struct plugin_seen *plugin;
         int file;                   /* the plug-in's, or -1 */
-        struct progress_page *page; /* of the worker; NULL before and after it works */
+        struct progress_page *page; /* of the worker; NULL until it works */
         struct job *job;            /* has answered, but may not have ended */
         enum status s;
         struct error error;

@@ -28,7 +28,8 @@ struct found {
 enum status measure_all(struct arena *a, const struct principal *asker,
                         const struct target *targets, size_t count, const struct open_target *open,
                         size_t open_count, enum hash_alg alg, struct found *found_out);
-/* How far all is that is being measured for that asker; the text lies in the arena. */
+/* How far everything is that is being measured for that asker, taken together; the text lies in the
+ * arena. */
 void measure_progress_of(const struct principal *asker, struct arena *a,
                          struct im_progress_rep *progress_out);
 

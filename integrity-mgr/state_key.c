@@ -27,7 +27,7 @@ static enum status refuse_lost(const struct host_state *host, bool table)
 
         return FAIL(ST_DAMAGED, .subject = "integrity-mgr's state folder",
                     .expected = "the approvals of this host, which had its first one",
-                    .found = host ? "none" : "nothing: it may be not mounted yet",
+                    .found = host ? "none" : "nothing: perhaps it is not mounted yet",
                     .remedy = !host   ? anew
                               : table ? again
                                       : without);

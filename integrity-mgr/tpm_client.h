@@ -23,7 +23,8 @@ void tpm_client_use(const struct tpm_use_req *use);
  * anybody who asks. */
 enum tpm_rank { TPM_FIRST, TPM_SECOND, TPM_LAST, TPM_RANKS };
 /* Sends a TPM_MSG, as job_call() does, in the rank of its kind. ST_BUSY if other requests held the
- * TPM for two minutes, or until the deadline. */
+ * TPM for two minutes, or until the deadline; ST_CANCELLED (lib/interrupt.h) while it waits for its
+ * turn. */
 enum status tpm_client_call(struct call call, struct arena *a);
 enum status tpm_client_call_until(enum tpm_rank rank, int64_t deadline, struct call call,
                                   struct arena *a);

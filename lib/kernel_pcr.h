@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A PCR as the kernel tells it, for whoever has no TPM, and the bank in which this host is
- * measured. Who wants a proof asks for a quote. */
+ * measured. Whoever wants a proof asks for a quote. */
 #ifndef BULKHEAD_LIB_KERNEL_PCR_H
 #define BULKHEAD_LIB_KERNEL_PCR_H
 

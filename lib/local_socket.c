@@ -41,7 +41,7 @@ enum status local_socket_give(const char *path, uid_t owner, gid_t group)
 {
         if (lchown(path, owner, group) < 0)
                 return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno),
-                            .remedy = "start the daemon as root, or as the user of all of it");
+                            .remedy = "start all daemons as root, or all as one user");
         return ST_DONE;
 }
 

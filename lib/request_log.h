@@ -11,8 +11,8 @@
  *
  * VM: its name, or its UUID between daemons; "-" where there is none, or none that was read.
  * PRINCIPAL: for whom is asked, where another daemon asks for somebody. A reason has no expected
- * values. Each principal without an administrator's rights gets LINES_MOST lines in a minute; then
- * a line says how many more there were.
+ * values. Each principal without an administrator's rights gets 60 lines in a minute (beyond 64
+ * principals the others share theirs); then a line says how many more there were.
  */
 #ifndef BULKHEAD_LIB_REQUEST_LOG_H
 #define BULKHEAD_LIB_REQUEST_LOG_H

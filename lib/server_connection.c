@@ -14,8 +14,8 @@
 
 enum {
         ACCEPT_MOST = 64, /* peers in a row, however many come */
-        WHILE = 50,       /* ms */
-        LET_IN_MOST = 50  /* peers below a master, at one listener, in a while */
+        RATE_WINDOW = 50, /* ms */
+        RATE_MOST = 50    /* peers below a master, at one listener, in a window */
 };
 
 /* --- the end, and the beginning, of a connection --------------------------------------------- */
@@ -82,16 +82,17 @@ static void listen_there(struct listener *l, bool whether)
         l->rests = !whether;
 }
 
-/* However many connect: those below a master have so many in a while, and then the next while. */
+/* In each window of 50 ms at most 50 peers below a master are let in; the others wait for the next
+ * window. */
 static bool lets_in(struct listener *l)
 {
         int64_t now = deadline_in(0);
 
-        if (now - l->since >= WHILE) {
+        if (now - l->since >= RATE_WINDOW) {
                 l->since = now;
                 l->let_in = 0;
         }
-        return l->let_in < LET_IN_MOST && !server_closes_many();
+        return l->let_in < RATE_MOST && !server_closes_many();
 }
 
 void server_listen_again(struct server *s)

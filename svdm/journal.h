@@ -13,9 +13,9 @@
 struct staged_disk {
         const char *path;
         uint64_t size;
-        int disk;
-        int old; /* what stands on the disk now: its header as it was opened, or the disk */
-        int new; /* the header to be */
+        int disk; /* open, to read what is written over */
+        int old;  /* what stands on the disk now: its header as it was opened, or the disk */
+        int new;  /* the header to be */
 };
 
 /* dir: svdm's state folder. *digest_out: of the list, which has a digest of the runs of each disk.

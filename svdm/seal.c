@@ -196,7 +196,8 @@ static enum status check_committed(const struct journal *j, const struct digest 
                                   uuid));
 }
 
-/* No seal names the journal of generation 0, nor did those of former versions. */
+/* No seal names the journal of generation 0, and seals of older versions name none: so paths are
+ * compared. */
 static enum status check_paths(const struct journal *j, const struct disk_list *own)
 {
         for (size_t i = 0; i < j->disks.count; i++) {

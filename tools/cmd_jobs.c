@@ -31,8 +31,9 @@ int cmd_jobs(int argc, char **argv)
                                          NULL,
                                          NULL,
                                          "Shows what is being done to the VMs that you may see, "
-                                         "and what you attest: number, for whom, since when; "
-                                         "the longest first. `bulkhead cancel` ends one.",
+                                         "and your own attestations (an admin sees all): of each "
+                                         "job its number, operation, principal and age, the "
+                                         "longest first. `bulkhead cancel` ends one.",
                                          children,
                                          NULL,
                                          NULL};

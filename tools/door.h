@@ -6,8 +6,8 @@
 #include "lib/message.h"
 
 /* One request, as client_call() of lib/client.h. Waits without a deadline, since a whole disk may
- * be measured, with a bar on a terminal. A person can interrupt: then it says that the daemon may
- * go on, and ends the process by the signal. ST_UNREACHABLE has a remedy. */
+ * be measured, with a bar on a terminal. A person can interrupt: the connection ends, what has not
+ * committed is undone, and the process ends by the signal. ST_UNREACHABLE has a remedy. */
 enum status door_call(struct call call, struct arena *a);
 /* The same, but whoever calls says what becomes of what was asked for, and then ends the process by
  * door_end_interrupted(). An answer that came all the same counts: *interrupted_out is false. */

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Finds out whether there is a terminal, and its width; the other two only write, so that they also
- * work in a sandbox. what: shown before the bar; kept by the caller. */
+/* Finds out whether there is a terminal, and its width. The other functions only write and read the
+ * clock, so that they also work in a sandbox. what: shown before the bar; copied. */
 void progress_begin(const char *what);
 bool progress_wanted(void); /* after progress_begin(): will a bar be drawn? */
 /* Draws if a permille has changed: bytes, and how many a second. May be called from any thread, and

@@ -996,7 +996,7 @@ START_TEST(a_lost_record_lets_nothing_be_formatted)
 END_TEST
 
 /* integrity-mgr's folder is not mounted yet: what a seal has committed to is still to be written
- * once it is. Only who seals anew over a table that says so gives it up. */
+ * once it is. Only whoever seals anew over a table that says so gives it up. */
 START_TEST(a_lost_seal_settles_nothing)
 {
         ck_assert_int_eq(tell(format_it, 0), ST_DONE);
@@ -1257,7 +1257,6 @@ START_TEST(one_device_is_checked)
 }
 END_TEST
 
-/* Otherwise a new descriptor, without the check, would lead past it. */
 /* --- devices of a VM that runs ------------------------------------------------------------- */
 
 static enum status detach_disk(struct arena *arena, struct compartment *c)
