@@ -177,7 +177,10 @@ static enum status may_cancel(const struct work *w, uint64_t number, const struc
         if (!w->allowed || w->committed)
                 return FAIL(ST_WRONG_STATE, .subject = FMT("job %" PRIu64, number),
                             .expected = "one that has not committed yet",
-                            .found = FMT("%s has committed: it goes on to its end", w->operation),
+                            .found =
+                                    FMT(w->committed ? "%s has committed: it goes on to its end"
+                                                     : "%s cannot be undone: it goes on to its end",
+                                        w->operation),
                             .remedy = "bulkhead jobs shows when it is done");
         return ST_DONE;
 }

@@ -287,19 +287,11 @@ enum status on_im_retire(struct request *r, const struct im_retire_req *q, struc
         return s;
 }
 
-/* For anybody else an attestation gives way to starts. */
-static bool is_root_or_self(const struct principal *asker)
-{
-        uid_t uid;
-
-        return asker->kind == PRINCIPAL_SELF || (principal_uid(asker, &uid) && uid == 0);
-}
-
 enum status on_im_attest(struct request *r, const struct im_attest_req *q, struct im_attest_rep *p)
 {
         enum status s = asked_long_by(&q->asker);
 
-        if (!is_root_or_self(&q->asker))
+        if (!q->admin)
                 priority_give_way();
         return s ? s : attest_make(r->arena, q, p);
 }

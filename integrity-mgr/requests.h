@@ -9,7 +9,7 @@
 enum status requests_open(int state, bool own_user);
 extern const struct handler requests_handlers[];
 extern const size_t requests_handlers_count;
-/* Who is behind a request, at most: compartment-mgr asks for all of them (lib/server.h). */
+/* The highest rank that a request may come from (lib/server.h): compartment-mgr asks for all. */
 unsigned requests_roles_of(uint16_t number);
 
 #endif

@@ -38,7 +38,7 @@ struct places {
                 }                                                                                  \
         }
 
-/* Who takes places. */
+/* Whoever takes a place. */
 struct place_taker {
         const struct principal *by;
         bool admin;

@@ -10,7 +10,7 @@
 
 extern const struct handler svdm_handlers[];
 extern const size_t svdm_handlers_count;
-/* Who is behind a request, at most (lib/server.h): anybody asks for status. */
+/* The highest rank that a request may come from (lib/server.h): anybody asks for status. */
 unsigned svdm_roles_of(uint16_t number);
 
 #endif

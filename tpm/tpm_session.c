@@ -42,11 +42,12 @@ enum status tpm_srk_public(struct tpm *t, TPM2B_PUBLIC *out)
 /* By tpm2-tools, the template of keys_srk(): a TPM makes the same key of it as long as its owner
  * hierarchy was not cleared. Of standard input tpm2_createprimary makes x and y, 32 bytes each. */
 #define MAKE_AGAIN                                                                                 \
-        "a TPM that was not cleared makes the same key again: head -c 64 /dev/zero | "             \
+        "move nothing away: docs/tasks.md, \"What if the storage root key is gone?\", has the "    \
+        "commands for an RSA key, too; of an ECC key, a TPM that was not cleared makes the same "  \
+        "key again: head -c 64 /dev/zero | "                                                       \
         "tpm2_createprimary -C o -g sha256 -G ecc256:aes128cfb -a "                                \
         "'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|restricted|decrypt|noda' "         \
-        "-u - -c srk.ctx && tpm2_evictcontrol -C o -c srk.ctx 0x81000001 -- move nothing away "    \
-        "before: docs/tasks.md, \"What if the storage root key is gone?\""
+        "-u - -c srk.ctx && tpm2_evictcontrol -C o -c srk.ctx 0x81000001"
 
 /* Marks the connection stale, so that tpm_run() looks twice, over two connections, before a person
  * is told that this is another TPM. */

@@ -35,16 +35,24 @@ static const long made_up[] = {
 /* As systemd's ProtectSystem= says it, where the unit's ReadWritePaths= do not name the place. */
 static enum status not_writable(const char *path)
 {
-        const int up = (int)(strrchr(path, '/') - path), folder = up ? up : 1;
+        static const char plain[] =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-";
+        const int folder = (int)(strrchr(path, '/') - path);
 
+        /* What is pasted as root has neither quotes nor blanks of somebody else, nor all of "/". */
+        if (!folder || strlen(path) > 120 || path[strspn(path, plain)])
+                return FAIL(ST_DENIED, .subject = path, .expected = "a disk that svdm may write",
+                            .found = "a file system that is read-only for it",
+                            .remedy = "name the disk's folder in ReadWritePaths= of "
+                                      "bulkhead-svdm.service");
         return FAIL(ST_DENIED, .subject = path, .expected = "a disk that svdm may write",
                     .found = "a file system that is read-only for it",
-                    .remedy = FMT_LONG("if findmnt -T '%.120s' says rw, svdm's unit has to name "
+                    .remedy = FMT_LONG("if findmnt -T '%s' says rw, svdm's unit has to name "
                                        "the place: D=/etc/systemd/system/bulkhead-svdm.service.d; "
                                        "mkdir -p $D && printf '[Service]\\nReadWritePaths=%%s\\n' "
                                        "'%.*s' >>$D/disks.conf && systemctl daemon-reload && "
                                        "systemctl restart bulkhead-svdm",
-                                       path, folder > 120 ? 120 : folder, path));
+                                       path, folder, path));
 }
 
 static enum status not_opened(const char *path)

@@ -121,7 +121,7 @@ for ((i = 0; i < 100; i++)); do
         grep -q 'not found' refusal || break
         pause 0.1
 done
-grep -q 'stop has committed: it goes on to its end' refusal || fail "$(cat refusal)"
+grep -q 'stop cannot be undone: it goes on to its end' refusal || fail "$(cat refusal)"
 kill -KILL "$begun"
 wait "$begun"
 go_on

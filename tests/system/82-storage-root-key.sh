@@ -39,7 +39,7 @@ says 'storage root key 0x81000001'
 says 'none'
 remedy=$(sed -n 's/^ *remedy .*again: //p' <<<"$output")
 [[ $remedy ]] || fail 'no remedy'
-bash -c "${remedy%% -- *}" || fail 'the remedy'
+bash -c "$remedy" || fail 'the remedy'
 same "$(name)" "$srk" 'the Name of the key'
 expect 0 bulkhead vm start web01
 expect 0 bulkhead vm stop web01

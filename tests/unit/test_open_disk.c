@@ -175,6 +175,12 @@ START_TEST(a_place_that_svdm_may_not_write)
         snprintf(expected, sizeof expected, "ReadWritePaths=%%s\\n' '/dev/shm' >>");
         ck_assert_msg(strstr(error_last()->remedy, expected), "%s", error_last()->remedy);
         ck_assert_msg(strstr(error_last()->remedy, "systemctl restart bulkhead-svdm"), "cut off");
+
+        ck_assert_msg(!mount(NULL, "/dev/shm", NULL, MS_REMOUNT | MS_BIND, NULL), "%m");
+        ck_assert_int_eq(run("truncate -s 4096 \"/dev/shm/d'e\""), 0);
+        ck_assert_msg(!mount(NULL, "/dev/shm", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), "%m");
+        ck_assert_int_eq(open_disk("/dev/shm/d'e", true, &fd, &seen), ST_DENIED);
+        ck_assert_ptr_null(strstr(error_last()->remedy, "d'e"));
 }
 END_TEST
 

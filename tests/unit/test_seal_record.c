@@ -690,7 +690,7 @@ START_TEST(test_state_key)
 END_TEST
 
 /* As whoever has the disk could: the approvals are taken out of the host's file, and perhaps the
- * table goes, too. That is no host that never had a key. */
+ * table goes, too. Such a host has had a key. */
 START_TEST(test_a_state_key_is_not_forgotten)
 {
         struct im_state_key_rep p;

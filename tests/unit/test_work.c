@@ -52,6 +52,7 @@ START_TEST(only_what_may_be_undone_is_cancelled)
         struct work *w = work_begin("start", "web01", &alice, &bob);
 
         ck_assert_int_eq(cancel(1, &alice, false), ST_WRONG_STATE); /* as of a stop */
+        ck_assert_str_eq(error_last()->found, "start cannot be undone: it goes on to its end");
         ck_assert_int_eq(work_allow(w), ST_DONE);
         ck_assert_int_eq(cancel(2, &alice, true), ST_NOT_FOUND);
         ck_assert_int_eq(cancel(1, &carol, false), ST_NOT_FOUND); /* who may not see it */
