@@ -14,16 +14,16 @@
 #include "lib/apart.h"
 #include "lib/channel.h"
 #include "lib/config.h"
+#include "lib/file_at.h"
+#include "lib/io.h"
 #include "measure/measure_run.h"
 #include "proof/measurement.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { OPTION_VERITY = 0x100, OPTION_SALT, SALT_MOST = 256 };
@@ -105,42 +105,24 @@ static enum status take_apart(const char *name, const struct arguments *argument
         return ST_DONE;
 }
 
-static int open_without_links(const char *path)
-{
-        const struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                                     .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-
-        return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-}
-
 /* Links are followed as the daemons follow them, from /dev to /dev and nowhere else, so that one
  * name is one target here and there. */
 static enum status open_path(const char *path, int *fd_out)
 {
         struct stat st;
-        char *real;
-        enum status s;
+        int place;
+        enum status s = file_at(path, &place);
 
-        *fd_out = open_without_links(path);
-        if (*fd_out >= 0 && !fstat(*fd_out, &st) && S_ISDIR(st.st_mode)) {
-                close(*fd_out);
-                *fd_out = -1;
+        if (s == ST_REFUSED)
+                return s;
+        if (s)
+                return FAIL(ST_IO, .subject = path, .found = error_last()->found);
+        if (!fstat(place, &st) && S_ISDIR(st.st_mode))
                 errno = EISDIR;
-        }
-        if (*fd_out >= 0)
-                return ST_DONE;
-        if (errno != ELOOP)
-                return file_failed(path);
-        real = realpath(path, NULL);
-        if (real && !strncmp(path, "/dev/", 5) && !strncmp(real, "/dev/", 5))
-                *fd_out = open_without_links(real);
-        s = *fd_out >= 0
-                    ? ST_DONE
-                    : FAIL(ST_REFUSED, .subject = path, .expected = "a path without symbolic links",
-                           .found = "a symbolic link",
-                           .remedy = FMT("name the real path: %s",
-                                         real ? real : "the link leads nowhere"));
-        free(real);
+        else
+                *fd_out = io_reopen(place, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+        s = *fd_out < 0 ? file_failed(path) : ST_DONE;
+        close(place);
         return s;
 }
 

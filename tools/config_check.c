@@ -5,13 +5,14 @@
 #include "lib/worker.h"
 #include "tools/commands.h"
 #include "tools/config_findings.h"
+#include "tools/disk_check.h"
 #include "tools/file.h"
 #include "tools/mac_check.h"
+#include "tools/name_check.h"
 #include "tools/output.h"
 
 #include <signal.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { CHECK_TIME = 20 * 1000 /* ms */ };
 
@@ -24,43 +25,6 @@ static enum status start(struct worker **worker_out)
                             worker_out);
 }
 
-/* --- what the worker cannot see: files ------------------------------------------------------- */
-
-static bool same_file(const char *a, const char *b)
-{
-        struct stat x, y;
-
-        if (stat(a, &x) || stat(b, &y))
-                return false;
-        if (S_ISBLK(x.st_mode) && S_ISBLK(y.st_mode))
-                return x.st_rdev == y.st_rdev;
-        return x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
-/* One file by two paths. The worker has refused what it could see of that already. */
-static void find_same_files(struct config_check_rep *p, struct arena *a)
-{
-        for (size_t i = 0; i < p->disks.count; i++)
-                for (size_t k = 0; k < i; k++) {
-                        const char *one = p->disks.items[k].path, *two = p->disks.items[i].path;
-
-                        if (!same_file(one, two))
-                                continue;
-                        config_findings_add(p, a,
-                                            (struct config_finding){
-                                                    .outcome = CONFIG_WRONG,
-                                                    .status = ST_INVALID,
-                                                    .key = "disk",
-                                                    .subject = "xl.cfg: disk",
-                                                    .found = arena_print(a,
-                                                                         "'%s' and '%s', which are "
-                                                                         "one disk",
-                                                                         one, two),
-                                                    .expected = "",
-                                                    .remedy = "give each disk once"});
-                }
-}
-
 static enum status check(struct worker *w, const char *file, struct arena *a,
                          struct config_check_rep *p)
 {
@@ -70,24 +34,59 @@ static enum status check(struct worker *w, const char *file, struct arena *a,
         if (!s)
                 s = worker_call(w, CHECK_TIME, CALL(config_check, &q, p), a);
         if (!s)
-                find_same_files(p, a);
+                file_check(p, a);
         return s;
 }
 
-/* --- printing -------------------------------------------------------------------------------- */
-
-static bool is_bad(const struct config_finding *f)
+/* With the VMs that there are. */
+static void compare(struct known_vms *known, const char *file, struct config_check_rep *p,
+                    struct arena *a)
 {
-        return f->outcome == CONFIG_REFUSED || f->outcome == CONFIG_WRONG;
+        name_check_file(known, file, p, a);
+        mac_check_file(known, p, a);
+        disk_check_file(known, p, a);
+        if (known->unknown)
+                config_findings_add(
+                        p, a,
+                        (struct config_finding){.outcome = CONFIG_UNSEEN,
+                                                .key = "",
+                                                .subject = "what other VMs have",
+                                                .expected = "names, UUIDs, MAC addresses and disks",
+                                                .found = known->unknown,
+                                                .remedy = known->remedy});
+        known_vms_add(known, file, p);
 }
+
+/* --- printing -------------------------------------------------------------------------------- */
 
 static size_t count_bad(const struct config_check_rep *p)
 {
         size_t n = 0;
 
         for (size_t i = 0; i < p->findings.count; i++)
-                n += is_bad(&p->findings.items[i]);
+                n += config_finding_is_bad(&p->findings.items[i]);
         return n;
+}
+
+static size_t count(const struct config_check_rep *p, enum config_outcome outcome)
+{
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->findings.count; i++)
+                n += p->findings.items[i].outcome == outcome;
+        return n;
+}
+
+/* What becomes of a key is told in a line. */
+static bool is_of_key(const struct config_finding *f)
+{
+        return f->outcome == CONFIG_HONOURED || f->outcome == CONFIG_IGNORED;
+}
+
+/* What may stay as it is. */
+static bool is_good(const struct config_finding *f)
+{
+        return is_of_key(f) || f->outcome == CONFIG_DEFINED;
 }
 
 static void print_line(const char *name, const char *text)
@@ -104,7 +103,7 @@ static void print_finding(const char *file, const struct config_finding *f)
         if (f->line)
                 printf("%u:%u:", f->line, f->column);
         printf(" %s: %s", config_outcome_word(f->outcome), output_clean(about));
-        if (!is_bad(f)) {
+        if (is_of_key(f)) {
                 printf(" %s%s%s\n", output_clean(f->found), *f->expected ? ": " : "",
                        output_clean(f->expected));
                 return;
@@ -115,19 +114,29 @@ static void print_finding(const char *file, const struct config_finding *f)
         print_line("remedy", f->remedy);
 }
 
+static void print_last_line(const char *file, const struct config_check_rep *p)
+{
+        size_t bad = count_bad(p), missing = count(p, CONFIG_MISSING);
+
+        printf("%s: ", output_clean(file));
+        if (bad)
+                printf("%zu thing%s to change", bad, bad == 1 ? "" : "s");
+        else if (count(p, CONFIG_DEFINED))
+                printf("good: can be defined with --replace");
+        else
+                printf("good: can be defined");
+        if (missing)
+                printf("; %zu file%s to be made before vm seal", missing, missing == 1 ? "" : "s");
+        puts(count(p, CONFIG_UNSEEN) ? "; not all was looked at" : "");
+}
+
 static void print_text(const char *file, const struct config_check_rep *p)
 {
-        size_t bad = count_bad(p);
-
         for (size_t i = 0; i < p->findings.count; i++)
-                if (is_bad(&p->findings.items[i]) || !output_quiet())
+                if (!output_quiet() || !is_good(&p->findings.items[i]))
                         print_finding(file, &p->findings.items[i]);
-        if (p->good && output_quiet())
-                return;
-        if (p->good)
-                printf("%s: good: can be defined\n", output_clean(file));
-        else
-                printf("%s: %zu thing%s to change\n", output_clean(file), bad, bad == 1 ? "" : "s");
+        if (!p->good || !output_quiet())
+                print_last_line(file, p);
 }
 
 static struct json_object *json_finding(const struct config_finding *f)
@@ -160,7 +169,7 @@ static struct json_object *json_file(const char *file, const struct config_check
 }
 
 /* Text is printed at once; JSON goes to `all`, unless that is NULL. */
-static int check_file(struct worker *w, struct mac_check *macs, const char *file,
+static int check_file(struct worker *w, struct known_vms *known, const char *file,
                       struct json_object *all)
 {
         struct arena *a = arena_new();
@@ -169,7 +178,7 @@ static int check_file(struct worker *w, struct mac_check *macs, const char *file
         int result;
 
         if (!s)
-                mac_check_file(macs, file, &p, a);
+                compare(known, file, &p, a);
         result = p.good ? EXIT_DONE : EXIT_REFUSED;
         if (s) {
                 output_error(s, "vm define --check %s", output_clean(file));
@@ -187,7 +196,7 @@ int config_check_files(const char *const *files, size_t count, bool json)
 {
         struct json_object *all = json ? json_object_new_array() : NULL;
         int result = EXIT_DONE, one;
-        struct mac_check *macs;
+        struct known_vms *known;
         struct worker *w;
         enum status s = start(&w);
 
@@ -195,12 +204,12 @@ int config_check_files(const char *const *files, size_t count, bool json)
                 json_object_put(all);
                 return output_error(s, "vm define --check");
         }
-        macs = mac_check_new();
+        known = known_vms_new();
         for (size_t i = 0; i < count; i++) {
-                one = check_file(w, macs, files[i], all);
+                one = check_file(w, known, files[i], all);
                 result = one > result ? one : result;
         }
-        mac_check_free(macs);
+        known_vms_free(known);
         worker_stop(w);
         if (json)
                 output_json(all);

@@ -15,14 +15,23 @@ static void place(const struct config_check_rep *p, struct config_finding *f)
                 }
 }
 
+bool config_finding_is_bad(const struct config_finding *f)
+{
+        return f->outcome == CONFIG_REFUSED || f->outcome == CONFIG_WRONG;
+}
+
 void config_findings_add(struct config_check_rep *p, struct arena *a, struct config_finding f)
 {
         struct config_finding *all = arena_get_many(a, p->findings.count + 1, sizeof *all);
+        size_t at = p->findings.count;
 
         place(p, &f);
-        if (p->findings.count)
-                memcpy(all, p->findings.items, p->findings.count * sizeof *all);
-        all[p->findings.count++] = f;
+        if (at)
+                memcpy(all, p->findings.items, at * sizeof *all);
+        for (; at && f.line && (!all[at - 1].line || all[at - 1].line > f.line); at--)
+                all[at] = all[at - 1];
+        all[at] = f;
         p->findings.items = all;
-        p->good = false;
+        p->findings.count++;
+        p->good = p->good && !config_finding_is_bad(&f);
 }

@@ -5,8 +5,11 @@
 
 #include "lib/message.h"
 
-/* Adds a finding to a reply, in the arena, where the file has that key. The file is not good then.
- */
+/* Whether the file has to be changed for it. */
+bool config_finding_is_bad(const struct config_finding *f);
+/* Adds a finding to a reply, in the arena, where the file has that key; what is not in
+ * the file comes last. The file is not good after
+ * a bad one. */
 void config_findings_add(struct config_check_rep *p, struct arena *a, struct config_finding f);
 
 #endif

@@ -149,13 +149,17 @@ void door_end_interrupted(void)
 
 /* --- asking -------------------------------------------------------------------------------- */
 
-/* Whoever may use the administrators' socket does not wait behind a flood at the other one. */
-static const char *socket_of_mine(void)
+bool door_is_admins(void)
 {
         char path[CONFIG_PATH];
 
-        return access(config_path(path, config.run, SOCKET_ADMIN), R_OK | W_OK) ? SOCKET_CM
-                                                                                : SOCKET_ADMIN;
+        return !access(config_path(path, config.run, SOCKET_ADMIN), R_OK | W_OK);
+}
+
+/* Whoever may use the administrators' socket does not wait behind a flood at the other one. */
+static const char *socket_of_mine(void)
+{
+        return door_is_admins() ? SOCKET_ADMIN : SOCKET_CM;
 }
 
 enum status door_call_or_interrupt(struct call call, struct arena *a, bool *interrupted_out)

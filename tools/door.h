@@ -14,6 +14,9 @@ enum status door_call(struct call call, struct arena *a);
 enum status door_call_or_interrupt(struct call call, struct arena *a, bool *interrupted_out);
 void door_end_interrupted(void);
 
+/* Whether the administrators' socket is there and may be used. */
+bool door_is_admins(void);
+
 /* A name of a VM, or of a part of one, as a person typed it: ST_USAGE with what is wrong with it if
  * no request can carry it. Empty is fine. */
 enum status door_name(const char *what, const char *name);

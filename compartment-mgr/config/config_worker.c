@@ -55,11 +55,13 @@ enum status on_config_check(struct request *r, const struct config_check_req *q,
 
         p->good = !xl_config_read(r->arena, &in, &c, &p->findings);
         error_clear();
-        if (!p->good)
-                return ST_DONE;
         p->json = c.json;
-        p->disks.items = c.disks;
-        p->disks.count = c.disks_count;
+        p->name = c.name ? c.name : "";
+        p->uuid = c.uuid;
+        p->boot =
+                (struct boot_file_list){arena_copy(r->arena, c.boot, sizeof c.boot), c.boot_count};
+        p->disks = (struct disk_list){c.disks, c.disks_count};
+        p->nics = (struct nic_list){arena_copy(r->arena, c.nics, sizeof c.nics), c.nics_count};
         return ST_DONE;
 }
 

@@ -27,15 +27,17 @@ static bool is_vm_name(const char *name)
 
 static enum status read_name(struct xl_values *c, struct json_object *json, struct xl_config *out)
 {
-        enum status s = xl_values_text(c, "name", &out->name);
+        const char *name;
+        enum status s = xl_values_text(c, "name", &name);
 
         if (s)
                 return s;
-        if (!out->name || !is_vm_name(out->name))
+        if (!name || !is_vm_name(name))
                 return FAIL(ST_INVALID, .subject = "xl.cfg: name",
-                            .found = out->name ? FMT("'%.200s'", out->name) : "not given",
+                            .found = name ? FMT("'%.200s'", name) : "not given",
                             .expected = "1 to 63 letters, digits and ._+- that are no UUID");
-        xl_values_put(json, "name", out->name);
+        out->name = name;
+        xl_values_put(json, "name", name);
         return ST_DONE;
 }
 
@@ -113,7 +115,15 @@ static void read_cmdline(struct xl_values *c, struct json_object *json)
         xl_values_put(json, "cmdline", cmdline);
 }
 
-static void read_boot(struct xl_values *c, struct json_object *json)
+static void put_boot_file(struct json_object *json, const char *name, const char *path,
+                          struct xl_config *out)
+{
+        xl_values_put(json, name, path);
+        if (path)
+                out->boot[out->boot_count++] = (struct boot_file){name, path};
+}
+
+static void read_boot(struct xl_values *c, struct json_object *json, struct xl_config *out)
 {
         const char *kernel, *ramdisk;
         enum status s = xl_values_path(c, "kernel", &kernel);
@@ -124,8 +134,8 @@ static void read_boot(struct xl_values *c, struct json_object *json)
                          .remedy = xl_config_use_kernel);
         xl_scan_failed(c->scan, -1, s);
         xl_scan_failed(c->scan, -1, xl_values_path(c, "ramdisk", &ramdisk));
-        xl_values_put(json, "kernel", kernel);
-        xl_values_put(json, "ramdisk", ramdisk);
+        put_boot_file(json, "kernel", kernel, out);
+        put_boot_file(json, "ramdisk", ramdisk, out);
         read_cmdline(c, json);
         read_type(c, json);
 }
@@ -207,10 +217,10 @@ static void read_all(struct xl_values *c, const struct uuid *uuid, struct xl_con
         xl_values_put_number(json, "version", 1);
         xl_scan_failed(c->scan, -1, read_name(c, json, out));
         xl_scan_failed(c->scan, -1, read_uuid(c, uuid, json, out));
-        read_boot(c, json);
+        read_boot(c, json, out);
         read_sizes(c, json);
         xl_disks_read(c, json, out);
-        xl_vifs_read(c, json);
+        xl_vifs_read(c, json, out);
         read_actions(c, json);
         if (!c->scan->bad)
                 out->json = write_sorted(c->arena, json);

@@ -23,8 +23,12 @@ struct xl_config {
         const char *name;
         struct uuid uuid;
         struct bytes json;
+        struct boot_file boot[BOOT_FILES_MOST];
+        size_t boot_count;
         struct disk *disks;
         size_t disks_count;
+        struct nic nics[NICS_MOST];
+        size_t nics_count;
 };
 
 /* uuid: the VM's, which the text must not contradict; all zero: the text's, or else a new one.
@@ -37,9 +41,9 @@ struct xl_config_input {
         const struct vm_config *present; /* or NULL */
         const uint8_t *random;
 };
-/* Results lie in the arena. ST_TOO_LARGE, ST_INVALID or ST_UNSUPPORTED, with the key as subject and
- * a remedy: that of the first finding that is refused or wrong. findings_out: all findings, in the
- * order of the text; NULL if they are not wanted. */
+/* Results lie in the arena; with an error they are what could be read. ST_TOO_LARGE, ST_INVALID or
+ * ST_UNSUPPORTED, with the key as subject and a remedy: that of the first finding that is refused
+ * or wrong. findings_out: all findings, in the order of the text; NULL if they are not wanted. */
 enum status xl_config_read(struct arena *a, const struct xl_config_input *in,
                            struct xl_config *config_out, struct config_finding_list *findings_out);
 

@@ -114,7 +114,7 @@ static bool has_mac(struct json_object *array, const char *mac)
 }
 
 static enum status read_vif(struct xl_values *c, int index, const char *spec,
-                            struct json_object *array)
+                            struct json_object *array, struct xl_config *out)
 {
         const char *bridge = "xenbr0"; /* what xl takes */
         struct json_object *o;
@@ -131,10 +131,12 @@ static enum status read_vif(struct xl_values *c, int index, const char *spec,
         xl_values_put(o, "bridge", bridge);
         xl_values_put(o, "mac", mac);
         json_object_array_add(array, o);
+        out->nics[out->nics_count++] = (struct nic){arena_print(c->arena, "vif%d", index), bridge,
+                                                    arena_text(c->arena, mac)};
         return ST_DONE;
 }
 
-void xl_vifs_read(struct xl_values *c, struct json_object *json)
+void xl_vifs_read(struct xl_values *c, struct json_object *json, struct xl_config *out)
 {
         struct json_object *array = json_object_new_array();
         XLU_ConfigList *list = NULL;
@@ -146,6 +148,6 @@ void xl_vifs_read(struct xl_values *c, struct json_object *json)
         for (int i = 0; i < count; i++) {
                 enum status s = xl_values_item(c, "vif", list, i, &spec);
 
-                xl_scan_failed(c->scan, i, s ? s : read_vif(c, i, spec, array));
+                xl_scan_failed(c->scan, i, s ? s : read_vif(c, i, spec, array, out));
         }
 }

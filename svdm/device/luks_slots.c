@@ -164,7 +164,7 @@ enum status luks_slots(const char *path, int header, const struct uuid *vm, stru
                         continue; /* invalid or not in use */
                 out->slots.items[out->slots.count++] =
                         (struct key_slot){(uint32_t)slot, luks_token_judge(&l, slot),
-                                          arena_text(a, kdf_of(l.cd, slot))};
+                                          arena_text(a, kdf_of(l.cd, slot)), false};
         }
         for (int token = 0; !s && token < crypt_token_max(CRYPT_LUKS2); token++)
                 if (luks_token_claims(&l, token))

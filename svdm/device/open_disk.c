@@ -4,33 +4,20 @@
  * disks and for targets. It opens files and block devices, and reads nothing.
  */
 #include "svdm/device/open_disk.h"
+#include "lib/file_at.h"
 #include "lib/io.h"
 #include "svdm/device/disk_users.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/fs.h>
-#include <linux/magic.h>
-#include <linux/openat2.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef BLKGETDISKSEQ
 #define BLKGETDISKSEQ _IOR(0x12, 128, __u64)
 #endif
-
-/* File systems whose files are made up as they are read. */
-static const long made_up[] = {
-        PROC_SUPER_MAGIC, SYSFS_MAGIC,        DEBUGFS_MAGIC,       TRACEFS_MAGIC,
-        SECURITYFS_MAGIC, CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC, BPF_FS_MAGIC,
-        EFIVARFS_MAGIC,   PSTOREFS_MAGIC,     SELINUX_MAGIC,       0x62656570 /* configfs */,
-        BINFMTFS_MAGIC,
-};
 
 /* As systemd's ProtectSystem= says it, where the unit's ReadWritePaths= do not name the place. */
 static enum status not_writable(const char *path)
@@ -60,71 +47,6 @@ static enum status not_opened(const char *path)
         if (errno == EROFS)
                 return not_writable(path);
         return FAIL(status_of_errno(errno), .subject = path, .found = strerror(errno));
-}
-
-static int open_path_only(const char *path)
-{
-        const struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                                     .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-
-        return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
-}
-
-static enum status refuse_link(const char *path, const char *real)
-{
-        return FAIL(ST_REFUSED, .subject = path, .expected = "a path without symbolic links",
-                    .found = "a symbolic link",
-                    .remedy =
-                            FMT("name the real path: %s", real ? real : "the link leads nowhere"));
-}
-
-/* *fd_out: an O_PATH descriptor, which refers to the file without opening it. */
-static enum status find(const char *path, int *fd_out)
-{
-        char *real;
-        enum status s;
-
-        if (*path != '/')
-                return FAIL(ST_INVALID, .subject = path, .expected = "an absolute path");
-        *fd_out = open_path_only(path);
-        if (*fd_out >= 0)
-                return ST_DONE;
-        if (errno != ELOOP)
-                return not_opened(path);
-        real = realpath(path, NULL);
-        if (!real || strncmp(path, "/dev/", 5) || strncmp(real, "/dev/", 5)) {
-                s = refuse_link(path, real);
-        } else {
-                *fd_out = open_path_only(real);
-                s = *fd_out < 0 ? not_opened(path) : ST_DONE;
-        }
-        free(real);
-        return s;
-}
-
-static const char *kind_of(mode_t mode)
-{
-        return S_ISFIFO(mode)   ? "a FIFO"
-               : S_ISSOCK(mode) ? "a socket"
-               : S_ISDIR(mode)  ? "a folder"
-               : S_ISCHR(mode)  ? "a character device"
-                                : "something else";
-}
-
-static enum status accept_kind(const char *path, int fd, const struct stat *st)
-{
-        struct statfs fs;
-
-        if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode))
-                return FAIL(ST_REFUSED, .subject = path, .expected = "a file or a block device",
-                            .found = kind_of(st->st_mode));
-        if (fstatfs(fd, &fs))
-                return not_opened(path);
-        for (size_t i = 0; S_ISREG(st->st_mode) && i < sizeof made_up / sizeof *made_up; i++)
-                if (fs.f_type == made_up[i])
-                        return FAIL(ST_REFUSED, .subject = path, .expected = "a file on a disk",
-                                    .found = "a file of the kernel's own");
-        return ST_DONE;
 }
 
 static enum status identify(const char *path, int fd, struct disk_identity *out)
@@ -175,11 +97,10 @@ enum status open_disk(const char *path, bool writable, int *fd_out, struct disk_
         enum status s;
 
         *fd_out = -1;
-        s = find(path, &place);
-        if (!s && fstat(place, &st))
-                s = not_opened(path);
+        s = *path == '/' ? file_at(path, &place)
+                         : FAIL(ST_INVALID, .subject = path, .expected = "an absolute path");
         if (!s)
-                s = accept_kind(path, place, &st);
+                s = file_at_is_disk(path, place, &st);
         if (!s) {
                 fd = reopen(place, writable ? O_RDWR : O_RDONLY);
                 s = fd < 0 ? not_opened(path) : identify(path, fd, seen_out);
@@ -197,11 +118,7 @@ enum status open_disk(const char *path, bool writable, int *fd_out, struct disk_
 
 bool open_disk_same(const struct disk_identity *a, const struct disk_identity *b)
 {
-        if (S_ISBLK(a->stat.st_mode) != S_ISBLK(b->stat.st_mode))
-                return false;
-        if (S_ISBLK(a->stat.st_mode))
-                return a->stat.st_rdev == b->stat.st_rdev;
-        return a->stat.st_dev == b->stat.st_dev && a->stat.st_ino == b->stat.st_ino;
+        return file_at_same(&a->stat, &b->stat);
 }
 
 static bool same_time(struct timespec a, struct timespec b)

@@ -26,9 +26,13 @@ static bool fits(const struct vm_config *config)
 }
 
 /* Whether the findings contradict the status, or do not fit into a message. */
-static bool says_bad(enum status s, const struct config_finding_list *findings)
+static bool says_bad(enum status s, struct xl_config *c, const struct config_finding_list *findings)
 {
-        struct config_check_rep p = {.findings = *findings};
+        struct config_check_rep p = {.findings = *findings,
+                                     .name = c->name ? c->name : "",
+                                     .boot = {c->boot, c->boot_count},
+                                     .disks = {c->disks, c->disks_count},
+                                     .nics = {c->nics, c->nics_count}};
         struct buffer out = BUFFER_INIT(MESSAGE_MOST);
         bool bad = false, fits = !message_encode(&shape_config_check_rep, &p, &out, NULL, NULL);
 
@@ -51,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (!xl_config_parse(a, (struct bytes){data, size}, &stored) && !fits(&stored))
                 abort();
-        if (says_bad(xl_config_read(a, &in, &c, &findings), &findings))
+        if (says_bad(xl_config_read(a, &in, &c, &findings), &c, &findings))
                 abort();
         if (c.json.data) {
                 json = json_tokener_parse((const char *)c.json.data);

@@ -21,7 +21,7 @@ while read -r things name; do
 done <"$data/things"
 same "${#good[@]}" 24 'files'
 expect 0 "${alone[@]}" "${good[@]}"
-same "$(grep -c ': good: can be defined$' <<<"$output")" 24 'good files'
+same "$(grep -c ': good: can be defined' <<<"$output")" 24 'good files'
 
 # Line and column, libxlutil's own words, and each key.
 expect 1 "${alone[@]}" "$data/15-unquoted.cfg"
@@ -49,7 +49,7 @@ disk = [ '$work/a.img,raw,xvda,w', '$work/b.img,raw,xvdb,w', '$work/c.img,raw,xv
 END
 expect 1 "${alone[@]}" links.cfg
 says "'$work/a.img' and '$work/b.img', which are one disk"
-says '3 things to change'
+says '4 things to change'
 
 # What is there is looked at, what is not is undecided; JSON says the same.
 cp "$data/17-bom.cfg" $'line\nfeed.cfg'
@@ -79,3 +79,95 @@ says "VM 'my vm'"
 says 'letters, digits'
 expect 2 bulkhead vm attach some 'no device'
 expect 2 bulkhead vm undefine $'a\nb'
+
+# --- what lies at the paths ----------------------------------------------------------------------
+vm taken
+cp taken-root.img fresh-root.img
+cp taken-data.img fresh-data.img
+config fresh 64 >fresh.cfg
+vm_check() { expect "$1" bulkhead vm define --check "${@:2}"; }
+changed() { sed "$1" fresh.cfg >changed.cfg; } # SED: another file
+vm_check 0 fresh.cfg
+says 'fresh.cfg: good: can be defined'
+says_not 'not looked at'
+
+# A kernel: missing, a link, a folder, empty. All of it is said in one round, beside what is wrong.
+mkdir folder
+: >empty
+ln -s vmlinuz link
+changed "s|$work/vmlinuz|$work/nowhere|"
+vm_check 0 changed.cfg
+says "changed.cfg:3:1: missing: kernel '$work/nowhere'"
+says 'good: can be defined; 1 file to be made before vm seal'
+for what in link:'a symbolic link' folder:'a folder' empty:'0 bytes'; do
+        changed "s|$work/vmlinuz|$work/${what%%:*}|"
+        vm_check 1 changed.cfg
+        says "wrong: kernel '$work/${what%%:*}'"
+        says "${what#*:}"
+done
+changed "s|$work/vmlinuz|$work/link|; s|fresh-data|no-data|; s|fresh-root.img|../x|
+        s/vcpus = 1/vcpus = no/"
+vm_check 1 changed.cfg
+says "wrong: kernel '$work/link'"
+says "remedy    name the real path: $work/vmlinuz"
+says "missing: disk '$work/no-data.img'"
+says 'an absolute path without ..'
+says 'wrong: vcpus'
+says "'no'"
+
+# A disk by a link, a disk that is none, one that another VM has, by its path and by another one.
+ln -s fresh-data.img link.img
+changed 's/fresh-data/link/'
+vm_check 1 changed.cfg
+says "name the real path: $work/fresh-data.img"
+changed "s|$work/fresh-data.img|/dev/null|"
+vm_check 1 changed.cfg
+says 'a character device'
+changed 's/fresh-data/taken-data/'
+vm_check 1 changed.cfg
+says 'VM taken has it, too'
+ln taken-data.img other.img
+changed 's/fresh-data/other/'
+vm_check 1 changed.cfg
+says "VM taken has it as '$work/taken-data.img'"
+changed 's/fresh-root/taken-root/' # both only read it
+vm_check 0 changed.cfg
+# ... and so do files that are checked together.
+sed 's/^name = .*/name = "third"/; s/fresh-data/taken-data/' fresh.cfg >third.cfg
+expect 1 "${alone[@]}" taken.cfg third.cfg
+says 'taken.cfg has it, too'
+
+# Whose name and UUID it has.
+vm_check 0 taken.cfg
+says 'defined already: VM taken'
+says 'remedy    bulkhead vm define --replace=taken taken.cfg'
+changed '1s/.*/name = "taken"\nuuid = "11111111-2222-4333-8444-555555555555"/'
+vm_check 1 changed.cfg
+says 'VM taken has another UUID'
+changed "1s/.*/name = \"fresh\"\nuuid = \"$(field taken uuid)\"/"
+vm_check 0 changed.cfg
+says 'bulkhead vm define --replace=taken changed.cfg'
+expect 1 "${alone[@]}" fresh.cfg changed.cfg
+says "'fresh', which fresh.cfg has, too"
+
+# What cannot be looked at is named: without a daemon, and without rights.
+expect 0 "${alone[@]}" fresh.cfg
+says 'not looked at: what other VMs have'
+says 'good: can be defined; not all was looked at'
+((EUID)) || {
+        mkdir -m 700 closed
+        cp vmlinuz closed/
+        changed "s|$work/vmlinuz|$work/closed/vmlinuz|"
+        vm_check 0 changed.cfg
+        says_not 'not looked at'
+        chmod a+rx . "$(dirname "$(command -v bulkhead)")" 2>/dev/null
+        if output=$(setpriv --reuid=65534 --regid=65534 --clear-groups \
+                bulkhead vm define --check changed.cfg 2>&1) || [[ $output == *'things to'* ]]; then
+                echo "$output"
+                says "not looked at: kernel '$work/closed/vmlinuz'"
+                says 'Permission denied'
+                says 'not looked at: what other VMs have'
+        else
+                echo "not tried: without rights: $output"
+        fi
+}

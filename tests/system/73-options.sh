@@ -151,7 +151,7 @@ useless '--etc /tmp status'
 vm opt
 (umask 077 && echo secret >pass && printf 'two\nlines\n' >key)
 differs 'vm define' check 'opt.cfg' '--check opt.cfg'
-json 'vm define' --check opt.cfg - <opt.cfg
+json 'vm define' --check - <opt.cfg
 silent 'vm define' --check opt.cfg
 useless 'vm define --check --owner self opt.cfg'
 useless 'vm define --check --replace opt.cfg'

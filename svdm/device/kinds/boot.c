@@ -4,6 +4,7 @@
  * memory file, which is what is measured and what the hypervisor gets. So no VM holds the file
  * itself, and many VMs may share one.
  */
+#include "lib/file_at.h"
 #include "lib/memory_file.h"
 #include "svdm/device/file_device.h"
 
@@ -13,23 +14,12 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-enum { BOOT_FILE_MOST = 512 << 20 };
-
 static enum status must_be_file(const struct file_device *d)
 {
         if (d->writable)
                 return FAIL(ST_REFUSED, .subject = d->path, .expected = "a file to boot from",
                             .found = "a disk that the guest may write");
-        if (!S_ISREG(d->seen.stat.st_mode))
-                return FAIL(ST_REFUSED, .subject = d->path, .expected = "a regular file",
-                            .found = "a block device",
-                            .remedy = "copy the kernel or ramdisk into a file and name that");
-        if (!d->seen.size || d->seen.size > BOOT_FILE_MOST)
-                return FAIL(ST_REFUSED, .subject = d->path,
-                            .expected = FMT("1 byte to %d MiB", BOOT_FILE_MOST >> 20),
-                            .found = FMT("%llu bytes", (unsigned long long)d->seen.size),
-                            .remedy = "name a kernel or ramdisk");
-        return ST_DONE;
+        return file_at_is_boot(d->path, &d->seen.stat);
 }
 
 /* Copies as many bytes as the file had when it was opened, even if it grows meanwhile. */
