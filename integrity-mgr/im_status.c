@@ -5,6 +5,7 @@
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/host_log.h"
 #include "integrity-mgr/tpm_client.h"
+#include "lib/kernel_pcr.h"
 #include "lib/config.h"
 
 #include <inttypes.h>
@@ -66,18 +67,35 @@ static const char *pcr_list(struct arena *a, uint32_t mask)
         return text;
 }
 
+/* What an epoch has ended stays in the file, and opens nothing. */
+static void add_approvals(struct list *l, const struct host_state *h, uint64_t epoch)
+{
+        size_t good = 0;
+
+        for (size_t i = 0; i < h->approvals.count; i++)
+                good += h->approvals.items[i].epoch >= epoch;
+        add(l, "host", "approved states", arena_print(l->arena, "%zu", good),
+            good ? FACT_PLAIN : FACT_WARNING);
+        if (good < h->approvals.count)
+                add(l, "host", "retired approvals",
+                    arena_print(l->arena, "%zu", h->approvals.count - good), FACT_PLAIN);
+}
+
 static void add_approval(struct list *l, const struct host_state *h)
 {
         struct tpm_static_req q = {};
         struct tpm_static_rep p = {};
         uint32_t differing;
 
-        add(l, "host", "approved states", arena_print(l->arena, "%zu", h->approvals.count),
-            h->approvals.count ? FACT_PLAIN : FACT_WARNING);
         if (tpm_client_call_until(TPM_LAST, l->deadline, CALL(tpm_static, &q, &p), l->arena)) {
                 add_error(l, "host", "present state");
+                add(l, "host", "approved states",
+                    arena_print(l->arena, "unknown: of %zu, how many are retired",
+                                h->approvals.count),
+                    FACT_WARNING);
                 return;
         }
+        add_approvals(l, h, p.epoch);
         add(l, "host", "epoch", arena_print(l->arena, "%" PRIu64, p.epoch), FACT_PLAIN);
         if (host_is_approved(h, p.pcrs.items, p.pcrs.count, p.epoch, &differing))
                 add(l, "host", "present state", "approved", FACT_PLAIN);
@@ -129,10 +147,8 @@ static void add_host(struct list *l, const struct host_state *h)
         add(l, "host", "identity", hex(l->arena, identity), FACT_PLAIN);
         add(l, "host", "storage key (SRK) Name", hex(l->arena, h->keys.srk_name), FACT_PLAIN);
         add(l, "host", "attestation key (AK) Name", hex(l->arena, h->keys.ak_name), FACT_PLAIN);
-        add(l, "host", "static PCRs",
-            arena_print(l->arena, "%s (%s)", pcr_list(l->arena, h->keys.static_pcrs),
-                        hash_name(h->keys.alg)),
-            FACT_PLAIN);
+        add(l, "host", "static PCRs", pcr_list(l->arena, h->keys.static_pcrs), FACT_PLAIN);
+        add(l, "host", FACT_BANK, hash_name(h->keys.alg), FACT_PLAIN);
         add_approval(l, h);
         add_log(l);
         add_seals(l);

@@ -36,11 +36,8 @@ enum status kernel_pcr(const char *folder, enum hash_alg bank, unsigned pcr,
 
 enum hash_alg kernel_pcr_bank(const struct fact *facts, size_t count)
 {
-        char name[16] = "";
-
         for (size_t i = 0; i < count; i++)
-                if (!strcmp(facts[i].area, "host") && !strcmp(facts[i].name, "static PCRs") &&
-                    sscanf(facts[i].value, "%*[^(](%15[^)])", name) == 1)
-                        return hash_of_name(name);
+                if (!strcmp(facts[i].area, "host") && !strcmp(facts[i].name, FACT_BANK))
+                        return hash_of_name(facts[i].value);
         return HASH_NONE;
 }

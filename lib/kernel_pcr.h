@@ -11,6 +11,8 @@
  * kernel does not tell it, ST_INVALID if it tells something else. */
 enum status kernel_pcr(const char *folder, enum hash_alg bank, unsigned pcr,
                        struct digest *value_out);
+/* integrity-mgr's status fact of area "host" whose value is the bank's name alone. */
+#define FACT_BANK "PCR bank"
 /* The bank that `bulkhead host setup` chose, as integrity-mgr's status facts tell it; HASH_NONE if
  * they do not. */
 enum hash_alg kernel_pcr_bank(const struct fact *facts, size_t count);

@@ -108,6 +108,46 @@ static void tell_set_up(const struct setup *setup)
         }
 }
 
+/* Before a passphrase is asked for that would guard nothing. */
+static enum status must_be_new(struct arena *a)
+{
+        struct host_approvals_req q = {};
+        struct host_approvals_rep p;
+        enum status s = door_call(CALL(host_approvals, &q, &p), a);
+
+        if (s == ST_NOT_SET_UP) {
+                error_clear();
+                return ST_DONE;
+        }
+        if (s)
+                return s;
+        return FAIL(ST_EXISTS, .subject = "the set-up of this host",
+                    .found = p.site_key_here ? "a site key in this TPM, behind its passphrase"
+                                             : "a site key that lies elsewhere",
+                    .remedy = "to approve a new state of it: bulkhead host approve; if its TPM was "
+                              "replaced: docs/operations.md, \"What does it mean when a start is "
+                              "refused?\"");
+}
+
+static enum status set_up(const struct setup *setup, struct arena *a)
+{
+        struct host_setup_req request = {
+                .passphrase = -1, .alg = setup->alg, .static_pcrs = setup->static_pcrs};
+        struct host_setup_rep reply;
+        enum status s = must_be_new(a);
+
+        if (!s && setup->site_key)
+                s = site_pem_public(setup->site_key, a, &request.site_public);
+        else if (!s)
+                s = passphrase_pipe(setup->passphrase_file, "New passphrase of the site key", true,
+                                    &request.passphrase);
+        if (!s)
+                s = door_call(CALL(host_setup, &request, &reply), a);
+        if (request.passphrase >= 0)
+                close(request.passphrase);
+        return s;
+}
+
 int cmd_host_setup(int argc, char **argv)
 {
         static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
@@ -122,34 +162,18 @@ int cmd_host_setup(int argc, char **argv)
                 NULL,
                 NULL};
         struct setup setup = {0};
-        struct host_setup_req request = {.passphrase = -1};
-        struct host_setup_rep reply;
         struct arena *a;
         enum status s;
-        int result;
 
         if (!options_parse(&argp, argc, argv, &setup, &setup.shared))
                 return EXIT_USAGE;
         a = arena_new();
-        request.alg = setup.alg;
-        request.static_pcrs = setup.static_pcrs;
-        if (setup.site_key)
-                s = site_pem_public(setup.site_key, a, &request.site_public);
-        else
-                s = passphrase_pipe(setup.passphrase_file, "New passphrase of the site key", true,
-                                    &request.passphrase);
-        if (!s)
-                s = door_call(CALL(host_setup, &request, &reply), a);
-        if (s) {
-                result = output_error(s, "host setup");
-        } else {
-                tell_set_up(&setup);
-                result = output_end();
-        }
-        if (request.passphrase >= 0)
-                close(request.passphrase);
+        s = set_up(&setup, a);
         arena_free(a);
-        return result;
+        if (s)
+                return output_error(s, "host setup");
+        tell_set_up(&setup);
+        return output_end();
 }
 
 /* --- approve ------------------------------------------------------------------------------- */
@@ -293,6 +317,9 @@ static enum status approve_host(struct approve *approve, struct arena *a)
         struct host_approve_rep reply;
         enum status s = ask_state(approve, a, &state);
 
+        if (s)
+                return s;
+        s = site_pem_check(&approve->shared.by, approve->shared.print, state.site_key_here);
         if (s)
                 return s;
         if (approve->shared.print) {

@@ -315,6 +315,8 @@ static enum status retire_epoch(const struct retire *retire, struct arena *a)
                 s = FAIL(ST_TPM, .subject = "the epoch of this host",
                          .expected = "a TPM that tells it",
                          .found = FMT("unknown: %s", all.unknown), .remedy = "bulkhead status");
+        if (!s && retire->approve_present)
+                s = site_pem_check(&retire->shared.by, retire->shared.print, all.site_key_here);
         if (s)
                 return s;
         request.epoch = all.epoch;

@@ -78,6 +78,16 @@ static void skip_mark(FILE *file)
                 rewind(file);
 }
 
+static bool is_public(FILE *file)
+{
+        EVP_PKEY *key = NULL;
+
+        if (!fseek(file, 0, SEEK_SET))
+                key = PEM_read_PUBKEY(file, NULL, NULL, NULL);
+        EVP_PKEY_free(key);
+        return key;
+}
+
 /* ECDSA with SHA-256, in DER. OpenSSL asks for the passphrase of an encrypted PEM file. */
 static enum status sign(const char *path, struct bytes message, struct arena *a,
                         struct bytes *signature_out)
@@ -104,7 +114,11 @@ static enum status sign(const char *path, struct bytes message, struct arena *a,
         if (!key) {
                 s = errno == EISDIR
                             ? file_failed(path)
-                            : FAIL(ST_INVALID, .subject = path, .expected = "a private key in PEM");
+                            : FAIL(ST_INVALID, .subject = path, .expected = "a private key in PEM",
+                                   .found = is_public(file) ? "a public one" : "none",
+                                   .remedy = "name the file with the private half of the site "
+                                             "key; where it must not come here, use --print, sign "
+                                             "elsewhere, and use --signature");
                 goto out;
         }
         s = check_curve(path, key);
@@ -124,22 +138,47 @@ out:
         return s;
 }
 
-enum status site_pem_authority(const struct site_authority *by,
-                               const struct host_approval_rep *state, struct arena *a,
-                               struct host_approve_req *request)
+enum status site_pem_check(const struct site_authority *by, bool print, bool site_key_here)
 {
-        *request = (struct host_approve_req){.epoch = state->epoch, .passphrase = -1};
-        request->pcrs = state->pcrs;
-        if (by->signature)
-                return file_read(by->signature, SIGNATURE_MOST, a, &request->signature);
-        if (by->site_key)
-                return sign(by->site_key, state->to_sign, a, &request->signature);
-        if (!state->site_key_here)
+        const bool elsewhere = by->site_key || by->signature || print;
+
+        if (site_key_here && elsewhere)
+                return FAIL(ST_USAGE, .subject = "the site key",
+                            .expected = "a site key that lies elsewhere",
+                            .found = "it lies in this TPM, which alone signs with it",
+                            .remedy = by->site_key    ? "leave --site-key out: the passphrase of "
+                                                        "the key is asked for, or read with "
+                                                        "--passphrase-file FILE"
+                                      : by->signature ? "leave --signature out: the passphrase of "
+                                                        "the key is asked for, or read with "
+                                                        "--passphrase-file FILE"
+                                                      : "leave --print out: the passphrase of the "
+                                                        "key is asked for, or read with "
+                                                        "--passphrase-file FILE");
+        if (!site_key_here && !elsewhere)
                 return FAIL(ST_USAGE, .subject = "the site key",
                             .expected = "in this TPM, where a passphrase opens it",
                             .found = "it lies elsewhere",
                             .remedy = "give it with --site-key; or use --print, sign elsewhere, "
                                       "and use --signature");
+        return ST_DONE;
+}
+
+enum status site_pem_authority(const struct site_authority *by,
+                               const struct host_approval_rep *state, struct arena *a,
+                               struct host_approve_req *request)
+{
+        enum status s;
+
+        *request = (struct host_approve_req){.epoch = state->epoch, .passphrase = -1};
+        request->pcrs = state->pcrs;
+        s = site_pem_check(by, false, state->site_key_here);
+        if (s)
+                return s;
+        if (by->signature)
+                return file_read(by->signature, SIGNATURE_MOST, a, &request->signature);
+        if (by->site_key)
+                return sign(by->site_key, state->to_sign, a, &request->signature);
         return passphrase_pipe(by->passphrase_file, "Passphrase of the site key", false,
                                &request->passphrase);
 }

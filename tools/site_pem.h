@@ -17,8 +17,11 @@ struct site_authority {
 
 /* A P-256 public key in PEM, as DER. */
 enum status site_pem_public(const char *path, struct arena *a, struct bytes *der_out);
+/* ST_USAGE if that has no effect where the site key lies: a PEM file, a signature, or what is to be
+ * signed elsewhere (print) with a key in the TPM; a passphrase with one elsewhere. */
+enum status site_pem_check(const struct site_authority *by, bool print, bool site_key_here);
 /* Fills in the request that approves `state`. The caller closes request->passphrase if it is not
- * -1. ST_USAGE, without a question, if a passphrase would be asked for but the key is elsewhere. */
+ * -1. ST_USAGE, without a question, as of site_pem_check(). */
 enum status site_pem_authority(const struct site_authority *by,
                                const struct host_approval_rep *state, struct arena *a,
                                struct host_approve_req *request);

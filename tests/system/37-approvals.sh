@@ -64,6 +64,10 @@ says 'no sealed VM starts'
 says 'bulkhead host approve'
 approvals
 says 'The present state is not approved'
+# What is retired is not counted as approved.
+expect 0 bulkhead status
+grep -qE 'approved states +WARNING: 0$' <<<"$output" || fail 'retired, and counted as approved'
+grep -qE 'retired approvals +[1-9]' <<<"$output" || fail 'no word of what is retired'
 expect 1 bulkhead vm start held
 says 'retired'
 expect 0 bulkhead host approve --passphrase-file pass

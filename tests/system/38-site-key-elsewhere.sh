@@ -28,6 +28,18 @@ says "$(openssl pkey -in site.pem -pubout -outform DER | sha256sum | cut -d' ' -
 says 'kept elsewhere'
 vm signed
 expect 0 bulkhead vm seal signed signed-seal.xml --format
+# Nobody is asked whether to retire what then cannot be approved.
+for option in '' '--passphrase-file pass'; do
+        # shellcheck disable=SC2086
+        expect 2 bulkhead host retire --approve-present --yes $option </dev/null
+        says 'it lies elsewhere'
+        says_not 'ends for ever'
+done
+expect 1 bulkhead host approve --site-key public.pem
+says 'a public one'
+says '--signature'
+expect 1 bulkhead host setup </dev/null
+says 'a site key that lies elsewhere'
 expect 0 bulkhead host retire --approve-present --print to-sign
 openssl dgst -sha256 -sign site.pem -out signature to-sign
 expect 0 bulkhead host retire --approve-present --signature signature --yes
