@@ -98,7 +98,8 @@ bed_install() { # TREE
         yes 'bed: a file that nothing reads' |
                 head -c 300000 >"$tree/srv/bed/unread" # for 56-measured-root
         cp -r "$here/dom0" "$tree/srv/bed/"
-        cp -r "$top/tests/system" "$tree/srv/bed/tests/"
+        cp -r "$top"/tests/{system,data,second-reader} "$tree/srv/bed/tests/"
+        cp -r "$top"/{docs,descriptors,packaging} "$tree/srv/bed/"
         cp "$here"/[0-9][0-9]-*.sh "$here/guest.bash" "$tree/srv/bed/tests/xen/"
         ln -s /usr/share/bulkhead/xslt-policies "$tree/srv/bed/xslt-policies"
         rm -f "$tree/etc/default/bulkhead"
