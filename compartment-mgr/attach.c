@@ -72,8 +72,7 @@ static enum status must_be_detached(const struct operation *o, const struct vm_d
         if (s || !attached)
                 return s ? s : unmap(o, d);
         return FAIL(ST_EXISTS, .subject = subject(o, d->name), .expected = "not attached",
-                    .found = "attached already",
-                    .remedy = FMT("bulkhead vm detach %s %s", o->vm->name, d->name));
+                    .found = "attached already: nothing is to be done");
 }
 
 /* --- may it come? ---------------------------------------------------------------------------- */
@@ -227,8 +226,7 @@ enum status attach_detach(struct arena *a, struct compartment *c, const char *de
                 s = unmap(&o, &d); /* also what a detach that was cut short has left */
         if (!s && !attached)
                 s = FAIL(ST_WRONG_STATE, .subject = subject(&o, device), .expected = "attached",
-                         .found = "not attached",
-                         .remedy = FMT("bulkhead vm attach %s %s", o.vm->name, device));
+                         .found = "not attached: nothing is to be done");
         if (!s)
                 compartment_set_state(c, VM_RUNNING, arena_print(a, "%s detached", device));
         return s;

@@ -4,13 +4,119 @@
 #include "compartment-mgr/handlers.h"
 #include "compartment-mgr/stories.h"
 
+#include <string.h>
+
 /* What these requests have in common: the VM is claimed and has to be in a certain state; then
  * something is done with it, and the reply has its summary. */
 struct deed {
         const char *name; /* as others are told that it is under way */
-        enum status (*may)(struct request *r, const struct compartment *c);
+        bool (*may)(const struct compartment *c);
         enum status (*act)(struct request *r, struct compartment *c, const void *q, void *p);
 };
+
+static bool may_always(const struct compartment *c)
+{
+        (void)c;
+        return true;
+}
+
+static bool is_stopped(const struct compartment *c)
+{
+        return compartment_state(c) == VM_STOPPED;
+}
+
+static bool is_running(const struct compartment *c)
+{
+        return compartment_state(c) == VM_RUNNING;
+}
+
+static bool is_suspended(const struct compartment *c)
+{
+        return compartment_state(c) == VM_SUSPENDED;
+}
+
+static bool is_at_rest(const struct compartment *c)
+{
+        return compartment_state(c) == compartment_at_rest(c);
+}
+
+/* VM_STOPPING: an earlier stop came half-way. */
+static bool is_running_or_stopping(const struct compartment *c)
+{
+        return is_running(c) || compartment_state(c) == VM_STOPPING;
+}
+
+/* --- why not, and what leads to what was meant ------------------------------------------------ */
+
+#define NOTHING ": nothing is to be done"
+#define ENDED "preserved: it has ended, and its domain is kept to be looked at"
+/* then: after first; both are commands about the VM. Neither: nothing leads there, or it is there.
+ * For the other states requests_to_be_stopped() has the command. */
+static const struct advice {
+        const char *deed;
+        enum vm_state state;
+        const char *found, *first, *then;
+} advice[] = {
+        {"stop", VM_STOPPED, "stopped" NOTHING, NULL, NULL},
+        {"start", VM_RUNNING, "running" NOTHING, NULL, NULL},
+        {"start", VM_SUSPENDED, "suspended", "resume", NULL},
+        {"start", VM_STOPPING, "stopping: a stop came half-way", "stop", "start"},
+        {"start", VM_PRESERVED, ENDED, "destroy", "start"},
+        {"suspend", VM_SUSPENDED, "suspended" NOTHING, NULL, NULL},
+        {"suspend", VM_STOPPED, "stopped: nothing of it runs", NULL, NULL},
+        {"suspend", VM_HIBERNATING, "hibernating: its memory lies in an image already", NULL, NULL},
+        {"suspend", VM_STOPPING, "stopping: it ends", NULL, NULL},
+        {"suspend", VM_PRESERVED, ENDED, NULL, NULL},
+        {"hibernate", VM_HIBERNATING, "hibernating" NOTHING, NULL, NULL},
+        {"hibernate", VM_SUSPENDED, "suspended", "resume", "hibernate"},
+        {"hibernate", VM_STOPPED, "stopped: nothing of it runs", NULL, NULL},
+        {"hibernate", VM_STOPPING, "stopping: it ends", NULL, NULL},
+        {"hibernate", VM_PRESERVED, ENDED, NULL, NULL},
+        {"resume", VM_RUNNING, "running" NOTHING, NULL, NULL},
+        {"resume", VM_HIBERNATING, "hibernating", "start", NULL},
+        {"resume", VM_STOPPED, "stopped: nothing of it is suspended", "start", NULL},
+        {"resume", VM_STOPPING, "stopping: a stop came half-way", "stop", "start"},
+        {"resume", VM_PRESERVED, ENDED, "destroy", "start"},
+        {"attach", VM_STOPPED, "stopped: a start attaches all devices", "start", NULL},
+        {"attach", VM_HIBERNATING, "hibernating", "start", NULL},
+        {"attach", VM_SUSPENDED, "suspended", "resume", NULL},
+        {"attach", VM_STOPPING, "stopping: it ends", NULL, NULL},
+        {"attach", VM_PRESERVED, ENDED, NULL, NULL},
+        {"detach", VM_STOPPED, "stopped: it has no device now", NULL, NULL},
+        {"detach", VM_HIBERNATING, "hibernating", "start", NULL},
+        {"detach", VM_SUSPENDED, "suspended", "resume", NULL},
+        {"detach", VM_STOPPING, "stopping: it ends", NULL, NULL},
+        {"detach", VM_PRESERVED, ENDED, NULL, NULL},
+};
+
+static const struct advice *advice_for(const char *deed, enum vm_state state)
+{
+        for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
+                if (advice[i].state == state && !strcmp(advice[i].deed, deed))
+                        return &advice[i];
+        return NULL;
+}
+
+static const char *command(struct request *r, const char *before, const char *verb,
+                           const char *name)
+{
+        return verb ? arena_print(r->arena, "%sbulkhead vm %s %s", before, verb, name) : "";
+}
+
+static enum status refuse(struct request *r, const struct compartment *c, const char *deed)
+{
+        const enum vm_state state = compartment_state(c);
+        const struct advice *to = advice_for(deed, state);
+        const char *name = compartment_definition(c)->name;
+
+        if (!to)
+                return FAIL(ST_WRONG_STATE, .subject = FMT("VM %s", name),
+                            .expected = vm_state_word(VM_STOPPED), .found = vm_state_word(state),
+                            .remedy = requests_to_be_stopped(r, c));
+        return FAIL(ST_WRONG_STATE, .subject = FMT("VM %s", name), .found = to->found,
+                    .remedy = FMT_LONG("%s%s", command(r, "", to->first, name),
+                                       command(r, ", then ", to->then, name)));
+}
 
 static enum status act(struct request *r, const char *vm, const struct deed *deed, const void *q,
                        void *p, struct vm_summary *vm_out)
@@ -20,65 +126,14 @@ static enum status act(struct request *r, const char *vm, const struct deed *dee
 
         if (s)
                 return s;
-        s = deed->may(r, c);
-        if (!s)
-                s = deed->act(r, c, q, p);
+        s = deed->may(c) ? deed->act(r, c, q, p) : refuse(r, c, deed->name);
         if (!s)
                 compartment_summary(c, r->arena, vm_out);
         compartment_release(c);
         return s;
 }
 
-static const char *to_be_running(struct request *r, const struct compartment *c)
-{
-        const char *name = compartment_definition(c)->name;
-
-        switch (compartment_state(c)) {
-        case VM_SUSPENDED:
-                return arena_print(r->arena, "bulkhead vm resume %s", name);
-        case VM_PRESERVED:
-                return arena_print(r->arena, "bulkhead vm destroy %s", name);
-        default:
-                return arena_print(r->arena, "bulkhead vm start %s", name);
-        }
-}
-
-static enum status may_always(struct request *r, const struct compartment *c)
-{
-        (void)r, (void)c;
-        return ST_DONE;
-}
-
-static enum status must_be_stopped(struct request *r, const struct compartment *c)
-{
-        return compartment_must_be(c, VM_STOPPED, requests_to_be_stopped(r, c));
-}
-
-static enum status must_be_running(struct request *r, const struct compartment *c)
-{
-        return compartment_must_be(c, VM_RUNNING, to_be_running(r, c));
-}
-
-static enum status must_be_at_rest(struct request *r, const struct compartment *c)
-{
-        return compartment_must_be(c, compartment_at_rest(c), requests_to_be_stopped(r, c));
-}
-
-/* VM_STOPPING: an earlier stop came half-way. */
-static enum status must_be_running_or_stopping(struct request *r, const struct compartment *c)
-{
-        return compartment_state(c) == VM_STOPPING ? ST_DONE : must_be_running(r, c);
-}
-
-static enum status must_be_suspended(struct request *r, const struct compartment *c)
-{
-        const char *name = compartment_definition(c)->name;
-
-        return compartment_must_be(c, VM_SUSPENDED,
-                                   compartment_state(c) == VM_HIBERNATING
-                                           ? arena_print(r->arena, "bulkhead vm start %s", name)
-                                           : arena_print(r->arena, "bulkhead vm show %s", name));
-}
+/* --- what is done ---------------------------------------------------------------------------- */
 
 static enum status do_seal(struct request *r, struct compartment *c, const void *q, void *p)
 {
@@ -165,15 +220,15 @@ static enum status do_autostart(struct request *r, struct compartment *c, const 
                                                                                                    \
                 return act(r, q->vm, &deed, q, p, &p->vm);                                         \
         }
-DEED(seal, must_be_stopped)
+DEED(seal, is_stopped)
 DEED(slots, may_always)
-DEED(passphrase, must_be_stopped)
-DEED(start, must_be_at_rest)
-DEED(stop, must_be_running_or_stopping)
+DEED(passphrase, is_stopped)
+DEED(start, is_at_rest)
+DEED(stop, is_running_or_stopping)
 DEED(destroy, may_always) /* this also clears away a domain that nobody knows of */
-DEED(suspend, must_be_running)
-DEED(resume, must_be_suspended)
-DEED(hibernate, must_be_running)
-DEED(attach, must_be_running)
-DEED(detach, must_be_running)
+DEED(suspend, is_running)
+DEED(resume, is_suspended)
+DEED(hibernate, is_running)
+DEED(attach, is_running)
+DEED(detach, is_running)
 DEED(autostart, may_always)

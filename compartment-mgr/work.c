@@ -172,8 +172,7 @@ static enum status may_cancel(const struct work *w, uint64_t number, const struc
         if (!admin && !principal_is(&w->asker, by))
                 return FAIL(ST_DENIED, .subject = FMT("job %" PRIu64, number),
                             .expected = "whoever asked for it, or an admin",
-                            .found = "asked for by another principal",
-                            .remedy = "ask an administrator of this host");
+                            .found = "asked for by another principal", .remedy = ASK_AS_ADMIN);
         if (!w->allowed || w->committed)
                 return FAIL(ST_WRONG_STATE, .subject = FMT("job %" PRIu64, number),
                             .expected = "one that has not committed yet",

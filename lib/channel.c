@@ -30,7 +30,7 @@ static enum status too_many_fds(size_t fds_most)
         if (fds_most)
                 return broken("more descriptors than allowed");
         return FAIL(ST_DENIED, .subject = "a request that hands over a descriptor",
-                    .remedy = "ask as an administrator of this host");
+                    .remedy = ASK_AS_ADMIN);
 }
 
 /* --- sending --- */

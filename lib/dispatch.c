@@ -15,11 +15,10 @@ static const struct handler *handler_of(const struct handler *handlers, size_t c
 static const char *who_may(unsigned who)
 {
         if (who & VERIFIER)
-                return "ask as root, or as a member of a group that compartment-mgr was started "
-                       "with: bulkhead-admin, bulkhead-verifier";
+                return "ask as root, as a member of the group bulkhead-admin, or, about VMs of "
+                       "your own, as one of bulkhead-verifier";
         if (who & ADMIN)
-                return "ask as root, or as a member of the group that compartment-mgr was started "
-                       "with: bulkhead-admin";
+                return ASK_AS_ADMIN;
         return "use the command bulkhead, which asks compartment-mgr";
 }
 

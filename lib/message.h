@@ -124,6 +124,8 @@ enum message_number {
 
 /* Roles: which may ask a request, and which a caller has. One or more of these bits. */
 enum { ADMIN = 1, VERIFIER = 2, DAEMON = 4, PARENT = 8, ANYONE = 0xff };
+/* The remedy where an administrator's rights are missing. */
+#define ASK_AS_ADMIN "ask as root, or as a member of the group bulkhead-admin"
 
 /*
  * A request and where its reply goes. CALL() alone makes one, so that a request or a reply of

@@ -410,6 +410,14 @@ int cmd_vm_show(int argc, char **argv)
 
 /* --- console ------------------------------------------------------------------------------- */
 
+/* xl lets nobody else have a console. */
+static enum status root_needed(const char *name)
+{
+        return FAIL(ST_DENIED, .subject = FMT("the console of VM %s", name), .expected = "root",
+                    .found = "another user",
+                    .remedy = FMT("as root: bulkhead vm console %s", name));
+}
+
 /* The domain's number; ST_WRONG_STATE unless the VM is one of ours and has a domain. */
 static enum status console_of(const char *name, struct arena *a, unsigned *domid_out)
 {
@@ -418,6 +426,8 @@ static enum status console_of(const char *name, struct arena *a, unsigned *domid
 
         if (!s)
                 s = ask_show(name, &reply, a);
+        if (s == ST_DENIED)
+                return root_needed(name);
         if (s)
                 return s;
         if (reply.vm.simulated)
@@ -431,7 +441,7 @@ static enum status console_of(const char *name, struct arena *a, unsigned *domid
                             .remedy = reply.vm.foreign ? FMT("xl console %u", reply.vm.domid)
                                                        : FMT("bulkhead vm start %s", name));
         *domid_out = reply.vm.domid;
-        return ST_DONE;
+        return geteuid() ? root_needed(name) : ST_DONE;
 }
 
 int cmd_vm_console(int argc, char **argv)

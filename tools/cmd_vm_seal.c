@@ -245,6 +245,8 @@ int cmd_vm_seal(int argc, char **argv)
         request.yes = arguments.yes;
         s = door_vm(arguments.name);
         if (!s)
+                s = door_must_be_admins("vm seal");
+        if (!s)
                 s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
         if (!s)
                 s = ask_show(&arguments, a, &before);

@@ -6,6 +6,7 @@
 #include "tools/output.h"
 #include "tools/progress.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -154,6 +155,15 @@ bool door_is_admins(void)
         char path[CONFIG_PATH];
 
         return !access(config_path(path, config.run, SOCKET_ADMIN), R_OK | W_OK);
+}
+
+enum status door_must_be_admins(const char *what)
+{
+        errno = 0;
+        if (door_is_admins() || errno != EACCES)
+                return ST_DONE;
+        return FAIL(ST_DENIED, .subject = what, .expected = "an administrator",
+                    .remedy = ASK_AS_ADMIN);
 }
 
 /* Whoever may use the administrators' socket does not wait behind a flood at the other one. */

@@ -16,6 +16,9 @@ void door_end_interrupted(void);
 
 /* Whether the administrators' socket is there and may be used. */
 bool door_is_admins(void);
+/* ST_DENIED if it is there and may not be used: before a question that others may ask too, for what
+ * an administrator alone may do. what: that. */
+enum status door_must_be_admins(const char *what);
 
 /* A name of a VM, or of a part of one, as a person typed it: ST_USAGE with what is wrong with it if
  * no request can carry it. Empty is fine. */

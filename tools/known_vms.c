@@ -6,8 +6,6 @@
 #include <json-c/json.h>
 #include <string.h>
 
-static const char as_admin[] = "check as root or as a member of the group bulkhead-admin";
-
 struct known_disk known_disk_of(const struct disk *disk)
 {
         struct known_disk d = {.path = disk->path, .writable = disk->writable};
@@ -76,7 +74,7 @@ static void not_seen(struct known_vms *k, const char *what)
         k->unknown = arena_print(k->arena, "%s%s%s: %s%s%s", k->unknown ? k->unknown : "",
                                  k->unknown ? "; " : "", what, status_sentence(e->status),
                                  *e->found ? ": " : "", e->found);
-        k->remedy = e->status == ST_DENIED ? as_admin : arena_text(k->arena, e->remedy);
+        k->remedy = e->status == ST_DENIED ? ASK_AS_ADMIN : arena_text(k->arena, e->remedy);
         error_clear();
 }
 
@@ -113,7 +111,7 @@ struct known_vms *known_vms_new(void)
                 not_seen(k, "VMs that are defined");
         } else if (!door_is_admins()) {
                 k->unknown = "VMs of other owners, which an admin sees";
-                k->remedy = as_admin;
+                k->remedy = ASK_AS_ADMIN;
         }
         for (size_t i = 0; i < p.vms.count; i++)
                 keep_vm(k, &p.vms.items[i], a);

@@ -32,6 +32,46 @@ for c in "vm start mine" "vm stop mine" "vm destroy mine" "vm undefine mine" \
         expect 1 as "$verifier" "$cli" $c
         says denied
 done
+# The group that is named grants what was asked for: to a verifier and to a stranger.
+chmod 0644 ./*.cfg
+echo 'correct horse' >pass
+chmod 0644 pass
+while read -r c; do
+        for who in "$verifier" "$stranger"; do
+                # shellcheck disable=SC2086
+                expect 1 as "$who" "$cli" $c </dev/null
+                says denied
+                says 'bulkhead-admin'
+                says_not 'bulkhead-verifier'
+        done
+done <<END
+vm start mine
+vm stop mine
+vm destroy mine
+vm suspend mine
+vm resume mine
+vm hibernate mine
+vm autostart mine
+vm attach mine xvdb
+vm detach mine xvdb
+vm undefine mine
+vm seal mine mine-seal.xml
+vm seal theirs theirs-seal.xml --format
+vm seal nosuch mine-seal.xml --passphrase-file pass
+vm define mine.cfg
+vm define --replace mine.cfg
+vm passphrase list mine
+vm passphrase add mine --passphrase-file pass --new-passphrase-file pass
+host setup --passphrase-file pass
+host approve --passphrase-file pass
+host approvals
+host retire --yes
+END
+for c in 'vm list' 'vm show mine' 'attest mine-attest.xml' 'cancel 1'; do
+        # shellcheck disable=SC2086
+        expect 1 as "$stranger" "$cli" $c
+        says 'about VMs of your own, as one of bulkhead-verifier'
+done
 challenge=$(openssl rand -hex 32)
 as "$verifier" "$cli" attest mine-attest.xml --challenge "$challenge" --trust "$trust" \
         >evidence.xml || fail 'attest what is his'

@@ -22,7 +22,7 @@ state=$BULKHEAD_STATE
 image=$state/svdm/memory-$uuid.img
 
 expect 1 bulkhead vm hibernate sleeper
-says 'bulkhead vm start sleeper'
+says 'stopped: nothing of it runs'
 starts
 expect 0 bulkhead vm hibernate sleeper
 says hibernating

@@ -11,7 +11,7 @@ refused() { # STATUS FOUND REMEDY COMMAND...: both are said
         says "$3"
 }
 
-# --- a site key in the TPM: nothing else signs -----------------------------------------------------
+# --- a site key in the TPM: nothing else signs ---------------------------------------------------
 openssl ecparam -name prime256v1 -genkey -noout -out site.pem 2>/dev/null
 openssl pkey -in site.pem -pubout -out public.pem
 echo x >signature
@@ -35,3 +35,43 @@ for option in '' '--passphrase-file pass' '--site-key public.pem' '--site-key si
                 </dev/null
         says 'exists already'
 done
+
+# --- a VM that is what it should become ----------------------------------------------------------
+opposite() { # COMMAND...: not as a remedy
+        [[ $output != *"remedy"*"bulkhead vm $1"* ]] || fail "a remedy that does the opposite: $1"
+}
+vm meant
+expect 0 bulkhead vm seal meant meant-seal.xml --format --no-recovery
+while read -r state command other; do
+        if [[ $(state_of meant) != "$state" ]]; then
+                expect 0 bulkhead vm "$([[ $state == running ]] && echo start || echo suspend)" meant
+        fi
+        device=
+        [[ $command != *:* ]] || device=${command#*:}
+        expect 1 bulkhead vm "${command%%:*}" meant ${device:+"$device"}
+        opposite "$other"
+        says "found     "
+        says "${state/running/$([[ $device ]] && echo attached || echo running)}"
+done <<END
+stopped stop: start
+stopped suspend: start
+stopped hibernate: start
+stopped detach:xvdb start
+running start: stop
+running resume: suspend
+running attach:xvdb detach
+suspended suspend: resume
+suspended start: stop
+suspended attach:xvdb stop
+END
+says "remedy    bulkhead vm resume meant"
+expect 0 bulkhead vm resume meant
+expect 0 bulkhead vm detach meant xvdb
+expect 1 bulkhead vm detach meant xvdb
+says 'not attached: nothing is to be done'
+opposite attach
+expect 0 bulkhead vm attach meant xvdb
+expect 0 bulkhead vm stop meant
+expect 1 bulkhead vm stop meant
+says 'stopped: nothing is to be done'
+says_not remedy
