@@ -14,15 +14,15 @@ static bool has(const struct disk_slots *d, enum key_slot_kind kind)
         return false;
 }
 
-static const char *meaning(enum key_slot_kind kind)
+static const char *meaning(const struct key_slot *slot)
 {
-        switch (kind) {
+        switch (slot->kind) {
         case KEY_SLOT_SEAL:
                 return "seal";
         case KEY_SLOT_CLAIMED:
                 return "seal, as a token says; not proved";
         case KEY_SLOT_PASSPHRASE:
-                return "passphrase";
+                return slot->recovery ? "recovery key, as a token says" : "passphrase";
         default:
                 return "no passphrase";
         }
@@ -36,7 +36,7 @@ void slots_print(const struct disk_slots_list *disks)
                 printf("  %s %s\n", d->device, output_clean(d->path));
                 for (size_t j = 0; j < d->slots.count; j++)
                         printf("    slot %-3u %-8s %s\n", d->slots.items[j].slot,
-                               d->slots.items[j].kdf, meaning(d->slots.items[j].kind));
+                               d->slots.items[j].kdf, meaning(&d->slots.items[j]));
         }
 }
 
@@ -56,6 +56,8 @@ struct json_object *slots_json(const struct disk_slots_list *disks)
                         json_object_object_add(slot, "slot",
                                                json_object_new_int((int)d->slots.items[j].slot));
                         output_json_text(slot, "kind", key_slot_kind_word(d->slots.items[j].kind));
+                        json_object_object_add(slot, "recovery",
+                                               json_object_new_boolean(d->slots.items[j].recovery));
                         output_json_text(slot, "kdf", d->slots.items[j].kdf);
                         json_object_array_add(slots, slot);
                 }

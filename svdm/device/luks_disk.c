@@ -259,9 +259,7 @@ static enum status refuse_half_encrypted(const char *path, struct crypt_device *
 
         if (s || crypt_reencrypt_status(cd, &params) == CRYPT_REENCRYPT_NONE)
                 return s;
-        return FAIL(ST_REFUSED, .subject = path, .expected = "a disk that is encrypted throughout",
-                    .found = "a re-encryption under way",
-                    .remedy = FMT("cryptsetup reencrypt --resume-only %s", path));
+        return luks_requirements_reencrypts(path);
 }
 
 static enum status add_slot(const char *path, struct crypt_device *cd, const struct slot_opener *by,

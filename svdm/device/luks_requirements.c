@@ -5,13 +5,17 @@
 #include <json-c/json.h>
 #include <string.h>
 
+enum status luks_requirements_reencrypts(const char *path)
+{
+        return FAIL(ST_REFUSED, .subject = path, .expected = "a disk that is encrypted throughout",
+                    .found = "a re-encryption under way",
+                    .remedy = FMT("cryptsetup reencrypt --resume-only %s", path));
+}
+
 static enum status refuse(const char *path, const char *requirement)
 {
         if (!strncmp(requirement, "online-reencrypt", 16))
-                return FAIL(ST_REFUSED, .subject = path,
-                            .expected = "a disk that is encrypted throughout",
-                            .found = "a re-encryption under way",
-                            .remedy = FMT("cryptsetup reencrypt --resume-only %s", path));
+                return luks_requirements_reencrypts(path);
         if (!strncmp(requirement, "offline-reencrypt", 17))
                 return FAIL(ST_REFUSED, .subject = path,
                             .expected = "a disk that is encrypted throughout",

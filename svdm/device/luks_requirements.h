@@ -10,4 +10,7 @@
  * under way, ST_UNSUPPORTED for any other requirement. */
 enum status luks_requirements_check(const char *path, const char *json);
 
+/* The refusal of a disk whose re-encryption is under way: ST_REFUSED. */
+enum status luks_requirements_reencrypts(const char *path);
+
 #endif

@@ -119,7 +119,10 @@ static enum status add(const struct luks_loaded *l, int slot, const struct slot_
                 return luks_opens_none(l->path, l->cd, by);
         if (r == -EINVAL || r == -ENOSPC)
                 return no_free_slot(l->path, r);
-        return r < 0 ? cryptsetup_failed(l->path, r, NULL) : ST_DONE;
+        if (r < 0)
+                return cryptsetup_failed(l->path, r, NULL);
+        luks_token_mark_recovery(l, r, fresh->form == PASSPHRASE_RECOVERY);
+        return ST_DONE;
 }
 
 enum status luks_add_passphrase(const char *path, int header, const struct slot_opener *by,
@@ -162,9 +165,9 @@ enum status luks_slots(const char *path, int header, const struct uuid *vm, stru
         for (int slot = 0; !s && slot < KEY_SLOTS_MOST; slot++) {
                 if (crypt_keyslot_status(l.cd, slot) < CRYPT_SLOT_ACTIVE)
                         continue; /* invalid or not in use */
-                out->slots.items[out->slots.count++] =
-                        (struct key_slot){(uint32_t)slot, luks_token_judge(&l, slot),
-                                          arena_text(a, kdf_of(l.cd, slot)), false};
+                out->slots.items[out->slots.count++] = (struct key_slot){
+                        (uint32_t)slot, luks_token_judge(&l, slot),
+                        arena_text(a, kdf_of(l.cd, slot)), luks_token_says_recovery(&l, slot)};
         }
         for (int token = 0; !s && token < crypt_token_max(CRYPT_LUKS2); token++)
                 if (luks_token_claims(&l, token))
@@ -253,7 +256,10 @@ static enum status remove_slot(const struct luks_loaded *l, const struct slot_ed
         if (s)
                 return s;
         r = crypt_keyslot_destroy(l->cd, slot);
-        return r ? cryptsetup_failed(l->path, r, NULL) : may_be_last(l, e);
+        if (r)
+                return cryptsetup_failed(l->path, r, NULL);
+        luks_token_mark_recovery(l, slot, false);
+        return may_be_last(l, e);
 }
 
 /* The new passphrase gets the slot of the old one. */
@@ -274,9 +280,11 @@ static enum status change_slot(const struct luks_loaded *l, const struct slot_ed
                 r = crypt_keyslot_change_by_passphrase(
                         l->cd, slot, slot, (const char *)by.bytes.data, by.bytes.len,
                         (const char *)e->fresh->bytes.data, e->fresh->bytes.len);
-        return r == -EPERM ? luks_opens_none(l->path, l->cd, &by)
-               : r < 0     ? cryptsetup_failed(l->path, r, NULL)
-                           : ST_DONE;
+        if (r < 0)
+                return r == -EPERM ? luks_opens_none(l->path, l->cd, &by)
+                                   : cryptsetup_failed(l->path, r, NULL);
+        luks_token_mark_recovery(l, slot, e->fresh->form == PASSPHRASE_RECOVERY);
+        return ST_DONE;
 }
 
 static enum status must_open(const struct luks_loaded *l, const struct slot_edit *e)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define TOKEN_TYPE "bulkhead"
+#define RECOVERY_TYPE "bulkhead-recovery"
 enum { PROOF_LEN = 32, PROOF_HEX = 2 * PROOF_LEN + 1, MATERIAL_MOST = 16 << 20, STEP = 64 << 10 };
 
 static uint8_t slot_key[SLOT_KEY_LEN];
@@ -159,6 +160,52 @@ static bool is_proved(const struct luks_loaded *l, const char *json, int slot)
         return proof_of(l, slot, proof) && strstr(json, proof);
 }
 
+/* --- marks for people ------------------------------------------------------------------------ */
+
+static const char *type_of(const struct luks_loaded *l, int token)
+{
+        const char *type = NULL;
+
+        return crypt_token_status(l->cd, token, &type) < CRYPT_TOKEN_INTERNAL || !type ? "" : type;
+}
+
+static bool is_recovery_type(const char *type)
+{
+        return !strcmp(type, RECOVERY_TYPE) || !strcmp(type, "systemd-recovery");
+}
+
+static bool names_a_slot(const struct luks_loaded *l, int token)
+{
+        for (int slot = 0; slot < crypt_keyslot_max(CRYPT_LUKS2); slot++)
+                if (in_use(l, slot) && !crypt_token_is_assigned(l->cd, token, slot))
+                        return true;
+        return false;
+}
+
+void luks_token_mark_recovery(const struct luks_loaded *l, int slot, bool is_one)
+{
+        char json[80];
+
+        for (int token = 0; token < crypt_token_max(CRYPT_LUKS2); token++)
+                if (!strcmp(type_of(l, token), RECOVERY_TYPE) &&
+                    (!crypt_token_is_assigned(l->cd, token, slot) || !names_a_slot(l, token)))
+                        crypt_token_json_set(l->cd, token, NULL);
+        snprintf(json, sizeof json, "{\"type\":\"" RECOVERY_TYPE "\",\"keyslots\":[\"%d\"]}", slot);
+        if (is_one)
+                crypt_token_json_set(l->cd, CRYPT_ANY_TOKEN, json);
+}
+
+bool luks_token_says_recovery(const struct luks_loaded *l, int slot)
+{
+        for (int token = 0; token < crypt_token_max(CRYPT_LUKS2); token++)
+                if (is_recovery_type(type_of(l, token)) &&
+                    !crypt_token_is_assigned(l->cd, token, slot))
+                        return true;
+        return false;
+}
+
+/* --- whose a slot is ------------------------------------------------------------------------- */
+
 /* A token of anybody else says so: of another VM's seal, or of a program that keeps the key in a
  * TPM or a server. Nobody can type such a key: its slot is not what is left when all else goes. */
 static bool is_a_machines(const struct luks_loaded *l, int slot)
@@ -169,7 +216,7 @@ static bool is_a_machines(const struct luks_loaded *l, int slot)
                 if (crypt_token_status(l->cd, token, &type) < CRYPT_TOKEN_INTERNAL ||
                     crypt_token_is_assigned(l->cd, token, slot))
                         continue;
-                if (!type || strcmp(type, "systemd-recovery"))
+                if (!type || !is_recovery_type(type))
                         return true;
         }
         return false;
@@ -191,14 +238,6 @@ enum key_slot_kind luks_token_judge(const struct luks_loaded *l, int slot)
                 kind = KEY_SLOT_CLAIMED;
         }
         return kind == KEY_SLOT_PASSPHRASE && is_a_machines(l, slot) ? KEY_SLOT_OTHER : kind;
-}
-
-static bool names_a_slot(const struct luks_loaded *l, int token)
-{
-        for (int slot = 0; slot < crypt_keyslot_max(CRYPT_LUKS2); slot++)
-                if (in_use(l, slot) && !crypt_token_is_assigned(l->cd, token, slot))
-                        return true;
-        return false;
 }
 
 enum status luks_token_remove_sealed(const struct luks_loaded *l, int but_slot)

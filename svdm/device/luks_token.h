@@ -38,6 +38,12 @@ bool luks_token_vm(struct crypt_device *cd, int token, struct uuid *vm_out);
 bool luks_token_claims(const struct luks_loaded *l, int token);
 /* What the slot is; KEY_SLOT_OTHER for one that is not in use, too. */
 enum key_slot_kind luks_token_judge(const struct luks_loaded *l, int slot);
+/* Marks a slot that was made just now as a recovery key's, or takes that mark away, by a token of
+ * its own (systemd marks its own in the same way, as "systemd-recovery"). For people only: whoever
+ * has the disk can write one, and nothing is decided by it. Without room for it there is none. */
+void luks_token_mark_recovery(const struct luks_loaded *l, int slot, bool is_one);
+/* Does a token say so, Bulkhead's or systemd's? */
+bool luks_token_says_recovery(const struct luks_loaded *l, int slot);
 /* Removes the seal's slots, but not but_slot, and the tokens that then name no slot. A slot that is
  * only claimed stays, and so does its token. */
 enum status luks_token_remove_sealed(const struct luks_loaded *l, int but_slot);

@@ -16,6 +16,15 @@ expect 0 bulkhead vm seal keys keys-seal.xml --format --json
         fail 'no recovery key'
 printf %s "${BASH_REMATCH[1]}" >recovery
 must_open keys-data.img recovery
+# A token tells which slot a recovery key opens, to people alone.
+expect 0 bulkhead vm passphrase list keys
+same "$(grep -c 'recovery key, as a token says' <<<"$output")" 1 'recovery keys'
+echo 'first words' >words
+expect 0 bulkhead vm passphrase add keys --new-passphrase-file words
+expect 0 bulkhead vm passphrase list keys
+same "$(grep -c 'recovery key, as a token says' <<<"$output")" 1 'recovery keys'
+grep -qE 'argon2id +passphrase$' <<<"$output" || fail 'a passphrase is no recovery key'
+expect 0 bulkhead vm passphrase remove keys --passphrase-file words
 ! grep -qrF "$(cat recovery)" "$BULKHEAD_RUN" "$BULKHEAD_STATE" 2>/dev/null || fail 'it was kept'
 expect 0 bulkhead vm undefine keys
 must_open keys-data.img recovery

@@ -387,6 +387,54 @@ START_TEST(a_machines_slot_is_no_passphrase)
 }
 END_TEST
 
+static bool is_told_recovery(int header, uint32_t slot)
+{
+        struct arena *a = arena_new();
+        struct disk_slots slots = {0};
+        bool told = false;
+
+        ck_assert_int_eq(luks_slots("disk", header, &vm, a, &slots), ST_DONE);
+        for (size_t i = 0; i < slots.slots.count; i++)
+                told |= slots.slots.items[i].slot == slot && slots.slots.items[i].recovery;
+        arena_free(a);
+        return told;
+}
+
+/* The mark of a recovery key goes with the key. Whoever has the disk can write one, and it makes no
+ * slot another kind: not the seal's, not a machine's. */
+START_TEST(a_mark_is_for_people)
+{
+        static const char forged[] = "{\"type\":\"bulkhead-recovery\",\"keyslots\":[\"0\",\"1\"]}";
+        const struct slot_opener sealed = BY_KEY(key);
+        const struct authority day = {.kind = AUTHORITY_PASSPHRASE,
+                                      .form = PASSPHRASE_RECOVERY,
+                                      .bytes = {(const uint8_t *)"day", 3}},
+                               words = {.kind = AUTHORITY_PASSPHRASE,
+                                        .bytes = {(const uint8_t *)"words", 5}};
+        const struct slot_edit change = {
+                .change = SLOT_CHANGE, .slot = 1, .sealed = key, .present = &day, .fresh = &words};
+        int header, with, changed;
+
+        ck_assert_int_eq(luks_format("disk", SIZE, &vm, &disk_uuid, key, -1, &header), ST_DONE);
+        ck_assert_int_eq(luks_add_passphrase("disk", header, &sealed, &day, &with), ST_DONE);
+        ck_assert(is_told_recovery(with, 1) && !is_told_recovery(with, 0));
+        ck_assert_int_eq(kind_of(with, 1), KEY_SLOT_PASSPHRASE);
+        ck_assert_int_eq(luks_edit("disk", with, &vm, &change, &changed), ST_DONE);
+        ck_assert(!is_told_recovery(changed, 1));
+        ck_assert_int_eq(kind_of(changed, 1), KEY_SLOT_PASSPHRASE);
+        ck_assert_int_eq(run("truncate -s 32M disk"), 0);
+        changed = imported("disk", forged, changed);
+        ck_assert(is_told_recovery(changed, 1) && is_told_recovery(changed, 0));
+        ck_assert_int_eq(kind_of(changed, 0), KEY_SLOT_CLAIMED);
+        ck_assert_int_eq(kind_of(changed, 1), KEY_SLOT_PASSPHRASE);
+        changed = imported("disk", machines[1], changed);
+        ck_assert_int_eq(kind_of(changed, 0), KEY_SLOT_CLAIMED);
+        close(header);
+        close(with);
+        close(changed);
+}
+END_TEST
+
 /* A proof fits one slot of one disk for one VM. */
 START_TEST(a_proof_fits_its_slot_alone)
 {
@@ -731,6 +779,7 @@ int main(void)
         tcase_add_loop_test(c, a_machines_slot_is_no_passphrase, 0,
                             sizeof machines / sizeof *machines);
         tcase_add_test(c, a_proof_fits_its_slot_alone);
+        tcase_add_test(c, a_mark_is_for_people);
         tcase_add_loop_test(c, edits_slots, 0, sizeof edits / sizeof *edits);
         suite_add_tcase(s, c);
         return run_suite(s);
