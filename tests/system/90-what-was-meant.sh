@@ -44,7 +44,8 @@ vm meant
 expect 0 bulkhead vm seal meant meant-seal.xml --format --no-recovery
 while read -r state command other; do
         if [[ $(state_of meant) != "$state" ]]; then
-                expect 0 bulkhead vm "$([[ $state == running ]] && echo start || echo suspend)" meant
+                [[ $state == running ]] && to=start || to=suspend
+                expect 0 bulkhead vm "$to" meant
         fi
         device=
         [[ $command != *:* ]] || device=${command#*:}
