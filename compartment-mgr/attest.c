@@ -43,22 +43,41 @@ static enum status ask(struct place_taker by, const struct attest_req *q,
         return ST_DONE;
 }
 
+/* For a verifier or an administrator. */
+struct opening {
+        int svdm;
+        bool admin;
+};
+
+static enum status open_path(void *with, const char *path, struct arena *a,
+                             struct open_disk *disk_out)
+{
+        const struct opening *o = with;
+        struct svdm_open_attested_req q = {.admin = o->admin, .path = path};
+        struct svdm_open_attested_rep p;
+        enum status s = peer_ask(o->svdm, CALL(svdm_open_attested, &q, &p), a, PEER_SHORT);
+
+        if (!s)
+                *disk_out = p.disk;
+        return s;
+}
+
 /* Only opens, so that another request can use the connection afterwards. */
 static enum status open_targets(const struct caller *asker, const struct descriptor *d,
                                 struct targets *t, struct arena *a)
 {
-        int svdm;
+        struct opening o = {.admin = asker->roles & ADMIN};
         const struct facts_scope scope = {.asker = asker};
-        const struct targets_from from = {&scope, operation_open_path, &svdm};
-        enum status s = peer_borrow(PEER_SVDM, &svdm);
+        const struct targets_from from = {&scope, open_path, &o};
+        enum status s = peer_borrow(PEER_SVDM, &o.svdm);
 
         if (s)
                 return s;
         s = targets_open(t, d, NULL, 0, &from, a);
         if (s)
-                close(svdm);
+                close(o.svdm);
         else
-                peer_park(PEER_SVDM, svdm);
+                peer_park(PEER_SVDM, o.svdm);
         return s;
 }
 

@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compares the interfaces of definitions. config_worker reads them; nothing is changed here. */
+/*
+ * Compares the interfaces of definitions. config_worker reads them, which takes its time, so the
+ * table is not locked meanwhile: of two requests that claim one address the second is refused.
+ */
 #include "compartment-mgr/mac_guard.h"
 #include "compartment-mgr/compartment.h"
 #include "compartment-mgr/workers.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
@@ -26,23 +30,16 @@ static const struct nic *same_address(const struct nic *nic, const struct nic_li
         return NULL;
 }
 
-static enum status apart(const struct vm_definition *d, const struct nic_list *nics,
-                         const struct vm_definition *other, struct arena *a)
+static enum status apart(const struct mac_claim *c, const struct vm_definition *other,
+                         const struct nic_list *theirs)
 {
-        struct nic_list theirs;
-        enum status s = nics_of(other, a, &theirs);
-
-        if (s == ST_DAMAGED || s == ST_INVALID)
-                error_clear(); /* its own requests say so */
-        else if (s)
-                return s;
-        for (size_t i = 0; i < nics->count; i++) {
-                const struct nic *same = same_address(&nics->items[i], &theirs);
+        for (size_t i = 0; i < c->nics.count; i++) {
+                const struct nic *same = same_address(&c->nics.items[i], theirs);
 
                 if (same)
                         return FAIL(ST_EXISTS,
-                                    .subject = FMT("interface %s of VM %s", nics->items[i].device,
-                                                   d->name),
+                                    .subject = FMT("interface %s of VM %s", c->nics.items[i].device,
+                                                   c->definition->name),
                                     .expected = "a MAC address that no other VM has",
                                     .found = FMT("'%s', which %s of VM %s has", same->mac,
                                                  same->device, other->name),
@@ -52,18 +49,78 @@ static enum status apart(const struct vm_definition *d, const struct nic_list *n
         return ST_DONE;
 }
 
-enum status mac_guard_check(const struct vm_definition *d, struct arena *a)
+static enum status apart_from_stored(const struct mac_claim *c, const struct vm_definition *other,
+                                     struct arena *a)
+{
+        struct nic_list theirs;
+        enum status s = nics_of(other, a, &theirs);
+
+        if (s == ST_DAMAGED || s == ST_INVALID)
+                error_clear(); /* its own requests say so */
+        else if (s)
+                return s;
+        return apart(c, other, &theirs);
+}
+
+/* A name that is taken is refused elsewhere. */
+static bool is_another(const struct mac_claim *c, const struct vm_definition *d)
+{
+        return !uuid_equal(&d->uuid, &c->definition->uuid) && strcmp(d->name, c->definition->name);
+}
+
+/* --- claims ---------------------------------------------------------------------------------- */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct mac_claim *claims; /* the last one first */
+
+/* Only those that came before: of two at once one goes on. */
+static enum status enter(struct mac_claim *c)
+{
+        enum status s = ST_DONE;
+
+        pthread_mutex_lock(&lock);
+        for (const struct mac_claim *before = claims; before && !s; before = before->next)
+                if (is_another(c, before->definition))
+                        s = apart(c, before->definition, &before->nics);
+        if (!s) {
+                c->next = claims;
+                claims = c;
+        }
+        pthread_mutex_unlock(&lock);
+        return s;
+}
+
+void mac_guard_drop(struct mac_claim *c)
+{
+        struct mac_claim **at = &claims;
+
+        pthread_mutex_lock(&lock);
+        while (*at != c)
+                at = &(*at)->next;
+        *at = c->next;
+        pthread_mutex_unlock(&lock);
+}
+
+/* The table is read after the claim: whoever claimed before has stored by then, or was seen. */
+enum status mac_guard_claim(struct mac_claim *c, const struct vm_definition *d, struct arena *a)
 {
         struct vm_summary *summaries;
         struct vm_definition *all;
-        struct nic_list nics;
         size_t count = 0;
-        enum status s = nics_of(d, a, &nics);
+        enum status s;
 
-        if (!s && nics.count)
+        *c = (struct mac_claim){.definition = d};
+        s = nics_of(d, a, &c->nics);
+        if (!s)
+                s = enter(c);
+        if (s)
+                return s;
+        if (c->nics.count)
                 s = compartments_list(a, &all, &summaries, &count);
-        for (size_t i = 0; i < count && !s; i++) /* a name that is taken is refused elsewhere */
-                if (!uuid_equal(&all[i].uuid, &d->uuid) && strcmp(all[i].name, d->name))
-                        s = apart(d, &nics, &all[i], a);
+        for (size_t i = 0; i < count && !s; i++)
+                if (is_another(c, &all[i]))
+                        s = apart_from_stored(c, &all[i], a);
+        if (s)
+                mac_guard_drop(c);
         return s;
 }

@@ -17,7 +17,7 @@ enum { DECISION_TIME = 5 * 60 * 1000 /* ms */, LOOK_AGAIN = 100 /* ms */ };
 
 static enum status ask_sealed(struct operation *o)
 {
-        struct im_sealed_req q = {.vm = o->vm->uuid, .to_settle = true};
+        struct im_sealed_req q = {.vm = o->vm->uuid};
 
         return peer_call(PEER_IM, CALL(im_sealed, &q, &o->sealed), o->arena, PEER_SHORT);
 }

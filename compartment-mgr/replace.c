@@ -61,7 +61,7 @@ static enum status read_next(struct arena *a, const struct vm_definition *presen
         next_out->disks = c.disks;
         if (q->owner.kind != PRINCIPAL_NOBODY)
                 next_out->owner = q->owner;
-        return mac_guard_check(next_out, a);
+        return ST_DONE;
 }
 
 static enum status parse_config(struct arena *a, const struct vm_definition *d,
@@ -233,6 +233,7 @@ static enum status replace(struct arena *a, struct compartment *c, const struct 
 enum status replace_vm(struct arena *a, struct compartment *c, const struct vm_replace_req *q)
 {
         struct vm_definition next;
+        struct mac_claim claim;
         enum status s;
 
         compartment_set_state(c, VM_SEALING, "");
@@ -240,7 +241,11 @@ enum status replace_vm(struct arena *a, struct compartment *c, const struct vm_r
         if (!s)
                 s = read_next(a, compartment_definition(c), q, &next);
         if (!s)
+                s = mac_guard_claim(&claim, &next, a);
+        if (!s) {
                 s = replace(a, c, q, &next);
+                mac_guard_drop(&claim);
+        }
         if (s != ST_CONSENT) /* a question */
                 compartment_set_refusal(c, s);
         compartment_set_state(c, VM_STOPPED, s ? status_sentence(s) : "defined anew");

@@ -184,7 +184,8 @@ enum status on_trust(struct request *r, const struct trust_req *q, struct trust_
 
 enum status on_progress(struct request *r, const struct progress_req *q, struct progress_rep *p)
 {
-        struct im_progress_req ask = {.asker = r->caller->principal};
+        struct im_progress_req ask = {.asker = r->caller->principal,
+                                      .admin = r->caller->roles & ADMIN};
         struct im_progress_rep answer;
         enum status s = peer_call(PEER_IM, CALL(im_progress, &ask, &answer), r->arena, PEER_BRIEF);
 

@@ -96,6 +96,7 @@ enum status on_vm_define(struct request *r, const struct vm_define_req *q, struc
         struct config_read_req ask = {.xl_cfg = q->config};
         struct config_read_rep c;
         struct vm_definition d = {.last_refusal = ""};
+        struct mac_claim claim;
         enum status s = owner_of(r, q, &d.owner);
 
         if (!s)
@@ -107,8 +108,12 @@ enum status on_vm_define(struct request *r, const struct vm_define_req *q, struc
         d.name = c.name;
         d.config = c.json;
         d.disks = c.disks;
-        s = mac_guard_check(&d, r->arena);
-        return s ? s : compartment_define(&d, r->arena, &p->vm);
+        s = mac_guard_claim(&claim, &d, r->arena);
+        if (s)
+                return s;
+        s = compartment_define(&d, r->arena, &p->vm);
+        mac_guard_drop(&claim);
+        return s;
 }
 
 enum status on_vm_replace(struct request *r, const struct vm_replace_req *q,
@@ -172,8 +177,8 @@ static enum status no_such_vm(struct request *r, const char *vm)
 
 enum status on_vm_show(struct request *r, const struct vm_show_req *q, struct vm_show_rep *p)
 {
-        struct im_sealed_req ask = {.to_settle = false};
-        struct im_sealed_rep sealed;
+        struct im_shown_req ask = {.admin = r->caller->roles & ADMIN};
+        struct im_shown_rep shown;
         struct vm_definition d;
         enum status s = compartment_find(q->vm, r->arena, &d, &p->vm);
 
@@ -188,8 +193,8 @@ enum status on_vm_show(struct request *r, const struct vm_show_req *q, struct vm
         if (!d.generation)
                 return ST_DONE;
         ask.vm = d.uuid;
-        s = peer_call(PEER_IM, CALL(im_sealed, &ask, &sealed), r->arena, PEER_SHORT);
+        s = peer_call(PEER_IM, CALL(im_shown, &ask, &shown), r->arena, PEER_SHORT);
         if (!s)
-                p->descriptor = sealed.descriptor.canonical;
+                p->descriptor = shown.descriptor;
         return s;
 }

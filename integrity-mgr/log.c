@@ -7,12 +7,12 @@
  */
 #include "integrity-mgr/log.h"
 #include "lib/arena.h"
+#include "lib/thread.h"
 #include "proof/commitment.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -96,19 +96,6 @@ static void *sync_loop(void *arg)
         return NULL;
 }
 
-/* Signals are for the threads of whoever opened the log. */
-static bool start_syncer(struct log *l)
-{
-        sigset_t all, before;
-        int r;
-
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = pthread_create(&l->syncer, NULL, sync_loop, l);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        return r == 0;
-}
-
 /* Goes back to what is surely on disk, after a write or a sync has failed. */
 static enum status recover(struct log *l)
 {
@@ -168,7 +155,7 @@ enum status log_open(int dir, enum hash_alg alg, struct log **log_out)
         s = log_file_open(dir, alg, &l->file);
         if (!s)
                 s = load(l);
-        if (!s && !start_syncer(l))
+        if (!s && !thread_begin(sync_loop, l, &l->syncer))
                 s = FAIL(ST_INTERNAL, .subject = "a thread for the log");
         if (s) {
                 log_close(l);

@@ -122,12 +122,12 @@ int main(int argc, char **argv)
         measure = start("measure_worker", USER_WORKER, NULL);
         policy = start("policy_worker", USER_WORKER, NULL);
         tpm = start("tpm_worker", USER_IM, GROUP_TPM);
-        measure_start(measure);
         judge_start(policy);
-        tpm_client_start(tpm);
 
         own_user = user_drop(USER_IM, NULL);
         sandbox_enter(&(struct sandbox){.profile = SANDBOX_DAEMON});
+        measure_start(measure); /* their threads are in the sandbox, and have all priority */
+        tpm_client_start(tpm);
         if (requests_open(state, own_user)) {
                 report_error("reading the state");
                 fatal("the state cannot be used");

@@ -172,7 +172,8 @@ static int show_progress(struct duty *d)
         return fd;
 }
 
-/* What a worker tells may be anything: a part is not more than its whole, and no sum overflows. */
+/* What a worker tells may be anything: a part is not more than its whole, and no sum overflows, as
+ * fewer requests measure at once than one may have targets. */
 static void add(const struct duty *d, struct arena *a, double *least, struct im_progress_rep *p)
 {
         const uint64_t most = UINT64_MAX / TARGETS_MOST / TARGETS_MOST;
@@ -181,7 +182,7 @@ static void add(const struct duty *d, struct arena *a, double *least, struct im_
 
         total = total < most ? total : most;
         done = done < total ? done : total;
-        if (!total || total > UINT64_MAX - p->total)
+        if (!total)
                 return;
         p->total += total;
         p->done += done;

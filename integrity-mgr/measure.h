@@ -11,6 +11,7 @@
 
 struct worker;
 
+/* As plugin_jobs_start(). */
 void measure_start(struct worker *measure_worker);
 void measure_stop(void);
 

@@ -5,6 +5,8 @@
  */
 #include "integrity-mgr/plugin_jobs.h"
 #include "lib/channel.h"
+#include "lib/report.h"
+#include "lib/thread.h"
 #include "lib/worker.h"
 
 #include <pthread.h>
@@ -29,7 +31,7 @@ static struct waiting jobs[JOBS] = {[0 ... JOBS - 1] = {.plugin = -1}};
 static uint64_t uses;
 static struct worker *worker;
 static pthread_t thread;
-static bool running, wanted, ending;
+static bool wanted, ending;
 
 static struct waiting *named(const char *name)
 {
@@ -47,15 +49,6 @@ static struct waiting *longest_unused(void)
                 if (jobs[i].used < w->used)
                         w = &jobs[i];
         return w;
-}
-
-static void *make_wanted(void *unused);
-
-/* Called with the lock, and by a request: its thread, and so the new one, is in the sandbox. */
-static void start_thread(void)
-{
-        if (!running)
-                running = !pthread_create(&thread, NULL, make_wanted, NULL);
 }
 
 /* --- what measures ------------------------------------------------------------------------- */
@@ -110,7 +103,6 @@ void plugin_jobs_want(const char *name, int plugin, const struct digest *file)
                 w->file = *file;
                 plugin = -1;
                 wanted = true;
-                start_thread();
                 pthread_cond_signal(&changed);
         }
         pthread_mutex_unlock(&lock);
@@ -188,6 +180,8 @@ void plugin_jobs_start(struct worker *measure_worker)
 {
         worker = measure_worker;
         ending = false;
+        if (!thread_begin(make_wanted, NULL, &thread))
+                fatal("no thread to load plug-ins in");
 }
 
 void plugin_jobs_stop(void)
@@ -196,9 +190,7 @@ void plugin_jobs_stop(void)
         ending = true;
         pthread_cond_signal(&changed);
         pthread_mutex_unlock(&lock);
-        if (running)
-                pthread_join(thread, NULL);
-        running = false;
+        pthread_join(thread, NULL);
         for (size_t i = 0; i < JOBS; i++) {
                 job_kill(jobs[i].job);
                 if (jobs[i].plugin >= 0)

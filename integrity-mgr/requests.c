@@ -323,6 +323,8 @@ enum status on_im_reseal(struct request *r, const struct im_reseal_req *q, struc
 enum status on_im_progress(struct request *r, const struct im_progress_req *q,
                            struct im_progress_rep *p)
 {
+        if (!q->admin)
+                priority_give_way();
         measure_progress_of(&q->asker, r->arena, p);
         return ST_DONE;
 }
@@ -340,7 +342,16 @@ enum status on_im_sealed(struct request *r, const struct im_sealed_req *q, struc
 {
         enum status s = generations_need_host();
 
-        return s ? s : seal_present(r->arena, q, p);
+        return s ? s : seal_present(r->arena, &q->vm, p);
+}
+
+enum status on_im_shown(struct request *r, const struct im_shown_req *q, struct im_shown_rep *p)
+{
+        enum status s = generations_need_host();
+
+        if (!q->admin)
+                priority_give_way();
+        return s ? s : seal_shown(r->arena, &q->vm, &p->descriptor);
 }
 
 enum status on_im_forget(struct request *r, const struct im_forget_req *q, struct im_forget_rep *p)
@@ -405,6 +416,8 @@ unsigned requests_roles_of(uint16_t number)
 {
         switch (number) {
         case MESSAGE_im_attest:
+        case MESSAGE_im_progress:
+        case MESSAGE_im_shown:
                 return VERIFIER;
         case MESSAGE_im_status:
         case MESSAGE_im_trust:

@@ -408,8 +408,7 @@ enum status seal_name_journal(struct arena *a, const struct im_journal_req *req)
 
 /* A record that is not the one committed to still has its generation, so that the VM can be sealed
  * again; seal_unseal() says what is wrong with it. */
-enum status seal_present(struct arena *a, const struct im_sealed_req *req,
-                         struct im_sealed_rep *rep_out)
+static enum status present(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out)
 {
         struct seal_record r;
         enum status s;
@@ -418,13 +417,11 @@ enum status seal_present(struct arena *a, const struct im_sealed_req *req,
         rep_out->descriptor.key = "";
         if (!host_get()) /* then nothing can be sealed */
                 return ST_DONE;
-        s = req->to_settle ? must_be_free(&req->vm) : ST_DONE;
-        if (!s)
-                s = seal_store_generation(&req->vm, &rep_out->generation);
+        s = seal_store_generation(vm, &rep_out->generation);
         rep_out->known = !s;
         if (s || !rep_out->generation)
                 return s;
-        s = seal_store_read(a, &req->vm, &r);
+        s = seal_store_read(a, vm, &r);
         if (!s) {
                 rep_out->config = r.config;
                 rep_out->owner = r.owner;
@@ -438,6 +435,23 @@ enum status seal_present(struct arena *a, const struct im_sealed_req *req,
         }
         error_clear();
         return ST_DONE;
+}
+
+enum status seal_present(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out)
+{
+        enum status s = must_be_free(vm);
+
+        return s ? s : present(a, vm, rep_out);
+}
+
+enum status seal_shown(struct arena *a, const struct uuid *vm, struct bytes *descriptor_out)
+{
+        struct im_sealed_rep p;
+        enum status s = present(a, vm, &p);
+
+        if (!s)
+                *descriptor_out = p.descriptor.canonical;
+        return s;
 }
 
 enum status seal_forget(const struct principal *by, const struct uuid *vm)

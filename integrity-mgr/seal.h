@@ -24,9 +24,11 @@ enum status seal_try_device(struct arena *a, const struct im_try_device_req *req
 enum status seal_renew(struct arena *a, const struct im_reseal_req *req);
 /* The present seal under the next generation, with that journal; it opens when it did before. */
 enum status seal_name_journal(struct arena *a, const struct im_journal_req *req);
-/* The present seal; generation 0 and an empty descriptor if there is none. */
-enum status seal_present(struct arena *a, const struct im_sealed_req *req,
-                         struct im_sealed_rep *rep_out);
+/* The present seal; generation 0 and an empty descriptor if there is none. ST_BUSY while another
+ * request is at work on it. */
+enum status seal_present(struct arena *a, const struct uuid *vm, struct im_sealed_rep *rep_out);
+/* Its descriptor, at any time; empty if there is none. */
+enum status seal_shown(struct arena *a, const struct uuid *vm, struct bytes *descriptor_out);
 /* by: for whom, as logged. */
 enum status seal_forget(const struct principal *by, const struct uuid *vm);
 

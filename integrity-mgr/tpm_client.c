@@ -8,6 +8,7 @@
 #include "lib/channel.h"
 #include "lib/interrupt.h"
 #include "lib/report.h"
+#include "lib/thread.h"
 #include "lib/worker.h"
 
 #include <errno.h>
@@ -31,15 +32,21 @@ static struct worker *worker;
 static struct job *job;
 static struct arena *arena; /* of `use`; NULL: there is nothing to use yet */
 static struct tpm_use_req use;
-static bool used;         /* the job has been told of it */
-static bool clean;        /* the job before left nothing in the TPM */
-static bool resting;      /* nothing is loaded in the TPM, or there is no job */
-static int64_t rest_at;   /* under the lock: when the TPM rests unless it is asked before */
-static bool rest_watched; /* under the lock: there is a thread that sees to it */
+static bool used;       /* the job has been told of it */
+static bool clean;      /* the job before left nothing in the TPM */
+static bool resting;    /* nothing is loaded in the TPM, or there is no job */
+static int64_t rest_at; /* under the lock: when the TPM rests unless it is asked before */
+
+static void *watch_rest(void *unused);
 
 void tpm_client_start(struct worker *tpm_worker)
 {
+        pthread_t thread;
+
         worker = tpm_worker;
+        if (!thread_begin(watch_rest, NULL, &thread))
+                fatal("no thread to let the TPM rest in");
+        pthread_detach(thread);
 }
 
 /* --- the lease ------------------------------------------------------------------------------- */
@@ -62,8 +69,8 @@ static bool take(enum tpm_rank rank, int64_t deadline)
         while ((held || someone_before(rank)) && !over) {
                 const struct timespec until = deadline_point(interrupt_look(deadline));
 
-                if (pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until) == ETIMEDOUT)
-                        over = !deadline_left(deadline) || interrupt_due();
+                pthread_cond_clockwait(&changed, &lock, CLOCK_MONOTONIC, &until);
+                over = !deadline_left(deadline) || interrupt_due();
         }
         waiting[rank]--;
         mine = !held && !someone_before(rank);
@@ -75,19 +82,11 @@ static bool take(enum tpm_rank rank, int64_t deadline)
         return mine;
 }
 
-static void *watch_rest(void *unused);
-
 static void give(void)
 {
-        pthread_t thread;
-
         pthread_mutex_lock(&lock);
         held = false;
         rest_at = deadline_in(REST_AFTER);
-        if (job && !rest_watched && !pthread_create(&thread, NULL, watch_rest, NULL)) {
-                pthread_detach(thread);
-                rest_watched = true;
-        }
         pthread_cond_broadcast(&changed);
         pthread_mutex_unlock(&lock);
 }
@@ -131,7 +130,7 @@ static enum status begin_job(struct arena *a)
 {
         struct tpm_begin_req begin = {.clean = clean};
         struct tpm_begin_rep nothing;
-        enum status s = job_start(worker, NO_DEADLINE, &job);
+        enum status s = job_start_shared(worker, &job);
 
         clean = false; /* from now on something may be loaded */
         return s ? s : job_call(job, CALL(tpm_begin, &begin, &nothing), a);
@@ -227,7 +226,7 @@ static void rest(void)
         arena_free(a);
 }
 
-/* A thread of its own, begun with the first request. It has the lowest rank of all. */
+/* A thread of its own, which never gives way: it holds the lease. It has the lowest rank of all. */
 static void *watch_rest(void *unused)
 {
         (void)unused;

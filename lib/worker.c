@@ -42,8 +42,9 @@ struct job {
         struct worker *worker;
         uint64_t number;
         int deadline_ms;
-        bool begun; /* the warm parent knows that the job's time runs */
-        bool asked; /* it has had its first request */
+        bool begun;  /* the warm parent knows that the job's time runs */
+        bool asked;  /* it has had its first request */
+        bool shared; /* it never gives way */
 };
 
 /* --- making jobs --- */
@@ -140,7 +141,7 @@ static void set_time(struct job *j, int deadline_ms)
         j->deadline = deadline_in(deadline_ms == NO_DEADLINE ? NO_DEADLINE : deadline_ms + 2000);
 }
 
-enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
+static enum status start(struct worker *w, int deadline_ms, bool shared, struct job **job_out)
 {
         struct job *j = take_ready(w);
         enum status s = ST_DONE;
@@ -149,15 +150,31 @@ enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
         if (!j) {
                 s = make_job(w,
                              (struct job_message){.deadline_ms = deadline_ms,
-                                                  .gives_way = priority_gives_way()},
+                                                  .gives_way = !shared && priority_gives_way()},
                              true, &j);
                 if (s)
                         return s;
                 j->begun = true;
         }
+        j->shared = shared;
         set_time(j, deadline_ms);
         *job_out = j;
         return ST_DONE;
+}
+
+enum status job_start(struct worker *w, int deadline_ms, struct job **job_out)
+{
+        return start(w, deadline_ms, false, job_out);
+}
+
+enum status job_start_shared(struct worker *w, struct job **job_out)
+{
+        return start(w, NO_DEADLINE, true, job_out);
+}
+
+static bool gives_way(const struct job *j)
+{
+        return !j->shared && priority_gives_way();
 }
 
 /* --- starting --- */
@@ -292,7 +309,7 @@ enum status job_ask(struct job *j, struct call call)
         if (!j->asked) /* only now, so that the request does not wait for it */
                 renew(j->worker, (struct job_message){.begun = j->begun ? 0 : j->number,
                                                       .deadline_ms = j->deadline_ms,
-                                                      .gives_way = priority_gives_way()});
+                                                      .gives_way = gives_way(j)});
         j->asked = j->begun = true;
         return s == ST_UNREACHABLE ? why_gone(j) : s;
 }
@@ -315,7 +332,7 @@ enum status job_call(struct job *j, struct call call, struct arena *a)
 void job_set_deadline(struct job *j, int deadline_ms)
 {
         const struct job_message m = {
-                .begun = j->number, .deadline_ms = deadline_ms, .gives_way = priority_gives_way()};
+                .begun = j->number, .deadline_ms = deadline_ms, .gives_way = gives_way(j)};
 
         set_time(j, deadline_ms);
         job_message_send(j->worker->control, &m, NULL); /* failure: the warm parent is gone */

@@ -9,7 +9,8 @@
  * on a pipe that the child never sees. A result counts only when the child then exited with 0.
  * A warm parent that loses its daemon kills its children and ends.
  *
- * A job gives way, as the thread does that begins its time (lib/priority.h).
+ * A job gives way, as the thread does that begins its time (lib/priority.h). One that serves
+ * everybody never does.
  *
  * If a worker's duty says `ahead`, the daemon has one job made before it needs it: the child waits
  * in its sandbox, so that a request goes to it at once, and the warm parent is only told that the
@@ -38,6 +39,9 @@ void worker_stop(struct worker *w);           /* NULL is fine */
 /* Takes the job that was made ahead, or has one made. deadline_ms: for the whole job, from its
  * first request on; NO_DEADLINE for a job that lives on. */
 enum status job_start(struct worker *w, int deadline_ms, struct job **job_out);
+/* A job without a deadline that serves whoever asks next, too: it never gives way, whoever is the
+ * first. */
+enum status job_start_shared(struct worker *w, struct job **job_out);
 /* As channel_call(). ST_WORKER if the child is gone, ST_TIMEOUT if the job's time is over. */
 enum status job_call(struct job *j, struct call call, struct arena *a);
 /* The same in two steps, to do something else while the child works. */

@@ -30,7 +30,7 @@ static enum status open_kept(struct worker *w, const char *path, struct arena *a
                 kept = NULL;
         }
         if (!kept)
-                s = job_start(w, NO_DEADLINE, &kept);
+                s = job_start_shared(w, &kept);
         if (!s)
                 s = ask(kept, path, a, disk_out);
         if (s == ST_WORKER || s == ST_TIMEOUT || s == ST_PROTOCOL) {

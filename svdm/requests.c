@@ -7,6 +7,7 @@
 #include "svdm/requests.h"
 #include "lib/channel.h"
 #include "lib/config.h"
+#include "lib/priority.h"
 #include "svdm/opener.h"
 #include "svdm/session.h"
 
@@ -61,6 +62,14 @@ enum status on_svdm_open(struct request *r, const struct svdm_open_req *q, struc
 enum status on_svdm_open_target(struct request *r, const struct svdm_open_target_req *q,
                                 struct svdm_open_target_rep *p)
 {
+        return opener_open(svdm.worker, q->path, r->arena, &p->disk);
+}
+
+enum status on_svdm_open_attested(struct request *r, const struct svdm_open_attested_req *q,
+                                  struct svdm_open_attested_rep *p)
+{
+        if (!q->admin)
+                priority_give_way();
         return opener_open(svdm.worker, q->path, r->arena, &p->disk);
 }
 
@@ -191,7 +200,14 @@ enum status on_svdm_status(struct request *r, const struct svdm_status_req *q,
 
 unsigned svdm_roles_of(uint16_t number)
 {
-        return number == MESSAGE_svdm_status ? 0 : DAEMON;
+        switch (number) {
+        case MESSAGE_svdm_open_attested:
+                return VERIFIER;
+        case MESSAGE_svdm_status:
+                return 0;
+        default:
+                return DAEMON;
+        }
 }
 
 const struct handler svdm_handlers[] = {

@@ -13,6 +13,7 @@
 #include "xml/descriptor.h"
 
 #include <check.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -21,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -676,6 +678,95 @@ static const char *fact(const char *name)
         return "";
 }
 
+/* --- priority --------------------------------------------------------------------------------- */
+
+static int nice_of(const char *stat_file)
+{
+        FILE *f = fopen(stat_file, "r");
+        int nice = 99;
+
+        if (!f)
+                return 99; /* it has just ended */
+        if (fscanf(f,
+                   "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+                   "%*d %d",
+                   &nice) != 1)
+                nice = 99;
+        fclose(f);
+        return nice;
+}
+
+static bool is_named(pid_t pid, const char *name)
+{
+        char file[64], found[32] = "";
+        FILE *f;
+
+        snprintf(file, sizeof file, "/proc/%d/comm", pid);
+        f = fopen(file, "r");
+        if (f && !fgets(found, sizeof found, f))
+                *found = 0;
+        if (f)
+                fclose(f);
+        return !strncmp(found, name, strlen(name));
+}
+
+/* The last child of that name, or the last one if the name is empty; 0 if there is none. */
+static pid_t child_named(pid_t parent, const char *name)
+{
+        char file[64];
+        int pid, found = 0;
+        FILE *f;
+
+        snprintf(file, sizeof file, "/proc/%d/task/%d/children", parent, parent);
+        f = fopen(file, "r");
+        while (f && fscanf(f, "%d", &pid) == 1)
+                if (is_named(pid, name))
+                        found = pid;
+        if (f)
+                fclose(f);
+        return found;
+}
+
+/* How many threads of the daemon have another nice value than this test. */
+static size_t threads_that_give_way(void)
+{
+        char folder[64], file[400];
+        struct dirent *e;
+        size_t n = 0;
+        DIR *d;
+
+        snprintf(folder, sizeof folder, "/proc/%d/task", daemon_pid);
+        d = opendir(folder);
+        ck_assert_ptr_nonnull(d);
+        while ((e = readdir(d))) {
+                snprintf(file, sizeof file, "%s/%s/stat", folder, e->d_name);
+                if (*e->d_name != '.' && nice_of(file) != 99)
+                        n += nice_of(file) != getpriority(PRIO_PROCESS, 0);
+        }
+        closedir(d);
+        return n;
+}
+
+/* Whoever asks first, even if it is a stranger: the TPM's job, and the threads that live on, are
+ * everybody's. */
+START_TEST(test_what_serves_everybody_never_gives_way)
+{
+        struct im_status_req q = {};
+        struct im_status_rep p;
+        char file[64];
+        pid_t job;
+
+        ck_assert_int_eq(call(CALL(im_status, &q, &p)), ST_DONE);
+        job = child_named(child_named(daemon_pid, "tpm_worker"), "");
+        ck_assert_int_gt(job, 0);
+        snprintf(file, sizeof file, "/proc/%d/stat", job);
+        ck_assert_int_eq(nice_of(file), getpriority(PRIO_PROCESS, 0));
+        for (int i = 0; i < 500 && threads_that_give_way(); i++)
+                usleep(10000); /* the request's own thread ends */
+        ck_assert_uint_eq(threads_that_give_way(), 0);
+}
+END_TEST
+
 /* The TPM pulled and plugged in again: told meanwhile, and nothing has to be restarted. */
 START_TEST(test_tpm_away)
 {
@@ -848,6 +939,7 @@ int main(void)
         tcase_add_test(t, test_named_device_checks);
         tcase_add_test(t, test_challenges);
         tcase_add_test(t, test_lease);
+        tcase_add_test(t, test_what_serves_everybody_never_gives_way);
         tcase_add_test(t, test_tpm_away);
         tcase_add_test(t, test_other_state);
         tcase_add_test(t, test_log_damaged);

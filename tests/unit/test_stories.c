@@ -239,11 +239,14 @@ static bool carry_out_opening(uint16_t number, const void *request, void *reply,
                 else
                         ck_assert(!(*q->device && (world.mapped || world.has_disk)));
                 ck_assert(world.domain);
-        } else if (number == MESSAGE_svdm_open_target) {
+        } else if (number == MESSAGE_svdm_open_target || number == MESSAGE_svdm_open_attested) {
                 struct open_disk *d = make_disks(a);
 
                 close(d[0].file);
-                ((struct svdm_open_target_rep *)reply)->disk = d[1];
+                if (number == MESSAGE_svdm_open_target)
+                        ((struct svdm_open_target_rep *)reply)->disk = d[1];
+                else
+                        ((struct svdm_open_attested_rep *)reply)->disk = d[1];
         } else {
                 return false;
         }
@@ -1801,9 +1804,10 @@ START_TEST(an_attestation_needs_the_xml_workers_good_end)
         world.kind = DESCRIPTOR_ATTESTATION;
         world.xml_dies = _i;
         ck_assert_int_eq(attest_request(&r, &q, &p), _i ? ST_WORKER : ST_DONE);
-        ck_assert_str_eq(world.order,
-                         _i ? "xml_descriptor svdm_open_target config_parse svdm_open "
-                            : "xml_descriptor svdm_open_target config_parse svdm_open im_attest ");
+        ck_assert_str_eq(
+                world.order,
+                _i ? "xml_descriptor svdm_open_attested config_parse svdm_open "
+                   : "xml_descriptor svdm_open_attested config_parse svdm_open im_attest ");
 
         ck_assert_int_lt(fcntl(world.connection, F_GETFD), 0);
 }

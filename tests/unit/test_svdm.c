@@ -891,6 +891,7 @@ END_TEST
 START_TEST(targets_and_status)
 {
         struct svdm_open_target_rep *t;
+        struct svdm_open_attested_rep *attested;
         struct svdm_status_rep *st;
         int fd = connect_svdm();
         struct stat info;
@@ -909,6 +910,10 @@ START_TEST(targets_and_status)
         ASK(fd, svdm_open_target, ST_REFUSED, .path = "/proc/version");
         ASK(fd, svdm_open_target, ST_REFUSED, .path = "/dev/zero");
         ASK(fd, svdm_open_target, ST_INVALID, .path = "disk");
+        ASK(fd, svdm_open_attested, ST_REFUSED, .path = "/dev/zero");
+        attested = ASK(fd, svdm_open_attested, ST_DONE, .path = in_place("disk"));
+        close(attested->disk.file);
+        close(attested->disk.header);
         st = ASK(fd, svdm_status, ST_DONE, );
         ck_assert_msg(strstr(st->facts.items[0].value, "simulated"), "%s",
                       st->facts.items[0].value);

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -131,6 +132,33 @@ START_TEST(whoever_gives_up_is_forgotten)
 }
 END_TEST
 
+static int cancelled;
+
+static void *want_until_cancelled(void *nothing)
+{
+        interrupt_allow(cancelled);
+        ck_assert(!take(TPM_FIRST, now + WAIT));
+        return nothing;
+}
+
+/* Others come and go all the time: no wait here ends by itself. */
+START_TEST(whoever_is_cancelled_waits_no_longer)
+{
+        const uint64_t one = 1;
+        pthread_t thread;
+
+        cancelled = eventfd(0, EFD_CLOEXEC);
+        ck_assert(take(TPM_FIRST, now + WAIT));
+        pthread_create(&thread, NULL, want_until_cancelled, NULL);
+        wait_until(TPM_FIRST, 1);
+        ck_assert_int_eq(write(cancelled, &one, sizeof one), sizeof one);
+        ck_assert(!take(TPM_LAST, now)); /* which tells the others that it is gone */
+        pthread_join(thread, NULL);
+        give();
+        close(cancelled);
+}
+END_TEST
+
 /* --- passphrases ------------------------------------------------------------------------------ */
 
 static int ends[2];
@@ -218,6 +246,9 @@ START_TEST(requests_count_as_whoever_is_behind_them)
         ck_assert_uint_eq(requests_roles_of(MESSAGE_im_unseal), DAEMON);
         ck_assert_uint_eq(requests_roles_of(MESSAGE_im_seal), DAEMON);
         ck_assert_uint_eq(requests_roles_of(MESSAGE_im_attest), VERIFIER);
+        ck_assert_uint_eq(requests_roles_of(MESSAGE_im_progress), VERIFIER);
+        ck_assert_uint_eq(requests_roles_of(MESSAGE_im_shown), VERIFIER);
+        ck_assert_uint_eq(requests_roles_of(MESSAGE_im_sealed), DAEMON);
         ck_assert_uint_eq(requests_roles_of(MESSAGE_im_status), 0);
         ck_assert_uint_eq(requests_roles_of(MESSAGE_im_trust), 0);
 }
@@ -239,6 +270,7 @@ int main(void)
         tcase_add_test(t, a_start_goes_first);
         tcase_add_test(t, requests_have_their_ranks);
         tcase_add_test(t, whoever_gives_up_is_forgotten);
+        tcase_add_test(t, whoever_is_cancelled_waits_no_longer);
         tcase_add_test(t, a_passphrase_has_one_deadline);
         tcase_add_test(t, only_a_pipe_has_a_passphrase);
         tcase_add_test(t, a_passphrase_comes_before_the_lease);

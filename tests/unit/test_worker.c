@@ -213,6 +213,33 @@ START_TEST(a_job_gives_way_as_its_thread_does)
 }
 END_TEST
 
+static void *begin_a_shared_job(void *nice_out)
+{
+        struct judge_req q = {{(const uint8_t *)"refuse", 6}, {0}};
+        struct judge_rep p;
+        struct job *j;
+
+        priority_give_way();
+        ck_assert_int_eq(job_start_shared(w, &j), ST_DONE);
+        ck_assert_int_eq(job_call(j, CALL(judge, &q, &p), a), ST_PREDICATE);
+        job_set_deadline(j, 5000);
+        ck_assert_int_eq(job_call(j, CALL(judge, &q, &p), a), ST_PREDICATE);
+        *(int *)nice_out = getpriority(PRIO_PROCESS, (id_t)child_of(child_of(getpid())));
+        job_kill(j);
+        return NULL;
+}
+
+START_TEST(a_job_that_serves_everybody_never_gives_way)
+{
+        int nice = PRIORITY_GIVES_WAY + 1;
+        pthread_t thread;
+
+        ck_assert_int_eq(pthread_create(&thread, NULL, begin_a_shared_job, &nice), 0);
+        pthread_join(thread, NULL);
+        ck_assert_int_eq(nice, getpriority(PRIO_PROCESS, 0));
+}
+END_TEST
+
 #ifndef __SANITIZE_ADDRESS__
 static enum status measure_with(const char *plugin)
 {
@@ -290,6 +317,7 @@ int main(int argc, char **argv)
         tcase_add_test(t, an_answer_of_a_process_that_then_dies_is_none);
         tcase_add_test(t, a_dropped_job_is_killed);
         tcase_add_test(t, a_job_gives_way_as_its_thread_does);
+        tcase_add_test(t, a_job_that_serves_everybody_never_gives_way);
         tcase_add_test(t, a_dropped_job_that_ends_late_costs_its_parent_nothing);
 #ifndef __SANITIZE_ADDRESS__
         tcase_add_test(t, a_plugin_has_no_more_rights_while_it_is_loaded);
