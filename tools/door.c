@@ -3,6 +3,7 @@
 #include "tools/door.h"
 #include "lib/client.h"
 #include "lib/config.h"
+#include "lib/io.h"
 #include "tools/output.h"
 #include "tools/progress.h"
 
@@ -47,15 +48,11 @@ static bool is_over;
 /* True once the request was answered, false after that many ms. */
 static bool wait_for_end(int ms)
 {
-        struct timespec until;
+        const struct timespec until = deadline_point(deadline_in(ms));
         bool end;
 
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += ms * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
         pthread_mutex_lock(&lock);
-        while (!is_over && !pthread_cond_timedwait(&over, &lock, &until))
+        while (!is_over && !pthread_cond_clockwait(&over, &lock, CLOCK_MONOTONIC, &until))
                 ;
         end = is_over;
         pthread_mutex_unlock(&lock);
@@ -118,7 +115,7 @@ static void watch_end(pthread_t thread)
 /* --- Ctrl-C -------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t was_interrupted;
-static volatile int asking = -1; /* the connection */
+static volatile sig_atomic_t asking = -1; /* the connection */
 
 /* Ends the connection, and with it what was asked for, unless that has committed. */
 static void interrupted(int signal_number)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Draws a bar by one write() for each change, and nothing if standard error is no terminal. */
 #include "tools/progress.h"
+#include "lib/io.h"
 #include "tools/output.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WIDTH_USUAL = 80, WIDTH_LEAST = 40, WIDTH_MOST = 160, NAME_MOST = 80, TAIL_SIZE = 40 };
@@ -15,15 +15,7 @@ enum { WIDTH_USUAL = 80, WIDTH_LEAST = 40, WIDTH_MOST = 160, NAME_MOST = 80, TAI
 static char name[NAME_MOST + 1];
 static unsigned width;    /* columns; 0: draw nothing */
 static atomic_uint shown; /* permille + 1; 0: nothing yet */
-static uint64_t begun;    /* ms */
-
-static uint64_t now(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
+static int64_t begun;     /* ms */
 
 void progress_name(const char *what)
 {
@@ -36,7 +28,7 @@ void progress_begin(const char *what)
 
         progress_name(what);
         width = 0;
-        begun = now();
+        begun = deadline_in(0);
         atomic_store(&shown, 0);
         if (!isatty(STDERR_FILENO) || output_quiet())
                 return;
@@ -55,7 +47,7 @@ bool progress_wanted(void)
 /* " 45 %  123 MiB/s", of the same width each time; no rate at once, where it would be a guess. */
 static unsigned write_tail(char tail[static TAIL_SIZE], unsigned permille, uint64_t done)
 {
-        const uint64_t ms = now() - begun;
+        const int64_t ms = deadline_in(0) - begun;
         int n;
 
         if (ms < 500)
