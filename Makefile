@@ -134,7 +134,7 @@ $(foreach t,log generations evidence seal_record state_record compartment slot_k
         $(eval WRAP_test_$(t) := $(FAULTS)))
 WRAP_test_plugin_jobs := $(call WRAP,job_end)
 WRAP_test_memory_file := $(call WRAP,usleep)
-WRAP_test_server := $(call WRAP,setsockopt recvmsg)
+WRAP_test_server := $(call WRAP,setsockopt recvmsg deadline_in deadline_left)
 WRAP_test_disk := $(call WRAP,disk_hash_best disk_hash_blocks)
 WRAP_test_disk_hash := $(call WRAP,alloc_mb_mgr init_mb_mgr_sse init_mb_mgr_avx2 \
         init_mb_mgr_avx512 EVP_MD_CTX_new)

@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -31,7 +33,12 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-enum { CONNECTIONS = 40, FRAME_MOST = 100000, MEMORY = 1000000 /* of ten frames */ };
+enum {
+        CONNECTIONS = 40,
+        FRAME_MOST = 100000,
+        MEMORY = 1000000,     /* of ten frames */
+        PATIENCE = 100 * 1000 /* ms for what surely comes, on a machine that is busy elsewhere */
+};
 
 static char path[64], second_path[80];
 static pid_t server;
@@ -43,7 +50,61 @@ static unsigned strangers_roles = 0x80;
 static bool are_principals; /* each process is one, with equal rights */
 static struct server *the_server, *the_second;
 
+/* Between the processes of a test. */
+static struct {
+        int64_t clock;    /* the server's; 0: the machine's */
+        unsigned looks;   /* how often the server looked at that clock */
+        unsigned came;    /* connections of other peers than the tester */
+        unsigned seen;    /* of these, the ones that the server has looked at */
+        unsigned may_end; /* 1: sessions end */
+} * shared;
+static bool is_server;
+
+static unsigned count_of(const unsigned *what)
+{
+        return __atomic_load_n(what, __ATOMIC_SEQ_CST);
+}
+
+static void count(unsigned *what)
+{
+        __atomic_add_fetch(what, 1, __ATOMIC_SEQ_CST);
+}
+
+static void wait_until_at_least(const unsigned *what, unsigned least)
+{
+        while (count_of(what) < least) /* the test's time limit ends it */
+                usleep(1000);
+}
+
 /* --- what the kernel does, and what comes in between --- */
+
+static int64_t clock_of_server(void)
+{
+        return is_server ? __atomic_load_n(&shared->clock, __ATOMIC_SEQ_CST) : 0;
+}
+
+int64_t __real_deadline_in(int64_t ms);
+int64_t __wrap_deadline_in(int64_t ms);
+int64_t __wrap_deadline_in(int64_t ms)
+{
+        const int64_t now = clock_of_server();
+
+        if (!now)
+                return __real_deadline_in(ms);
+        count(&shared->looks);
+        return ms == NO_DEADLINE ? NO_DEADLINE : now + ms;
+}
+
+int __real_deadline_left(int64_t deadline);
+int __wrap_deadline_left(int64_t deadline);
+int __wrap_deadline_left(int64_t deadline)
+{
+        const int64_t now = clock_of_server();
+
+        if (!now || deadline == NO_DEADLINE)
+                return __real_deadline_left(deadline);
+        return deadline > now ? INT_MAX : 0; /* a clock that stands does not come there */
+}
 
 static bool is_old; /* before Linux 6.16: every peer may send descriptors */
 static void (*after_empty_look)(void);
@@ -89,7 +150,7 @@ static enum status answer_status(struct request *r, const void *q, void *p)
 static void end_slowly(void *session)
 {
         (void)session;
-        usleep(1500000);
+        wait_until_at_least(&shared->may_end, 1);
 }
 
 static enum status answer_vm_start(struct request *r, const void *q, void *p)
@@ -164,6 +225,8 @@ static bool admit(int fd, struct caller *caller_out)
         if (!local_socket_peer(fd, &peer))
                 return false;
         stranger = tester && peer.pid != tester;
+        if (peer.pid != getppid())
+                count(&shared->seen);
         local_peer_name(&peer, caller_out);
         caller_out->roles = stranger ? strangers_roles : roles_given;
         caller_out->may_pass_fds = fds_given && !stranger;
@@ -210,6 +273,7 @@ static void start_server_as_given(unsigned give)
         if (server == 0) {
                 int r;
 
+                is_server = true;
                 few_descriptors();
                 the_server = server_new(&options);
                 server_add_listener(the_server, &l);
@@ -265,6 +329,7 @@ static void start_two_listeners(void)
 
         server = fork();
         if (server == 0) {
+                is_server = true;
                 the_server = server_new(&options);
                 server_add_listener(the_server, &l);
                 server_add_listener(the_server, &m);
@@ -291,6 +356,7 @@ static void start_two_servers(void)
                 void *ended;
                 int r;
 
+                is_server = true;
                 m.handlers = handlers;
                 m.handlers_count = sizeof handlers / sizeof *handlers;
                 m.admit = admit;
@@ -322,6 +388,8 @@ static void stop_server(void)
 
 /* --- helpers --- */
 
+static bool is_peer; /* a process of fork_peer() */
+
 static int raw(void)
 {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -329,6 +397,8 @@ static int raw(void)
 
         strcpy(address.sun_path, path);
         ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+        if (is_peer)
+                count(&shared->came);
         return fd;
 }
 
@@ -336,7 +406,9 @@ static int greeted_at(const char *where)
 {
         int fd;
 
-        ck_assert_int_eq(channel_connect(where, deadline_in(5000), &fd), ST_DONE);
+        ck_assert_int_eq(channel_connect(where, deadline_in(PATIENCE), &fd), ST_DONE);
+        if (is_peer)
+                count(&shared->came);
         return fd;
 }
 
@@ -350,7 +422,7 @@ static enum status start_vm(int fd, const char *name)
         struct vm_start_req q = {name};
         struct vm_start_rep p;
 
-        return channel_call(fd, CALL(vm_start, &q, &p), a, deadline_in(5000));
+        return channel_call(fd, CALL(vm_start, &q, &p), a, deadline_in(PATIENCE));
 }
 
 static enum status approve_with(int fd, int passphrase)
@@ -358,7 +430,7 @@ static enum status approve_with(int fd, int passphrase)
         struct host_approve_req q = {.passphrase = passphrase};
         struct host_approve_rep p;
 
-        return channel_call(fd, CALL(host_approve, &q, &p), a, deadline_in(5000));
+        return channel_call(fd, CALL(host_approve, &q, &p), a, deadline_in(PATIENCE));
 }
 
 static void still_answers(void)
@@ -374,7 +446,7 @@ static bool closed_by_peer(int fd)
         struct pollfd p = {fd, POLLIN, 0};
         char byte[4096];
 
-        while (poll(&p, 1, 3000) == 1) {
+        while (poll(&p, 1, PATIENCE) == 1) {
                 ssize_t n = read(fd, byte, sizeof byte);
 
                 if (n <= 0)
@@ -387,6 +459,9 @@ static void set_up(void)
 {
         snprintf(path, sizeof path, "/tmp/bulkhead-door-%d.sock", (int)getpid());
         a = arena_new();
+        shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                      0);
+        ck_assert_ptr_ne(shared, MAP_FAILED);
         start_server(ADMIN | 0x80);
         close(greeted());
 }
@@ -420,7 +495,7 @@ START_TEST(rights_are_checked)
         start_server(VERIFIER | 0x80);
         fd = greeted();
         ck_assert_int_eq(channel_call(fd, CALL(status, &(struct status_req){}, &status), a,
-                                      deadline_in(5000)),
+                                      deadline_in(PATIENCE)),
                          ST_DONE);
         ck_assert_int_eq(start_vm(fd, "web01"), ST_DENIED);
         close(fd);
@@ -475,13 +550,13 @@ START_TEST(one_byte_at_a_time_and_two_frames_in_one_write)
 
         for (size_t i = 0; i < 22; i++)
                 ck_assert_int_eq(write(fd, bytes + i, 1), 1);
-        ck_assert_int_eq(channel_receive_frame(fd, 100, a, &f, deadline_in(5000)), ST_DONE);
+        ck_assert_int_eq(channel_receive_frame(fd, 100, a, &f, deadline_in(PATIENCE)), ST_DONE);
         ck_assert_int_eq(f.number, MESSAGE_HELLO);
-        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)), ST_DONE);
+        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(PATIENCE)), ST_DONE);
         ck_assert_int_eq(f.number, MESSAGE_vm_start);
         ck_assert_int_eq(write(fd, bytes + 12, 20), 20);
         for (int i = 0; i < 2; i++) {
-                ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)),
+                ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(PATIENCE)),
                                  ST_DONE);
                 ck_assert_int_eq(f.number, MESSAGE_vm_start);
         }
@@ -496,10 +571,10 @@ START_TEST(a_half_close_still_gets_its_answer)
         int fd = greeted();
 
         ck_assert_int_eq(
-                channel_send(fd, MESSAGE_vm_start, &shape_vm_start_req, &q, deadline_in(1000)),
+                channel_send(fd, MESSAGE_vm_start, &shape_vm_start_req, &q, deadline_in(PATIENCE)),
                 ST_DONE);
         shutdown(fd, SHUT_WR);
-        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)), ST_DONE);
+        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(PATIENCE)), ST_DONE);
         ck_assert_int_eq(f.number, MESSAGE_vm_start);
         close(fd);
         still_answers();
@@ -527,7 +602,7 @@ START_TEST(a_reader_that_never_reads_blocks_nobody)
         for (int i = 0; i < 3; i++) {
                 fds[i] = greeted();
                 ck_assert_int_eq(channel_send(fds[i], MESSAGE_trust, &shape_trust_req, &q,
-                                              deadline_in(1000)),
+                                              deadline_in(PATIENCE)),
                                  ST_DONE);
         }
         still_answers();
@@ -546,11 +621,11 @@ START_TEST(many_requests_at_once_are_all_answered)
         for (int i = 0; i < 20; i++) {
                 fds[i] = greeted();
                 ck_assert_int_eq(channel_send(fds[i], MESSAGE_vm_start, &shape_vm_start_req, &q,
-                                              deadline_in(1000)),
+                                              deadline_in(PATIENCE)),
                                  ST_DONE);
         }
         for (int i = 0; i < 20; i++) {
-                ck_assert_int_eq(channel_receive_frame(fds[i], 1000, a, &f, deadline_in(20000)),
+                ck_assert_int_eq(channel_receive_frame(fds[i], 1000, a, &f, deadline_in(PATIENCE)),
                                  ST_DONE);
                 ck_assert_int_eq(f.number, MESSAGE_vm_start);
                 close(fds[i]);
@@ -581,15 +656,16 @@ START_TEST(descriptors_travel_and_none_is_left)
         ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
         before = descriptors_of(server);
         for (int i = 0; i < 10; i++)
-                ck_assert_int_eq(channel_call(fd, CALL(host_approve, &q, &p), a, deadline_in(5000)),
-                                 ST_DONE);
+                ck_assert_int_eq(
+                        channel_call(fd, CALL(host_approve, &q, &p), a, deadline_in(PATIENCE)),
+                        ST_DONE);
         ck_assert_uint_eq(descriptors_of(server), before);
         /* descriptors beside a message that has no place for them */
         for (int i = 0; i < 10; i++)
                 extra[i] = q.passphrase;
         ck_assert_int_eq(channel_send_frame(fd, MESSAGE_vm_start,
                                             (struct bytes){(const uint8_t *)"\1x", 2}, extra, 10,
-                                            deadline_in(1000)),
+                                            deadline_in(PATIENCE)),
                          ST_DONE);
         ck_assert(closed_by_peer(fd));
         close(fd);
@@ -610,7 +686,7 @@ START_TEST(descriptors_of_peers_without_rights_are_refused)
         start_server(VERIFIER | 0x80);
         fd = greeted();
         s = channel_send_frame(fd, MESSAGE_status, (struct bytes){NULL, 0}, &one, 1,
-                               deadline_in(1000));
+                               deadline_in(PATIENCE));
         ck_assert(s == ST_DENIED ||
                   (s == ST_DONE && closed_by_peer(fd))); /* newer kernels refuse */
         close(fd);
@@ -699,9 +775,9 @@ static void leave_what_lingers(void)
         struct pollfd answer = {fd, POLLIN, 0};
 
         send(fd, hello_and_trust, sizeof hello_and_trust, MSG_NOSIGNAL);
-        poll(&answer, 1, 5000);
+        poll(&answer, 1, PATIENCE);
         read(fd, (char[12]){0}, 12); /* of the hello */
-        poll(&answer, 1, 5000);
+        poll(&answer, 1, PATIENCE);
         send_with_lingering(fd, "", 1);
         close(fd);
 }
@@ -730,6 +806,7 @@ static pid_t fork_peer(void (*act)(void))
         ck_assert_int_eq(pipe(ready), 0);
         pid = fork();
         if (!pid) {
+                is_peer = true;
                 act();
                 if (write(ready[1], "", 1) == 1)
                         pause();
@@ -739,6 +816,12 @@ static pid_t fork_peer(void (*act)(void))
         close(ready[0]);
         close(ready[1]);
         return pid;
+}
+
+/* Until the door has looked at all connections of all peers. */
+static void wait_for_door(void)
+{
+        wait_until_at_least(&shared->seen, count_of(&shared->came));
 }
 
 static void end_peer(pid_t pid)
@@ -792,7 +875,7 @@ START_TEST(closings_that_wait_do_not_become_ever_more)
         is_old = true;
         start_server(ADMIN | 0x80);
         stranger = fork_peer(flood_old[_i]);
-        usleep(200000);
+        wait_for_door();
         for (int i = 0; i < 3; i++)
                 still_answers();
         ck_assert_uint_le(threads_of(server), THREADS);
@@ -827,34 +910,46 @@ START_TEST(what_can_hold_no_descriptor_is_closed_at_once)
         start_server(ADMIN | 0x80);
         stranger = fork_peer(leave_unread);
         still_answers();
-        usleep(100000); /* the thread that answered ends */
-        ck_assert_uint_eq(threads_of(server), 1);
+        while (threads_of(server) > 1) /* the thread that answered ends */
+                usleep(1000);
         end_peer(stranger);
 }
 END_TEST
 
+enum { IN_A_WINDOW = 50, WINDOW = 50 /* ms */ };
+
 static void connect_often(void)
 {
-        for (int i = 0; i < 300; i++)
-                close(greeted());
+        for (int i = 0; i < 2 * IN_A_WINDOW + 10; i++)
+                raw();
 }
 
-static int64_t time_of(void (*act)(void))
+/* So many are let in while the server's clock stands, and no more however often it looks. */
+static void let_in(unsigned most)
 {
-        int64_t began = deadline_in(0);
-
-        end_peer(fork_peer(act));
-        return deadline_in(0) - began;
+        wait_until_at_least(&shared->seen, most);
+        wait_until_at_least(&shared->looks, count_of(&shared->looks) + 20);
+        ck_assert_uint_eq(count_of(&shared->seen), most);
 }
 
 /* A thousand in a second, and no more: what the loop does for each is not done for others. */
 START_TEST(strangers_connect_at_a_measured_rate)
 {
+        pid_t strangers;
+
         stop_server();
         tester = getpid();
+        shared->clock = deadline_in(0);
         start_server(ADMIN | 0x80);
-        ck_assert_int_ge(time_of(connect_often), 200);
+        strangers = fork_peer(connect_often);
+        let_in(IN_A_WINDOW);
+        __atomic_add_fetch(&shared->clock, WINDOW - 1, __ATOMIC_SEQ_CST);
+        let_in(IN_A_WINDOW);
+        __atomic_add_fetch(&shared->clock, 1, __ATOMIC_SEQ_CST);
+        let_in(2 * IN_A_WINDOW);
+        __atomic_add_fetch(&shared->clock, WINDOW, __ATOMIC_SEQ_CST);
         still_answers();
+        end_peer(strangers);
 }
 END_TEST
 
@@ -867,14 +962,14 @@ START_TEST(one_verifier_does_not_take_the_threads_of_all)
 
         stop_server();
         are_principals = true;
+        shared->clock = deadline_in(0); /* the greedy one's threads never give up on its replies */
         start_server(VERIFIER | 0x80);
         greedy = fork_peer(ask_and_never_read);
-        usleep(200000);
+        __atomic_add_fetch(&shared->clock, WINDOW, __ATOMIC_SEQ_CST);
+        wait_for_door();
         for (int i = 0; i < 3; i++) {
                 fd = greeted();
-                /* before the greedy one's threads give up on its replies (REPLY_DEADLINE) */
-                ck_assert_int_eq(channel_call(fd, CALL(status, &q, &p), a,
-                                              deadline_in(REPLY_DEADLINE - 2000)),
+                ck_assert_int_eq(channel_call(fd, CALL(status, &q, &p), a, deadline_in(PATIENCE)),
                                  ST_DONE);
                 close(fd);
         }
@@ -890,7 +985,7 @@ static void ask_until_gone(int *fds, size_t count)
         for (size_t i = 0; i < count; i++) {
                 fds[i] = greeted();
                 ck_assert_int_eq(channel_send(fds[i], MESSAGE_vm_start, &shape_vm_start_req, &q,
-                                              deadline_in(5000)),
+                                              deadline_in(PATIENCE)),
                                  ST_DONE);
         }
 }
@@ -934,7 +1029,7 @@ START_TEST(requests_for_others_leave_threads)
         serve_one_that_asks_for_others();
         ask_until_gone(fds, ALL_THREADS);
         fd = greeted();
-        ck_assert_int_eq(channel_call(fd, CALL(status, &q, &p), a, deadline_in(5000)), ST_DONE);
+        ck_assert_int_eq(channel_call(fd, CALL(status, &q, &p), a, deadline_in(PATIENCE)), ST_DONE);
         close(fd);
         close_each(fds, ALL_THREADS);
 }
@@ -958,7 +1053,7 @@ START_TEST(requests_for_others_leave_memory)
         ck_assert_int_eq(send(fd, ask, sizeof ask, MSG_NOSIGNAL), sizeof ask);
         ck_assert_int_eq(send(fd, body, sizeof body, MSG_NOSIGNAL), sizeof body);
         for (int i = 0; i < 2; i++) /* to the hello, and to a request that has too many bytes */
-                ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)),
+                ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(PATIENCE)),
                                  ST_DONE);
         ck_assert_int_eq(f.number, MESSAGE_ERROR);
         close(fd);
@@ -982,7 +1077,7 @@ START_TEST(a_stranger_begins_no_large_frame)
         close(fd);
         fd = greeted();
         ck_assert_int_eq(send(fd, large, sizeof large, 0), FRAME_HEADER);
-        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(1000)), ST_DONE);
+        ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(PATIENCE)), ST_DONE);
         ck_assert_int_eq(f.number, MESSAGE_ERROR);
         close(fd);
 }
@@ -1037,14 +1132,14 @@ START_TEST(frames_that_have_begun_take_bounded_memory)
         before = kib_of(server, "RssAnon");
         for (int i = 0; i < 8; i++)
                 greedy[i] = fork_peer(begin_large_frames);
-        usleep(300000);
+        wait_for_door();
         for (int i = 0; i < 3; i++) {
                 fd = greeted();
                 ck_assert_int_eq(channel_send_frame(fd, MESSAGE_status,
                                                     (struct bytes){body, sizeof body}, NULL, 0,
-                                                    deadline_in(5000)),
+                                                    deadline_in(PATIENCE)),
                                  ST_DONE);
-                ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(5000)),
+                ck_assert_int_eq(channel_receive_frame(fd, 1000, a, &f, deadline_in(PATIENCE)),
                                  ST_DONE);
                 ck_assert_int_eq(f.number, MESSAGE_ERROR); /* an empty request, well read */
                 close(fd);
@@ -1075,8 +1170,9 @@ START_TEST(a_long_request_without_the_right_to_it_is_refused_unread)
         start_server(VERIFIER | 0x80);
         for (int i = 0; i < 5; i++) {
                 fd = greeted();
-                ck_assert_int_eq(channel_call(fd, CALL(vm_define, &q, &p), a, deadline_in(5000)),
-                                 ST_DENIED);
+                ck_assert_int_eq(
+                        channel_call(fd, CALL(vm_define, &q, &p), a, deadline_in(PATIENCE)),
+                        ST_DENIED);
                 close(fd);
         }
 }
@@ -1148,7 +1244,7 @@ START_TEST(each_principal_has_lines_of_its_own)
         dup2(old, STDERR_FILENO);
         greedy = fork_peer(be_refused);
         snprintf(who, sizeof who, "PRINCIPAL=uid:%d ", (int)greedy);
-        for (int i = 0; i < 500 && lines_with(log, who) < 60; i++)
+        while (lines_with(log, who) < 60)
                 usleep(10000);
         ck_assert_uint_eq(lines_with(log, who), 60);
         fd = greeted();
@@ -1190,10 +1286,10 @@ START_TEST(a_full_log_does_not_stop_the_loop)
         start_server(VERIFIER | 0x80);
         dup2(old, STDERR_FILENO);
         refused = fork_peer(be_refused_unread);
+        wait_for_door();
         for (int i = 0; i < 3; i++) {
                 fd = greeted();
-                usleep(50000); /* the refusal has been read by then */
-                ck_assert_int_eq(channel_call(fd, CALL(status, &q, &p), a, deadline_in(5000)),
+                ck_assert_int_eq(channel_call(fd, CALL(status, &q, &p), a, deadline_in(PATIENCE)),
                                  ST_DONE);
                 close(fd);
         }
@@ -1244,7 +1340,7 @@ static void send_descriptor(void)
 
         after_empty_look = NULL;
         ck_assert_int_eq(channel_send_frame(sender, MESSAGE_status, (struct bytes){NULL, 0}, &one,
-                                            1, deadline_in(1000)),
+                                            1, deadline_in(PATIENCE)),
                          ST_DONE);
         close(one);
 }
@@ -1280,7 +1376,7 @@ START_TEST(strangers_hold_up_nobody_else)
         tester = getpid();
         start_server(ADMIN | 0x80);
         stranger = fork_peer(strangers[_i]);
-        usleep(200000); /* for the door to notice */
+        wait_for_door();
         for (int i = 0; i < 3; i++)
                 still_answers();
         end_peer(stranger);
@@ -1298,12 +1394,15 @@ START_TEST(events_reach_those_who_watch)
         int watcher = greeted(), other = greeted();
 
         ck_assert_int_eq(channel_call(watcher, CALL(watch, &(struct watch_req){}, &nothing), a,
-                                      deadline_in(5000)),
+                                      deadline_in(PATIENCE)),
                          ST_DONE);
-        usleep(200000); /* while its answer is on its way, a connection misses events */
-        ck_assert_int_eq(channel_call(other, CALL(vm_stop, &stop, &stopped), a, deadline_in(5000)),
+        do /* while its answer is on its way, a connection misses events */
+                ck_assert_int_eq(channel_call(other, CALL(vm_stop, &stop, &stopped), a,
+                                              deadline_in(PATIENCE)),
+                                 ST_DONE);
+        while (poll(&(struct pollfd){watcher, POLLIN, 0}, 1, 0) != 1);
+        ck_assert_int_eq(channel_receive_frame(watcher, 1000, a, &f, deadline_in(PATIENCE)),
                          ST_DONE);
-        ck_assert_int_eq(channel_receive_frame(watcher, 1000, a, &f, deadline_in(5000)), ST_DONE);
         ck_assert_int_eq(f.number, MESSAGE_vm_changed);
         ck_assert_int_eq(message_decode(&shape_vm_changed_event, f.body, NULL, 0, a, &e), ST_DONE);
         ck_assert_str_eq(e.vm, "web01");
@@ -1340,7 +1439,6 @@ END_TEST
 START_TEST(the_end_of_a_session_holds_up_nobody)
 {
         int fds[5];
-        int64_t before;
 
         for (int i = 0; i < 5; i++) {
                 fds[i] = greeted();
@@ -1348,12 +1446,10 @@ START_TEST(the_end_of_a_session_holds_up_nobody)
         }
         for (int i = 0; i < 5; i++)
                 close(fds[i]);
-        before = deadline_in(0);
         still_answers();
-        ck_assert_int_lt(deadline_in(0) - before, 1000);
-        for (int i = 0; i < 50 && descriptors_of(server) > DESCRIPTORS_AT_REST; i++)
-                usleep(100000);
-        ck_assert_uint_le(descriptors_of(server), DESCRIPTORS_AT_REST);
+        count(&shared->may_end);
+        while (descriptors_of(server) > DESCRIPTORS_AT_REST)
+                usleep(10000);
 }
 END_TEST
 
@@ -1366,14 +1462,14 @@ START_TEST(two_listeners_answer_two_tables)
         stop_server();
         start_two_listeners();
         fd = greeted_at(second_path);
-        ck_assert_int_eq(channel_call(fd, CALL(vm_show, &show, &shown), a, deadline_in(5000)),
+        ck_assert_int_eq(channel_call(fd, CALL(vm_show, &show, &shown), a, deadline_in(PATIENCE)),
                          ST_DONE);
         ck_assert_str_eq(shown.vm.last_refusal, "auditor");
         ck_assert_int_eq(start_vm(fd, "web01"), ST_PROTOCOL); /* the first one's alone */
         close(fd);
         fd = greeted();
         ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
-        ck_assert_int_eq(channel_call(fd, CALL(vm_show, &show, &shown), a, deadline_in(5000)),
+        ck_assert_int_eq(channel_call(fd, CALL(vm_show, &show, &shown), a, deadline_in(PATIENCE)),
                          ST_PROTOCOL);
         close(fd);
         unlink(second_path);
@@ -1396,26 +1492,26 @@ START_TEST(two_servers_share_nothing)
                 watchers[i] = greeted_at(i ? second_path : path);
                 ck_assert_int_eq(channel_call(watchers[i],
                                               CALL(watch, &(struct watch_req){}, &nothing), a,
-                                              deadline_in(5000)),
+                                              deadline_in(PATIENCE)),
                                  ST_DONE);
         }
         for (int i = 0; i < 3; i++) {
                 fds[i] = greeted();
                 ck_assert_int_eq(channel_send(fds[i], MESSAGE_vm_start, &shape_vm_start_req, &slow,
-                                              deadline_in(1000)),
+                                              deadline_in(PATIENCE)),
                                  ST_DONE);
         }
         fd = greeted_at(second_path);
         ck_assert_int_eq(start_vm(fd, "web01"), ST_DONE);
         for (int i = 0; i < 3; i++) {
-                ck_assert_int_eq(channel_receive_frame(fds[i], 1000, a, &f, deadline_in(5000)),
+                ck_assert_int_eq(channel_receive_frame(fds[i], 1000, a, &f, deadline_in(PATIENCE)),
                                  ST_DONE);
                 close(fds[i]);
         }
         /* the event is the first one's, whichever was asked */
-        ck_assert_int_eq(channel_call(fd, CALL(vm_stop, &stop, &stopped), a, deadline_in(5000)),
+        ck_assert_int_eq(channel_call(fd, CALL(vm_stop, &stop, &stopped), a, deadline_in(PATIENCE)),
                          ST_DONE);
-        ck_assert_int_eq(channel_receive_frame(watchers[0], 1000, a, &f, deadline_in(5000)),
+        ck_assert_int_eq(channel_receive_frame(watchers[0], 1000, a, &f, deadline_in(PATIENCE)),
                          ST_DONE);
         ck_assert_int_eq(f.number, MESSAGE_vm_changed);
         ck_assert_int_eq(channel_receive_frame(watchers[1], 1000, a, &f, deadline_in(300)),
@@ -1435,7 +1531,7 @@ int main(void)
         int failed;
 
         signal(SIGPIPE, SIG_IGN);
-        tcase_set_timeout(t, 60);
+        tcase_set_timeout(t, 120);
         tcase_add_checked_fixture(t, set_up, tear_down);
         tcase_add_test(t, requests_are_answered);
         tcase_add_test(t, rights_are_checked);
