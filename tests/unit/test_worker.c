@@ -187,7 +187,7 @@ static int priority_of_a_job(void)
         int nice;
 
         ck_assert_int_eq(worker_ask(w, 5000, CALL(judge, &q, &p), &j), ST_DONE);
-        usleep(200000);
+        ck_assert_int_eq(ask("", 5000), ST_DONE); /* the warm parent has done what came before */
         nice = getpriority(PRIO_PROCESS, (id_t)child_of(child_of(getpid())));
         job_kill(j);
         return nice;
@@ -224,6 +224,7 @@ static void *begin_a_shared_job(void *nice_out)
         ck_assert_int_eq(job_call(j, CALL(judge, &q, &p), a), ST_PREDICATE);
         job_set_deadline(j, 5000);
         ck_assert_int_eq(job_call(j, CALL(judge, &q, &p), a), ST_PREDICATE);
+        ck_assert_int_eq(ask("", 5000), ST_DONE);
         *(int *)nice_out = getpriority(PRIO_PROCESS, (id_t)child_of(child_of(getpid())));
         job_kill(j);
         return NULL;
