@@ -25,6 +25,7 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
         const char *busy = NULL;
         struct compartment *c;
         enum status in_doubt;
+        unsigned long long number = 0;
         int64_t since = 0;
 
         pthread_mutex_lock(&vm_table.lock);
@@ -32,6 +33,7 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
         if (c && c->work) {
                 busy = work_operation(c->work);
                 since = work_since(c->work);
+                number = work_number(c->work);
                 principal_write(work_asker(c->work), who);
         } else if (c && !vm_table.in_doubt) {
                 c->work = work_begin(operation, c->definition.name, asker, &c->definition.owner);
@@ -47,7 +49,9 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
                 return FAIL(ST_BUSY, .subject = FMT("VM %s", vm),
                             .found = FMT("%s is under way, for %s, since %lld s", busy, who,
                                          (long long)(deadline_in(0) - since) / 1000),
-                            .remedy = FMT("wait for it: bulkhead vm show %s", vm));
+                            .remedy = FMT("wait until bulkhead jobs lists it no more, or end it: "
+                                          "bulkhead cancel %llu",
+                                          number));
         *c_out = c;
         return ST_DONE;
 }

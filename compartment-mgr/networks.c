@@ -150,7 +150,6 @@ enum status networks_judge(const char *path, struct bytes text, const struct nic
 static enum status read_policy(const char *path, struct arena *a, struct bytes *text_out)
 {
         int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-        const char *wrong;
         struct stat st;
         uint8_t *text;
         ssize_t n;
@@ -172,13 +171,8 @@ static enum status read_policy(const char *path, struct arena *a, struct bytes *
         close(fd);
         if (n < 0 || n > NETWORKS_MOST)
                 return FAIL(ST_IO, .subject = path, .found = n < 0 ? strerror(errno) : "it grows");
-        *text_out = (struct bytes){text, (size_t)n};
-        wrong = text_wrong(*text_out);
-        if (wrong)
-                return FAIL(ST_INVALID, .subject = path, .expected = "text, in ASCII or UTF-8",
-                            .found = wrong, .remedy = "bulkhead-networks(5)");
-        *text_out = text_plain(a, *text_out);
-        return ST_DONE;
+        return text_read(path, (struct bytes){text, (size_t)n}, "bulkhead-networks(5)", a,
+                         text_out);
 }
 
 static enum status is_bridge(const struct nic *nic)

@@ -106,6 +106,11 @@ const struct principal *work_asker(const struct work *w)
         return &w->asker;
 }
 
+uint64_t work_number(const struct work *w)
+{
+        return w->number;
+}
+
 int64_t work_since(const struct work *w)
 {
         return w->since;

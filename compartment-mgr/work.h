@@ -22,7 +22,8 @@ void work_end(struct work *w); /* NULL is fine */
 
 const char *work_operation(const struct work *w);
 const struct principal *work_asker(const struct work *w);
-int64_t work_since(const struct work *w); /* as deadline_in(0) was then */
+uint64_t work_number(const struct work *w); /* for `bulkhead cancel` */
+int64_t work_since(const struct work *w);   /* as deadline_in(0) was then */
 
 /* This thread's waits end from now on, if the work is cancelled. ST_CANCELLED if whoever asked is
  * gone already. */

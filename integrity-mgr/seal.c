@@ -45,7 +45,7 @@ static enum status refuse_busy(const struct uuid *vm)
                 if (uuid_equal(&busy[i], vm))
                         return FAIL(ST_BUSY, .subject = "the seal of this VM",
                                     .found = "another request is at work on it",
-                                    .remedy = "repeat");
+                                    .remedy = "repeat when bulkhead jobs lists it no more");
         return ST_DONE;
 }
 
@@ -69,7 +69,8 @@ static enum status claim(const struct uuid *vm)
         pthread_mutex_lock(&busy_lock);
         s = refuse_busy(vm);
         if (!s && busy_count == BUSY_MOST)
-                s = FAIL(ST_BUSY, .subject = "seals", .remedy = "repeat");
+                s = FAIL(ST_BUSY, .subject = "seals", .found = "too many at once",
+                         .remedy = "repeat when bulkhead jobs lists fewer");
         if (!s)
                 busy[busy_count++] = *vm;
         pthread_mutex_unlock(&busy_lock);

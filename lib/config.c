@@ -3,6 +3,7 @@
 #include "lib/config.h"
 #include "lib/report.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,15 +31,15 @@ void config_init(void)
 }
 
 enum {
-        OPTION_RUN = 0x1000,
-        OPTION_STATE,
+        OPTION_STATE = 0x1000,
+        OPTION_ETC,
+        OPTION_RUN,
         OPTION_LIBEXEC,
         OPTION_PLUGINS,
-        OPTION_SHARE,
-        OPTION_ETC
+        OPTION_SHARE
 };
 
-/* The daemons' alone come first. */
+/* In the order of their keys; the daemons' alone come first. */
 static const struct argp_option options[] = {
         {"state", OPTION_STATE, "DIR", 0, "Folder of the state (/var/lib/bulkhead)", 10},
         {"etc", OPTION_ETC, "DIR", 0, "Folder of the host's policy (/etc/bulkhead)", 10},
@@ -51,29 +52,18 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
-        (void)state;
-        switch (key) {
-        case OPTION_RUN:
-                config.run = value;
-                return 0;
-        case OPTION_STATE:
-                config.state = value;
-                return 0;
-        case OPTION_LIBEXEC:
-                config.libexec = value;
-                return 0;
-        case OPTION_PLUGINS:
-                config.plugins = value;
-                return 0;
-        case OPTION_SHARE:
-                config.share = value;
-                return 0;
-        case OPTION_ETC:
-                config.etc = value;
-                return 0;
-        default:
+        static const char **const places[] = {&config.state,   &config.etc,     &config.run,
+                                              &config.libexec, &config.plugins, &config.share};
+        static bool given[sizeof places / sizeof *places];
+        const int which = key - OPTION_STATE;
+
+        if (key < OPTION_STATE || key > OPTION_SHARE)
                 return ARGP_ERR_UNKNOWN;
-        }
+        if (given[which])
+                argp_error(state, "an option is given twice: --%s", options[which].name);
+        given[which] = true;
+        *places[which] = value;
+        return 0;
 }
 
 const struct argp config_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};

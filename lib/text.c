@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-const char *text_wrong(struct bytes text)
+/* What is no text at all. */
+static const char *wrong_in(struct bytes text)
 {
         if (text.len >= 2 &&
             (!memcmp(text.data, "\xff\xfe", 2) || !memcmp(text.data, "\xfe\xff", 2)))
@@ -47,4 +48,16 @@ struct bytes text_plain(struct arena *a, struct bytes text)
 struct bytes text_trimmed(struct arena *a, struct bytes text)
 {
         return plain(a, text, true);
+}
+
+enum status text_read(const char *subject, struct bytes text, const char *remedy, struct arena *a,
+                      struct bytes *text_out)
+{
+        const char *wrong = wrong_in(text);
+
+        if (wrong)
+                return FAIL(ST_INVALID, .subject = subject, .expected = "text, in ASCII or UTF-8",
+                            .found = wrong, .remedy = *wrong == 'U' ? "save it as UTF-8" : remedy);
+        *text_out = text_plain(a, text);
+        return ST_DONE;
 }

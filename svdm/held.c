@@ -187,7 +187,7 @@ static enum status wait_until_free(const struct attachment *ours, const struct c
         return disk ? refuse_held(c, disk)
                     : FAIL(ST_BUSY, .subject = "the VM",
                            .found = "another operation on it is under way",
-                           .remedy = "try again when that has ended");
+                           .remedy = "bulkhead jobs shows when that has ended");
 }
 
 enum status held_claim(const struct uuid *vm, struct claim **claim_out)

@@ -54,7 +54,7 @@ enum status turn_take(struct turn *t, const struct uuid *vm, const struct sessio
         }
         pthread_mutex_unlock(&lock);
         return r ? FAIL(ST_BUSY, .subject = "the VM", .found = "a seal is under way",
-                        .remedy = "try again when that has ended")
+                        .remedy = "bulkhead jobs shows when that has ended")
                  : ST_DONE;
 }
 

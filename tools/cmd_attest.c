@@ -178,7 +178,11 @@ static enum status attest(struct arguments *arguments, struct arena *a)
         struct bytes own = {0}, challenge = {0};
         enum status s;
 
-        s = understand(arguments, a, &request, &own);
+        s = file_must_differ(arguments->output, arguments->descriptor);
+        if (!s)
+                s = file_must_differ(arguments->output, arguments->trust);
+        if (!s)
+                s = understand(arguments, a, &request, &own);
         if (!s)
                 s = choose_challenge(arguments, own, &request, &challenge);
         if (!s)

@@ -5,7 +5,10 @@
 #include "tools/output.h"
 
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,12 +18,16 @@ static const struct subject {
         {"vm", "bulkhead-vm", "define, seal, start and change virtual machines"},
         {"host", "bulkhead-host", "keys and approved states of a host"},
         {"attest", "bulkhead-attest", "measure, and have a host attest what it is"},
+        {"measure", "bulkhead-attest", "one measurement, without a daemon"},
         {"verify", "bulkhead-verify", "judge evidence"},
         {"xl.cfg", "bulkhead-xl.cfg", "what of an xl.cfg is honoured"},
         {"descriptor", "bulkhead-descriptor", "descriptors: what is sealed to, and asked for"},
         {"predicate", "bulkhead-predicate", "stylesheets that judge what was measured"},
         {"evidence", "bulkhead-evidence", "evidence and trust records"},
         {"networks", "bulkhead-networks", "which VM is joined to which bridge"},
+        {"status", "bulkhead", "what runs, and what this host has measured"},
+        {"jobs", "bulkhead", "what is being done"},
+        {"cancel", "bulkhead", "end what is being done"},
         {"commands", "bulkhead", "the command, its environment and exit statuses"},
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
@@ -77,6 +84,43 @@ static void list(bool json)
                 output_json(all);
 }
 
+/* The page of a program that runs where it was built: ../docs/man beside its folder. NULL of one
+ * that is installed, where man(1) finds it. */
+static char *page_of_sources(const char *page)
+{
+        char program[PATH_MAX], *path = NULL;
+        ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+
+        if (len < 0)
+                return NULL;
+        program[len] = 0;
+        for (char section = '5'; section <= '8'; section += '8' - '5') {
+                char *copy = strdup(program);
+                const int r =
+                        copy ? asprintf(&path, "%s/../docs/man/%s.%c", dirname(copy), page, section)
+                             : -1;
+
+                free(copy);
+                if (r < 0)
+                        return NULL;
+                if (!access(path, R_OK))
+                        return path;
+                free(path);
+        }
+        return NULL;
+}
+
+/* Returns only if there is no man(1). */
+static void run_man(const char *page)
+{
+        char *path = page_of_sources(page);
+
+        if (path)
+                execlp("man", "man", "-l", path, (char *)NULL);
+        else
+                execlp("man", "man", page, (char *)NULL);
+}
+
 int cmd_help(int argc, char **argv)
 {
         static const struct argp_child children[] = {{&options_output, 0, NULL, 0}, {0}};
@@ -91,7 +135,7 @@ int cmd_help(int argc, char **argv)
         if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         if (arguments.chosen) {
-                execlp("man", "man", arguments.chosen->page, (char *)NULL);
+                run_man(arguments.chosen->page);
                 fprintf(stderr, "%s: man: %s\n  remedy    apt install man-db\n", argv[0],
                         strerror(errno));
                 return EXIT_UNDECIDED;

@@ -139,8 +139,10 @@ static enum status set_up(const struct setup *setup, struct arena *a)
         if (!s && setup->site_key)
                 s = site_pem_public(setup->site_key, a, &request.site_public);
         else if (!s)
-                s = passphrase_pipe(setup->passphrase_file, "New passphrase of the site key", true,
-                                    &request.passphrase);
+                s = passphrase_pipe(setup->passphrase_file,
+                                    &(const struct passphrase_prompt){
+                                            "New passphrase of the site key", "--passphrase-file"},
+                                    true, &request.passphrase);
         if (!s)
                 s = door_call(CALL(host_setup, &request, &reply), a);
         if (request.passphrase >= 0)
@@ -186,7 +188,7 @@ struct approve {
 };
 
 static const struct argp_option approve_options[] = {
-        {"pcr", OPTION_PCR, "INDEX=HEX", 0,
+        {"pcr", OPTION_PCR, "INDEX=HEX", OPTION_REPEATS,
          "Approve a future state, in which this PCR has this value (may be repeated)", 2},
         {"image", OPTION_IMAGE, "FILE.efi", 0,
          "Approve the state after a boot of that unified image: PCR 4 is computed from it", 2},
@@ -315,8 +317,10 @@ static enum status approve_host(struct approve *approve, struct arena *a)
         struct host_approval_rep state;
         struct host_approve_req request = {.passphrase = -1};
         struct host_approve_rep reply;
-        enum status s = ask_state(approve, a, &state);
+        enum status s = file_must_differ(approve->shared.print, approve->image);
 
+        if (!s)
+                s = ask_state(approve, a, &state);
         if (s)
                 return s;
         s = site_pem_check(&approve->shared.by, approve->shared.print, state.site_key_here);

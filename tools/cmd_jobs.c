@@ -48,7 +48,10 @@ int cmd_jobs(int argc, char **argv)
         s = door_call(CALL(status, &(struct status_req){}, &reply), a);
         if (!s) {
                 keep_area(&reply, "jobs", a);
-                facts_print(&reply, given.json);
+                if (!reply.facts.count && !given.json)
+                        puts("no jobs");
+                else
+                        facts_print(&reply, given.json);
         }
         arena_free(a);
         return s ? output_error(s, "jobs") : output_end();

@@ -46,7 +46,7 @@ static const struct argp_option options[] = {
          "The challenge that was sent; without it old evidence cannot be told from new", 1},
         {"descriptor", OPTION_DESCRIPTOR, "FILE", 0,
          "The descriptor that was sent; without it the evidence says itself what was asked for", 1},
-        {"policy", OPTION_POLICY, "P.xsl", 0,
+        {"policy", OPTION_POLICY, "P.xsl", OPTION_REPEATS,
          "A predicate that has to answer <true/> (may be repeated)", 1},
         {"remember", OPTION_REMEMBER, NULL, 0,
          "If trusted, bring the trust record up to date with what was seen", 1},
@@ -104,6 +104,41 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 /* --- files --------------------------------------------------------------------------------- */
 
+/* ST_INVALID for a file that nowhere has what one of its kind has: the wrong file was named, and
+ * "untrusted" would say something of a host. It parses nothing, so that what was damaged in one
+ * place is judged all the same. */
+static enum status must_have(const char *const marks[], const char *file, struct bytes text,
+                             const char *expected)
+{
+        for (size_t i = 0; marks[i]; i++)
+                if (memmem(text.data, text.len, marks[i], strlen(marks[i])))
+                        return ST_DONE;
+        return FAIL(ST_INVALID, .subject = file, .expected = expected,
+                    .found = text.len ? "nothing of one" : "an empty file",
+                    .remedy = "name the file that is meant: bulkhead verify --help");
+}
+
+static const char *const of_evidence[] = {"<evidence", "</evidence>", "<quote", "</signature>",
+                                          NULL},
+                         *const of_descriptors[] = {"attestation-desc", NULL},
+                         *const of_predicates[] = {"http://www.w3.org/1999/XSL/Transform", NULL};
+
+static enum status read_policies(const struct arguments *arguments, struct arena *a,
+                                 struct verify_policy *policies)
+{
+        enum status s = ST_DONE;
+
+        for (size_t i = 0; !s && i < arguments->policies_count; i++) {
+                const char *file = arguments->policies[i];
+
+                policies[i].name = arena_text(a, basename(arena_text(a, file)));
+                s = file_read(file, DOCUMENT_MOST, a, &policies[i].stylesheet);
+                if (!s)
+                        s = must_have(of_predicates, file, policies[i].stylesheet, "a predicate");
+        }
+        return s;
+}
+
 /* What is read once for all evidence; the trust record, which may change in between, is read with
  * each. */
 static enum status read_files(const struct arguments *arguments, struct arena *a,
@@ -115,10 +150,11 @@ static enum status read_files(const struct arguments *arguments, struct arena *a
 
         if (arguments->descriptor)
                 s = file_read(arguments->descriptor, DOCUMENT_MOST, a, &in->descriptor);
-        for (size_t i = 0; !s && i < arguments->policies_count; i++) {
-                policies[i].name = arena_text(a, basename(arena_text(a, arguments->policies[i])));
-                s = file_read(arguments->policies[i], DOCUMENT_MOST, a, &policies[i].stylesheet);
-        }
+        if (!s && arguments->descriptor)
+                s = must_have(of_descriptors, arguments->descriptor, in->descriptor,
+                              "an attestation descriptor");
+        if (!s)
+                s = read_policies(arguments, a, policies);
         in->policies = policies;
         in->policies_count = arguments->policies_count;
         in->challenge = (struct bytes){arguments->challenge, arguments->challenge_len};
@@ -149,25 +185,21 @@ static enum status read_trust(const struct arguments *arguments, struct arena *a
 
 /* --- verdicts ------------------------------------------------------------------------------ */
 
-/* Without a verdict the exit status is never that of "untrusted"; but what is too long to be
- * evidence is none. */
-static int undecided(const char *evidence, enum status s, bool of_evidence)
+/* Without a verdict the exit status is never that of "untrusted". */
+static int undecided(const char *evidence, enum status s)
 {
-        int class = of_evidence && s == ST_TOO_LARGE ? EXIT_REFUSED
-                    : s == ST_USAGE                  ? EXIT_USAGE
-                                                     : EXIT_UNDECIDED;
-
-        return output_error_as(class, s, "verify %s", output_clean(evidence));
+        return output_error_as(s == ST_USAGE ? EXIT_USAGE : EXIT_UNDECIDED, s, "verify %s",
+                               output_clean(evidence));
 }
 
 /* Whoever reads a list has to find each piece of evidence in it. */
-static struct json_object *no_verdict_json(const char *evidence, bool undecided)
+static struct json_object *no_verdict_json(const char *evidence)
 {
         struct json_object *o = json_object_new_object();
 
         output_json_text(o, "evidence", evidence);
         json_object_object_add(o, "trusted", json_object_new_boolean(0));
-        json_object_object_add(o, "undecided", json_object_new_boolean(undecided));
+        json_object_object_add(o, "undecided", json_object_new_boolean(true));
         return o;
 }
 
@@ -178,9 +210,10 @@ static int judge(const struct arguments *arguments, const char *evidence,
         struct arena *a = arena_new();
         struct appraisal report = {0};
         enum status s = file_read(evidence, EVIDENCE_MOST, a, &in.evidence);
-        bool of_evidence = s != ST_DONE;
         int result;
 
+        if (!s)
+                s = must_have(of_evidence, evidence, in.evidence, "evidence");
         if (!s)
                 s = read_trust(arguments, a, &in.trust);
         if (!s)
@@ -188,10 +221,9 @@ static int judge(const struct arguments *arguments, const char *evidence,
         if (!s && report.trusted && arguments->remember)
                 s = file_update(arguments->trust, in.trust, report.trust, a);
         if (s) {
-                result = undecided(evidence, s, of_evidence);
+                result = undecided(evidence, s);
                 if (list)
-                        json_object_array_add(list,
-                                              no_verdict_json(evidence, result != EXIT_REFUSED));
+                        json_object_array_add(list, no_verdict_json(evidence));
                 goto out;
         }
         if (list)
@@ -242,7 +274,9 @@ int cmd_verify(int argc, char **argv)
                 "Judges evidence: prints each check, then the verdict and what was not checked. "
                 "Needs no daemon, no TPM and no root.\vExit status: 0 trusted, 1 untrusted, 2 "
                 "wrong "
-                "usage, 3 could not be decided, such as without the file. Of several the worst.",
+                "usage, 3 could not be decided, such as without the file, or if it is no evidence "
+                "at "
+                "all. Of several the worst.",
                 children,
                 NULL,
                 NULL};
@@ -259,7 +293,7 @@ int cmd_verify(int argc, char **argv)
         s = read_files(&arguments, a, &in);
         if (!s)
                 s = appraise_init(config_path(grammars, config.share, "descriptors"));
-        result = s ? undecided(arguments.evidence[0], s, false) : judge_all(&arguments, &in);
+        result = s ? undecided(arguments.evidence[0], s) : judge_all(&arguments, &in);
         arena_free(a);
         return result;
 }

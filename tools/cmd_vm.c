@@ -369,14 +369,6 @@ static void show_text(const struct vm_show_rep *reply)
         }
 }
 
-static enum status ask_show(const char *name, struct vm_show_rep *reply, struct arena *a)
-{
-        struct vm_show_req request = {.vm = name};
-        enum status s = door_vm(name);
-
-        return s ? s : door_call(CALL(vm_show, &request, reply), a);
-}
-
 int cmd_vm_show(int argc, char **argv)
 {
         static const struct argp argp = {
@@ -397,7 +389,7 @@ int cmd_vm_show(int argc, char **argv)
         if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         a = arena_new();
-        s = ask_show(arguments.name, &reply, a);
+        s = door_show(arguments.name, &reply, a);
         if (s) {
                 result = output_error(s, "vm show %s", output_clean(arguments.name));
         } else {
@@ -422,10 +414,8 @@ static enum status root_needed(const char *name)
 static enum status console_of(const char *name, struct arena *a, unsigned *domid_out)
 {
         struct vm_show_rep reply;
-        enum status s = door_vm(name);
+        enum status s = door_show(name, &reply, a);
 
-        if (!s)
-                s = ask_show(name, &reply, a);
         if (s == ST_DENIED)
                 return root_needed(name);
         if (s)

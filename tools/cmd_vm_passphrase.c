@@ -74,6 +74,9 @@ struct asked {
         struct recovery recovery;
 };
 
+static const struct passphrase_prompt present_prompt = {"Present passphrase", "--passphrase-file"},
+                                      new_prompt = {"New passphrase", "--new-passphrase-file"};
+
 static enum status take(const struct arguments *arguments, struct arena *a, struct asked *asked)
 {
         struct vm_passphrase_req *q = &asked->request;
@@ -81,8 +84,8 @@ static enum status take(const struct arguments *arguments, struct arena *a, stru
         enum status s = ST_DONE;
 
         if (passphrase_is_given(&arguments->shared.present) || finds)
-                s = passphrase_take(&arguments->shared.present, "Present passphrase", false,
-                                    &q->present, &q->present_form);
+                s = passphrase_take(&arguments->shared.present, &present_prompt, false, &q->present,
+                                    &q->present_form);
         if (s || q->change == SLOT_REMOVE)
                 return s;
         if (arguments->shared.recovery) {
@@ -90,7 +93,7 @@ static enum status take(const struct arguments *arguments, struct arena *a, stru
                 return recovery_key_give(arguments->shared.recovery_to, a, &asked->recovery,
                                          &q->fresh);
         }
-        return passphrase_take(&arguments->shared.fresh, "New passphrase", true, &q->fresh,
+        return passphrase_take(&arguments->shared.fresh, &new_prompt, true, &q->fresh,
                                &q->fresh_form);
 }
 
@@ -112,6 +115,7 @@ static void print_text(const struct vm_passphrase_rep *reply, const struct asked
         if (!output_quiet())
                 slots_print(&reply->disks);
         slots_print_recovery(&asked->recovery);
+        slots_print_still(&reply->disks, reply->vm.name);
         if (*reply->unsealed)
                 printf("  the seal did not open the disks, and fits them less now: %s\n"
                        "    bulkhead vm seal %s DESCRIPTOR.xml --passphrase-file FILE\n",

@@ -87,14 +87,6 @@ struct opener {
         struct recovery recovery;
 };
 
-static enum status ask_show(const struct arguments *arguments, struct arena *a,
-                            struct vm_show_rep *vm_out)
-{
-        const struct vm_show_req request = {.vm = arguments->name};
-
-        return door_call(CALL(vm_show, &request, vm_out), a);
-}
-
 /* To adopt disks takes their passphrase if the VM was never sealed; a sealed VM's key opens them.
  * New disks get a recovery key. */
 static enum status find_opener(const struct arguments *arguments, const struct vm_show_rep *vm,
@@ -116,7 +108,11 @@ static enum status find_opener(const struct arguments *arguments, const struct v
                 return recovery_key_give(arguments->shared.recovery_to, a, &out->recovery,
                                          &out->fd);
         }
-        return passphrase_pipe(NULL, "Present passphrase of the LUKS2 disks", false, &out->fd);
+        return passphrase_pipe(
+                NULL,
+                &(const struct passphrase_prompt){"Present passphrase of the LUKS2 disks",
+                                                  "--passphrase-file"},
+                false, &out->fd);
 }
 
 /* --- printing ------------------------------------------------------------------------------ */
@@ -163,7 +159,7 @@ static void tell_outcome(const struct arguments *arguments, uint64_t generation_
         /* Twice, since what was asked for may not have begun at the first look. */
         for (int i = 0, ended = 0; i < LOOKS && !s && ended < 2; i++) {
                 usleep(LOOK_MS * 1000);
-                s = ask_show(arguments, a, &now);
+                s = door_show(arguments->name, &now, a);
                 ended = now.vm.state == VM_SEALING ? 0 : ended + 1;
         }
         if (!s && now.vm.state != VM_SEALING && now.vm.generation == generation_before) {
@@ -249,7 +245,7 @@ int cmd_vm_seal(int argc, char **argv)
         if (!s)
                 s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
         if (!s)
-                s = ask_show(&arguments, a, &before);
+                s = door_show(arguments.name, &before, a);
         if (!s)
                 s = find_opener(&arguments, &before, a, &by);
         request.passphrase = by.fd;

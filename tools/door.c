@@ -240,3 +240,11 @@ enum status door_vm(const char *name)
 {
         return door_name("VM", name);
 }
+
+enum status door_show(const char *name, struct vm_show_rep *reply, struct arena *a)
+{
+        const struct vm_show_req request = {.vm = name};
+        enum status s = door_vm(name);
+
+        return s ? s : door_call(CALL(vm_show, &request, reply), a);
+}

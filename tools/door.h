@@ -24,5 +24,7 @@ enum status door_must_be_admins(const char *what);
  * no request can carry it. Empty is fine. */
 enum status door_name(const char *what, const char *name);
 enum status door_vm(const char *name); /* the same, of a VM */
+/* Asks for what there is of that VM. */
+enum status door_show(const char *name, struct vm_show_rep *reply, struct arena *a);
 
 #endif

@@ -61,6 +61,25 @@ out:
         return s;
 }
 
+static bool stat_input(const char *path, struct stat *out)
+{
+        return strcmp(path, "-") ? !stat(path, out) : !fstat(STDIN_FILENO, out);
+}
+
+enum status file_must_differ(const char *output, const char *input)
+{
+        struct stat out, in;
+
+        if (!output || !input || !strcmp(output, "-") || stat(output, &out) ||
+            !stat_input(input, &in) || !S_ISREG(in.st_mode) || out.st_dev != in.st_dev ||
+            out.st_ino != in.st_ino)
+                return ST_DONE;
+        return FAIL(ST_USAGE, .subject = output,
+                    .expected = "another file than those that are read",
+                    .found = strcmp(input, "-") ? QUOTED(input) : "standard input",
+                    .remedy = "name a new file for what is written");
+}
+
 /* The mode that the file is to have: that of the old one, or as open(2) would make it. */
 static mode_t mode_of(const char *path)
 {

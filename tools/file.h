@@ -15,6 +15,9 @@ enum status file_failed(const char *path);
 enum status file_open(const char *path, int *fd_out);
 /* Reads the file into the arena, with a 0 byte behind it. ST_TOO_LARGE over `most` bytes. */
 enum status file_read(const char *path, size_t most, struct arena *a, struct bytes *out);
+/* ST_USAGE if the output would replace that input: one regular file, by whatever path. NULL: none.
+ */
+enum status file_must_differ(const char *output, const char *input);
 /* Replaces the file as a whole (temporary file beside it, fsync, rename), so that the old or the
  * new content is there, never a part. An old file's mode stays; a new file has 0666 less the umask.
  * What is no regular file is written to. */

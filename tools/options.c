@@ -5,6 +5,7 @@
 #include "tools/output.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
         OPTION_JSON = 'j',
@@ -23,10 +24,41 @@ enum {
         OPTION_SITE_PASSPHRASE_FILE,
         OPTION_SITE_KEY,
         OPTION_PRINT,
-        OPTION_SIGNATURE
+        OPTION_SIGNATURE,
+        OPTION_KEYS
 };
 
 static struct options *given; /* of the one command that runs */
+
+/* --- each once ----------------------------------------------------------------------------- */
+
+static bool seen[OPTION_KEYS]; /* by the one command that runs */
+
+/* The option of that key, of a command's table or of its children's. */
+static const struct argp_option *find(const struct argp *argp, int key)
+{
+        const struct argp_option *found = NULL;
+
+        for (const struct argp_option *o = argp->options; o && (o->name || o->key); o++)
+                if (o->key == key)
+                        return o;
+        for (const struct argp_child *c = argp->children; c && c->argp && !found; c++)
+                found = find(c->argp, key);
+        return found;
+}
+
+/* Of two values, one would have no effect. A switch that is given twice says the same. */
+static void must_be_once(int key, struct argp_state *state)
+{
+        const struct argp_option *option =
+                key > 0 && key < OPTION_KEYS ? find(state->root_argp, key) : NULL;
+
+        if (!option || !option->arg || option->flags & OPTION_REPEATS)
+                return;
+        if (seen[key])
+                argp_error(state, "an option is given twice: --%s", option->name);
+        seen[key] = true;
+}
 
 /* --- reading ------------------------------------------------------------------------------- */
 
@@ -48,16 +80,6 @@ static uint32_t slot(const char *text, struct argp_state *state)
         if (*end || *text < '0' || *text > '9' || n >= KEY_SLOTS_MOST)
                 argp_error(state, "'%s' is not the number of a key slot", text);
         return (uint32_t)n;
-}
-
-static void part_of_key_file(struct passphrase_source *from, int key, const char *text,
-                             struct argp_state *state)
-{
-        from->part = true;
-        if (key == OPTION_OFFSET || key == OPTION_NEW_OFFSET)
-                from->offset = number(text, state);
-        else
-                from->size = number(text, state);
 }
 
 static void check_source(const struct passphrase_source *from, struct argp_state *state)
@@ -85,73 +107,105 @@ static void check(const struct options *o, struct argp_state *state)
                                   "each other");
 }
 
-static error_t parse(int key, char *value, struct argp_state *state)
+/* The options of one passphrase; the two have the same, at different keys. */
+static bool parse_source(struct passphrase_source *from, int key, const char *value,
+                         struct argp_state *state)
 {
-        struct options *o = given;
+        switch (key) {
+        case OPTION_PASSPHRASE_FILE:
+        case OPTION_NEW_PASSPHRASE_FILE:
+                from->file = value;
+                return true;
+        case OPTION_KEY_FILE:
+        case OPTION_NEW_KEY_FILE:
+                from->key_file = value;
+                return true;
+        case OPTION_OFFSET:
+        case OPTION_NEW_OFFSET:
+                from->part = true;
+                from->offset = number(value, state);
+                return true;
+        case OPTION_SIZE:
+        case OPTION_NEW_SIZE:
+                from->part = true;
+                from->size = number(value, state);
+                return true;
+        default:
+                return false;
+        }
+}
 
+static bool parse_site(struct options *o, int key, const char *value)
+{
+        const char **const to = key == OPTION_SITE_PASSPHRASE_FILE ? &o->by.passphrase_file
+                                : key == OPTION_SITE_KEY           ? &o->by.site_key
+                                : key == OPTION_PRINT              ? &o->print
+                                : key == OPTION_SIGNATURE          ? &o->by.signature
+                                                                   : NULL;
+
+        if (to)
+                *to = value;
+        return to;
+}
+
+static error_t parse_one(struct options *o, int key, const char *value, struct argp_state *state)
+{
         switch (key) {
         case OPTION_JSON:
                 o->json = true;
-                break;
+                return 0;
         case OPTION_QUIET:
                 output_be_quiet();
-                break;
-        case OPTION_PASSPHRASE_FILE:
-                o->present.file = value;
-                break;
-        case OPTION_KEY_FILE:
-                o->present.key_file = value;
-                break;
-        case OPTION_OFFSET:
-        case OPTION_SIZE:
-                part_of_key_file(&o->present, key, value, state);
-                break;
-        case OPTION_NEW_PASSPHRASE_FILE:
-                o->fresh.file = value;
-                break;
-        case OPTION_NEW_KEY_FILE:
-                o->fresh.key_file = value;
-                break;
-        case OPTION_NEW_OFFSET:
-        case OPTION_NEW_SIZE:
-                part_of_key_file(&o->fresh, key, value, state);
-                break;
+                return 0;
         case OPTION_SLOT:
                 o->slot = slot(value, state);
-                break;
+                return 0;
         case OPTION_RECOVERY_TO:
                 o->recovery_to = value;
                 /* fall through */
         case OPTION_RECOVERY:
                 o->recovery = true;
-                break;
-        case OPTION_SITE_PASSPHRASE_FILE:
-                o->by.passphrase_file = value;
-                break;
-        case OPTION_SITE_KEY:
-                o->by.site_key = value;
-                break;
-        case OPTION_PRINT:
-                o->print = value;
-                break;
-        case OPTION_SIGNATURE:
-                o->by.signature = value;
-                break;
+                return 0;
         case ARGP_KEY_END:
                 check(o, state);
-                break;
+                return 0;
         default:
                 return ARGP_ERR_UNKNOWN;
         }
-        return 0;
+}
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+        struct passphrase_source *of = key >= OPTION_NEW_PASSPHRASE_FILE && key <= OPTION_NEW_SIZE
+                                               ? &given->fresh
+                                               : &given->present;
+
+        must_be_once(key, state);
+        if (parse_source(of, key, value, state) || parse_site(given, key, value))
+                return 0;
+        return parse_one(given, key, value, state);
+}
+
+/* The command's own parser, which does not see an option twice. */
+static const struct argp *own;
+
+static error_t parse_own(int key, char *value, struct argp_state *state)
+{
+        must_be_once(key, state);
+        return own->parser ? own->parser(key, value, state) : ARGP_ERR_UNKNOWN;
 }
 
 bool options_parse(const struct argp *argp, int argc, char **argv, void *input,
                    struct options *options)
 {
+        struct argp each_once = *argp;
+
+        memset(seen, 0, sizeof seen);
+        own = argp;
+        each_once.parser = parse_own;
         options->slot = KEY_SLOTS_MOST;
         given = options;
-        return !argp_parse(argp, argc, argv, 0, NULL, input);
+        return !argp_parse(&each_once, argc, argv, 0, NULL, input);
 }
 
 /* --- the table ----------------------------------------------------------------------------- */

@@ -22,6 +22,10 @@ struct options {
         const char *print; /* of the site key's options: only what has to be signed */
 };
 
+/* A flag of an option in a command's own table: it may be given more than once. Any other option
+ * with a value is refused the second time. */
+enum { OPTION_REPEATS = 0x10000 };
+
 /* --quiet is for every command, and has its effect by output_quiet(). */
 extern const struct argp options_output, /* --json, --quiet */
         options_quiet,                   /* --quiet alone, where nothing is printed */

@@ -96,7 +96,7 @@ static ssize_t ask(int terminal, const char *prompt, char line[static PASSPHRASE
         return len;
 }
 
-static enum status from_terminal(const char *prompt, bool twice,
+static enum status from_terminal(const struct passphrase_prompt *prompt, bool twice,
                                  char line[static PASSPHRASE_MOST + 2], ssize_t *len_out)
 {
         char again[PASSPHRASE_MOST + 2];
@@ -105,13 +105,14 @@ static enum status from_terminal(const char *prompt, bool twice,
         ssize_t len;
 
         if (terminal < 0)
-                return FAIL(ST_USAGE, .subject = prompt, .found = "no terminal to ask on",
-                            .remedy = "give it with --passphrase-file");
-        *len_out = ask(terminal, prompt, line);
+                return FAIL(ST_USAGE, .subject = prompt->text, .found = "no terminal to ask on",
+                            .remedy = FMT("give it with %s FILE", prompt->option));
+        *len_out = ask(terminal, prompt->text, line);
         if (twice && *len_out > 0) {
                 len = ask(terminal, "The same once more", again);
                 if (len != *len_out || memcmp(line, again, (size_t)len))
-                        s = FAIL(ST_USAGE, .subject = prompt, .found = "the two are different");
+                        s = FAIL(ST_USAGE, .subject = prompt->text,
+                                 .found = "the two are different");
         }
         explicit_bzero(again, sizeof again);
         close(terminal);
@@ -150,7 +151,8 @@ static enum status from_file(const char *file, char line[static PASSPHRASE_MOST 
         return ST_DONE;
 }
 
-enum status passphrase_pipe(const char *file, const char *prompt, bool twice, int *fd_out)
+enum status passphrase_pipe(const char *file, const struct passphrase_prompt *prompt, bool twice,
+                            int *fd_out)
 {
         char line[PASSPHRASE_MOST + 2];
         ssize_t len = -1;
@@ -165,7 +167,7 @@ enum status passphrase_pipe(const char *file, const char *prompt, bool twice, in
                 goto out;
         }
         if (len <= 0) {
-                s = FAIL(ST_USAGE, .subject = file ? file : prompt,
+                s = FAIL(ST_USAGE, .subject = file ? file : prompt->text,
                          .expected = FMT("1 to %d bytes on one line", PASSPHRASE_MOST),
                          .found = len ? strerror(errno) : "nothing");
                 goto out;
@@ -300,8 +302,9 @@ bool passphrase_is_given(const struct passphrase_source *from)
         return from->file || from->key_file;
 }
 
-enum status passphrase_take(const struct passphrase_source *from, const char *prompt, bool twice,
-                            int *fd_out, enum passphrase_form *form_out)
+enum status passphrase_take(const struct passphrase_source *from,
+                            const struct passphrase_prompt *prompt, bool twice, int *fd_out,
+                            enum passphrase_form *form_out)
 {
         *form_out = from->key_file ? PASSPHRASE_KEY_FILE : PASSPHRASE_LINE;
         if (from->key_file)

@@ -179,6 +179,8 @@ enum status site_pem_authority(const struct site_authority *by,
                 return file_read(by->signature, SIGNATURE_MOST, a, &request->signature);
         if (by->site_key)
                 return sign(by->site_key, state->to_sign, a, &request->signature);
-        return passphrase_pipe(by->passphrase_file, "Passphrase of the site key", false,
-                               &request->passphrase);
+        return passphrase_pipe(by->passphrase_file,
+                               &(const struct passphrase_prompt){"Passphrase of the site key",
+                                                                 "--passphrase-file"},
+                               false, &request->passphrase);
 }

@@ -59,12 +59,30 @@ struct json_object *slots_json(const struct disk_slots_list *disks)
                         json_object_object_add(slot, "recovery",
                                                json_object_new_boolean(d->slots.items[j].recovery));
                         output_json_text(slot, "kdf", d->slots.items[j].kdf);
+                        if (d->slots.items[j].still)
+                                json_object_object_add(slot, "still_opens",
+                                                       json_object_new_boolean(true));
                         json_object_array_add(slots, slot);
                 }
                 json_object_object_add(o, "slots", slots);
                 json_object_array_add(all, o);
         }
         return all;
+}
+
+void slots_print_still(const struct disk_slots_list *disks, const char *vm)
+{
+        for (size_t i = 0; i < disks->count; i++) {
+                const struct disk_slots *d = &disks->items[i];
+
+                for (size_t j = 0; j < d->slots.count; j++)
+                        if (d->slots.items[j].still)
+                                printf("  %s: the old passphrase still opens key slot %u; to "
+                                       "remove that, too:\n"
+                                       "    bulkhead vm passphrase remove %s --slot %u\n",
+                                       output_clean(d->path), d->slots.items[j].slot, vm,
+                                       d->slots.items[j].slot);
+        }
 }
 
 const char *slots_sealed_alone(const struct disk_slots_list *disks)

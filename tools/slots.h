@@ -9,6 +9,8 @@
 #include <json-c/json.h>
 
 void slots_print(const struct disk_slots_list *disks);
+/* After a change or a removal: each slot that the old passphrase opens all the same. */
+void slots_print_still(const struct disk_slots_list *disks, const char *vm);
 struct json_object *slots_json(const struct disk_slots_list *disks);
 /* After an undefine: what opens each disk now, and how to remove what the seal has left. */
 void slots_print_left(const struct disk_slots_list *disks, const char *kept);

@@ -83,20 +83,14 @@ void xl_scan_sort(struct xl_scan *scan)
 
 /* --- the text as a whole --------------------------------------------------------------------- */
 
-static enum status no_text(const char *found, const char *remedy)
-{
-        return FAIL(ST_INVALID, .subject = "xl.cfg", .expected = "text, in ASCII or UTF-8",
-                    .found = found, .remedy = remedy);
-}
-
 enum status xl_scan_text(struct arena *a, struct bytes text, struct bytes *text_out)
 {
-        const char *wrong = text_wrong(text);
+        enum status s = text_read("xl.cfg", text, NULL, a, text_out);
 
-        if (wrong)
-                return no_text(wrong, *wrong == 'U' ? "save it as UTF-8" : NULL);
-        *text_out = text_plain(a, text);
-        return text_out->len ? ST_DONE : no_text("nothing", NULL);
+        if (s || text_out->len)
+                return s;
+        return FAIL(ST_INVALID, .subject = "xl.cfg", .expected = "text, in ASCII or UTF-8",
+                    .found = "nothing");
 }
 
 /* --- settings -------------------------------------------------------------------------------- */

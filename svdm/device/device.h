@@ -20,6 +20,7 @@ struct device {
         const char *name; /* what the domain calls it: "xvda" */
         bool look;        /* opened for measuring only; the running VM has it */
         void *part;       /* the kind's own, in the operation's arena */
+        uint32_t still;   /* after edit(): the slots, a bit each, that the old passphrase opens */
 };
 
 /* What a device is opened for. The arena and *vm live as long as the device. */

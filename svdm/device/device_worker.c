@@ -310,6 +310,8 @@ enum status on_device_slots(struct request *r, const struct device_slots_req *q,
                         continue;
                 *out = (struct disk_slots){.device = d->name, .path = held.path};
                 s = d->kind->slots(d, r->arena, out);
+                for (size_t j = 0; j < out->slots.count; j++)
+                        out->slots.items[j].still = d->still >> out->slots.items[j].slot & 1;
                 p->disks.count++;
         }
         return s;

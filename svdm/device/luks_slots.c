@@ -167,7 +167,8 @@ enum status luks_slots(const char *path, int header, const struct uuid *vm, stru
                         continue; /* invalid or not in use */
                 out->slots.items[out->slots.count++] = (struct key_slot){
                         (uint32_t)slot, luks_token_judge(&l, slot),
-                        arena_text(a, kdf_of(l.cd, slot)), luks_token_says_recovery(&l, slot)};
+                        arena_text(a, kdf_of(l.cd, slot)), luks_token_says_recovery(&l, slot),
+                        false};
         }
         for (int token = 0; !s && token < crypt_token_max(CRYPT_LUKS2); token++)
                 if (luks_token_claims(&l, token))
@@ -262,6 +263,23 @@ static enum status remove_slot(const struct luks_loaded *l, const struct slot_ed
         return may_be_last(l, e);
 }
 
+/* The same passphrase in two slots would go on opening the disk when one of them is removed. */
+static enum status must_be_new(const struct luks_loaded *l, const struct slot_edit *e)
+{
+        char vm[37];
+        const int slot = opens(l->cd, CRYPT_ANY_SLOT, e->fresh->bytes);
+
+        if (slot < 0)
+                return ST_DONE;
+        uuid_write(&l->vm, vm);
+        return FAIL(ST_REFUSED, .subject = l->path,
+                    .expected = "a new passphrase that opens nothing",
+                    .found = FMT("one that opens key slot %d already", slot),
+                    .remedy = FMT("give another one; to see the slots: "
+                                  "bulkhead vm passphrase list %s",
+                                  vm));
+}
+
 /* The new passphrase gets the slot of the old one. */
 static enum status change_slot(const struct luks_loaded *l, const struct slot_edit *e)
 {
@@ -269,6 +287,8 @@ static enum status change_slot(const struct luks_loaded *l, const struct slot_ed
         int slot, r;
         enum status s = find_slot(l, e, &slot);
 
+        if (!s)
+                s = must_be_new(l, e);
         if (s)
                 return s;
         if (by.sealed) {
@@ -302,10 +322,12 @@ static enum status must_open(const struct luks_loaded *l, const struct slot_edit
 static enum status edit(const struct luks_loaded *l, const struct slot_edit *e)
 {
         const struct slot_opener by = opener(e);
+        enum status s;
 
         switch (e->change) {
         case SLOT_ADD:
-                return add(l, CRYPT_ANY_SLOT, &by, e->fresh);
+                s = must_be_new(l, e);
+                return s ? s : add(l, CRYPT_ANY_SLOT, &by, e->fresh);
         case SLOT_CHANGE:
                 return change_slot(l, e);
         case SLOT_REMOVE:
@@ -326,4 +348,19 @@ enum status luks_edit(const char *path, int header, const struct uuid *vm,
         if (!s)
                 s = edit(&l, e);
         return end(&l, s, header_out);
+}
+
+uint32_t luks_still_opens(const char *path, int header, struct bytes passphrase)
+{
+        struct crypt_device *cd = NULL;
+        uint32_t slots = 0;
+
+        if (cryptsetup_load(path, header, -1, &cd))
+                error_clear();
+        for (int slot = 0; cd && slot < KEY_SLOTS_MOST; slot++)
+                if (crypt_keyslot_status(cd, slot) >= CRYPT_SLOT_ACTIVE &&
+                    opens(cd, slot, passphrase) >= 0)
+                        slots |= UINT32_C(1) << slot;
+        crypt_free(cd);
+        return slots;
 }

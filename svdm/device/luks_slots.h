@@ -41,8 +41,11 @@ struct slot_edit {
 };
 /* Makes a copy of that header, in a sealed memfd, with that change. Needs `sealed` or `present`,
  * but for SLOT_FORGET, which removes what is proved to be the seal's. Refused is whatever would
- * take away a seal's slot otherwise, or the last way in. */
+ * take away a seal's slot otherwise, or the last way in, and a new passphrase that opens a slot
+ * already. */
 enum status luks_edit(const char *path, int header, const struct uuid *vm,
                       const struct slot_edit *e, int *header_out);
+/* The slots that a passphrase opens, a bit each. Takes its key derivation once a slot. */
+uint32_t luks_still_opens(const char *path, int header, struct bytes passphrase);
 
 #endif

@@ -88,12 +88,25 @@ if ((EUID == 0)) &&
         rm -f /tmp/bulkhead-test-$$.img
 fi
 
+# what is written never replaces what is read, by whatever path
+ln -f evidence.xml linked.xml && ln -sf "$PWD/evidence.xml" link.xml
+cp evidence.xml before.xml
+for f in evidence.xml ./evidence.xml linked.xml link.xml; do
+        expect 2 bulkhead attest evidence.xml -o "$f"
+        expect 2 bulkhead attest - -o "$f" <evidence.xml
+        expect 2 bulkhead attest /dev/null --trust evidence.xml -o "$f"
+        expect 2 bulkhead host approve --image evidence.xml --print "$f"
+        says 'another file than'
+done
+cmp evidence.xml before.xml || fail 'the input is overwritten'
+
 # hostile evidence
 size=$(stat -c %s evidence.xml)
 for ((n = 0; n < size; n += size / $(rounds 40 8))); do
         head -c "$n" evidence.xml >bad.xml
         bulkhead verify bad.xml --trust "$trust" --challenge "$challenge" >bad.out 2>&1
-        (($? == 1)) || { cat bad.out; fail "evidence cut at $n"; }
+        # an empty file is no evidence, and no verdict
+        (($? == (n ? 1 : 3))) || { cat bad.out; fail "evidence cut at $n"; }
         cp evidence.xml bad.xml
         flip bad.xml "$n"
         bulkhead verify bad.xml --trust "$trust" --challenge "$challenge" >bad.out 2>&1
@@ -104,7 +117,7 @@ expect 1 bulkhead verify bad.xml --trust "$trust" --challenge "$challenge"
 cat evidence.xml evidence.xml >bad.xml
 expect 1 bulkhead verify bad.xml --trust "$trust" --challenge "$challenge"
 head -c 17M /dev/zero >bad.xml
-expect 1 bulkhead verify bad.xml --trust "$trust" --challenge "$challenge"
+expect 3 bulkhead verify bad.xml --trust "$trust" --challenge "$challenge"
 # a trust record of somebody else, cut, or changed
 for ((n = 1; n + 1 < $(stat -c %s "$trust"); n += $(rounds 37 200))); do
         head -c "$n" "$trust" >bad.trust

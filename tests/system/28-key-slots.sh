@@ -90,6 +90,31 @@ expect 0 bulkhead vm passphrase remove alone --passphrase-file third
 must_not_open alone-data.img third
 must_open alone-data.img day
 starts
+# The same passphrase twice is refused, by add and by change; a slot that has it all the same, as by
+# cryptsetup, is named when another one with it goes.
+expect 1 bulkhead vm passphrase add alone --new-passphrase-file day
+says 'opens key slot'
+says 'bulkhead vm passphrase list '
+expect 0 bulkhead vm passphrase add alone --new-passphrase-file other
+expect 1 bulkhead vm passphrase change alone --passphrase-file other --new-passphrase-file day
+says 'opens key slot'
+expect 1 bulkhead vm passphrase change alone --passphrase-file day --new-passphrase-file day
+must_open alone-data.img other
+expect 0 bulkhead vm passphrase remove alone --passphrase-file other
+says_not 'still opens'
+cryptsetup luksAddKey --disable-locks -q "${quick[@]}" --key-slot 5 --key-file day \
+        alone-data.img day
+expect 0 bulkhead vm seal alone alone-seal.xml --passphrase-file day
+expect 0 bulkhead vm passphrase change alone --slot 5 --passphrase-file day \
+        --new-passphrase-file other
+says 'still opens key slot'
+command=$(sed -n 's/^ *\(bulkhead vm passphrase remove alone .*\)/\1/p' <<<"$output")
+# shellcheck disable=SC2086
+expect 0 $command
+must_not_open alone-data.img day
+must_open alone-data.img other
+expect 0 bulkhead vm passphrase change alone --passphrase-file other --new-passphrase-file day
+starts
 # Something else has changed: then a passphrase opens the disk, and the seal is not renewed.
 flip alone-root.img 99
 expect 1 bulkhead vm passphrase add alone --new-passphrase-file other

@@ -72,6 +72,29 @@ for f in missing "$work" missing/too; do
         expect 3 bulkhead verify evidence.xml --trust "$trust" --descriptor "$f"
         expect 3 bulkhead verify evidence.xml --trust "$trust" --policy "$f"
 done
+# ... and no verdict on what is no evidence at all, such as its own descriptor, or on a wrong file
+# beside it; but evidence that was damaged is untrusted, also if little is left of it.
+: >empty
+head -c 5000 /dev/urandom >garbage
+for f in empty garbage asked.xml mine.xsl "$trust" /bin/true; do
+        expect 3 bulkhead verify "$f" --trust "$trust"
+        says_not untrusted
+done
+for f in empty garbage mine.xsl; do
+        expect 3 bulkhead verify evidence.xml --trust "$trust" --descriptor "$f"
+        [[ $f == mine.xsl ]] || expect 3 bulkhead verify evidence.xml --trust "$trust" --policy "$f"
+done
+truncate -s 17M long
+expect 3 bulkhead verify long --trust "$trust"
+same "$(bulkhead verify garbage --trust "$trust" --json 2>/dev/null | python3 -c \
+        'import json,sys; print(json.load(sys.stdin)["undecided"])')" True 'JSON of garbage'
+head -c 3000 evidence.xml >cut.xml
+tail -c +100 evidence.xml >headless.xml
+sed 's/<evidence/<evidense/' evidence.xml >renamed.xml
+for f in cut headless renamed; do
+        expect 1 bulkhead verify $f.xml --trust "$trust"
+        says untrusted
+done
 
 # several files; standard input and output
 cp evidence.xml good.xml

@@ -141,10 +141,27 @@ useless 'status --trust --image bulkhead.efi'
 json jobs
 shown 77 cancel json quiet
 asked jobs
+same "$(bulkhead jobs)" 'no jobs' 'what jobs says of none'
+same "$(bulkhead jobs --json | tr -d '\n')" '[]' 'what jobs --json says of none'
 json help
 asked help
+# A program that runs where it was built finds its pages beside it; man(1) the rest.
+if command -v man >/dev/null && [[ -e $(dirname "$(command -v bulkhead)")/../docs/man ]]; then
+        for s in vm measure commands xl.cfg; do
+                expect 0 env MANPATH=/nonexistent MANPAGER=cat bulkhead help $s
+                says bulkhead
+        done
+fi
 useless 'help vm --json'
 useless '--state /tmp status'
+# An option that has a value is given once, unless it is meant to repeat; a switch says the same.
+useless 'attest a.xml -o b --output c'
+says 'option is given twice: --output'
+useless 'vm show opt --run /tmp --run /tmp'
+useless '--run /tmp --run /tmp status'
+useless 'host approve --site-key a --site-key b'
+useless 'vm passphrase remove opt --slot 1 --slot 2'
+expect 0 bulkhead help --json --json
 useless '--etc /tmp status'
 
 # --- definitions -------------------------------------------------------------------------------
@@ -184,6 +201,17 @@ part='--key-file key --keyfile-offset 4 --keyfile-size 6'
 new=${part//--key/--new-key}
 # shellcheck disable=SC2086
 json 'vm passphrase add' opt $new
+# Without a terminal the remedy names the option of that very secret.
+prompts() { # OPTION COMMAND...
+        local option=$1
+        shift
+        expect 2 setsid -w bulkhead "$@"
+        says "remedy    give it with $option FILE"
+}
+prompts --new-passphrase-file vm passphrase add opt
+prompts --passphrase-file vm passphrase remove opt
+prompts --passphrase-file vm passphrase change opt
+prompts --new-passphrase-file vm passphrase change opt --passphrase-file pass
 json 'vm passphrase list' opt
 asked 'vm passphrase list' opt
 for c in 'vm seal' 'vm define'; do
@@ -199,9 +227,10 @@ differs "$change" keyfile-size "opt --key-file key --keyfile-offset 3 $new" "opt
 # shellcheck disable=SC2086
 json "$change" opt $part --new-passphrase-file - <<<another
 shown 28 "$change" passphrase-file new-passphrase-file slot
-silent "$change" opt --new-passphrase-file pass --passphrase-file - <<<another
+(umask 077 && echo third >third)
+silent "$change" opt --new-passphrase-file third --passphrase-file - <<<another
 # shellcheck disable=SC2086
-expect 0 bulkhead $change opt --passphrase-file pass $new
+expect 0 bulkhead $change opt --passphrase-file third $new
 # shellcheck disable=SC2086
 expect 0 bulkhead $change opt $part --recovery-to public.pem
 says 'BEGIN CMS'

@@ -55,3 +55,62 @@ offers bulkhead measure d
 says ' disk: '
 offers bulkhead help xl
 says ' xl.cfg '
+
+# --- what there is: descriptors, devices, key slots, jobs --------------------------------------
+echo opener >pass
+expect 0 bulkhead vm seal comp comp-seal.xml --format --passphrase-file pass
+same "$(bulkhead vm passphrase list comp --json |
+        sed -n '/"slot":/{s/[^0-9]//g;h;};/"kind": *"passphrase"/{g;p;}')" 1 'the slot of a person'
+offers bulkhead vm seal comp ''
+same "$output" ' a filexml ' 'a descriptor'
+offers bulkhead verify x.xml --descriptor ''
+same "$output" ' a filexml ' 'a descriptor'
+for c in attach detach; do
+        offers bulkhead vm $c comp ''
+        same "$output" ' xvda xvdb ' 'the devices of the VM'
+done
+offers bulkhead vm detach com
+same "$output" ' comp ' 'a VM before its device'
+offers bulkhead vm passphrase change comp --slot ''
+same "$output" ' 1 ' 'the slots of passphrases'
+offers bulkhead vm passphrase remove --slot ''
+says_not 0
+
+# The other shells offer the same.
+if command -v fish >/dev/null; then
+        fish_offers() { # TEXT
+                output=" $(fish --no-config -c "source $top/packaging/bulkhead.fish
+                        complete -C '$1'" | tr '\n' ' ')"
+                echo "fish: $1: $output"
+        }
+        fish_offers 'bulkhead vm detach '
+        says ' comp '
+        fish_offers 'bulkhead vm detach comp '
+        says ' xvdb '
+        fish_offers 'bulkhead vm passphrase change comp --slot '
+        same "$output" ' 1 ' 'fish: slots'
+        fish_offers 'bulkhead vm seal comp '
+        says 'comp-seal.xml'
+fi
+if command -v zsh >/dev/null; then
+        zsh_offers() { # WORD...
+                # shellcheck disable=SC2016
+                output=" $(zsh -fc '
+                        compadd() { [[ $1 == -a ]] && print -l -- ${(P)2} }
+                        _files() { print -- "a file${2-}" }
+                        _describe() { print -l -- ${(P)2} }
+                        f=$1; shift; words=("$@"); CURRENT=$#words
+                        body=$(<$f); eval "${body%_bulkhead*}"; _bulkhead' \
+                        zsh "$top/packaging/bulkhead.zsh" "$@" | tr '\n' ' ')"
+                echo "zsh: $*: $output"
+        }
+        zsh_offers bulkhead vm detach ''
+        says ' comp '
+        zsh_offers bulkhead vm detach comp ''
+        same "$output" ' xvda xvdb ' 'zsh: devices'
+        zsh_offers bulkhead vm passphrase change comp --slot ''
+        same "$output" ' 1 ' 'zsh: slots'
+        zsh_offers bulkhead vm seal comp ''
+        same "$output" ' a file*.xml ' 'zsh: a descriptor'
+fi
+true

@@ -123,12 +123,16 @@ START_TEST(an_operation_is_alone)
         struct compartment *c, *other;
         struct work_under_way *work;
         struct vm_summary v;
+        char remedy[64];
 
         ck_assert_int_eq(define("db1", &v), ST_DONE);
         ck_assert_int_eq(compartment_claim("db1", "start", &principal_self, &c), ST_DONE);
         ck_assert_int_eq(compartment_claim("db1", "stop", &principal_self, &other), ST_BUSY);
         ck_assert_ptr_nonnull(
                 strstr(error_last()->found, "start is under way, for self, since 0 s"));
+        snprintf(remedy, sizeof remedy, "bulkhead cancel %llu",
+                 (unsigned long long)work_number(c->work));
+        ck_assert_ptr_nonnull(strstr(error_last()->remedy, remedy));
         ck_assert_uint_eq(works_list(a, &work), 1);
         ck_assert_str_eq(work[0].vm, "db1");
         ck_assert_str_eq(work[0].operation, "start");

@@ -487,6 +487,11 @@ static const struct edit_case {
         {false, false, {SLOT_ADD, ANY, NULL, &day, &fresh, false}, ST_DONE, "kdf", ""},
         {false, false, {SLOT_ADD, ANY, NULL, &never, &fresh, false}, ST_DENIED, "", ""},
         {false, false, {SLOT_ADD, ANY, NULL, &nobody, &fresh, false}, ST_DENIED, "", ""},
+        /* what opens a slot already is not given to a second one */
+        {false, true, {SLOT_ADD, ANY, NULL, &nobody, &day, false}, ST_REFUSED, "", ""},
+        {false, false, {SLOT_ADD, ANY, NULL, &day, &day, false}, ST_REFUSED, "", ""},
+        {true, true, {SLOT_CHANGE, ANY, NULL, &day, &other, false}, ST_REFUSED, "", ""},
+        {true, true, {SLOT_CHANGE, 2, NULL, &nobody, &day, false}, ST_REFUSED, "", ""},
         {false, true, {SLOT_CHANGE, ANY, NULL, &day, &fresh, false}, ST_DONE, "kf", "d"},
         {false, false, {SLOT_CHANGE, ANY, NULL, &day, &fresh, false}, ST_DONE, "kf", "d"},
         {false, true, {SLOT_CHANGE, 1, NULL, &nobody, &fresh, false}, ST_DONE, "kf", "d"},

@@ -179,6 +179,8 @@ static bool echoes(int terminal)
         return t.c_lflag & ECHO;
 }
 
+static const struct passphrase_prompt prompt = {"Passphrase", "--new-passphrase-file"};
+
 /* How a process ends that asks for a passphrase on a terminal of its own, where keys are typed. */
 static int ends_after(const char *keys)
 {
@@ -190,7 +192,7 @@ static int ends_after(const char *keys)
         if (!pid) {
                 signal(SIGINT, SIG_DFL); /* Check has a handler for it */
                 login_tty(dup(terminal));
-                _exit(passphrase_pipe(NULL, "Passphrase", false, &pipe_end) ? 1 : 0);
+                _exit(passphrase_pipe(NULL, &prompt, false, &pipe_end) ? 1 : 0);
         }
         while (echoes(terminal))
                 usleep(1000);

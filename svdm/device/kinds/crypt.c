@@ -190,6 +190,8 @@ static enum status edit(struct device *device, const struct device_edit *e)
                 return s;
         close(d->header);
         d->header = header;
+        if (e->change != SLOT_ADD && e->present->kind)
+                device->still = luks_still_opens(d->path, header, e->present->bytes);
         return ST_DONE;
 }
 
