@@ -89,42 +89,53 @@ static void undo(struct operation *o, enum done done)
         error_keep(&why);
 }
 
+/* Nothing has been made yet. */
+static enum status begin(struct operation *o, struct arena *a, struct compartment *c)
+{
+        enum status s = compartment_allow_cancel(c);
+
+        if (!s)
+                s = operation_join(o, a, c);
+        if (!s)
+                s = operation_must_be_judgeable(o,
+                                                arena_print(a, "bulkhead vm stop %s", o->vm->name));
+        return s ? s : operation_read_config(o);
+}
+
+/* *done: what undo() has to undo if it fails. Each step counts as done before it is begun: one that
+ * fails may have come half-way. */
+static enum status write_image(struct operation *o, enum done *done)
+{
+        const char *path;
+        enum status s;
+
+        *done = MADE;
+        s = make_file(o, &path);
+        if (!s)
+                s = map_image(o, path);
+        if (s)
+                return s;
+        *done = SAVED; /* or half saved, if the worker dies */
+        s = save(o);
+        if (!s)
+                s = compartment_commit(o->compartment);
+        if (s)
+                return s;
+        *done = TOLD;
+        return memory_image_commit(o->arena, o->compartment, o->memory_header, o->memory.path);
+}
+
 enum status hibernate_vm(struct arena *a, struct compartment *c)
 {
         struct operation o = OPERATION_NONE;
         enum done done = NOTHING;
-        const char *path;
         enum status s;
 
         if (*compartment_memory(c)) /* an earlier attempt committed its image and left the domain */
                 return stop_saved(a, c);
-        s = compartment_allow_cancel(c);
+        s = begin(&o, a, c);
         if (!s)
-                s = operation_join(&o, a, c);
-        if (!s)
-                s = operation_must_be_judgeable(&o,
-                                                arena_print(a, "bulkhead vm stop %s", o.vm->name));
-        if (!s)
-                s = operation_read_config(&o);
-        if (s)
-                goto out;
-        done = MADE;
-        s = make_file(&o, &path);
-        if (s)
-                goto out;
-        s = map_image(&o, path);
-        if (s)
-                goto out;
-        done = SAVED; /* or half saved, if the worker dies */
-        s = save(&o);
-        if (s)
-                goto out;
-        s = compartment_commit(c);
-        if (s)
-                goto out;
-        done = TOLD;
-        s = memory_image_commit(a, c, o.memory_header, o.memory.path);
-out:
+                s = write_image(&o, &done);
         if (s) {
                 undo(&o, done);
                 return s;

@@ -3,6 +3,7 @@
 #include "compartment-mgr/open_disks.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
+#include "compartment-mgr/sealed_disks.h"
 #include "compartment-mgr/workers.h"
 
 #include <string.h>
@@ -23,7 +24,12 @@ void operation_with_memory(struct operation *o, const char *path, const char *ki
 
 static struct wanted_device_list devices_to_open(const struct operation *o)
 {
-        return open_disks_all(o->arena, &o->config, o->memory.path ? &o->memory : NULL);
+        struct wanted_device_list all =
+                open_disks_all(o->arena, &o->config, o->memory.path ? &o->memory : NULL);
+
+        for (size_t i = o->config.boot.count; i < all.count; i++)
+                all.items[i].sealed = sealed_disks_at(&o->sealed, all.items[i].path);
+        return all;
 }
 
 /* Takes the image off the list of open disks, since it is no disk of the definition: what measures

@@ -12,6 +12,7 @@
 #include "compartment-mgr/device_check.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
+#include "compartment-mgr/sealed_disks.h"
 #include "compartment-mgr/stories.h"
 
 #include <string.h>
@@ -25,9 +26,11 @@ static enum status ask_slots(struct operation *o, struct disk_slots_list *out)
         struct svdm_slots_rep p = {};
         enum status s = operation_svdm(o, CALL(svdm_slots, &q, &p), PEER_LONG);
 
-        if (!s)
-                *out = p.disks;
-        return s;
+        if (s)
+                return s;
+        *out = p.disks;
+        sealed_disks_mark(&o->sealed, &o->open.disks, out);
+        return ST_DONE;
 }
 
 static enum status open_to_list(struct operation *o, struct arena *a, struct compartment *c)

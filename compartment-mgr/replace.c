@@ -103,20 +103,22 @@ static size_t count_missing(const struct disk_list *in, const struct disk_list *
 /* A disk that is left out keeps only the key of a seal that is gone then. One that comes in has to
  * open with what opens the others. One that has moved is both. */
 static enum status keep_disks(const struct vm_definition *present, const struct vm_definition *next,
-                              int passphrase)
+                              const struct vm_replace_req *q)
 {
         const struct disk *gone = NULL, *new = NULL;
         size_t left = count_missing(&present->disks, &next->disks, &gone);
         size_t come = count_missing(&next->disks, &present->disks, &new);
 
-        if (left > come)
+        if (left > come && !q->forget_key)
                 return FAIL(ST_REFUSED, .subject = FMT("disk %.200s", gone->path),
                             .expected = "the writable disks that VM has",
                             .found = "it is left out, and its key is in the seal, which goes",
-                            .remedy = FMT("name it in the file again; the VM can do without it "
-                                          "while it runs: bulkhead vm detach %s %s",
-                                          present->name, gone->device));
-        if (come > left && passphrase < 0)
+                            .remedy = FMT_LONG("name it in the file again; the VM can do without "
+                                               "it while it runs: bulkhead vm detach %s %s; the "
+                                               "same with --forget-key gives up the seal's key of "
+                                               "it, and its data if no passphrase opens it",
+                                               present->name, gone->device));
+        if (come > left && q->passphrase < 0)
                 return FAIL(ST_REFUSED, .subject = FMT("disk %.200s", new->path),
                             .expected = "the writable disks that VM has",
                             .found = "one that the VM's seal has no key of",
@@ -173,7 +175,7 @@ static enum status look_at_present(struct operation *o, struct arena *a, struct 
                 return s;
         s = operation_read_config(o);
         if (!s)
-                s = keep_disks(o->vm, next, q->passphrase);
+                s = keep_disks(o->vm, next, q);
         if (!s)
                 s = parse_config(a, next, &config);
         if (!s)
@@ -212,6 +214,7 @@ static enum status replace(struct arena *a, struct compartment *c, const struct 
         struct descriptor d;
         struct sealing how = {.descriptor = &d,
                               .authority_kind = AUTHORITY_PASSPHRASE,
+                              .forget_key = q->forget_key,
                               .authority = q->passphrase,
                               .form = q->form,
                               .next = next};

@@ -137,11 +137,7 @@ static enum status act(struct request *r, const char *vm, const struct deed *dee
 
 static enum status do_seal(struct request *r, struct compartment *c, const void *q, void *p)
 {
-        const struct vm_seal_req *ask = q;
-        struct vm_seal_rep *reply = p;
-
-        return seal_vm(r->arena, c, ask->descriptor, ask->format, ask->yes, ask->passphrase,
-                       ask->form, &reply->warning);
+        return seal_vm(r->arena, c, q, &((struct vm_seal_rep *)p)->warning);
 }
 
 static enum status do_start(struct request *r, struct compartment *c, const void *q, void *p)

@@ -49,7 +49,7 @@ static enum status prepare(struct operation *o, const struct sealing *how,
 }
 
 /* Has the disks measured as they will be, through the new headers, and sealed. */
-static enum status commit(struct operation *o, const struct descriptor *d, uint64_t generation,
+static enum status commit(struct operation *o, const struct sealing *how, uint64_t generation,
                           const struct svdm_prepare_rep *prepared, const struct digest *journal)
 {
         struct im_seal_req q = {.asker = *compartment_asker(o->compartment),
@@ -57,10 +57,11 @@ static enum status commit(struct operation *o, const struct descriptor *d, uint6
                                 .name = o->vm->name,
                                 .owner = o->vm->owner,
                                 .generation = generation,
-                                .descriptor = *d,
+                                .descriptor = *how->descriptor,
                                 .config = operation_config(o),
                                 .secret = prepared->secret,
-                                .journal = *journal};
+                                .journal = *journal,
+                                .forget_key = how->forget_key};
         struct im_seal_rep p;
 
         q.disks = prepared->disks;
@@ -96,54 +97,84 @@ enum status seal_disks(struct operation *o, const struct sealing *how)
         if (!s)
                 s = stage_next(o, how->next, generation);
         if (!s)
-                s = operation_settle_after(
-                        o, commit(o, how->descriptor, generation, &prepared, &journal), generation);
+                s = operation_settle_after(o, commit(o, how, generation, &prepared, &journal),
+                                           generation);
         open_disks_close(prepared.disks.items, prepared.disks.count);
         if (prepared.secret >= 0)
                 close(prepared.secret);
         return s;
 }
 
-enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
-                    bool yes, int passphrase, enum passphrase_form form, const char **warning_out)
+/* --- the story of vm_seal -------------------------------------------------------------------- */
+
+/* What was asked for, before anything is opened for it. */
+static enum status read_asked(struct arena *a, struct compartment *c, const struct vm_seal_req *q,
+                              struct descriptor *d_out)
+{
+        enum status s = compartment_allow_cancel(c);
+
+        if (!s)
+                s = descriptors_read(q->descriptor, DESCRIPTOR_SEALING, a, d_out);
+        return s ? s : targets_check(d_out->targets.items, d_out->targets.count);
+}
+
+/* May the VM be sealed so at all? Typed once more, from a shell's history, --format would destroy
+ * what a sealed VM has written. */
+static enum status check_asked(struct operation *o, const struct vm_seal_req *q,
+                               const struct descriptor *d)
+{
+        enum status s = q->format ? disk_guard_may_format(o) : ST_DONE;
+
+        if (!s)
+                s = operation_read_config(o);
+        if (!s)
+                s = device_check_named(d, &o->config, o->arena);
+        if (!s && opens_by_seal(o, q->format, q->passphrase))
+                s = device_check_all(o);
+        return s ? s : device_check_try(o, d);
+}
+
+static enum status open_guarded(struct operation *o, const struct vm_seal_req *q,
+                                const char **warning_out)
+{
+        enum status s = operation_open_disks(o);
+
+        return s ? s : disk_guard_check(o, q->format, q->yes, warning_out);
+}
+
+static enum status seal_opened(struct operation *o, const struct vm_seal_req *q,
+                               const struct descriptor *d)
+{
+        struct sealing how = {
+                .descriptor = d, .format = q->format, .forget_key = q->forget_key, .form = q->form};
+        int secret = -1;
+        enum status s = find_authority(o, q->passphrase, &how, &secret);
+
+        if (!s)
+                s = seal_disks(o, &how);
+        if (secret >= 0)
+                close(secret);
+        return s;
+}
+
+enum status seal_vm(struct arena *a, struct compartment *c, const struct vm_seal_req *q,
+                    const char **warning_out)
 {
         struct operation o = OPERATION_NONE;
         struct descriptor d;
-        struct sealing how = {.descriptor = &d, .format = format, .form = form};
-        int secret = -1;
         enum status s;
 
         *warning_out = "";
         compartment_set_state(c, VM_SEALING, "");
-        s = compartment_allow_cancel(c);
-        if (!s)
-                s = descriptors_read(descriptor, DESCRIPTOR_SEALING, a, &d);
-        if (!s)
-                s = targets_check(d.targets.items, d.targets.count);
+        s = read_asked(a, c, q, &d);
         if (!s)
                 s = operation_begin(&o, a, c);
-        /* Typed once more, from a shell's history, it would destroy what a sealed VM has written.
-         */
-        if (!s && format)
-                s = disk_guard_may_format(&o);
         if (!s)
-                s = operation_read_config(&o);
+                s = check_asked(&o, q, &d);
         if (!s)
-                s = device_check_named(&d, &o.config, a);
-        if (!s && opens_by_seal(&o, format, passphrase))
-                s = device_check_all(&o);
+                s = open_guarded(&o, q, warning_out);
         if (!s)
-                s = device_check_try(&o, &d);
-        if (!s)
-                s = operation_open_disks(&o);
-        if (!s)
-                s = disk_guard_check(&o, format, yes, warning_out);
-        if (!s)
-                s = find_authority(&o, passphrase, &how, &secret);
-        if (!s)
-                s = seal_disks(&o, &how);
-        if (secret >= 0)
-                close(secret);
+                s = seal_opened(&o, q, &d);
         operation_end(&o);
         if (s != ST_CONSENT) /* a question */
                 compartment_set_refusal(c, s);

@@ -10,6 +10,7 @@
 struct sealing {
         const struct descriptor *descriptor;
         bool format;
+        bool forget_key; /* also where the present seal has the key of a disk that o->vm has not */
         enum authority_kind authority_kind;
         int authority;
         enum passphrase_form form; /* of a passphrase */

@@ -55,10 +55,10 @@ enum status hibernate_vm(struct arena *a, struct compartment *c);
  * ST_WRONG_STATE if it runs already. */
 enum status hibernate_run_on(struct arena *a, struct compartment *c);
 
-/* Seals the VM's disks to what the disks, the host and the configuration are now. passphrase: a
- * pipe to read it from, or -1. *warning_out: what the owner should know, in the arena, or "". */
-enum status seal_vm(struct arena *a, struct compartment *c, struct bytes descriptor, bool format,
-                    bool yes, int passphrase, enum passphrase_form form, const char **warning_out);
+/* Seals the VM's disks to what the disks, the host and the configuration are now. *warning_out:
+ * what the owner should know, in the arena, or "". */
+enum status seal_vm(struct arena *a, struct compartment *c, const struct vm_seal_req *q,
+                    const char **warning_out);
 
 /* What the key slots of the VM's encrypted disks are; and a change of them that leaves the VM
  * startable: all disks have it afterwards, or none. */

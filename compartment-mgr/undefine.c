@@ -8,6 +8,7 @@
 #include "compartment-mgr/device_check.h"
 #include "compartment-mgr/operation.h"
 #include "compartment-mgr/peers.h"
+#include "compartment-mgr/sealed_disks.h"
 #include "compartment-mgr/stories.h"
 #include "lib/report.h"
 
@@ -56,7 +57,8 @@ static struct wanted_device_list list_encrypted(const struct operation *o)
 
                 if (is_encrypted(d))
                         wanted.items[wanted.count++] =
-                                (struct wanted_device){d->device, d->kind, d->path, d->writable};
+                                (struct wanted_device){d->device, d->kind, d->path, d->writable,
+                                                       sealed_disks_at(&o->sealed, d->path)};
         }
         return wanted;
 }
@@ -155,6 +157,8 @@ static void look(struct operation *o, struct undefining *u)
         if (!s)
                 s = ask_slots(o, unread, &u->reply->disks);
         u->read = !s;
+        if (u->read)
+                sealed_disks_mark(&o->sealed, &o->open.disks, &u->reply->disks);
         if (s && !unread->count)
                 list_unread(o, s, unread);
         if (s)
@@ -180,6 +184,9 @@ static bool any_has(const struct disk_slots_list *disks, enum key_slot_kind kind
 
 static enum status may_forget(const struct operation *o, const struct disk_slots_list *disks)
 {
+        const char *forget =
+                arena_print(o->arena, "bulkhead vm undefine --forget-key %s", o->vm->name);
+
         for (size_t i = 0; i < disks->count; i++) {
                 const struct disk_slots *d = &disks->items[i];
 
@@ -188,19 +195,17 @@ static enum status may_forget(const struct operation *o, const struct disk_slots
                                     .expected = "a disk of which can be told what opens it",
                                     .found = d->unread,
                                     .remedy = FMT("put it back; or, if its data may go, for the "
-                                                  "seal's key may be its only one: bulkhead vm "
-                                                  "undefine --forget-key %s",
-                                                  o->vm->name));
-                if (!has(d, KEY_SLOT_PASSPHRASE))
+                                                  "seal's key may be its only one: %s",
+                                                  forget));
+                if (!d->foreign && !has(d, KEY_SLOT_PASSPHRASE))
                         return FAIL(ST_REFUSED, .subject = d->path,
                                     .expected = "a passphrase that opens the disk, too",
                                     .found = "none: the seal has its only key",
                                     .remedy = FMT("add one: bulkhead vm passphrase add %s; or, to "
-                                                  "DESTROY the last key and so the data: bulkhead "
-                                                  "vm undefine --forget-key %s",
-                                                  o->vm->name, o->vm->name));
+                                                  "DESTROY the last key and so the data: %s",
+                                                  o->vm->name, forget));
         }
-        return ST_DONE;
+        return sealed_disks_present(&o->sealed, &o->open.disks, forget);
 }
 
 /* --- what goes ----------------------------------------------------------------------------- */
@@ -242,8 +247,10 @@ static enum status stage_without_seal(struct operation *o, int secret, struct un
                 s = ask_slots(o, &u->unread, &then);
         if (!s)
                 s = operation_stage(o, NO_GENERATION, &journal);
-        if (!s)
-                u->reply->disks = then;
+        if (s)
+                return s;
+        sealed_disks_mark(&o->sealed, &o->open.disks, &then);
+        u->reply->disks = then;
         return s;
 }
 

@@ -145,6 +145,22 @@ static enum status check_generation(const struct uuid *vm, uint64_t asked)
         return s;
 }
 
+/* A record that cannot be read opens nothing, so there is nothing to keep. */
+static enum status keep_keys(struct arena *a, const struct im_seal_req *req)
+{
+        struct seal_record present;
+        enum status s;
+
+        if (req->generation == 1)
+                return ST_DONE;
+        s = seal_store_read(a, &req->vm, &present);
+        if (s == ST_NOT_FOUND || s == ST_DAMAGED || s == ST_ROLLED_BACK) {
+                error_clear();
+                return ST_DONE;
+        }
+        return s ? s : seal_compare_keys(&present, req);
+}
+
 /* --- the stories ---------------------------------------------------------------------------- */
 
 static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
@@ -161,6 +177,8 @@ static enum status seal_claimed(struct arena *a, const struct im_seal_req *req)
         s = principal_needed(&req->owner, owner_of_vm);
         if (!s)
                 s = check_generation(&req->vm, req->generation);
+        if (!s)
+                s = keep_keys(a, req);
         if (!s)
                 s = check_descriptor(&req->descriptor);
         if (!s)
@@ -428,6 +446,7 @@ static enum status present(struct arena *a, const struct uuid *vm, struct im_sea
                 rep_out->owner = r.owner;
                 rep_out->descriptor = r.descriptor;
                 rep_out->journal = r.journal;
+                rep_out->disks = (struct disk_seen_list){r.disks.items, r.disks.count};
         } else if (s == ST_DAMAGED || s == ST_ROLLED_BACK || s == ST_NOT_FOUND) {
                 report_error("reading a seal");
                 rep_out->journal = no_journal(); /* nothing is written by it */

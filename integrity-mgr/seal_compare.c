@@ -9,8 +9,13 @@
 
 #define AGAIN(vm)                                                                                  \
         FMT_LONG("restore it. If the change was meant, seal again, with a passphrase of the VM's " \
-                 "disks; the present seal is lost by that, and with it the key of each disk that " \
-                 "no passphrase opens: bulkhead vm seal %s DESCRIPTOR.xml --passphrase-file FILE", \
+                 "disks: bulkhead vm seal %s DESCRIPTOR.xml --passphrase-file FILE",               \
+                 UUID_TEXT(vm))
+/* Of another disk. Sealing refuses it, too, and says what would be lost. */
+#define PUT_BACK(vm)                                                                               \
+        FMT_LONG("put that disk back, or mount what it lies on: the seal has its key. If another " \
+                 "disk is meant, this says what would be lost: bulkhead vm seal %s "               \
+                 "DESCRIPTOR.xml --passphrase-file FILE",                                          \
                  UUID_TEXT(vm))
 
 static enum status differs(const char *subject, const struct digest *was, const struct digest *is,
@@ -32,7 +37,7 @@ static enum status compare_disks(const struct seal_record *r, const struct prese
         if (r->disks.count != p->disks.count)
                 return FAIL(ST_CHANGED, .subject = "the VM's disks",
                             .expected = FMT("%zu", r->disks.count),
-                            .found = FMT("%zu", p->disks.count), .remedy = AGAIN(&r->vm));
+                            .found = FMT("%zu", p->disks.count), .remedy = PUT_BACK(&r->vm));
         for (size_t i = 0; i < p->disks.count; i++) {
                 char was[37], is[37];
 
@@ -42,7 +47,8 @@ static enum status compare_disks(const struct seal_record *r, const struct prese
                 uuid_write(&p->disks.items[i].uuid, is);
                 return FAIL(ST_CHANGED, .subject = FMT("disk %.200s", p->disks.items[i].path),
                             .expected = FMT("LUKS UUID %s", was), .found = FMT("LUKS UUID %s", is),
-                            .remedy = AGAIN(&r->vm));
+                            .remedy = uuid_is_zero(&r->disks.items[i].uuid) ? AGAIN(&r->vm)
+                                                                            : PUT_BACK(&r->vm));
         }
         return ST_DONE;
 }
@@ -123,6 +129,50 @@ enum status seal_compare_setting(const struct seal_record *r, const struct prese
                          .found = FMT("%zu", r->measurements.count), .remedy = AGAIN(&r->vm));
         return s ? s : compare_plugins(r, p);
 }
+
+/* --- the keys that a new seal does not have ------------------------------------------------ */
+
+static bool is_sealed(const struct im_seal_req *req, const struct uuid *uuid)
+{
+        for (size_t i = 0; i < req->disks.count; i++)
+                if (uuid_equal(&req->disks.items[i].uuid, uuid))
+                        return true;
+        return false;
+}
+
+/* What lies where the disk was. */
+static const char *found_at(char text[256], const struct im_seal_req *req, const char *path)
+{
+        for (size_t i = 0; i < req->disks.count; i++)
+                if (!strcmp(req->disks.items[i].path, path))
+                        return req->disks.items[i].encrypted
+                                       ? status_format(text, "another disk: LUKS UUID %s",
+                                                       UUID_TEXT(&req->disks.items[i].uuid))
+                                       : "a disk that is not encrypted";
+        return "it is none of the disks that are to be sealed";
+}
+
+enum status seal_compare_keys(const struct seal_record *present, const struct im_seal_req *req)
+{
+        char found[256];
+
+        for (size_t i = 0; i < present->disks.count && !req->forget_key; i++) {
+                const struct disk_seen *d = &present->disks.items[i];
+
+                if (uuid_is_zero(&d->uuid) || is_sealed(req, &d->uuid))
+                        continue;
+                return FAIL(ST_REFUSED, .subject = FMT("disk %.200s", d->path),
+                            .expected = FMT("LUKS UUID %s: the present seal has its key",
+                                            UUID_TEXT(&d->uuid)),
+                            .found = found_at(found, req, d->path),
+                            .remedy = "put that disk back, or mount what it lies on, and repeat; "
+                                      "the same with --forget-key gives up the seal's key of it, "
+                                      "and with that its data if no passphrase opens it");
+        }
+        return ST_DONE;
+}
+
+/* --- what was measured ----------------------------------------------------------------------- */
 
 /* Is the target this, of a disk of the VM's own that it may write? */
 static bool is_of_own_disk(const struct present *p, size_t target, enum covers what)

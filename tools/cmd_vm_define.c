@@ -15,13 +15,20 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_OWNER = 0x100, OPTION_CHECK, OPTION_REPLACE, OPTION_DESCRIPTOR, OPTION_YES };
+enum {
+        OPTION_OWNER = 0x100,
+        OPTION_CHECK,
+        OPTION_REPLACE,
+        OPTION_DESCRIPTOR,
+        OPTION_YES,
+        OPTION_FORGET_KEY
+};
 
 struct arguments {
         const char **files, *owner, *replaced, *descriptor;
         struct options shared;
         size_t count;
-        bool check, replace, yes;
+        bool check, replace, yes, forget_key;
 };
 
 static const struct argp_option options[] = {
@@ -44,6 +51,10 @@ static const struct argp_option options[] = {
          3},
         {"yes", OPTION_YES, NULL, 0,
          "With --replace: also where a disk is sealed for a VM that is not defined here", 3},
+        {"forget-key", OPTION_FORGET_KEY, NULL, 0,
+         "With --replace: also where the present seal has the key of a disk that the VM does not "
+         "have then",
+         3},
         {0},
 };
 
@@ -53,8 +64,10 @@ static void check_use(const struct arguments *a, struct argp_state *state)
                 argp_usage(state);
         if (a->check && (a->owner || a->replace))
                 argp_error(state, "--check defines nothing: leave --owner and --replace out");
-        if (!a->replace && (a->descriptor || passphrase_is_given(&a->shared.present) || a->yes))
-                argp_error(state, "--descriptor, --yes and a passphrase belong to --replace");
+        if (!a->replace &&
+            (a->descriptor || passphrase_is_given(&a->shared.present) || a->yes || a->forget_key))
+                argp_error(state, "--descriptor, --yes, --forget-key and a passphrase belong to "
+                                  "--replace");
 }
 
 static error_t parse(int key, char *value, struct argp_state *state)
@@ -77,6 +90,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
                 return 0;
         case OPTION_YES:
                 a->yes = true;
+                return 0;
+        case OPTION_FORGET_KEY:
+                a->forget_key = true;
                 return 0;
         case ARGP_KEY_ARG:
                 a->files[a->count++] = value;
@@ -112,6 +128,7 @@ static enum status replace(const struct arguments *arguments, struct arena *a,
 {
         struct vm_replace_req q = {.vm = arguments->replaced ? arguments->replaced : "",
                                    .yes = arguments->yes,
+                                   .forget_key = arguments->forget_key,
                                    .passphrase = -1};
         struct vm_replace_rep p;
         enum status s = door_vm(q.vm);

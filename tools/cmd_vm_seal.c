@@ -14,12 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_FORMAT = 0x100, OPTION_NO_RECOVERY, OPTION_YES };
+enum { OPTION_FORMAT = 0x100, OPTION_NO_RECOVERY, OPTION_YES, OPTION_FORGET_KEY };
 
 struct arguments {
         const char *name, *file;
         struct options shared;
-        bool format, no_recovery, yes;
+        bool format, no_recovery, yes, forget_key;
 };
 
 static const struct argp_option options[] = {
@@ -28,6 +28,9 @@ static const struct argp_option options[] = {
         {"yes", OPTION_YES, NULL, 0,
          "Do not ask, but go on, where --format destroys something that is recognised, or a disk "
          "is sealed for a VM that is not defined here; without a terminal to ask on it is needed",
+         1},
+        {"forget-key", OPTION_FORGET_KEY, NULL, 0,
+         "Also where the present seal has the key of a disk that is not there: no seal has it then",
          1},
         {"no-recovery", OPTION_NO_RECOVERY, NULL, 0,
          "With --format and no passphrase: make no recovery key; the disks' key is then in this "
@@ -43,6 +46,9 @@ static void check_use(const struct arguments *a, struct argp_state *state)
         if ((recovery || a->no_recovery) && !a->format)
                 argp_error(state, "a recovery key is made by --format only; for disks that are "
                                   "sealed: bulkhead vm passphrase add");
+        if (a->forget_key && a->format)
+                argp_error(state, "--format makes disks of a VM that has no seal: leave "
+                                  "--forget-key out");
         if (recovery && a->no_recovery)
                 argp_error(state, "--recovery-to and --no-recovery exclude each other");
         if ((recovery || a->no_recovery) && passphrase_is_given(&a->shared.present))
@@ -59,6 +65,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
                 return 0;
         case OPTION_YES:
                 arguments->yes = true;
+                return 0;
+        case OPTION_FORGET_KEY:
+                arguments->forget_key = true;
                 return 0;
         case OPTION_NO_RECOVERY:
                 arguments->no_recovery = true;
@@ -203,65 +212,89 @@ static bool consent_given(bool format)
         return !strcmp(answer, "yes\n");
 }
 
+static const char about[] =
+        "Makes (--format) or adopts the VM's encrypted disks and seals their key to what the "
+        "descriptor measures and to this host's approved states.\v"
+        "Without --format nothing on a disk is destroyed: a LUKS2 disk is adopted by adding a key "
+        "slot, a plain one is refused. Sealing again binds the present state anew; after a change "
+        "it takes a passphrase of the disks. The present seal is gone then: where it has the key "
+        "of a disk that is not there now, sealing is refused without --forget-key. With --format, "
+        "a passphrase that is given will open the new disks, too; without one, a recovery key is "
+        "made and printed once.";
+
+/* What the request is made of, and what the VM is before it. */
+static enum status prepare(const struct arguments *arguments, struct arena *a,
+                           struct vm_seal_req *request, struct vm_show_rep *before_out,
+                           struct opener *by)
+{
+        enum status s = door_vm(arguments->name);
+
+        request->vm = arguments->name;
+        request->format = arguments->format;
+        request->yes = arguments->yes;
+        request->forget_key = arguments->forget_key;
+        if (!s)
+                s = door_must_be_admins("vm seal");
+        if (!s)
+                s = file_read(arguments->file, DOCUMENT_MOST, a, &request->descriptor);
+        if (!s)
+                s = door_show(arguments->name, before_out, a);
+        if (!s)
+                s = find_opener(arguments, before_out, a, by);
+        request->passphrase = by->fd;
+        request->form = by->form;
+        return s;
+}
+
+/* Asks once more if a person agrees to what is in question. */
+static enum status ask(struct vm_seal_req *request, struct vm_seal_rep *reply, struct arena *a,
+                       bool *interrupted)
+{
+        enum status s = door_call_or_interrupt(CALL(vm_seal, request, reply), a, interrupted);
+
+        if (s != ST_CONSENT || !consent_given(request->format))
+                return s;
+        request->yes = true;
+        return door_call_or_interrupt(CALL(vm_seal, request, reply), a, interrupted);
+}
+
+static int seal(const struct arguments *arguments, struct arena *a)
+{
+        struct vm_seal_req request = {.passphrase = -1};
+        struct opener by = {.fd = -1};
+        struct vm_show_rep before;
+        struct vm_seal_rep reply;
+        bool interrupted = false;
+        enum status s = prepare(arguments, a, &request, &before, &by);
+        int result;
+
+        if (!s)
+                s = ask(&request, &reply, a, &interrupted);
+        if (interrupted)
+                tell_outcome(arguments, before.vm.generation, &by, a);
+        result = finish(s, arguments, &reply, &by);
+        if (by.fd >= 0)
+                close(by.fd);
+        explicit_bzero(&by, sizeof by);
+        return result;
+}
+
 int cmd_vm_seal(int argc, char **argv)
 {
         static const struct argp_child children[] = {{&options_output, 0, NULL, 0},
                                                      {&options_present, 0, NULL, 0},
                                                      {&options_recovery_to, 0, NULL, 0},
                                                      {0}};
-        static const struct argp argp = {
-                options,
-                parse,
-                "NAME DESCRIPTOR.xml",
-                "Makes (--format) or adopts the VM's encrypted disks and seals their key to what "
-                "the descriptor measures and to this host's approved states.\v"
-                "Without --format nothing on a disk is destroyed: a LUKS2 disk is adopted by "
-                "adding a key slot, a plain one is refused. Sealing again binds the present state "
-                "anew; after a change it takes a passphrase of the disks. With --format, a "
-                "passphrase that is given will open the new disks, too; without one, a recovery "
-                "key is made and printed once.",
-                children,
-                NULL,
-                NULL};
+        static const struct argp argp = {options, parse, "NAME DESCRIPTOR.xml", about, children,
+                                         NULL,    NULL};
         struct arguments arguments = {0};
-        struct vm_seal_req request = {.passphrase = -1};
-        struct opener by = {.fd = -1};
-        struct vm_show_rep before;
-        struct vm_seal_rep reply;
-        bool interrupted = false;
         struct arena *a;
-        enum status s;
         int result;
 
         if (!options_parse(&argp, argc, argv, &arguments, &arguments.shared))
                 return EXIT_USAGE;
         a = arena_new();
-        request.vm = arguments.name;
-        request.format = arguments.format;
-        request.yes = arguments.yes;
-        s = door_vm(arguments.name);
-        if (!s)
-                s = door_must_be_admins("vm seal");
-        if (!s)
-                s = file_read(arguments.file, DOCUMENT_MOST, a, &request.descriptor);
-        if (!s)
-                s = door_show(arguments.name, &before, a);
-        if (!s)
-                s = find_opener(&arguments, &before, a, &by);
-        request.passphrase = by.fd;
-        request.form = by.form;
-        if (!s)
-                s = door_call_or_interrupt(CALL(vm_seal, &request, &reply), a, &interrupted);
-        if (s == ST_CONSENT && consent_given(arguments.format)) {
-                request.yes = true;
-                s = door_call_or_interrupt(CALL(vm_seal, &request, &reply), a, &interrupted);
-        }
-        if (interrupted)
-                tell_outcome(&arguments, before.vm.generation, &by, a);
-        result = finish(s, &arguments, &reply, &by);
-        if (by.fd >= 0)
-                close(by.fd);
-        explicit_bzero(&by, sizeof by);
+        result = seal(&arguments, a);
         arena_free(a);
         return result;
 }

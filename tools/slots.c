@@ -33,7 +33,9 @@ void slots_print(const struct disk_slots_list *disks)
         for (size_t i = 0; i < disks->count; i++) {
                 const struct disk_slots *d = &disks->items[i];
 
-                printf("  %s %s\n", d->device, output_clean(d->path));
+                printf("  %s %s%s\n", d->device, output_clean(d->path),
+                       d->foreign ? ": not the disk that was sealed; the VM's seal has no key of it"
+                                  : "");
                 for (size_t j = 0; j < d->slots.count; j++)
                         printf("    slot %-3u %-8s %s\n", d->slots.items[j].slot,
                                d->slots.items[j].kdf, meaning(&d->slots.items[j]));
@@ -64,6 +66,7 @@ struct json_object *slots_json(const struct disk_slots_list *disks)
                                                        json_object_new_boolean(true));
                         json_object_array_add(slots, slot);
                 }
+                json_object_object_add(o, "foreign", json_object_new_boolean(d->foreign));
                 json_object_object_add(o, "slots", slots);
                 json_object_array_add(all, o);
         }
@@ -87,6 +90,9 @@ void slots_print_still(const struct disk_slots_list *disks, const char *vm)
 
 const char *slots_sealed_alone(const struct disk_slots_list *disks)
 {
+        for (size_t i = 0; i < disks->count; i++)
+                if (disks->items[i].foreign)
+                        return NULL;
         for (size_t i = 0; i < disks->count; i++)
                 if (!has(&disks->items[i], KEY_SLOT_PASSPHRASE))
                         return disks->items[i].path;
@@ -117,7 +123,8 @@ void slots_print_left(const struct disk_slots_list *disks, const char *kept)
                 }
                 printf("  %s: %s\n", output_clean(d->path),
                        has(d, KEY_SLOT_PASSPHRASE) ? "a passphrase opens it"
-                                                   : "nothing opens it any more");
+                       : d->foreign ? "not the disk that was sealed; what opens it is not known"
+                                    : "nothing opens it any more");
                 if (!has(d, KEY_SLOT_CLAIMED) && !has(d, KEY_SLOT_SEAL))
                         continue;
                 printf("    what may be the seal's is still there%s%s; to remove it:\n",

@@ -14,7 +14,8 @@ void slots_print_still(const struct disk_slots_list *disks, const char *vm);
 struct json_object *slots_json(const struct disk_slots_list *disks);
 /* After an undefine: what opens each disk now, and how to remove what the seal has left. */
 void slots_print_left(const struct disk_slots_list *disks, const char *kept);
-/* Is there a disk that no passphrase opens? Its path, or NULL. */
+/* Is there a disk that the VM's seal opens and no passphrase? Its path, or NULL; also NULL if one
+ * of the disks is not what was sealed, so that nobody knows what opens that one. */
 const char *slots_sealed_alone(const struct disk_slots_list *disks);
 /* A recovery key that was made for them, if there is one: the key itself, or what it is wrapped in,
  * not both. */

@@ -128,7 +128,8 @@ static enum status open_one(const struct wanted_device *w, const dev_t *as)
         const struct wanted_device ours = {.name = arena_text(operation.arena, w->name),
                                            .kind = arena_text(operation.arena, w->kind),
                                            .path = arena_text(operation.arena, w->path),
-                                           .writable = w->writable};
+                                           .writable = w->writable,
+                                           .sealed = w->sealed};
         const struct device_use use = {.backend = backend,
                                        .vm = &operation.vm,
                                        .arena = operation.arena,

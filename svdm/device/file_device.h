@@ -17,6 +17,7 @@ struct file_device {
         const char *name; /* what the domain calls it: "xvda" */
         const char *path;
         bool writable;
+        bool sealed; /* the VM's present seal has the key of what lies there */
         const struct file_kind *kind;
         const struct device_backend *backend;
         struct uuid vm;

@@ -323,6 +323,8 @@ vm opt
 silent 'vm undefine' opt
 vm opt
 shown 01 'vm undefine' forget-key
+shown 84 'vm seal' forget-key
+shown 84 'vm define' forget-key
 
 # --- nothing is without a row ------------------------------------------------------------------
 walk() { # COMMAND...

@@ -34,6 +34,8 @@ static struct target targets[2];
 static struct predicate predicate;
 static struct descriptor descriptor;
 static struct open_disk disks[2];
+static size_t disks_count = 2; /* of those that are sealed */
+static bool forget_key;
 static struct open_target opened[2];
 static struct digest config;
 static struct principal owner;
@@ -75,6 +77,8 @@ static void prepare(void)
         dir = folder_new();
         a = arena_new();
         fake_tpm_new();
+        disks_count = 2;
+        forget_key = false;
         fake_measure_reset();
         targets[0] = (struct target){
                 .name = "disk:/a", .plugin = "disk", .argument = "/a", .method = "", .pcr = 16};
@@ -130,8 +134,9 @@ static enum status do_seal(uint64_t generation, char secret_of)
                                 .generation = generation,
                                 .descriptor = descriptor,
                                 .config = config,
-                                .disks = {disks, 2},
-                                .targets = {opened, 2}};
+                                .disks = {disks, disks_count},
+                                .targets = {opened, 2},
+                                .forget_key = forget_key};
         enum status s;
 
         memset(secret, secret_of, sizeof secret);
@@ -181,6 +186,48 @@ static enum status do_reseal(uint64_t generation)
 
         return seal_renew(a, &q);
 }
+
+static uint64_t generation(void);
+
+/* Which disk there is instead of the second one, of which the present seal has the key. */
+static const struct {
+        struct uuid uuid;
+        size_t count;
+        bool encrypted;
+        const char *found;
+} others[] = {
+        {{{9}}, 2, true, "another disk: LUKS UUID 09000000-0000-0000-0000-000000000000"},
+        {{{0}}, 2, false, "a disk that is not encrypted"},
+        {{{8}}, 1, true, "none of the disks"},
+};
+
+START_TEST(test_a_key_is_not_given_up_unsaid)
+{
+        char secret;
+
+        open_log();
+        ck_assert_int_eq(do_seal(1, 's'), ST_DONE);
+        disks[1].uuid = others[_i].uuid;
+        disks[1].encrypted = others[_i].encrypted;
+        opened[1].covers = others[_i].encrypted ? COVERS_HEADER : COVERS_CONTENT;
+        disks_count = others[_i].count;
+        ck_assert_int_eq(do_seal(2, 't'), ST_REFUSED);
+        ck_assert_str_eq(error_last()->subject, "disk /b");
+        ck_assert(strstr(error_last()->expected, "08000000-0000-0000-0000-000000000000"));
+        ck_assert(strstr(error_last()->found, others[_i].found));
+        ck_assert(strstr(error_last()->remedy, "--forget-key"));
+        ck_assert_uint_eq(generation(), 1);
+        forget_key = true;
+        ck_assert_int_eq(do_seal(2, 't'), ST_DONE);
+        ck_assert_uint_eq(generation(), 2);
+        forget_key = false;
+        ck_assert_int_eq(do_seal(3, 'u'), ST_DONE); /* the new seal never had that key */
+        if (others[_i].count == 2) {
+                ck_assert_int_eq(do_unseal(&secret), ST_DONE);
+                ck_assert_int_eq(secret, 'u');
+        }
+}
+END_TEST
 
 static uint64_t generation(void)
 {
@@ -911,6 +958,8 @@ int main(void)
         tcase_set_timeout(t, 120);
         tcase_add_checked_fixture(t, set_up, tear_down);
         tcase_add_loop_test(t, test_changes, 0, sizeof changes / sizeof *changes);
+        tcase_add_loop_test(t, test_a_key_is_not_given_up_unsaid, 0,
+                            sizeof others / sizeof *others);
         tcase_add_test(t, test_tpm_decides);
         tcase_add_test(t, test_an_old_seal_opens_and_is_made_anew);
         tcase_add_loop_test(t, test_an_old_seal_names_what_changed, 0, 5);

@@ -667,12 +667,12 @@ static const char *warning; /* of a seal */
 
 static enum status seal_it(struct arena *arena, struct compartment *c)
 {
-        return seal_vm(arena, c, (struct bytes){0}, false, false, -1, PASSPHRASE_LINE, &warning);
+        return seal_vm(arena, c, &(struct vm_seal_req){.passphrase = -1}, &warning);
 }
 
 static enum status format_it(struct arena *arena, struct compartment *c)
 {
-        return seal_vm(arena, c, (struct bytes){0}, true, false, -1, PASSPHRASE_LINE, &warning);
+        return seal_vm(arena, c, &(struct vm_seal_req){.format = true, .passphrase = -1}, &warning);
 }
 
 /* --- stories ------------------------------------------------------------------------------ */
@@ -1055,8 +1055,11 @@ static void tell_content(struct disk_content_list *to, struct arena *arena)
 
 static enum status seal_content(struct arena *arena, struct compartment *c)
 {
-        return seal_vm(arena, c, (struct bytes){0}, contents[world.content].format,
-                       contents[world.content].yes, -1, PASSPHRASE_LINE, &warning);
+        const struct vm_seal_req q = {.format = contents[world.content].format,
+                                      .yes = contents[world.content].yes,
+                                      .passphrase = -1};
+
+        return seal_vm(arena, c, &q, &warning);
 }
 
 START_TEST(what_lies_on_a_disk_decides)

@@ -311,8 +311,9 @@ static void seal_two(char secret[32])
 /* xvdb is what is asked for. */
 static void look(int fd, enum status expected)
 {
-        struct wanted_device disks[] = {{"xvda", "crypt", arena_text(a, in_place("one")), true},
-                                        {"xvdb", "crypt", arena_text(a, in_place("two")), true}};
+        struct wanted_device disks[] = {
+                {"xvda", "crypt", arena_text(a, in_place("one")), true, false},
+                {"xvdb", "crypt", arena_text(a, in_place("two")), true, false}};
         struct svdm_look_rep *p =
                 ASK(fd, svdm_look, expected, .vm = vm, .devices = {disks, 2}, .device = "xvdb");
 

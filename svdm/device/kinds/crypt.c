@@ -3,19 +3,13 @@
  * Disks that guests write: LUKS2, with a key that is derived from the VM's secret. luks_disk.h
  * hides all that is known of LUKS; this file decides when a header may be made, adopted or opened.
  */
+#include "svdm/device/disk_sample.h"
 #include "svdm/device/file_device.h"
 #include "svdm/device/luks_disk.h"
 #include "svdm/device/luks_slots.h"
 
 #include <string.h>
 #include <unistd.h>
-
-/* A plain disk may be opened: it is to be formatted, or else refuse_plain() says what it is. A disk
- * that the host has mounted is refused, since two writers would destroy it. */
-static enum status accept(struct file_device *d)
-{
-        return d->writable && !d->look ? open_disk_unused(d->path, d->file) : ST_DONE;
-}
 
 /* What is left is all that there is: nothing may write over it before it is saved. */
 static enum status refuse_half(const struct file_device *d)
@@ -34,21 +28,67 @@ static enum status refuse_half(const struct file_device *d)
 static enum status refuse_lost(const struct file_device *d)
 {
         return FAIL(ST_REFUSED, .subject = d->path, .expected = "the LUKS2 header of a sealed disk",
-                    .found = "none: it was overwritten, or this is another disk",
-                    .remedy = FMT_LONG("the seal still has the key: put the disk back, or its "
-                                       "header from a copy: cryptsetup luksHeaderRestore %s "
-                                       "--header-backup-file FILE",
+                    .found = "no LUKS header: it was overwritten, or this is another disk",
+                    .remedy = FMT_LONG("write nothing to this disk: the seal still has its key. "
+                                       "Put the right disk back; or the header, from a copy of "
+                                       "it: cryptsetup luksHeaderRestore %s --header-backup-file "
+                                       "FILE",
                                        d->path));
+}
+
+static bool header_is_lost(const struct file_device *d)
+{
+        const enum luks_kind found = luks_probe(d->file);
+
+        return d->sealed && (found == LUKS_NONE || found == LUKS_1);
+}
+
+/* A plain disk may be opened: it is to be formatted, or else refuse_plain() says what it is. A disk
+ * that the host has mounted is refused, since two writers would destroy it. */
+static enum status accept(struct file_device *d)
+{
+        enum status s = d->writable && !d->look ? open_disk_unused(d->path, d->file) : ST_DONE;
+
+        return !s && !d->look && header_is_lost(d) ? refuse_lost(d) : s;
+}
+
+/* Nothing but zeros, as far as it was looked at. If not even that can be said, it is not. */
+static bool is_empty(const struct file_device *d)
+{
+        int sample = -1;
+        enum status s = disk_sample(d->path, d->file, d->seen.size, &sample);
+
+        if (s)
+                error_clear();
+        if (sample >= 0)
+                close(sample);
+        return !s && sample < 0;
+}
+
+static enum status refuse_empty(const struct file_device *d)
+{
+        return FAIL(ST_REFUSED, .subject = d->path, .expected = "a LUKS2 disk",
+                    .found = "an empty one",
+                    .remedy = FMT_LONG("if data should be there, put the right disk back; if the "
+                                       "VM is sealed, and this is one more disk, give it a "
+                                       "passphrase that opens the others: cryptsetup luksFormat "
+                                       "--type luks2 %s; to make new disks of all that the VM "
+                                       "writes: bulkhead vm seal %s DESCRIPTOR.xml --format",
+                                       d->path, UUID_TEXT(&d->vm)));
 }
 
 static enum status refuse_plain(const struct file_device *d)
 {
         if (luks_probe(d->file) == LUKS_SECOND)
                 return refuse_half(d);
+        if (header_is_lost(d))
+                return refuse_lost(d);
         if (luks_probe(d->file) == LUKS_1)
                 return FAIL(ST_REFUSED, .subject = d->path, .expected = "a LUKS2 disk",
                             .found = "a LUKS1 disk",
                             .remedy = FMT("cryptsetup convert --type luks2 %s", d->path));
+        if (is_empty(d))
+                return refuse_empty(d);
         return FAIL(ST_REFUSED, .subject = d->path, .expected = "a LUKS2 disk",
                     .found = "a plain one",
                     .remedy = FMT_LONG("if it was LUKS2 before, put its header back: cryptsetup "
