@@ -190,6 +190,25 @@ void compartment_summary(const struct compartment *c, struct arena *a,
         pthread_mutex_unlock(&vm_table.lock);
 }
 
+void compartment_set_overwritten(struct compartment *c, const char *disks)
+{
+        pthread_mutex_lock(&vm_table.lock);
+        snprintf(c->overwritten, sizeof c->overwritten, "%s", disks);
+        pthread_mutex_unlock(&vm_table.lock);
+}
+
+const char *compartment_overwritten(const struct compartment *c)
+{
+        return c->overwritten;
+}
+
+void compartment_set_undecided(struct compartment *c, bool undecided)
+{
+        pthread_mutex_lock(&vm_table.lock);
+        c->undecided = undecided;
+        pthread_mutex_unlock(&vm_table.lock);
+}
+
 void compartment_began(struct compartment *c, bool restarted, int64_t now_ms)
 {
         c->restarted = restarted;

@@ -105,6 +105,15 @@ bool compartment_restarts_too_fast(const struct compartment *c, int64_t now_ms);
 enum status compartment_set_refusal(struct compartment *c, enum status s);
 void compartment_summary(const struct compartment *c, struct arena *a,
                          struct vm_summary *summary_out);
+/* What became of the last seal, as long as this daemon runs: the disks that its --format has
+ * written to though nothing is sealed ("" for none), and whether nobody could say if a seal was
+ * committed. The latter ends when that is known. */
+void compartment_set_overwritten(struct compartment *c, const char *disks);
+const char *compartment_overwritten(const struct compartment *c);
+void compartment_set_undecided(struct compartment *c, bool undecided);
+/* Both, of any VM; `overwritten_out` lies in the arena. */
+void compartment_find_fate(const char *vm, struct arena *a, const char **overwritten_out,
+                           bool *undecided_out);
 /* Writes the definition to disk in the place of the present one, which has the same UUID. ST_EXISTS
  * if another VM has the name. What compartment_definition() pointed to is gone afterwards. */
 enum status compartment_replace(struct compartment *c, const struct vm_definition *d);

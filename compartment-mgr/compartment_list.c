@@ -43,6 +43,19 @@ enum status compartment_find(const char *vm, struct arena *a, struct vm_definiti
         return c ? ST_DONE : vm_table_not_found(vm);
 }
 
+void compartment_find_fate(const char *vm, struct arena *a, const char **overwritten_out,
+                           bool *undecided_out)
+{
+        const struct compartment *c;
+
+        pthread_mutex_lock(&vm_table.lock);
+        c = vm_table_find(vm);
+        /* what is sealed after all was overwritten on purpose */
+        *overwritten_out = c && !c->definition.generation ? arena_text(a, c->overwritten) : "";
+        *undecided_out = c && c->undecided;
+        pthread_mutex_unlock(&vm_table.lock);
+}
+
 enum status compartments_list(struct arena *a, struct vm_definition **definitions_out,
                               struct vm_summary **summaries_out, size_t *count_out)
 {

@@ -140,7 +140,7 @@ static enum status name_claimants(struct operation *o, const struct vm_definitio
                 s = add_definition(&b, &definitions[i]);
                 if (!s)
                         s = ask(&b);
-                if (s != ST_BUSY)
+                if (s != ST_REFUSED) /* svdm_others has no other reason for it */
                         continue;
                 s = ST_DONE;
                 *warning_out = arena_print(o->arena,

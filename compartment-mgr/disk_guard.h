@@ -12,11 +12,11 @@
 enum status disk_guard_may_format(const struct operation *o);
 
 /*
- * The disks of the operation are open. ST_BUSY if anybody else has one: the definition of another
- * VM, a running domain, the host itself. ST_REFUSED for a member of a volume group or an array, and
- * for a disk that is sealed for another VM of this host. Without `yes`, ST_CONSENT if format would
- * destroy something that was recognised, or if a disk is sealed for a VM that is not defined here;
- * the error names it.
+ * The disks of the operation are open. ST_REFUSED if another VM has one: its definition, or a
+ * running domain. ST_BUSY if the host itself uses one. ST_REFUSED for a member of a volume group or
+ * an array, and for a disk that is sealed for another VM of this host. Without `yes`, ST_CONSENT if
+ * format would destroy something that was recognised, or if a disk is sealed for a VM that is not
+ * defined here; the error names it.
  *
  * A sealed VM keeps its own disks: another VM that names one of them, and was never sealed, does
  * not keep it from being sealed again. *warning_out names such a VM (the last, if there are

@@ -15,7 +15,7 @@
 
 enum { DECISION_TIME = 5 * 60 * 1000 /* ms */, LOOK_AGAIN = 100 /* ms */ };
 
-static enum status ask_sealed(struct operation *o)
+enum status operation_ask_sealed(struct operation *o)
 {
         struct im_sealed_req q = {.vm = o->vm->uuid};
 
@@ -45,12 +45,16 @@ static enum status settle_disks(struct operation *o)
  * is back, or until the owner seals anew or undefines the VM. */
 enum status operation_settle(struct operation *o)
 {
-        enum status s = ask_sealed(o);
+        enum status s = operation_ask_sealed(o);
 
         if (s || is_lost(o))
                 return s;
         s = settle_disks(o);
-        return s ? s : compartment_settle(o->compartment, &o->sealed);
+        if (!s)
+                s = compartment_settle(o->compartment, &o->sealed);
+        if (!s)
+                compartment_set_undecided(o->compartment, false);
+        return s;
 }
 
 enum status operation_drop_journal(struct operation *o)
@@ -101,7 +105,7 @@ enum status operation_join(struct operation *o, struct arena *a, struct compartm
         enum status s = connect_svdm(o, a, c);
 
         if (!s)
-                s = ask_sealed(o);
+                s = operation_ask_sealed(o);
         return s ? s : operation_must_be_sealed(o);
 }
 
@@ -218,6 +222,7 @@ enum status operation_settle_after(struct operation *o, enum status s, uint64_t 
 
         interrupt_forbid(); /* integrity-mgr has decided, or is about to */
         settled = settle_once_decided(o);
+        compartment_set_undecided(o->compartment, settled);
         if (!settled && o->sealed.generation == generation) {
                 compartment_committed(o->compartment);
                 return ST_DONE;

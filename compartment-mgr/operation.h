@@ -83,6 +83,8 @@ enum status operation_svdm(struct operation *o, struct call call, int deadline_m
 /* Asks integrity-mgr which seal is the present one, and brings the disks' headers and the
  * definition to that generation. */
 enum status operation_settle(struct operation *o);
+/* The first half of that alone: o->sealed is what integrity-mgr has committed to. */
+enum status operation_ask_sealed(struct operation *o);
 /* Closes everything; the thread's error stays what it was. May be called again. */
 void operation_end(struct operation *o);
 

@@ -38,8 +38,14 @@ static void add_work(struct request *r, struct facts *f)
 enum status on_job_cancel(struct request *r, const struct job_cancel_req *q,
                           struct job_cancel_rep *p)
 {
-        return work_cancel(q->job, &r->caller->principal, r->caller->roles & ADMIN, r->arena,
-                           &p->operation, &p->vm);
+        bool undecided;
+        enum status s = work_cancel(q->job, &r->caller->principal, r->caller->roles & ADMIN,
+                                    r->arena, &p->operation, &p->vm);
+
+        p->overwritten = "";
+        if (!s && !strcmp(p->operation, "seal"))
+                compartment_find_fate(p->vm, r->arena, &p->overwritten, &undecided);
+        return s;
 }
 
 static enum status make_status(int64_t deadline, struct arena *a, void *reply)

@@ -189,6 +189,7 @@ enum status on_vm_show(struct request *r, const struct vm_show_req *q, struct vm
         live_join(r->arena, &p->vm);
         p->config = d.config;
         p->disks = d.disks;
+        compartment_find_fate(q->vm, r->arena, &p->overwritten, &p->undecided);
         live_devices(r->arena, &d, &p->devices.items, &p->devices.count);
         if (!d.generation)
                 return ST_DONE;

@@ -13,7 +13,13 @@
 #include "compartment-mgr/seal.h"
 #include "compartment-mgr/stories.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
 #include <unistd.h>
+
+enum { WORKER_END = 60 * 1000 /* ms */ };
 
 /* If so, what the owner asked for at a start has to hold here, too. */
 static bool opens_by_seal(const struct operation *o, bool format, int passphrase)
@@ -37,15 +43,95 @@ static enum status find_authority(struct operation *o, int passphrase, struct se
         return s;
 }
 
+/* The line that names a device, as the path of its disk. */
+static const char *path_of(const struct operation *o, const char *device, size_t len)
+{
+        for (size_t i = 0; i < o->config.disks.count; i++) {
+                const struct disk *d = &o->config.disks.items[i];
+
+                if (strlen(d->device) == len && !strncmp(d->device, device, len))
+                        return d->path;
+        }
+        return "a disk";
+}
+
+static bool can_be_read(int fd, int64_t deadline)
+{
+        struct pollfd p = {fd, POLLIN, 0};
+        int r;
+
+        do
+                r = poll(&p, 1, deadline_left(deadline));
+        while (r < 0 && errno == EINTR);
+        return r > 0;
+}
+
+/* Which disks the device worker has begun to write to. Known once it has ended, which svdm sees to
+ * when its connection ends: so that goes first if s is an error. */
+static void learn_writes(struct operation *o, int written, enum status s)
+{
+        const int64_t deadline = deadline_in(WORKER_END);
+        const char *disks = "";
+        char lines[4096];
+        size_t len = 0;
+        ssize_t n = 1;
+
+        if (s)
+                operation_end(o);
+        while (n > 0 && len < sizeof lines && can_be_read(written, deadline)) {
+                n = read(written, lines + len, sizeof lines - len);
+                len += n > 0 ? (size_t)n : 0;
+        }
+        if (n && !len)
+                disks = "perhaps a disk: svdm's worker does not end";
+        for (size_t from = 0, to = 0; to < len; to++) {
+                if (lines[to] != '\n')
+                        continue;
+                disks = arena_print(o->arena, "%s%s%s", disks, *disks ? ", " : "",
+                                    path_of(o, lines + from, to - from));
+                from = to + 1;
+        }
+        compartment_set_overwritten(o->compartment, disks);
+}
+
 static enum status prepare(struct operation *o, const struct sealing *how,
                            struct svdm_prepare_rep *prepared_out)
 {
         struct svdm_prepare_req q = {.format = how->format,
                                      .authority_kind = how->authority_kind,
                                      .authority = how->authority,
-                                     .form = how->form};
+                                     .form = how->form,
+                                     .written = -1};
+        int ends[2] = {-1, -1};
+        struct error why;
+        enum status s;
 
-        return operation_svdm(o, CALL(svdm_prepare, &q, prepared_out), PEER_LONG);
+        if (how->format && pipe2(ends, O_CLOEXEC))
+                return FAIL(status_of_errno(errno), .subject = "pipe", .found = strerror(errno));
+        q.written = ends[1];
+        s = operation_svdm(o, CALL(svdm_prepare, &q, prepared_out), PEER_LONG);
+        if (!how->format)
+                return s;
+        close(ends[1]);
+        why = *error_last();
+        learn_writes(o, ends[0], s);
+        error_keep(&why);
+        close(ends[0]);
+        return s;
+}
+
+/* "What had begun was undone" holds of everything but what was written over. */
+static enum status tell_overwritten(const struct operation *o, enum status s)
+{
+        const char *disks = compartment_overwritten(o->compartment), *found;
+
+        if (s != ST_CANCELLED || !*disks)
+                return s;
+        found = arena_print(o->arena, "%s; --format has overwritten %s; nothing is sealed",
+                            error_last()->found, disks);
+        return FAIL(s, .subject = FMT("VM %s", o->vm->name),
+                    .found = found,
+                    .remedy = FMT("bulkhead vm seal %s DESCRIPTOR.xml --format", o->vm->name));
 }
 
 /* Has the disks measured as they will be, through the new headers, and sealed. */
@@ -102,7 +188,9 @@ enum status seal_disks(struct operation *o, const struct sealing *how)
         open_disks_close(prepared.disks.items, prepared.disks.count);
         if (prepared.secret >= 0)
                 close(prepared.secret);
-        return s;
+        if (!s)
+                compartment_set_overwritten(o->compartment, "");
+        return how->format ? tell_overwritten(o, s) : s;
 }
 
 /* --- the story of vm_seal -------------------------------------------------------------------- */
@@ -166,6 +254,7 @@ enum status seal_vm(struct arena *a, struct compartment *c, const struct vm_seal
 
         *warning_out = "";
         compartment_set_state(c, VM_SEALING, "");
+        compartment_set_overwritten(c, ""); /* by this one */
         s = read_asked(a, c, q, &d);
         if (!s)
                 s = operation_begin(&o, a, c);

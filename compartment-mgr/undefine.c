@@ -272,24 +272,42 @@ static void drop_staged(struct operation *o)
         error_keep(&why);
 }
 
+/* Integrity-mgr alone knows whether it has forgotten the seal, also if its answer was lost. As long
+ * as it does not say, the journal stays for the next operation. */
+static enum status settle_forgotten(struct operation *o, enum status s, uint64_t generation)
+{
+        struct error why = *error_last();
+        bool forgotten;
+
+        if (operation_ask_sealed(o)) {
+                report_error("asking whether a seal was forgotten");
+                error_keep(&why);
+                return s;
+        }
+        forgotten = !o->sealed.generation;
+        if (!forgotten) {
+                drop_staged(o);
+                if (compartment_set_generation(o->compartment, generation))
+                        report_error("keeping the generation of a seal"); /* the next will */
+        }
+        error_keep(&why);
+        return forgotten ? ST_DONE : s;
+}
+
 /* First the definition says that there is no seal: from the moment on at which there is none, the
  * journal counts. Should it end between, the seal that is there puts its generation back. */
 static enum status unseal_definition(struct operation *o)
 {
+        const bool had_record = o->sealed.generation;
         const uint64_t generation = o->vm->generation;
         enum status s = compartment_set_generation(o->compartment, NO_GENERATION);
-        struct error why;
 
-        if (!s)
-                s = forget_record(o);
-        if (!s)
+        if (s) {
+                drop_staged(o);
                 return s;
-        drop_staged(o);
-        why = *error_last();
-        if (compartment_set_generation(o->compartment, generation))
-                report_error("keeping the generation of a seal"); /* the next operation does it */
-        error_keep(&why);
-        return s;
+        }
+        s = forget_record(o);
+        return s && had_record ? settle_forgotten(o, s, generation) : s;
 }
 
 /* A disk that cannot be written keeps its slot if its key may go, or else the VM its definition. */

@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { CANCEL_WAIT = 60 * 1000 /* ms */ };
+static int cancel_wait = 60 * 1000; /* ms */
 
 struct work {
         uint64_t number;
@@ -192,7 +192,7 @@ static enum status may_cancel(const struct work *w, uint64_t number, const struc
 /* Called with the lock. */
 static enum status wait_for_end(struct work *w)
 {
-        const struct timespec until = deadline_point(deadline_in(CANCEL_WAIT));
+        const struct timespec until = deadline_point(deadline_in(cancel_wait));
         enum status s = ST_DONE;
         int r = 0;
 

@@ -318,10 +318,12 @@ static enum status keep_error_of(const struct frame *f)
 enum status channel_send_request(int fd, struct call call, int64_t deadline)
 {
         const struct message_info *info = message_info(call.number);
+        enum status s;
 
         if (!info || !info->reply)
                 return FAIL(ST_INTERNAL, .subject = FMT("message %u is no request", call.number));
-        return channel_send(fd, call.number, info->request, call.request, deadline);
+        s = interrupt_check(); /* what nobody waits for is not begun */
+        return s ? s : channel_send(fd, call.number, info->request, call.request, deadline);
 }
 
 enum status channel_receive_reply(int fd, struct call call, struct arena *a, int64_t deadline,

@@ -33,12 +33,13 @@ void interrupt_allow(int told)
 
 void interrupt_forbid(void)
 {
-        mine.allowed = false;
+        mine.allowed = mine.ended = false;
 }
 
 static enum status end(bool gone)
 {
-        interrupt_forbid();
+        mine.ended = true;
+        mine.gone = gone;
         return FAIL(ST_CANCELLED, .subject = "the request",
                     .found = gone ? "whoever asked for it is gone" : "it was cancelled",
                     .remedy = "what had begun was undone: ask again if it is wanted");
@@ -62,14 +63,16 @@ bool interrupt_due(void)
 {
         struct pollfd p[3] = {[2] = {.fd = -1}};
 
-        return wait_once(p, deadline_in(0)) > 0;
+        return mine.ended || wait_once(p, deadline_in(0)) > 0;
 }
 
 enum status interrupt_check(void)
 {
         struct pollfd p[3] = {[2] = {.fd = -1}};
 
-        return wait_once(p, deadline_in(0)) > 0 ? end(p[0].revents) : ST_DONE;
+        if (mine.ended)
+                return end(mine.gone);
+        return mine.allowed && wait_once(p, deadline_in(0)) > 0 ? end(p[0].revents) : ST_DONE;
 }
 
 int64_t interrupt_look(int64_t deadline)
@@ -82,8 +85,11 @@ int64_t interrupt_look(int64_t deadline)
 enum status interrupt_wait(int fd, short events, int64_t deadline)
 {
         struct pollfd p[3] = {[2] = {fd, events, 0}};
-        int r = wait_once(p, deadline);
+        int r;
 
+        if (mine.ended)
+                return end(mine.gone);
+        r = wait_once(p, deadline);
         if (r < 0)
                 return FAIL(ST_IO, .subject = "poll", .found = strerror(errno));
         if (!r)

@@ -267,15 +267,28 @@ void worker_stop(struct worker *w)
 
 /* --- jobs --- */
 
+static enum status job_ended(struct job *j, int64_t deadline)
+{
+        struct pollfd p = {j->exit_pipe, POLLIN, 0};
+        int r;
+
+        do
+                r = poll(&p, 1, deadline_left(deadline));
+        while (r < 0 && errno == EINTR);
+        return r == 1 ? ST_DONE
+                      : FAIL(ST_TIMEOUT, .subject = j->name,
+                             .found = "a process that does not end");
+}
+
 /* Waits for the child's end, at most until `deadline`, and says how it was. */
 static enum status exit_of(struct job *j, int64_t deadline)
 {
-        struct pollfd p = {j->exit_pipe, POLLIN, 0};
         struct exit_message m;
         ssize_t r;
+        enum status s = job_ended(j, deadline);
 
-        if (poll(&p, 1, deadline_left(deadline)) != 1)
-                return FAIL(ST_TIMEOUT, .subject = j->name, .found = "a process that does not end");
+        if (s)
+                return s;
         do
                 r = read(j->exit_pipe, &m, sizeof m);
         while (r < 0 && errno == EINTR);
@@ -366,6 +379,18 @@ void job_kill(struct job *j)
 {
         if (j)
                 job_free(j); /* the warm parent sees the exit pipe close, and kills */
+}
+
+enum status job_kill_wait(struct job *j, int wait_ms)
+{
+        enum status s;
+
+        if (!j)
+                return ST_DONE;
+        job_set_deadline(j, 0); /* the warm parent kills it, and tells when it has ended */
+        s = job_ended(j, deadline_in(wait_ms));
+        job_free(j);
+        return s;
 }
 
 bool job_alive(struct job *j)

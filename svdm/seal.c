@@ -2,8 +2,8 @@
 /*
  * svdm's requests of a seal, in the order of time: prepare or edit makes headers in memory, stage
  * puts them into the redo journal, settle writes them to the disks if integrity-mgr has committed
- * to their generation, and drops them otherwise. Only settle changes a disk, and the device worker
- * does it.
+ * to their generation, and drops them otherwise. The device worker alone changes a disk: its header
+ * when settle says so, and before that the data of a disk that is formatted, which prepare fills.
  */
 #include "lib/channel.h"
 #include "svdm/device/header_diff.h"
@@ -47,7 +47,8 @@ enum status on_svdm_prepare(struct request *r, const struct svdm_prepare_req *q,
                                                .authority_kind = q->authority_kind,
                                                .authority = q->authority,
                                                .form = q->form,
-                                               .slot_key = svdm.slot_key};
+                                               .slot_key = svdm.slot_key,
+                                               .written = q->written};
         struct device_prepare_rep made = {.secret = -1};
         struct session *n;
         enum status s = session_open_long(r, &n);

@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TURN_WAIT = 2000 /* ms */, RELEASE_TIME = 60000 };
+enum { TURN_WAIT = 2000 /* ms */, RELEASE_TIME = 60000, KILL_TIME = 30000 };
 
 struct svdm svdm;
 
@@ -123,8 +123,10 @@ void session_undo(struct session *n)
         struct error why = *error_last();
 
         interrupt_forbid();
-        /* A mapped device is busy as long as the job or this session has it open. */
-        job_kill(n->job);
+        /* A mapped device is busy as long as the job or this session has it open; and a job that is
+         * stuck in the kernel maps and writes on. */
+        if (job_kill_wait(n->job, KILL_TIME))
+                report_error("waiting for the end of an operation that was not finished");
         n->job = NULL;
         close_all(n->files, n->count);
         close_all(n->old, n->count);

@@ -92,19 +92,24 @@ static void print_cancelled(const struct cancel *cancel, const struct job_cancel
         struct json_object *o;
 
         if (!cancel->shared.json) {
-                if (!output_quiet())
-                        printf("job %" PRIu64 ", %s%s%s, is cancelled; what it began is undone%s\n",
-                               cancel->job, output_clean(reply->operation), has_vm ? " of VM " : "",
-                               has_vm ? output_clean(reply->vm) : "",
-                               strcmp(reply->operation, "seal")
-                                       ? ""
-                                       : "; what --format had filled of a disk is lost");
+                if (output_quiet())
+                        return;
+                printf("job %" PRIu64 ", %s%s%s, is cancelled; ", cancel->job,
+                       output_clean(reply->operation), has_vm ? " of VM " : "",
+                       has_vm ? output_clean(reply->vm) : "");
+                if (*reply->overwritten)
+                        printf("nothing is sealed; --format has overwritten %s: what was on it is "
+                               "lost\n",
+                               output_clean(reply->overwritten));
+                else
+                        puts("what it began is undone");
                 return;
         }
         o = json_object_new_object();
         json_object_object_add(o, "job", json_object_new_uint64(cancel->job));
         output_json_text(o, "operation", reply->operation);
         output_json_text(o, "vm", has_vm ? reply->vm : "");
+        output_json_text(o, "overwritten", reply->overwritten);
         output_json(o);
 }
 

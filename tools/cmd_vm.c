@@ -323,6 +323,7 @@ static void show_json(const struct vm_show_rep *reply)
                 json_object_array_add(disks, disk);
         }
         json_object_object_add(o, "disks", disks);
+        output_json_text(o, "overwritten", reply->overwritten);
         json_object_object_add(o, "interfaces", json_interfaces(reply));
         json_object_object_add(o, "config", config);
         json_object_object_add(o, "descriptor",
@@ -353,6 +354,9 @@ static void show_text(const struct vm_show_rep *reply)
                        d->kind, d->writable ? "writable" : "read-only",
                        told_attached(reply, d->device));
         }
+        if (*reply->overwritten)
+                printf("  overwritten %s: by a --format that was not finished; nothing is sealed\n",
+                       output_clean(reply->overwritten));
         for (size_t i = 0; i < reply->devices.count; i++) {
                 const struct device_state *d = &reply->devices.items[i];
 

@@ -126,17 +126,51 @@ static enum status find_opener(const struct arguments *arguments, const struct v
 
 /* --- printing ------------------------------------------------------------------------------ */
 
-static int finish(enum status s, const struct arguments *arguments, const struct vm_seal_rep *reply,
-                  const struct opener *by)
+/* Of a VM that has no new seal. */
+static void tell_disks(const struct arguments *arguments, const struct vm_show_rep *now)
 {
-        struct json_object *o;
+        const char *name = output_clean(arguments->name);
 
-        if (s && *by->recovery.key && status_exit(s) != EXIT_REFUSED) {
+        if (*now->overwritten)
+                fprintf(stderr,
+                        "%s: not sealed; --format has overwritten %s: what was on it is lost; once "
+                        "more: bulkhead vm seal %s %s --format\n",
+                        name, output_clean(now->overwritten), name, output_clean(arguments->file));
+        else
+                fprintf(stderr, "%s: %s\n", name,
+                        now->vm.generation ? "the seal is the one of before; its disks are as they "
+                                             "were"
+                                           : "not sealed; nothing was written to its disks");
+}
+
+/* After an error. What is not known counts as sealed: then the recovery key is needed. */
+static void tell_failure(enum status s, const struct arguments *arguments, const struct opener *by,
+                         struct arena *a)
+{
+        const struct error kept = *error_last();
+        const bool broken = s == ST_UNREACHABLE || s == ST_PROTOCOL || s == ST_TIMEOUT;
+        struct vm_show_rep now;
+        enum status shown = arguments->format ? door_show(arguments->name, &now, a) : ST_DONE;
+
+        if (arguments->format && !shown && *now.overwritten)
+                tell_disks(arguments, &now);
+        if (*by->recovery.key && status_exit(s) != EXIT_REFUSED &&
+            (broken || shown || now.undecided || now.vm.generation)) {
                 fputs("if the VM is sealed all the same, this opens its disks:\n", stdout);
                 slots_print_recovery(&by->recovery);
         }
-        if (s)
+        error_keep(&kept);
+}
+
+static int finish(enum status s, const struct arguments *arguments, const struct vm_seal_rep *reply,
+                  const struct opener *by, struct arena *a)
+{
+        struct json_object *o;
+
+        if (s) {
+                tell_failure(s, arguments, by, a);
                 return output_error(s, "vm seal %s", output_clean(arguments->name));
+        }
         if (*reply->warning)
                 fprintf(stderr, "bulkhead: warning: %s\n", output_clean(reply->warning));
         if (arguments->shared.json) {
@@ -155,8 +189,9 @@ static int finish(enum status s, const struct arguments *arguments, const struct
 enum { LOOK_MS = 200, LOOKS = 300 };
 
 /* A seal is committed at one moment: before it no header has been written, after it the headers are
- * written whatever happens. --format fills a disk with integrity before that moment. So there is an
- * answer as soon as nothing is done any more. Ends the process; a second Ctrl-C does, too. */
+ * written whatever happens. --format fills disks before that moment, and compartment-mgr knows
+ * which. So there is an answer as soon as nothing is done any more. Ends the process; a second
+ * Ctrl-C does, too. */
 static void tell_outcome(const struct arguments *arguments, uint64_t generation_before,
                          const struct opener *by, struct arena *a)
 {
@@ -164,21 +199,17 @@ static void tell_outcome(const struct arguments *arguments, uint64_t generation_
         struct vm_show_rep now = {.vm.state = VM_SEALING};
         enum status s = ST_DONE;
 
-        fprintf(stderr, "\nbulkhead: interrupted; waiting for what becomes of the seal\n");
+        fprintf(stderr,
+                "\nbulkhead: interrupted; waiting for what becomes of the seal (Ctrl-C: leaves)\n");
         /* Twice, since what was asked for may not have begun at the first look. */
         for (int i = 0, ended = 0; i < LOOKS && !s && ended < 2; i++) {
                 usleep(LOOK_MS * 1000);
                 s = door_show(arguments->name, &now, a);
                 ended = now.vm.state == VM_SEALING ? 0 : ended + 1;
         }
-        if (!s && now.vm.state != VM_SEALING && now.vm.generation == generation_before) {
-                fprintf(stderr, "%s: %s\n", name,
-                        generation_before ? "the seal is the one of before; its disks are as they "
-                                            "were"
-                        : arguments->format
-                                ? "not sealed; its headers are as they were; what --format had "
-                                  "filled of its disks is lost"
-                                : "not sealed; its disks are as they were");
+        if (!s && now.vm.state != VM_SEALING && !now.undecided &&
+            now.vm.generation == generation_before) {
+                tell_disks(arguments, &now);
                 door_end_interrupted();
         }
         if (!s && now.vm.generation > generation_before)
@@ -186,7 +217,10 @@ static void tell_outcome(const struct arguments *arguments, uint64_t generation_
                         (unsigned long long)now.vm.generation);
         else
                 fprintf(stderr, "%s: unknown: %s: bulkhead vm show %s\n", name,
-                        s ? "compartment-mgr does not tell" : "it is still being sealed", name);
+                        s               ? "compartment-mgr does not tell"
+                        : now.undecided ? "integrity-mgr does not tell"
+                                        : "it is still being sealed",
+                        name);
         slots_print_recovery(&by->recovery);
         door_end_interrupted();
 }
@@ -272,7 +306,7 @@ static int seal(const struct arguments *arguments, struct arena *a)
                 s = ask(&request, &reply, a, &interrupted);
         if (interrupted)
                 tell_outcome(arguments, before.vm.generation, &by, a);
-        result = finish(s, arguments, &reply, &by);
+        result = finish(s, arguments, &reply, &by, a);
         if (by.fd >= 0)
                 close(by.fd);
         explicit_bzero(&by, sizeof by);

@@ -117,20 +117,39 @@ static void watch_end(pthread_t thread)
 static volatile sig_atomic_t was_interrupted;
 static volatile sig_atomic_t asking = -1; /* the connection */
 
+/* At once. What was asked for has been told already that nobody waits. */
+static void leave(int signal_number)
+{
+        static const char text[] =
+                "\nbulkhead: leaves at once; what was asked for ends by itself, or "
+                "goes on if it has committed: bulkhead jobs shows it\n";
+
+        if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+                was_interrupted = 1; /* nobody reads it */
+        signal(signal_number, SIG_DFL);
+        raise(signal_number);
+}
+
 /* Ends the connection, and with it what was asked for, unless that has committed. */
 static void interrupted(int signal_number)
 {
+        const bool again = was_interrupted;
+
         was_interrupted = 1;
-        if (asking < 0)
-                raise(signal_number); /* once more, as SA_RESETHAND has left it */
-        else
+        if (asking >= 0 && !again) {
                 shutdown(asking, SHUT_RDWR);
+        } else if (again) {
+                leave(signal_number);
+        } else {
+                signal(signal_number, SIG_DFL);
+                raise(signal_number);
+        }
 }
 
 /* Returns how it was before, which stays if the command's starter ignores the signal. */
 static struct sigaction tell_if_interrupted(void)
 {
-        const struct sigaction tell = {.sa_handler = interrupted, .sa_flags = (int)SA_RESETHAND};
+        const struct sigaction tell = {.sa_handler = interrupted};
         struct sigaction before = {.sa_handler = SIG_DFL};
 
         if (!sigaction(SIGINT, NULL, &before) && before.sa_handler == SIG_DFL)
@@ -191,8 +210,9 @@ enum status door_call_or_interrupt(struct call call, struct arena *a, bool *inte
         if (watched)
                 watch_end(watcher);
         asking = -1;
-        sigaction(SIGINT, &before, NULL);
         *interrupted_out = was_interrupted && !answered;
+        if (!*interrupted_out) /* else the next one ends the command, and says so */
+                sigaction(SIGINT, &before, NULL);
         if (answered && !was_interrupted)
                 client_park(&cm, fd);
         else

@@ -270,6 +270,7 @@ enum status on_device_prepare(struct request *r, const struct device_prepare_req
         s = need_open();
         if (s)
                 return s;
+        file_device_tell_writes(q->written);
         secret_new(secret);
         luks_token_prove_with(q->slot_key);
         s = authority_read(q->authority_kind, q->form, q->authority, &authority);
@@ -288,6 +289,7 @@ out:
         if (s && secret_fd >= 0)
                 close(secret_fd);
         p->secret = s ? -1 : secret_fd;
+        file_device_tell_writes(-1); /* it closes with the request */
         if (s)
                 operation_close(); /* some have new headers, some have not */
         return s;

@@ -119,13 +119,14 @@ enum status disk_users_others(const char *path, const struct stat *st,
                 const struct other_disk *o = &others[i];
 
                 if (ground_of_other(o, &theirs) && overlap(&ours, &theirs))
-                        return FAIL(
-                                ST_BUSY, .subject = path, .expected = "a disk that nobody else has",
-                                .found = !*o->path || !strcmp(o->path, path)
-                                                 ? FMT("%s has it, too", o->who)
-                                                 : FMT("%s has it as '%.200s'", o->who, o->path),
-                                .remedy = "give this VM a disk of its own: name another path "
-                                          "in its xl.cfg, and define it anew");
+                        return FAIL(ST_REFUSED, .subject = path,
+                                    .expected = "a disk that nobody else has",
+                                    .found =
+                                            !*o->path || !strcmp(o->path, path)
+                                                    ? FMT("%s has it, too", o->who)
+                                                    : FMT("%s has it as '%.200s'", o->who, o->path),
+                                    .remedy = "give this VM a disk of its own: name another path "
+                                              "in its xl.cfg, and define it anew");
         }
         return ST_DONE;
 }

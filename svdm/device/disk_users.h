@@ -11,8 +11,8 @@
 
 #include <sys/stat.h>
 
-/* ST_BUSY if one of the others has the disk that is open as st, or a part of it, or a device that
- * it is a part of. What others name and is not there is nobody's disk. path: for errors. */
+/* ST_REFUSED if one of the others has the disk that is open as st, or a part of it, or a device
+ * that it is a part of. What others name and is not there is nobody's disk. path: for errors. */
 enum status disk_users_others(const char *path, const struct stat *st,
                               const struct other_disk *others, size_t count);
 /* ST_BUSY if the host swaps to it, or if it lies under a loop device. For a block device

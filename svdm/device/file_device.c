@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -178,6 +179,25 @@ enum status file_device_others(const struct device *d, const struct other_disk *
         const struct file_device *f = d->part;
 
         return disk_users_others(f->path, &f->seen.stat, others, count);
+}
+
+static int told_of_writes = -1;
+
+void file_device_tell_writes(int written)
+{
+        told_of_writes = written;
+}
+
+enum status file_device_writes(const struct file_device *d)
+{
+        char line[80];
+        int len = snprintf(line, sizeof line, "%s\n", d->name);
+
+        if (told_of_writes < 0 || write(told_of_writes, line, (size_t)len) == len)
+                return ST_DONE;
+        return FAIL(ST_CANCELLED, .subject = d->path,
+                    .found = "whoever asked for its --format is gone; it was not written to",
+                    .remedy = "ask again if it is wanted");
 }
 
 /* --- unlocking ----------------------------------------------------------------------------- */

@@ -106,6 +106,12 @@ enum status file_device_unlock(struct device *d, const uint8_t secret[static SEC
 void file_device_undo(struct device *d);
 enum status file_device_check(const struct device *d);
 
+/* A process serves one operation: into that pipe goes the device of each disk before it is first
+ * written to (svdm_prepare); -1 for none. */
+void file_device_tell_writes(int written);
+/* Called before that; what cannot be told is not written. */
+enum status file_device_writes(const struct file_device *d);
+
 /* A target that is named by its path alone: opens, describes and closes it. */
 enum status file_device_target(const char *path, struct open_disk *out);
 /* Closes its block devices, which live on as long as something uses them. */

@@ -31,23 +31,23 @@ sed 's/^name = .*/name = "copy"/' guard.cfg >copy.cfg
 made+=(copy)
 forget copy
 expect 0 bulkhead vm define copy.cfg
-refused 'VM copy has it, too' 3
+refused 'VM copy has it, too'
 forget copy
 # ... by another path of the same file,
 ln guard-data.img other-name.img
 sed 's/^name = .*/name = "copy"/; s/guard-data/other-name/' guard.cfg >copy.cfg
 expect 0 bulkhead vm define copy.cfg
-refused "VM copy has it as '$work/other-name.img'" 3
+refused "VM copy has it as '$work/other-name.img'"
 rm other-name.img
 # ... and by a symbolic link, which could not be opened as it is.
 ln -s guard-data.img other-name.img
-refused 'VM copy has it as' 3
+refused 'VM copy has it as'
 rm other-name.img
 forget copy
 
 # A domain that others started.
 ln -sn "$work/guard-data.img" "$(sim_folder)/disk-of-theirs"
-refused 'domain theirs has it, too' 3
+refused 'domain theirs has it, too'
 rm "$(sim_folder)/disk-of-theirs"
 
 # What lies there is named, and only a yes destroys it.
@@ -138,7 +138,7 @@ replace() { # STATUS OPTION...
                 --passphrase-file pass "${@:2}" more.cfg
 }
 before=$(sha256sum lent-data.img)
-replace 3 --yes
+replace 1 --yes
 says 'VM lent has it, too'
 # Undefined on another host, so that its token is still there.
 cp --sparse=always lent-data.img as-sealed.img
@@ -197,7 +197,7 @@ if loop=$(losetup --show -f guard-data.img 2>/dev/null); then
         sed "s/^name = .*/name = \"copy\"/; s|target=[^ ]*data.img|target=$loop|" guard.cfg \
                 >copy.cfg
         expect 0 bulkhead vm define copy.cfg
-        refused "VM copy has it as '$loop'" 3
+        refused "VM copy has it as '$loop'"
         losetup -d "$loop"
         forget copy
 fi
@@ -216,7 +216,7 @@ says 'bulkhead vm undefine claimant'
 expect 0 bulkhead vm start rightful
 expect 0 bulkhead vm stop rightful
 sed 's/vm:rightful/vm:claimant/' rightful-seal.xml >claimant-seal.xml
-expect 3 bulkhead vm seal claimant claimant-seal.xml --format --yes
+expect 1 bulkhead vm seal claimant claimant-seal.xml --format --yes
 # To undefine it says nothing of disks that are another VM's, and does nothing to them.
 before=$(sha256sum <rightful-data.img)
 expect 0 bulkhead vm undefine claimant

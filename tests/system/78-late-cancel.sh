@@ -21,7 +21,8 @@ job_of() {
         fail "there is no job '$1'"
 }
 vm late
-empty=$(sha256sum <late-data.img)
+header_of() { head -c 16M "$1" | sha256sum; }
+empty=$(header_of late-data.img)
 mapfile -t measure < <(ours measure_worker)
 mapfile -t tpm < <(ours tpm_worker)
 hold "${measure[@]}"
@@ -45,8 +46,8 @@ same "$(field late generation)" 0 'the generation of a seal that was cancelled'
 # What settles comes with the next operation.
 bulkhead vm start late >/dev/null 2>&1 && fail 'a VM starts whose seal was cancelled'
 same "$(field late generation)" 0 'the generation after the next operation'
-same "$(sha256sum <late-data.img)" "$empty" 'the disk of a seal that was cancelled'
+same "$(header_of late-data.img)" "$empty" 'the header after a seal that was cancelled'
 
-expect 0 bulkhead vm seal late late-seal.xml --format
+expect 0 bulkhead vm seal late late-seal.xml --format --yes
 expect 0 bulkhead vm start late
 expect 0 bulkhead vm stop late

@@ -687,10 +687,10 @@ END_TEST
 
 static void look_while_sealing(void)
 {
-        struct bytes descriptor = {0};
+        struct bytes shown = {0};
         struct im_sealed_rep p;
 
-        ck_assert_int_eq(seal_shown(a, &vm, &descriptor), ST_DONE);
+        ck_assert_int_eq(seal_shown(a, &vm, &shown), ST_DONE);
         ck_assert_uint_gt(descriptor.len, 0);
         ck_assert_int_eq(seal_present(a, &vm, &p), ST_BUSY);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may end which work, until when, and that the end comes to whatever waits. */
-#include "compartment-mgr/work.h"
+#include "compartment-mgr/work.c" /* to wait no minute */
+#include "lib/client.h"
 #include "lib/interrupt.h"
 #include "lib/places.h"
 
@@ -75,14 +76,23 @@ static bool commits, takes_no_notice;
 static void *work(void *unused)
 {
         struct work *w = work_begin("start", "web01", &alice, &alice);
+        const struct progress_req q = {};
+        struct progress_rep p;
 
         ck_assert_int_eq(work_allow(w), ST_DONE);
         sem_post(&begun);
         ck_assert_int_eq(interrupt_wait(never[0], POLLIN, NO_DEADLINE), ST_CANCELLED);
         ck_assert_str_eq(error_last()->found, "it was cancelled");
-        ck_assert_int_eq(interrupt_wait(never[0], POLLIN, deadline_in(0)), ST_TIMEOUT); /* once */
+        /* Whoever takes no notice comes no further, also if there is something to read. */
+        ck_assert_int_eq(interrupt_wait(never[0], POLLIN, NO_DEADLINE), ST_CANCELLED);
+        ck_assert_int_eq(interrupt_wait(never[1], POLLOUT, NO_DEADLINE), ST_CANCELLED);
+        ck_assert_int_eq(client_ask(never[1], CALL(progress, &q, &p), a, NO_DEADLINE),
+                         ST_CANCELLED);
+        ck_assert_str_eq(error_last()->found, "it was cancelled");
         if (takes_no_notice)
                 ck_assert_int_eq(work_commit(w), ST_CANCELLED);
+        interrupt_forbid(); /* as an undo does */
+        ck_assert_int_eq(interrupt_wait(never[0], POLLIN, deadline_in(0)), ST_TIMEOUT);
         if (commits)
                 work_committed(w); /* another daemon did */
         work_end(w);
@@ -128,6 +138,43 @@ START_TEST(a_wait_ends_with_the_peer)
 }
 END_TEST
 
+/* Undoing takes longer than whoever cancels waits: says so, and the job is not forgotten. */
+static void *undo_slowly(void *done)
+{
+        struct work *w = work_begin("start", "web01", &alice, &alice);
+
+        ck_assert_int_eq(work_allow(w), ST_DONE);
+        sem_post(&begun);
+        ck_assert_int_eq(interrupt_wait(never[0], POLLIN, NO_DEADLINE), ST_CANCELLED);
+        interrupt_forbid();
+        sem_wait(done);
+        work_end(w);
+        return NULL;
+}
+
+START_TEST(what_is_still_undone_says_so)
+{
+        struct work_under_way *list;
+        pthread_t thread;
+        sem_t done;
+
+        sem_init(&done, 0, 0);
+        cancel_wait = 100;
+        pthread_create(&thread, NULL, undo_slowly, &done);
+        sem_wait(&begun);
+        for (int i = 0; i < 2; i++) { /* as often as one asks */
+                ck_assert_int_eq(cancel(1, &alice, false), ST_TIMEOUT);
+                ck_assert_str_eq(error_last()->found,
+                                 "it is cancelled, and still undoing what it began");
+                ck_assert_uint_eq(works_list(a, &list), 1);
+        }
+        cancel_wait = 60 * 1000;
+        sem_post(&done);
+        pthread_join(thread, NULL);
+        ck_assert_uint_eq(works_list(a, &list), 0);
+}
+END_TEST
+
 START_TEST(a_wait_for_a_place_ends_with_the_peer)
 {
         static struct places p = PLACES("looks", "looks at once", 1, 1, 0);
@@ -168,6 +215,7 @@ int main(void)
         tcase_add_test(t, only_what_may_be_undone_is_cancelled);
         tcase_add_loop_test(t, a_wait_ends_when_it_is_cancelled, 0, 3);
         tcase_add_test(t, a_wait_ends_with_the_peer);
+        tcase_add_test(t, what_is_still_undone_says_so);
         tcase_add_test(t, a_wait_for_a_place_ends_with_the_peer);
         suite_add_tcase(suite, t);
         srunner_run_all(runner, CK_ENV);

@@ -178,6 +178,44 @@ START_TEST(a_dropped_job_that_ends_late_costs_its_parent_nothing)
 }
 END_TEST
 
+static const int waits[] = {10000, 100}; /* ms, for a job that takes half a second to end */
+static bool waited;
+
+static void *kill_and_wait(void *job)
+{
+        enum status s = job_kill_wait(job, waits[0]);
+
+        __atomic_store_n(&waited, true, __ATOMIC_SEQ_CST);
+        return s ? job : NULL;
+}
+
+START_TEST(the_end_of_a_killed_job_is_waited_for)
+{
+        pid_t parent = child_of(getpid()), child;
+        pthread_t thread;
+        void *failed = NULL;
+        struct job *j;
+
+        waited = false;
+        ck_assert_int_eq(job_start(w, NO_DEADLINE, &j), ST_DONE);
+        while (!(child = child_of(parent)))
+                usleep(1000);
+        ck_assert_int_eq(ptrace(PTRACE_SEIZE, child, NULL, NULL), 0);
+        if (_i)
+                ck_assert_int_eq(job_kill_wait(j, waits[1]), ST_TIMEOUT);
+        else
+                pthread_create(&thread, NULL, kill_and_wait, j);
+        usleep(500 * 1000);
+        ck_assert(!__atomic_load_n(&waited, __ATOMIC_SEQ_CST));
+        ck_assert_int_eq(waitpid(child, NULL, __WALL), child);
+        if (!_i)
+                pthread_join(thread, &failed);
+        ck_assert_ptr_null(failed);
+        ck_assert_int_eq(job_kill_wait(NULL, 0), ST_DONE);
+        ck_assert_int_eq(ask("", 5000), ST_DONE);
+}
+END_TEST
+
 /* The nice value of a job that has a first request, before and after this thread gives way. */
 static int priority_of_a_job(void)
 {
@@ -320,6 +358,7 @@ int main(int argc, char **argv)
         tcase_add_test(t, a_job_gives_way_as_its_thread_does);
         tcase_add_test(t, a_job_that_serves_everybody_never_gives_way);
         tcase_add_test(t, a_dropped_job_that_ends_late_costs_its_parent_nothing);
+        tcase_add_loop_test(t, the_end_of_a_killed_job_is_waited_for, 0, 2);
 #ifndef __SANITIZE_ADDRESS__
         tcase_add_test(t, a_plugin_has_no_more_rights_while_it_is_loaded);
 #endif

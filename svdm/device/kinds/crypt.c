@@ -158,11 +158,16 @@ static enum status make(struct file_device *d, const struct uuid *uuid,
                         const struct authority *authority, const uint8_t key[static DISK_KEY_LEN],
                         int *header_out)
 {
+        const bool tells = !d->kind->memory;
         enum status s = d->backend->attach_new(d);
 
+        if (!s && tells && d->block >= 0) /* to make a header with integrity begins to fill */
+                s = file_device_writes(d);
         if (!s)
                 s = make_header(d, uuid, authority, key, header_out);
-        if (!s && !d->kind->memory)
+        if (!s && tells && d->block < 0)
+                s = file_device_writes(d);
+        if (!s && tells)
                 s = d->backend->fill_new(d, *header_out, key);
         file_device_detach(d);
         return s;
