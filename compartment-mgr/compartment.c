@@ -202,6 +202,23 @@ const char *compartment_overwritten(const struct compartment *c)
         return c->overwritten;
 }
 
+void compartment_set_filled(struct compartment *c, const char *paths)
+{
+        pthread_mutex_lock(&vm_table.lock);
+        snprintf(c->filled, sizeof c->filled, "%s", strlen(paths) < sizeof c->filled ? paths : "");
+        pthread_mutex_unlock(&vm_table.lock);
+}
+
+bool compartment_has_filled(const struct compartment *c, const char *path)
+{
+        const size_t len = strlen(path);
+
+        for (const char *line = c->filled; *line; line = strchr(line, '\n') + 1)
+                if (!strncmp(line, path, len) && line[len] == '\n')
+                        return true;
+        return false;
+}
+
 void compartment_set_undecided(struct compartment *c, bool undecided)
 {
         pthread_mutex_lock(&vm_table.lock);

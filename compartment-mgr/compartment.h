@@ -111,7 +111,11 @@ void compartment_summary(const struct compartment *c, struct arena *a,
 void compartment_set_overwritten(struct compartment *c, const char *disks);
 const char *compartment_overwritten(const struct compartment *c);
 void compartment_set_undecided(struct compartment *c, bool undecided);
-/* Both, of any VM; `overwritten_out` lies in the arena. */
+/* The paths of those disks, each with a line feed behind it: what is on them now is Bulkhead's own,
+ * until the VM is sealed or this daemon ends. What does not fit is not remembered. */
+void compartment_set_filled(struct compartment *c, const char *paths);
+bool compartment_has_filled(const struct compartment *c, const char *path);
+/* The two before, of any VM; `overwritten_out` lies in the arena. */
 void compartment_find_fate(const char *vm, struct arena *a, const char **overwritten_out,
                            bool *undecided_out);
 /* Writes the definition to disk in the place of the present one, which has the same UUID. ST_EXISTS

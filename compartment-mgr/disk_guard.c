@@ -6,6 +6,7 @@
 #include "compartment-mgr/disk_guard.h"
 #include "compartment-mgr/peers.h"
 #include "compartment-mgr/workers.h"
+#include "lib/disk_words.h"
 #include "lib/report.h"
 
 #include <string.h>
@@ -182,13 +183,17 @@ static const char *name_of(const struct uuid *vm, const struct vm_definition *al
         return NULL;
 }
 
-/* What a person has to agree to; "" if nothing of this disk. */
-static const char *in_question(const struct disk_content *d, bool format, struct arena *a)
+/* What a person has to agree to; "" if nothing of this disk. What a --format that came to no seal
+ * has left is nobody's. */
+static const char *in_question(const struct operation *o, const struct disk_content *d, bool format)
 {
         const struct uuid none = {0};
         const bool stranger = !uuid_equal(&d->stranger, &none);
+        const bool own =
+                !strcmp(d->what, DISK_UNKNOWN) && compartment_has_filled(o->compartment, d->path);
+        struct arena *a = o->arena;
 
-        if (!stranger && !(format && *d->what))
+        if (!stranger && !(format && *d->what && !own))
                 return "";
         return arena_print(a, "%s: %s%s%s", d->path, d->what,
                            stranger ? ", sealed for a VM that is not defined here: " : "",
@@ -220,7 +225,7 @@ static enum status check_content(struct operation *o, const struct vm_definition
                         s = refuse_member(d);
                 else if (vm)
                         s = refuse_sealed(d, vm);
-                one = s ? "" : in_question(d, format, o->arena);
+                one = s ? "" : in_question(o, d, format);
                 what = arena_print(o->arena, "%s%s%s", what, *what && *one ? "; " : "", one);
         }
         return s || yes || !*what ? s : ask_for_yes(o, format, what);

@@ -71,7 +71,7 @@ static bool can_be_read(int fd, int64_t deadline)
 static void learn_writes(struct operation *o, int written, enum status s)
 {
         const int64_t deadline = deadline_in(WORKER_END);
-        const char *disks = "";
+        const char *disks = "", *paths = "";
         char lines[4096];
         size_t len = 0;
         ssize_t n = 1;
@@ -89,9 +89,13 @@ static void learn_writes(struct operation *o, int written, enum status s)
                         continue;
                 disks = arena_print(o->arena, "%s%s%s", disks, *disks ? ", " : "",
                                     path_of(o, lines + from, to - from));
+                paths = arena_print(o->arena, "%s%s\n", paths,
+                                    path_of(o, lines + from, to - from));
                 from = to + 1;
         }
         compartment_set_overwritten(o->compartment, disks);
+        if (*paths)
+                compartment_set_filled(o->compartment, paths);
 }
 
 static enum status prepare(struct operation *o, const struct sealing *how,
@@ -129,8 +133,7 @@ static enum status tell_overwritten(const struct operation *o, enum status s)
                 return s;
         found = arena_print(o->arena, "%s; --format has overwritten %s; nothing is sealed",
                             error_last()->found, disks);
-        return FAIL(s, .subject = FMT("VM %s", o->vm->name),
-                    .found = found,
+        return FAIL(s, .subject = FMT("VM %s", o->vm->name), .found = found,
                     .remedy = FMT("bulkhead vm seal %s DESCRIPTOR.xml --format", o->vm->name));
 }
 
@@ -188,8 +191,10 @@ enum status seal_disks(struct operation *o, const struct sealing *how)
         open_disks_close(prepared.disks.items, prepared.disks.count);
         if (prepared.secret >= 0)
                 close(prepared.secret);
-        if (!s)
+        if (!s) {
                 compartment_set_overwritten(o->compartment, "");
+                compartment_set_filled(o->compartment, "");
+        }
         return how->format ? tell_overwritten(o, s) : s;
 }
 

@@ -25,6 +25,7 @@ struct compartment {
         bool restarted;            /* this run began by a restart */
         int64_t began;             /* when this run began, in ms */
         char overwritten[256];     /* compartment_set_overwritten() */
+        char filled[4096];         /* compartment_set_filled() */
         bool undecided;            /* compartment_set_undecided() */
 };
 

@@ -4,6 +4,7 @@
  * where there are no rights: it gets a file in memory, and gives back words.
  */
 #include "svdm/content/content.h"
+#include "lib/disk_words.h"
 
 #include <blkid/blkid.h>
 #include <string.h>
@@ -80,7 +81,7 @@ static const char *name_all(blkid_probe probe, struct arena *a, bool *member_out
                 if (one && !strstr(all, one))
                         all = arena_print(a, "%s%s%s", all, *all ? " and " : "", one);
         }
-        return *all ? all : "data of an unknown kind";
+        return *all ? all : DISK_UNKNOWN;
 }
 
 enum status content_name(int sample, struct arena *a, const char **what_out, bool *member_out)

@@ -6,7 +6,7 @@
 #include "lib/message.h"
 
 /* Names all that libblkid recognises in that file, which is not empty: "an ext4 file system
- * labelled data and a gpt partition table", or "data of an unknown kind". *member_out: it is a
+ * labelled data and a gpt partition table", or DISK_UNKNOWN. *member_out: it is a
  * part of a volume group or an array. Strings live in the arena. */
 enum status content_name(int sample, struct arena *a, const char **what_out, bool *member_out);
 

@@ -46,9 +46,22 @@ rm other-name.img
 forget copy
 
 # A domain that others started.
-ln -sn "$work/guard-data.img" "$(sim_folder)/disk-of-theirs"
-refused 'domain theirs has it, too'
-rm "$(sim_folder)/disk-of-theirs"
+theirs() { # start|stop
+        case $1,$(bulkhead status) in
+        start,*simulated*) ln -sn "$work/guard-data.img" "$(sim_folder)/disk-of-theirs" ;;
+        stop,*simulated*) rm "$(sim_folder)/disk-of-theirs" ;;
+        start,*)
+                printf '%s\n' 'name = "theirs"' 'memory = 64' \
+                        "kernel = \"$BULKHEAD_GUEST/vmlinux\"" \
+                        "disk = [ \"$work/guard-data.img,raw,xvda,rw\" ]" >theirs.cfg
+                xl create -p theirs.cfg >/dev/null
+                ;;
+        stop,*) xl destroy theirs ;;
+        esac
+}
+expect 0 theirs start
+refused 'domain theirs has it'
+expect 0 theirs stop
 
 # What lies there is named, and only a yes destroys it.
 mkfs.ext4 -q -L accounts guard-data.img 2>/dev/null

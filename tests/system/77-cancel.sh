@@ -31,7 +31,7 @@ job_of() { # TEXT: its number, once there is such a job
 no_jobs() { # within ten seconds
         local i
         for ((i = 0; i < 100; i++)); do
-                [[ $(bulkhead jobs) ]] || return 0
+                [[ $(bulkhead jobs) != "no jobs" ]] || return 0
                 pause 0.1
         done
         fail "still under way: $(bulkhead jobs)"

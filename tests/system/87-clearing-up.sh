@@ -28,9 +28,9 @@ says 'clearing up after a restart cannot be undone: it goes on to its end'
 kill -CONT "${held[@]}"
 held=()
 for ((i = 0; i < 300; i++)); do
-        [[ $(bulkhead jobs) ]] || break
+        [[ $(bulkhead jobs) != "no jobs" ]] || break
         pause 0.1
 done
-same "$(bulkhead jobs)" '' 'what is still done'
+same "$(bulkhead jobs)" 'no jobs' 'what is still done'
 expect 0 bulkhead vm start cleared
 expect 0 bulkhead vm stop cleared

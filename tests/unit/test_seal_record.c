@@ -691,7 +691,7 @@ static void look_while_sealing(void)
         struct im_sealed_rep p;
 
         ck_assert_int_eq(seal_shown(a, &vm, &shown), ST_DONE);
-        ck_assert_uint_gt(descriptor.len, 0);
+        ck_assert_uint_gt(shown.len, 0);
         ck_assert_int_eq(seal_present(a, &vm, &p), ST_BUSY);
 }
 
