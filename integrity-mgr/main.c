@@ -6,6 +6,7 @@
  */
 #include "integrity-mgr/judge.h"
 #include "integrity-mgr/measure.h"
+#include "integrity-mgr/im_state.h"
 #include "integrity-mgr/requests.h"
 #include "integrity-mgr/tpm_client.h"
 #include "lib/config.h"
@@ -128,7 +129,7 @@ int main(int argc, char **argv)
         sandbox_enter(&(struct sandbox){.profile = SANDBOX_DAEMON});
         measure_start(measure); /* their threads are in the sandbox, and have all priority */
         tpm_client_start(tpm);
-        if (requests_open(state, own_user)) {
+        if (im_state_open(state, own_user)) {
                 report_error("reading the state");
                 fatal("the state cannot be used");
         }

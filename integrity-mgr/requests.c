@@ -4,70 +4,35 @@
  * here (DAEMON).
  */
 #include "integrity-mgr/requests.h"
-#include "integrity-mgr/measure.h"
 #include "integrity-mgr/attest.h"
 #include "integrity-mgr/generations.h"
-#include "integrity-mgr/host.h"
-#include "integrity-mgr/host_log.h"
+#include "integrity-mgr/im_state.h"
 #include "integrity-mgr/im_status.h"
+#include "integrity-mgr/measure.h"
 #include "integrity-mgr/memory_image.h"
 #include "integrity-mgr/seal.h"
-#include "lib/told.h"
 #include "integrity-mgr/state_key.h"
 #include "integrity-mgr/trust_record.h"
 #include "lib/interrupt.h"
-#include "lib/io.h"
 #include "lib/priority.h"
-#include "lib/principal.h"
-#include "lib/report.h"
-#include "lib/state_file.h"
+#include "lib/told.h"
 
 #define IM_MSG HANDLER_PROTOTYPE
 #include "bulkhead/messages.def"
 
-int requests_state = -1;
-static bool own_user;
-
-enum status requests_open(int dir, bool is_own_user)
-{
-        struct arena *a = arena_new();
-        const char **names;
-        size_t count;
-        enum status s;
-
-        requests_state = dir;
-        own_user = is_own_user;
-        generations_open(dir);
-        seal_open(dir);
-        s = state_list(dir, a, &names, &count); /* what a power cut left half-written goes */
-        arena_free(a);
-        if (!s)
-                s = host_open(dir);
-        if (!s && host_get() && host_log_open(dir, host_get()->keys.alg))
-                report_error("opening the log"); /* each request that needs it will say so */
-        return s;
-}
-
-enum status requests_asked_by(const struct principal *asker)
-{
-        enum status s = generations_need_host();
-
-        return s ? s : principal_needed(asker, "the principal for whom is asked");
-}
-
-/* The same of a request that may take as long as a disk is large: it ends when compartment-mgr asks
- * no more. What commits is not interrupted (generations.c). */
+/* im_state_asked_by() of a request that may take as long as a disk is large: it ends when
+ * compartment-mgr asks no more. What commits is not interrupted (generations.c). */
 static enum status asked_long_by(const struct principal *asker)
 {
         interrupt_allow(-1);
-        return requests_asked_by(asker);
+        return im_state_asked_by(asker);
 }
 
 enum { TOLD_FOR = 2 * 1000 /* ms */ };
 
 static enum status tell_status(int64_t deadline, struct arena *a, void *reply)
 {
-        im_status(deadline, a, own_user, reply);
+        im_status(deadline, a, im_state_own_user(), reply);
         return ST_DONE;
 }
 
@@ -112,7 +77,7 @@ enum status on_im_unseal(struct request *r, const struct im_unseal_req *q, struc
 enum status on_im_reseal(struct request *r, const struct im_reseal_req *q, struct im_reseal_rep *p)
 {
         /* What a guest that stopped has written nobody vouches for a second time. */
-        enum status s = q->slots ? asked_long_by(&q->asker) : requests_asked_by(&q->asker);
+        enum status s = q->slots ? asked_long_by(&q->asker) : im_state_asked_by(&q->asker);
 
         (void)p;
         return s ? s : seal_renew(r->arena, q);
@@ -130,7 +95,7 @@ enum status on_im_progress(struct request *r, const struct im_progress_req *q,
 enum status on_im_journal(struct request *r, const struct im_journal_req *q,
                           struct im_journal_rep *p)
 {
-        enum status s = requests_asked_by(&q->asker);
+        enum status s = im_state_asked_by(&q->asker);
 
         (void)p;
         return s ? s : seal_name_journal(r->arena, q);
@@ -154,7 +119,7 @@ enum status on_im_shown(struct request *r, const struct im_shown_req *q, struct 
 
 enum status on_im_forget(struct request *r, const struct im_forget_req *q, struct im_forget_rep *p)
 {
-        enum status s = requests_asked_by(&q->asker);
+        enum status s = im_state_asked_by(&q->asker);
 
         (void)r, (void)p;
         return s ? s : seal_forget(&q->asker, &q->vm);
@@ -193,7 +158,7 @@ enum status on_im_state_kept(struct request *r, const struct im_state_kept_req *
 
 enum status on_im_memory(struct request *r, const struct im_memory_req *q, struct im_memory_rep *p)
 {
-        enum status s = requests_asked_by(&q->asker);
+        enum status s = im_state_asked_by(&q->asker);
 
         (void)r, (void)p;
         return s ? s : memory_image_set(&q->asker, &q->vm, q->memory);
@@ -202,7 +167,7 @@ enum status on_im_memory(struct request *r, const struct im_memory_req *q, struc
 enum status on_im_trust(struct request *r, const struct im_trust_req *q, struct im_trust_rep *p)
 {
         static struct told trust = TOLD_INIT(TOLD_FOR);
-        enum status s = requests_asked_by(&q->asker);
+        enum status s = im_state_asked_by(&q->asker);
 
         priority_give_way();
         return s ? s : told(&trust, &shape_im_trust_rep, tell_trust, r->arena, p);

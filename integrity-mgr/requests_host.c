@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The requests about the host: its set-up, and the states of it that are approved. */
-#include "integrity-mgr/requests.h"
+#include "integrity-mgr/im_state.h"
+#include "lib/server.h"
 #include "integrity-mgr/generations.h"
 #include "integrity-mgr/host.h"
 #include "integrity-mgr/host_log.h"
@@ -32,14 +33,14 @@ static enum status set_up(struct arena *a, const struct im_setup_req *q)
                 s = tpm_client_call(CALL(tpm_setup, &ask, &made), a);
         if (s)
                 return s;
-        s = host_log_open(requests_state, made.keys.alg);
+        s = host_log_open(im_state_folder(), made.keys.alg);
         return s ? s : host_set_up(&made.keys);
 }
 
 enum status on_im_setup(struct request *r, const struct im_setup_req *q, struct im_setup_rep *p)
 {
         static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-        enum status s = requests_asked_by(&q->asker);
+        enum status s = im_state_asked_by(&q->asker);
 
         if (s)
                 return s;
@@ -81,7 +82,7 @@ enum status on_im_approval(struct request *r, const struct im_approval_req *q,
         struct tpm_approval_req ask;
         struct tpm_approval_rep made;
         const struct host_state *h;
-        enum status s = requests_asked_by(&q->asker);
+        enum status s = im_state_asked_by(&q->asker);
 
         if (!s)
                 s = host_needed(&h);
@@ -153,7 +154,7 @@ enum status on_im_approve(struct request *r, const struct im_approve_req *q,
                           struct im_approve_rep *p)
 {
         static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
-        enum status s = requests_asked_by(&q->asker);
+        enum status s = im_state_asked_by(&q->asker);
 
         (void)p;
         if (s)
@@ -173,7 +174,7 @@ enum status on_im_approvals(struct request *r, const struct im_approvals_req *q,
         struct tpm_static_req none = {};
         struct tpm_static_rep now;
         const struct host_state *h;
-        enum status s = requests_asked_by(&q->asker);
+        enum status s = im_state_asked_by(&q->asker);
 
         if (!s)
                 s = host_needed(&h);
@@ -199,7 +200,7 @@ enum status on_im_retire(struct request *r, const struct im_retire_req *q, struc
         struct tpm_retire_req ask = {.epoch = q->epoch};
         struct tpm_retire_rep retired = {};
         const struct host_state *h;
-        enum status s = requests_asked_by(&q->asker);
+        enum status s = im_state_asked_by(&q->asker);
 
         if (!s)
                 s = host_needed(&h);
