@@ -134,13 +134,14 @@ static void tell_disks(const struct arguments *arguments, const struct vm_show_r
         if (*now->overwritten)
                 fprintf(stderr,
                         "%s: not sealed; --format has overwritten %s: what was on it is lost; once "
-                        "more: bulkhead vm seal %s %s --format\n",
+                        "more: bulkhead vm seal %s %s --format",
                         name, output_clean(now->overwritten), name, output_clean(arguments->file));
         else
-                fprintf(stderr, "%s: %s\n", name,
+                fprintf(stderr, "%s: %s", name,
                         now->vm.generation ? "the seal is the one of before; its disks are as they "
                                              "were"
                                            : "not sealed; nothing was written to its disks");
+        fputc('\n', stderr);
 }
 
 /* After an error. What is not known counts as sealed: then the recovery key is needed. */

@@ -6,6 +6,17 @@
 [[ -d $(sim_folder) && $(bulkhead status) == *simulated* ]] ||
         skip 'only simulated guests end on request'
 
+# After a clean stop the VM is stopped, then being sealed, then stopped again.
+sealed_anew() { # GENERATION WHEN
+        local i
+        for ((i = 0; i < 100; i++)); do
+                [[ $(generation_of ends) == "$1" ]] && break
+                pause 0.1
+        done
+        same "$(generation_of ends)" "$1" "generation $2"
+        becomes ends stopped
+}
+
 vm ends
 sed -i '$a on_crash = "preserve"' ends.cfg
 forget ends
@@ -21,7 +32,7 @@ expect 0 bulkhead vm list
 flip ends-data.img $((20 << 20))
 guest_ends ends poweroff
 becomes ends stopped
-same "$(generation_of ends)" 2 'generation after the guest shut itself down'
+sealed_anew 2 'after the guest shut itself down'
 
 # It asks to be started again: stopped cleanly, sealed anew, measured, started.
 expect 0 bulkhead vm start ends

@@ -48,7 +48,7 @@ same "$(of_json "v['name'], v['forgotten'], v['disks'][0]['device']" <<<"$output
         'a1 True xvdb' 'undefine as JSON'
 # nothing is being done now; while something is, jobs and the refusal of another one name it
 expect 0 bulkhead jobs
-same "$output" '' 'jobs at rest'
+same "$output" 'no jobs' 'jobs at rest'
 expect 0 bulkhead jobs --json
 same "$(of_json v <<<"$output")" '[]' 'jobs at rest, as JSON'
 expect 2 bulkhead jobs a1
