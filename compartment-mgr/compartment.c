@@ -202,21 +202,32 @@ const char *compartment_overwritten(const struct compartment *c)
         return c->overwritten;
 }
 
-void compartment_set_filled(struct compartment *c, const char *paths)
+bool compartment_has_filled(const struct compartment *c, const char *identity)
 {
+        const size_t len = strlen(identity);
+
+        for (const char *line = c->filled; *line; line = strchr(line, '\n') + 1)
+                if (len && !strncmp(line, identity, len) && line[len] == '\n')
+                        return true;
+        return false;
+}
+
+void compartment_add_filled(struct compartment *c, const char *identity)
+{
+        const size_t used = strlen(c->filled);
+
+        if (compartment_has_filled(c, identity) || used + strlen(identity) + 1 >= sizeof c->filled)
+                return;
         pthread_mutex_lock(&vm_table.lock);
-        snprintf(c->filled, sizeof c->filled, "%s", strlen(paths) < sizeof c->filled ? paths : "");
+        sprintf(c->filled + used, "%s\n", identity);
         pthread_mutex_unlock(&vm_table.lock);
 }
 
-bool compartment_has_filled(const struct compartment *c, const char *path)
+void compartment_forget_filled(struct compartment *c)
 {
-        const size_t len = strlen(path);
-
-        for (const char *line = c->filled; *line; line = strchr(line, '\n') + 1)
-                if (!strncmp(line, path, len) && line[len] == '\n')
-                        return true;
-        return false;
+        pthread_mutex_lock(&vm_table.lock);
+        *c->filled = 0;
+        pthread_mutex_unlock(&vm_table.lock);
 }
 
 void compartment_set_undecided(struct compartment *c, bool undecided)

@@ -111,11 +111,14 @@ void compartment_summary(const struct compartment *c, struct arena *a,
 void compartment_set_overwritten(struct compartment *c, const char *disks);
 const char *compartment_overwritten(const struct compartment *c);
 void compartment_set_undecided(struct compartment *c, bool undecided);
-/* The paths of those disks, each with a line feed behind it: what is on them now is Bulkhead's own,
- * until the VM is sealed or this daemon ends. What does not fit is not remembered. */
-void compartment_set_filled(struct compartment *c, const char *paths);
-bool compartment_has_filled(const struct compartment *c, const char *path);
-/* The two before, of any VM; `overwritten_out` lies in the arena. */
+/* Files and devices (disk_guard_identity()) that a --format has filled for no seal: what is on them
+ * is Bulkhead's own, until the VM is sealed (compartment_forget_filled()) or this daemon ends. What
+ * does not fit is not remembered. */
+void compartment_add_filled(struct compartment *c, const char *identity);
+bool compartment_has_filled(const struct compartment *c, const char *identity);
+void compartment_forget_filled(struct compartment *c);
+/* Whatever compartment_set_overwritten() and compartment_set_undecided() said, of any VM;
+ * `overwritten_out` lies in the arena. */
 void compartment_find_fate(const char *vm, struct arena *a, const char **overwritten_out,
                            bool *undecided_out);
 /* Writes the definition to disk in the place of the present one, which has the same UUID. ST_EXISTS

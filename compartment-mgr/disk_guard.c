@@ -10,6 +10,7 @@
 #include "lib/report.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum status disk_guard_may_format(const struct operation *o)
 {
@@ -183,14 +184,29 @@ static const char *name_of(const struct uuid *vm, const struct vm_definition *al
         return NULL;
 }
 
+const char *disk_guard_identity(const struct operation *o, const char *path)
+{
+        struct stat st;
+
+        for (size_t i = 0; i < o->open.disks.count; i++) {
+                const struct open_disk *d = &o->open.disks.items[i];
+
+                if (!strcmp(d->path, path) && !fstat(d->file, &st))
+                        return arena_print(
+                                o->arena, "%llu %llu %llu", (unsigned long long)st.st_dev,
+                                (unsigned long long)st.st_ino, (unsigned long long)st.st_rdev);
+        }
+        return "";
+}
+
 /* What a person has to agree to; "" if nothing of this disk. What a --format that came to no seal
  * has left is nobody's. */
 static const char *in_question(const struct operation *o, const struct disk_content *d, bool format)
 {
         const struct uuid none = {0};
         const bool stranger = !uuid_equal(&d->stranger, &none);
-        const bool own =
-                !strcmp(d->what, DISK_UNKNOWN) && compartment_has_filled(o->compartment, d->path);
+        const bool own = !strcmp(d->what, DISK_UNKNOWN) &&
+                         compartment_has_filled(o->compartment, disk_guard_identity(o, d->path));
         struct arena *a = o->arena;
 
         if (!stranger && !(format && *d->what && !own))

@@ -24,4 +24,8 @@ enum status disk_guard_may_format(const struct operation *o);
  */
 enum status disk_guard_check(struct operation *o, bool format, bool yes, const char **warning_out);
 
+/* The file or device that is open as the disk of that path, as text in the operation's arena:
+ * another one at the same path is another one. "" if none is. */
+const char *disk_guard_identity(const struct operation *o, const char *path);
+
 #endif

@@ -43,16 +43,16 @@ static enum status find_authority(struct operation *o, int passphrase, struct se
         return s;
 }
 
-/* The line that names a device, as the path of its disk. */
-static const char *path_of(const struct operation *o, const char *device, size_t len)
+/* The disk that a line names, or NULL. */
+static const struct disk *disk_of(const struct operation *o, const char *device, size_t len)
 {
         for (size_t i = 0; i < o->config.disks.count; i++) {
                 const struct disk *d = &o->config.disks.items[i];
 
                 if (strlen(d->device) == len && !strncmp(d->device, device, len))
-                        return d->path;
+                        return d;
         }
-        return "a disk";
+        return NULL;
 }
 
 static bool can_be_read(int fd, int64_t deadline)
@@ -66,36 +66,59 @@ static bool can_be_read(int fd, int64_t deadline)
         return r > 0;
 }
 
+/* Reads until nobody can write any more. False if that takes too long. */
+static bool read_lines(int written, struct buffer *lines)
+{
+        const int64_t deadline = deadline_in(WORKER_END);
+        char part[512];
+        ssize_t n = 1;
+
+        while (n > 0 && !lines->full && can_be_read(written, deadline)) {
+                n = read(written, part, sizeof part);
+                if (n > 0)
+                        buffer_add(lines, part, (size_t)n);
+        }
+        return n == 0;
+}
+
+/* Which file or device each disk of the configuration is. */
+static const char **identities(const struct operation *o)
+{
+        const char **ids = arena_get_many(o->arena, o->config.disks.count + 1, sizeof *ids);
+
+        for (size_t i = 0; i < o->config.disks.count; i++)
+                ids[i] = disk_guard_identity(o, o->config.disks.items[i].path);
+        return ids;
+}
+
 /* Which disks the device worker has begun to write to. Known once it has ended, which svdm sees to
  * when its connection ends: so that goes first if s is an error. */
 static void learn_writes(struct operation *o, int written, enum status s)
 {
-        const int64_t deadline = deadline_in(WORKER_END);
-        const char *disks = "", *paths = "";
-        char lines[4096];
-        size_t len = 0;
-        ssize_t n = 1;
+        struct buffer lines = BUFFER_INIT(DISKS_MOST * (WORD_MOST + 1));
+        const char **ids = identities(o), *disks = "";
+        bool all;
 
         if (s)
                 operation_end(o);
-        while (n > 0 && len < sizeof lines && can_be_read(written, deadline)) {
-                n = read(written, lines + len, sizeof lines - len);
-                len += n > 0 ? (size_t)n : 0;
-        }
-        if (n && !len)
-                disks = "perhaps a disk: svdm's worker does not end";
-        for (size_t from = 0, to = 0; to < len; to++) {
-                if (lines[to] != '\n')
+        all = read_lines(written, &lines);
+        for (size_t from = 0, to = 0; to < lines.len; to++) {
+                const struct disk *d;
+
+                if (lines.data[to] != '\n')
                         continue;
+                d = disk_of(o, (const char *)lines.data + from, to - from);
                 disks = arena_print(o->arena, "%s%s%s", disks, *disks ? ", " : "",
-                                    path_of(o, lines + from, to - from));
-                paths = arena_print(o->arena, "%s%s\n", paths,
-                                    path_of(o, lines + from, to - from));
+                                    d ? d->path : "a disk");
+                if (d)
+                        compartment_add_filled(o->compartment, ids[d - o->config.disks.items]);
                 from = to + 1;
         }
+        if (!all)
+                disks = arena_print(o->arena, "%s%s", disks,
+                                    *disks ? ", and perhaps more" : "perhaps a disk");
         compartment_set_overwritten(o->compartment, disks);
-        if (*paths)
-                compartment_set_filled(o->compartment, paths);
+        buffer_clear(&lines);
 }
 
 static enum status prepare(struct operation *o, const struct sealing *how,
@@ -193,7 +216,7 @@ enum status seal_disks(struct operation *o, const struct sealing *how)
                 close(prepared.secret);
         if (!s) {
                 compartment_set_overwritten(o->compartment, "");
-                compartment_set_filled(o->compartment, "");
+                compartment_forget_filled(o->compartment);
         }
         return how->format ? tell_overwritten(o, s) : s;
 }

@@ -24,8 +24,8 @@ struct compartment {
         bool has_macs;             /* compartments_sign() has signed its files */
         bool restarted;            /* this run began by a restart */
         int64_t began;             /* when this run began, in ms */
-        char overwritten[256];     /* compartment_set_overwritten() */
-        char filled[4096];         /* compartment_set_filled() */
+        char overwritten[4096];    /* compartment_set_overwritten() */
+        char filled[4096];         /* compartment_add_filled() */
         bool undecided;            /* compartment_set_undecided() */
 };
 

@@ -25,9 +25,20 @@ def canonical(text):
     """The exclusive canonical form with comments."""
     no_instructions(text)
     try:
-        return tree.canonicalize(text, with_comments=True).encode()
+        return COMMENT.sub(unescaped, tree.canonicalize(text, with_comments=True)).encode()
     except (tree.ParseError, ValueError, LookupError) as e:
         raise Wrong(e) from None
+
+
+COMMENT = re.compile('<!--.*?-->', re.DOTALL)
+
+
+def unescaped(comment):
+    """Comments have no references (C14N 1.1, 2.3), but Python writes some into them."""
+    text = comment.group()
+    for reference, c in (('&lt;', '<'), ('&gt;', '>'), ('&#xD;', '\r'), ('&amp;', '&')):
+        text = text.replace(reference, c)
+    return text
 
 
 def no_instructions(text):
