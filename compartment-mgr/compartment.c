@@ -49,7 +49,7 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
                 return FAIL(ST_BUSY, .subject = FMT("VM %s", vm),
                             .found = FMT("%s is under way, for %s, since %lld s", busy, who,
                                          (long long)(deadline_in(0) - since) / 1000),
-                            .remedy = FMT("wait until bulkhead jobs lists it no more, or end it: "
+                            .remedy = FMT("wait until bulkhead jobs no longer lists it, or end it: "
                                           "bulkhead cancel %llu",
                                           number));
         *c_out = c;

@@ -106,8 +106,8 @@ enum status compartment_set_refusal(struct compartment *c, enum status s);
 void compartment_summary(const struct compartment *c, struct arena *a,
                          struct vm_summary *summary_out);
 /* What became of the last seal, as long as this daemon runs: the disks that its --format has
- * written to though nothing is sealed ("" for none), and whether nobody could say if a seal was
- * committed. The latter ends when that is known. */
+ * written to though nothing is sealed ("" for none; cut after 255 bytes), and whether nobody can
+ * say yet if it was committed to. */
 void compartment_set_overwritten(struct compartment *c, const char *disks);
 const char *compartment_overwritten(const struct compartment *c);
 void compartment_set_undecided(struct compartment *c, bool undecided);
@@ -117,8 +117,8 @@ void compartment_set_undecided(struct compartment *c, bool undecided);
 void compartment_add_filled(struct compartment *c, const char *identity);
 bool compartment_has_filled(const struct compartment *c, const char *identity);
 void compartment_forget_filled(struct compartment *c);
-/* Whatever compartment_set_overwritten() and compartment_set_undecided() said, of any VM;
- * `overwritten_out` lies in the arena. */
+/* What was overwritten and whether a seal is undecided, of any VM. A VM that is sealed has nothing
+ * overwritten, nor has one that is not known. *overwritten_out lies in the arena. */
 void compartment_find_fate(const char *vm, struct arena *a, const char **overwritten_out,
                            bool *undecided_out);
 /* Writes the definition to disk in the place of the present one, which has the same UUID. ST_EXISTS

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The handlers of the door's requests, by subject: requests_host.c, requests_vm.c, requests_life.c;
- * requests.c has the table of them all. And what they share.
+ * requests.c has the table of them all. Below: what they share.
  */
 #ifndef BULKHEAD_COMPARTMENT_MGR_HANDLERS_H
 #define BULKHEAD_COMPARTMENT_MGR_HANDLERS_H

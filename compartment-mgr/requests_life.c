@@ -50,8 +50,9 @@ static bool is_running_or_stopping(const struct compartment *c)
 
 #define NOTHING ": nothing is to be done"
 #define ENDED "preserved: it has ended, and its domain is kept to be looked at"
-/* then: after first; both are commands about the VM. Neither: nothing leads there, or it is there.
- * For the other states requests_to_be_stopped() has the command. */
+/* first and then are commands about the VM, in this order. Without them nothing leads to what was
+ * meant, or the VM is there already. requests_to_be_stopped() has the command for a state that has
+ * no row. */
 static const struct advice {
         const char *deed;
         enum vm_state state;

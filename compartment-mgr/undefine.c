@@ -194,8 +194,8 @@ static enum status may_forget(const struct operation *o, const struct disk_slots
                         return FAIL(ST_REFUSED, .subject = d->path,
                                     .expected = "a disk of which can be told what opens it",
                                     .found = d->unread,
-                                    .remedy = FMT("put it back; or, if its data may go, for the "
-                                                  "seal's key may be its only one: %s",
+                                    .remedy = FMT("put it back; or, if its data may be lost (the "
+                                                  "seal's key may be its only one): %s",
                                                   forget));
                 if (!d->foreign && !has(d, KEY_SLOT_PASSPHRASE))
                         return FAIL(ST_REFUSED, .subject = d->path,
@@ -288,7 +288,7 @@ static enum status settle_forgotten(struct operation *o, enum status s, uint64_t
         if (!forgotten) {
                 drop_staged(o);
                 if (compartment_set_generation(o->compartment, generation))
-                        report_error("keeping the generation of a seal"); /* the next will */
+                        report_error("keeping the generation of a seal"); /* the next one will */
         }
         error_keep(&why);
         return forgotten ? ST_DONE : s;

@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-static int cancel_wait = 60 * 1000; /* ms */
+static int cancel_wait = 60 * 1000; /* ms; less in tests */
 
 struct work {
         uint64_t number;

@@ -6,12 +6,13 @@
 #include "lib/principal.h"
 #include "lib/status.h"
 
-/* Reads what is in the folder. own_user: the daemon has a user of its own. */
+/* Reads what is in the folder, whose descriptor stays open as long as the daemon runs. own_user:
+ * the daemon has a user of its own. An error means that the state cannot be used. */
 enum status im_state_open(int folder, bool own_user);
-int im_state_folder(void);
+int im_state_folder(void); /* not to be closed */
 bool im_state_own_user(void);
 /* A request that measures, seals, quotes, approves, forgets or judges is refused unless it names a
- * principal for whom that is done; and wherever a part of the state is missing. */
+ * principal for whom that is done. It is also refused wherever a part of the state is missing. */
 enum status im_state_asked_by(const struct principal *asker);
 
 #endif

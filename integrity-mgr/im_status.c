@@ -67,7 +67,7 @@ static const char *pcr_list(struct arena *a, uint32_t mask)
         return text;
 }
 
-/* What an epoch has ended stays in the file, and opens nothing. */
+/* An approval that an epoch has ended stays in the file, and opens nothing. */
 static void add_approvals(struct list *l, const struct host_state *h, uint64_t epoch)
 {
         size_t good = 0;
@@ -90,7 +90,7 @@ static void add_approval(struct list *l, const struct host_state *h)
         if (tpm_client_call_until(TPM_LAST, l->deadline, CALL(tpm_static, &q, &p), l->arena)) {
                 add_error(l, "host", "present state");
                 add(l, "host", "approved states",
-                    arena_print(l->arena, "unknown: of %zu, how many are retired",
+                    arena_print(l->arena, "unknown: how many of %zu are retired",
                                 h->approvals.count),
                     FACT_WARNING);
                 return;

@@ -12,7 +12,7 @@
 struct job;
 struct worker;
 
-/* Begins a thread: for one that does not give way, and is in the daemon's sandbox. */
+/* Begins a thread. So a thread calls it that does not give way, and that is in the sandbox. */
 void plugin_jobs_start(struct worker *measure_worker);
 
 /* The job that waits with that plug-in, or NULL. It is the caller's from here on, to be ended by

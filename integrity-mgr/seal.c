@@ -45,7 +45,7 @@ static enum status refuse_busy(const struct uuid *vm)
                 if (uuid_equal(&busy[i], vm))
                         return FAIL(ST_BUSY, .subject = "the seal of this VM",
                                     .found = "another request is at work on it",
-                                    .remedy = "repeat when bulkhead jobs lists it no more");
+                                    .remedy = "repeat when bulkhead jobs no longer lists it");
         return ST_DONE;
 }
 

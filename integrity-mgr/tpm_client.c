@@ -226,7 +226,7 @@ static void rest(void)
         arena_free(a);
 }
 
-/* A thread of its own, which never gives way: it holds the lease. It has the lowest rank of all. */
+/* A thread of its own. It never gives way, since it holds the lease; its rank is the lowest. */
 static void *watch_rest(void *unused)
 {
         (void)unused;

@@ -16,7 +16,7 @@
 
 struct worker;
 
-/* Begins a thread: for one that does not give way, and is in the daemon's sandbox. */
+/* Begins a thread. So a thread calls it that does not give way, and that is in the sandbox. */
 void tpm_client_start(struct worker *tpm_worker);
 /* What every job is to begin with from now on (copied). */
 void tpm_client_use(const struct tpm_use_req *use);

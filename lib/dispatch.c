@@ -16,7 +16,7 @@ static const char *who_may(unsigned who)
 {
         if (who & VERIFIER)
                 return "ask as root, as a member of the group bulkhead-admin, or, about VMs of "
-                       "your own, as one of bulkhead-verifier";
+                       "your own, as a member of the group bulkhead-verifier";
         if (who & ADMIN)
                 return ASK_AS_ADMIN;
         return "use the command bulkhead, which asks compartment-mgr";

@@ -14,12 +14,12 @@
 
 enum { BOOT_FILE_MOST = 512 << 20 /* bytes */ };
 
-/* Symbolic links are refused with the real path as the remedy, but below /dev,
- * where udev names block devices by them: those are resolved once, and must stay below /dev.
- * ST_NOT_FOUND, ST_DENIED or ST_IO with the system's word. The descriptor is close-on-exec. */
+/* ST_REFUSED for a symbolic link, with the real path as the remedy. Below /dev, where udev names
+ * block devices by links, a path is resolved once instead, and must stay below /dev. ST_NOT_FOUND,
+ * ST_DENIED or ST_IO with the system's word. The descriptor is the caller's, and close-on-exec. */
 enum status file_at(const char *path, int *fd_out);
 /* ST_REFUSED unless fd is a regular file or a block device. Files that the kernel makes up as they
- * are read (proc, sys...) are refused, too. */
+ * are read (proc, sys...) are refused, too. ST_IO and the like if it cannot be looked at. */
 enum status file_at_is_disk(const char *path, int fd, struct stat *st_out);
 /* ST_REFUSED unless a domain can be built from it: a regular file of 1 to BOOT_FILE_MOST bytes. */
 enum status file_at_is_boot(const char *path, const struct stat *st);

@@ -3,9 +3,9 @@
  * Ends what a thread waits for. A thread that works for somebody may be told to end: whoever asked
  * is gone, or the work was cancelled. It learns that where it waits for another process (in
  * lib/channel.h, and where it asks here): the wait fails with ST_CANCELLED, and so does every later
- * one, so that whoever takes no notice of the first comes no further. Whatever has to be undone
- * says interrupt_forbid() first, and then waits as ever. Until interrupt_allow() nothing is
- * interrupted.
+ * one, so that a caller that takes no notice of the first comes no further. A thread that has
+ * something to undo calls interrupt_forbid() first; then it waits as ever. Until interrupt_allow()
+ * nothing is interrupted.
  */
 #ifndef BULKHEAD_LIB_INTERRUPT_H
 #define BULKHEAD_LIB_INTERRUPT_H
@@ -20,8 +20,8 @@ struct interrupt {
         int peer;     /* whom it answers: a connected socket, or -1 */
         int told;     /* an eventfd that can be read once the work was cancelled, or -1 */
         bool allowed; /* may its waits be ended? */
-        bool ended;   /* one was, */
-        bool gone;    /* since the peer has hung up */
+        bool ended;   /* a wait was ended */
+        bool gone;    /* because the peer has hung up */
 };
 struct interrupt interrupt_get(void);
 void interrupt_set(const struct interrupt *i);
@@ -40,8 +40,8 @@ enum status interrupt_check(void);
 /* For waits without descriptors: the next point in time at which to look at interrupt_due(). */
 int64_t interrupt_look(int64_t deadline);
 
-/* ST_DONE when fd is ready for events or hung up; ST_TIMEOUT; ST_CANCELLED. Of what is ready the
- * first is still had at the end, but nothing after a wait that was ended. */
+/* ST_DONE when fd is ready for events or hung up; ST_TIMEOUT; ST_CANCELLED. If fd is ready when the
+ * thread is to end, ST_DONE; but after one wait that was ended, every later one is ST_CANCELLED. */
 enum status interrupt_wait(int fd, short events, int64_t deadline);
 
 #endif

@@ -17,7 +17,7 @@ struct bytes text_plain(struct arena *a, struct bytes text);
  * byte. remedy: beside that of UTF-16; may be NULL. */
 enum status text_read(const char *subject, struct bytes text, const char *remedy, struct arena *a,
                       struct bytes *text_out);
-/* The same without blanks at the ends of lines, and without empty lines at the end. */
+/* As text_plain(), without blanks at the ends of lines, and without empty lines at the end. */
 struct bytes text_trimmed(struct arena *a, struct bytes text);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Begins threads with all signals blocked (lib/thread.h). */
 #include "lib/thread.h"
 
 #include <signal.h>

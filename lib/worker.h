@@ -56,8 +56,8 @@ void job_last(struct job *j);
 enum status job_end(struct job *j);
 /* Kills the child and frees the job. NULL is fine. */
 void job_kill(struct job *j);
-/* The same, and waits that long until the child has ended: what it had open is closed then.
- * ST_TIMEOUT if it does not end. Keeps no error of the child's. */
+/* The same, and waits at most wait_ms until the child has ended: what it had open is closed then.
+ * ST_TIMEOUT if it does not end; the job is freed all the same. How the child ended is not told. */
 enum status job_kill_wait(struct job *j, int wait_ms);
 bool job_alive(struct job *j); /* false once the child has ended */
 

@@ -84,8 +84,8 @@ static void list(bool json)
                 output_json(all);
 }
 
-/* The page of a program that runs where it was built: ../docs/man beside its folder. NULL of one
- * that is installed, where man(1) finds it. */
+/* The page of a program that runs where it was built: in docs/man beside its folder. NULL for a
+ * program that is installed: man(1) finds the page. */
 static char *page_of_sources(const char *page)
 {
         char program[PATH_MAX], *path = NULL;

@@ -104,9 +104,9 @@ static error_t parse(int key, char *value, struct argp_state *state)
 
 /* --- files --------------------------------------------------------------------------------- */
 
-/* ST_INVALID for a file that nowhere has what one of its kind has: the wrong file was named, and
- * "untrusted" would say something of a host. It parses nothing, so that what was damaged in one
- * place is judged all the same. */
+/* ST_INVALID for a file without any mark of its kind: the wrong file was named, and "untrusted"
+ * would say something of a host. Nothing is parsed, so that a file that was damaged in one place is
+ * judged all the same. */
 static enum status must_have(const char *const marks[], const char *file, struct bytes text,
                              const char *expected)
 {
@@ -114,7 +114,7 @@ static enum status must_have(const char *const marks[], const char *file, struct
                 if (memmem(text.data, text.len, marks[i], strlen(marks[i])))
                         return ST_DONE;
         return FAIL(ST_INVALID, .subject = file, .expected = expected,
-                    .found = text.len ? "nothing of one" : "an empty file",
+                    .found = text.len ? "a file of another kind" : "an empty file",
                     .remedy = "name the file that is meant: bulkhead verify --help");
 }
 
@@ -272,11 +272,9 @@ int cmd_verify(int argc, char **argv)
                 parse,
                 "EVIDENCE.xml...",
                 "Judges evidence: prints each check, then the verdict and what was not checked. "
-                "Needs no daemon, no TPM and no root.\vExit status: 0 trusted, 1 untrusted, 2 "
-                "wrong "
-                "usage, 3 could not be decided, such as without the file, or if it is no evidence "
-                "at "
-                "all. Of several the worst.",
+                "Needs no daemon, no TPM and no root.\v"
+                "Exit status: 0 trusted, 1 untrusted, 2 wrong usage, 3 no verdict, such as for a "
+                "file that is missing or is no evidence. Of several files the highest counts.",
                 children,
                 NULL,
                 NULL};

@@ -53,7 +53,7 @@ static const struct argp_option options[] = {
          "With --replace: also where a disk is sealed for a VM that is not defined here", 3},
         {"forget-key", OPTION_FORGET_KEY, NULL, 0,
          "With --replace: also where the present seal has the key of a disk that the VM does not "
-         "have then",
+         "have afterwards; that key is lost",
          3},
         {0},
 };

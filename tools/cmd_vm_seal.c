@@ -30,7 +30,8 @@ static const struct argp_option options[] = {
          "is sealed for a VM that is not defined here; without a terminal to ask on it is needed",
          1},
         {"forget-key", OPTION_FORGET_KEY, NULL, 0,
-         "Also where the present seal has the key of a disk that is not there: no seal has it then",
+         "Seal also where the present seal has the key of a disk that is not there; that key is "
+         "lost",
          1},
         {"no-recovery", OPTION_NO_RECOVERY, NULL, 0,
          "With --format and no passphrase: make no recovery key; the disks' key is then in this "
@@ -47,7 +48,7 @@ static void check_use(const struct arguments *a, struct argp_state *state)
                 argp_error(state, "a recovery key is made by --format only; for disks that are "
                                   "sealed: bulkhead vm passphrase add");
         if (a->forget_key && a->format)
-                argp_error(state, "--format makes disks of a VM that has no seal: leave "
+                argp_error(state, "--format makes new disks for a VM that has no seal: leave "
                                   "--forget-key out");
         if (recovery && a->no_recovery)
                 argp_error(state, "--recovery-to and --no-recovery exclude each other");
@@ -138,9 +139,10 @@ static void tell_disks(const struct arguments *arguments, const struct vm_show_r
                         name, output_clean(now->overwritten), name, output_clean(arguments->file));
         else
                 fprintf(stderr, "%s: %s", name,
-                        now->vm.generation ? "the seal is the one of before; its disks are as they "
-                                             "were"
-                                           : "not sealed; nothing was written to its disks");
+                        now->vm.generation
+                                ? "the earlier seal is still there; the disks are as they "
+                                  "were"
+                                : "not sealed; nothing was written to its disks");
         fputc('\n', stderr);
 }
 
@@ -200,8 +202,8 @@ static void tell_outcome(const struct arguments *arguments, uint64_t generation_
         struct vm_show_rep now = {.vm.state = VM_SEALING};
         enum status s = ST_DONE;
 
-        fprintf(stderr,
-                "\nbulkhead: interrupted; waiting for what becomes of the seal (Ctrl-C: leaves)\n");
+        fprintf(stderr, "\nbulkhead: interrupted; waiting for what becomes of the seal (Ctrl-C "
+                        "leaves at once)\n");
         /* Twice, since what was asked for may not have begun at the first look. */
         for (int i = 0, ended = 0; i < LOOKS && !s && ended < 2; i++) {
                 usleep(LOOK_MS * 1000);

@@ -7,9 +7,8 @@
 
 /* Whether the file has to be changed for it. */
 bool config_finding_is_bad(const struct config_finding *f);
-/* Adds a finding to a reply, in the arena, where the file has that key; what is not in
- * the file comes last. The file is not good after
- * a bad one. */
+/* Adds a finding to a reply, in the arena, where the file has that key; what is not in the file
+ * comes last. After a bad finding the file is not good. */
 void config_findings_add(struct config_check_rep *p, struct arena *a, struct config_finding f);
 
 #endif

@@ -8,8 +8,8 @@
 
 #include "tools/known_vms.h"
 
-/* Adds a finding for each disk and boot file that is missing, cannot be looked at or is none, and
- * for each two disks of the file that are one. */
+/* Adds a finding for each disk and boot file that is missing, cannot be looked at or is of the
+ * wrong kind, and for each two disks of the file that are one. */
 void file_check(struct config_check_rep *p, struct arena *a);
 /* Adds a finding for each disk that another VM has, unless both only read it. */
 void disk_check_file(const struct known_vms *k, struct config_check_rep *p, struct arena *a);

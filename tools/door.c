@@ -117,7 +117,7 @@ static void watch_end(pthread_t thread)
 static volatile sig_atomic_t was_interrupted;
 static volatile sig_atomic_t asking = -1; /* the connection */
 
-/* At once. What was asked for has been told already that nobody waits. */
+/* At once. The first Ctrl-C has ended the connection, so the daemons know that nobody waits. */
 static void leave(int signal_number)
 {
         static const char text[] =
@@ -125,7 +125,7 @@ static void leave(int signal_number)
                 "goes on if it has committed: bulkhead jobs shows it\n";
 
         if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
-                was_interrupted = 1; /* nobody reads it */
+                was_interrupted = 1; /* for the compiler: a text that cannot be written is lost */
         signal(signal_number, SIG_DFL);
         raise(signal_number);
 }

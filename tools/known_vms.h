@@ -32,12 +32,13 @@ struct known_vms {
         const char *unknown, *remedy;
 };
 
-/* Asks compartment-mgr for the defined ones. */
+/* Asks compartment-mgr for the defined ones. Never fails: `unknown` says what was not told. To be
+ * freed by known_vms_free(). */
 struct known_vms *known_vms_new(void);
 void known_vms_free(struct known_vms *k);
 /* From now on the VM of that file is known, too. */
 void known_vms_add(struct known_vms *k, const char *file, const struct config_check_rep *p);
-/* What a file names, with what lies there. */
+/* What a file names, with what lies there. The path is that of `disk`, not a copy. */
 struct known_disk known_disk_of(const struct disk *disk);
 
 /* Whether it has neither the name nor the UUID of the file's: then the file does not replace it. */

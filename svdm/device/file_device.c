@@ -196,7 +196,7 @@ enum status file_device_writes(const struct file_device *d)
         if (told_of_writes < 0 || write(told_of_writes, line, (size_t)len) == len)
                 return ST_DONE;
         return FAIL(ST_CANCELLED, .subject = d->path,
-                    .found = "whoever asked for its --format is gone; it was not written to",
+                    .found = "whoever asked for --format is gone; the disk was not written to",
                     .remedy = "ask again if it is wanted");
 }
 

@@ -45,7 +45,8 @@ struct slot_edit {
  * already. */
 enum status luks_edit(const char *path, int header, const struct uuid *vm,
                       const struct slot_edit *e, int *header_out);
-/* The slots that a passphrase opens, a bit each. Takes its key derivation once a slot. */
+/* The slots that a passphrase opens, a bit each; 0 if the header cannot be read. Each slot costs
+ * one key derivation. */
 uint32_t luks_still_opens(const char *path, int header, struct bytes passphrase);
 
 #endif

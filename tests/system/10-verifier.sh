@@ -70,7 +70,7 @@ END
 for c in 'vm list' 'vm show mine' 'attest mine-attest.xml' 'cancel 1'; do
         # shellcheck disable=SC2086
         expect 1 as "$stranger" "$cli" $c
-        says 'about VMs of your own, as one of bulkhead-verifier'
+        says 'about VMs of your own, as a member of the group bulkhead-verifier'
 done
 challenge=$(openssl rand -hex 32)
 as "$verifier" "$cli" attest mine-attest.xml --challenge "$challenge" --trust "$trust" \

@@ -12,7 +12,7 @@ says '<measureTarget name="vm:boots" dest="PCR16"/>'
 # The refusal says which line to add, and with that line it works.
 line=$(sed -n 's/.*add to the descriptor: \(<measureTarget .*\/>\).*/\1/p' <<<"$output")
 sed "s|</measurement-desc>|$line&|" without.xml >with.xml
-# The first --format has filled the disk, so this one asks for no yes; of another file there it does.
+# The first --format has filled the disk, so the next asks for no yes; of another file it does.
 mv boots-data.img filled.img
 cp --sparse=always filled.img boots-data.img
 expect 1 setsid -w bulkhead vm seal boots with.xml --format

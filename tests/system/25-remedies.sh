@@ -7,7 +7,6 @@
 command -v python3 >/dev/null || skip 'python3 is missing'
 cd "$top" || exit 2
 [[ -f lib/status.c ]] || skip 'the sources are not here'
-[[ -f lib/status.c ]] || skip 'the sources are not here'
 folders=(compartment-mgr integrity-mgr lib measure plugins policy proof svdm tools tpm verifier xml)
 expect 0 python3 tests/system/remedies.py "$(command -v bulkhead)" "${folders[@]}"
 echo "$output"
