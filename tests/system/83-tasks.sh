@@ -68,11 +68,13 @@ task 'How do I make a recovery key' 1
 openssl ecparam -genkey -name prime256v1 -noout -out private.pem
 task 'How do I make a recovery key' 2 's|-out web01.pass|-out web01.recovered|;'
 cryptsetup open --test-passphrase srv/data.img <web01.recovered || fail 'the recovered key'
+(umask 077 && openssl rand -base64 24 >new.pass)
 task 'How do I change or remove a passphrase' 1 '3,4d;'
 says 'slot 1'
 ! cryptsetup open --test-passphrase srv/data.img <old.pass 2>/dev/null || fail 'the old one opens'
 expect 0 bulkhead vm passphrase add web01 --new-passphrase-file old.pass
 task 'How do I change or remove a passphrase' 1 '1,3d;'
+openssl rand -base64 24 >new.pass
 task 'How do I change or remove a passphrase' 1 '1,2d;4d;'
 again
 
