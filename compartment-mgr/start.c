@@ -106,24 +106,37 @@ static void remember(struct operation *o, uint32_t domid)
                 report_error("keeping which domain runs a VM");
 }
 
-/* Undoes the steps in reverse. What svdm has not kept goes when the connection to it closes. */
+static void undo_build(struct operation *o)
+{
+        struct domain_destroy_req q = {.uuid = o->vm->uuid};
+        struct domain_destroy_rep p;
+        enum status s = worker_call(workers.domain, DOMAIN_DEADLINE, CALL(domain_destroy, &q, &p),
+                                    o->arena);
+
+        if (s && s != ST_NOT_FOUND)
+                report_error("destroying a domain whose start was refused");
+}
+
+static void undo_keep(struct operation *o)
+{
+        struct svdm_release_req q = {.vm = o->vm->uuid};
+        struct svdm_release_rep p;
+
+        if (operation_svdm(o, CALL(svdm_release, &q, &p), PEER_SHORT))
+                report_error("giving back the devices of a VM whose start was refused");
+}
+
+/* Undoes the steps in reverse. What svdm has not kept goes when the connection to it closes. Before
+ * anything was done the operation has no VM yet. */
 static void undo(struct operation *o, bool built, bool kept)
 {
         struct error why = *error_last();
-        struct domain_destroy_req destroy = {.uuid = o->vm->uuid};
-        struct domain_destroy_rep destroyed;
-        struct svdm_release_req release = {.vm = o->vm->uuid};
-        struct svdm_release_rep released;
-        enum status s = ST_NOT_FOUND;
 
         interrupt_forbid();
         if (built)
-                s = worker_call(workers.domain, DOMAIN_DEADLINE,
-                                CALL(domain_destroy, &destroy, &destroyed), o->arena);
-        if (s && s != ST_NOT_FOUND)
-                report_error("destroying a domain whose start was refused");
-        if (kept && operation_svdm(o, CALL(svdm_release, &release, &released), PEER_SHORT))
-                report_error("giving back the devices of a VM whose start was refused");
+                undo_build(o);
+        if (kept)
+                undo_keep(o);
         error_keep(&why);
 }
 

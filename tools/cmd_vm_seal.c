@@ -155,10 +155,9 @@ static void tell_failure(enum status s, const struct arguments *arguments, const
         struct vm_show_rep now;
         enum status shown = arguments->format ? door_show(arguments->name, &now, a) : ST_DONE;
 
-        if (arguments->format && !shown && *now.overwritten)
+        if (arguments->format && !shown && !now.undecided && *now.overwritten)
                 tell_disks(arguments, &now);
-        if (*by->recovery.key && status_exit(s) != EXIT_REFUSED &&
-            (broken || shown || now.undecided || now.vm.generation)) {
+        if (*by->recovery.key && (broken || shown || now.undecided || now.vm.generation)) {
                 fputs("if the VM is sealed all the same, this opens its disks:\n", stdout);
                 slots_print_recovery(&by->recovery);
         }
