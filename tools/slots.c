@@ -73,6 +73,31 @@ struct json_object *slots_json(const struct disk_slots_list *disks)
         return all;
 }
 
+/* By its number a slot is removed from all disks: of another disk it may be somebody else's. */
+static bool is_only_there(const struct disk_slots_list *disks, size_t disk, uint32_t slot)
+{
+        for (size_t i = 0; i < disks->count; i++)
+                for (size_t j = 0; i != disk && j < disks->items[i].slots.count; j++)
+                        if (disks->items[i].slots.items[j].slot == slot)
+                                return false;
+        return true;
+}
+
+static void print_still(const struct disk_slots_list *disks, size_t disk, uint32_t slot,
+                        const char *vm)
+{
+        const char *path = output_clean(disks->items[disk].path);
+
+        if (is_only_there(disks, disk, slot))
+                printf("  %s: the old passphrase still opens key slot %u; to remove that, too:\n"
+                       "    bulkhead vm passphrase remove %s --slot %u\n",
+                       path, slot, vm, slot);
+        else
+                printf("  %s: the old passphrase still opens key slot %u; other disks have a slot "
+                       "of that number, too: bulkhead vm passphrase list %s\n",
+                       path, slot, vm);
+}
+
 void slots_print_still(const struct disk_slots_list *disks, const char *vm)
 {
         for (size_t i = 0; i < disks->count; i++) {
@@ -80,11 +105,7 @@ void slots_print_still(const struct disk_slots_list *disks, const char *vm)
 
                 for (size_t j = 0; j < d->slots.count; j++)
                         if (d->slots.items[j].still)
-                                printf("  %s: the old passphrase still opens key slot %u; to "
-                                       "remove that, too:\n"
-                                       "    bulkhead vm passphrase remove %s --slot %u\n",
-                                       output_clean(d->path), d->slots.items[j].slot, vm,
-                                       d->slots.items[j].slot);
+                                print_still(disks, i, d->slots.items[j].slot, vm);
         }
 }
 
