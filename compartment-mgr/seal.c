@@ -81,7 +81,7 @@ static bool read_lines(int written, struct buffer *lines)
         return n == 0;
 }
 
-/* Which file or device each disk of the configuration is. */
+/* For each disk of the configuration the file or device that it is. */
 static const char **identities(const struct operation *o)
 {
         const char **ids = arena_get_many(o->arena, o->config.disks.count + 1, sizeof *ids);
@@ -91,8 +91,9 @@ static const char **identities(const struct operation *o)
         return ids;
 }
 
-/* Which disks the device worker has begun to write to. Known once it has ended, which svdm sees to
- * when its connection ends: so that goes first if s is an error. */
+/* Learns to which disks the device worker has begun to write. This is known once the worker has
+ * ended. After an error svdm ends the worker when its connection ends, so the operation ends first.
+ */
 static void learn_writes(struct operation *o, int written, enum status s)
 {
         struct buffer lines = BUFFER_INIT(DISKS_MOST * (WORD_MOST + 1));

@@ -145,19 +145,29 @@ static enum status check_generation(const struct uuid *vm, uint64_t asked)
         return s;
 }
 
-/* A record that cannot be read opens nothing, so there is nothing to keep. */
+/* A record that cannot be read may be restored until another seal takes its place. So nobody gives
+ * up its keys unasked. */
+static enum status refuse_unread(struct arena *a)
+{
+        const char *why = arena_print(a, "%s: %s", error_last()->subject, error_last()->found);
+
+        return FAIL(ST_REFUSED, .subject = "the present seal of this VM",
+                    .expected = "a record that says of which disks it has the key", .found = why,
+                    .remedy = "restore integrity-mgr's state folder from a backup, and repeat; the "
+                              "same with --forget-key gives up the keys of that seal, and with "
+                              "them the data of each disk that no passphrase opens");
+}
+
 static enum status keep_keys(struct arena *a, const struct im_seal_req *req)
 {
         struct seal_record present;
         enum status s;
 
-        if (req->generation == 1)
+        if (req->generation == 1 || req->forget_key)
                 return ST_DONE;
         s = seal_store_read(a, &req->vm, &present);
-        if (s == ST_NOT_FOUND || s == ST_DAMAGED || s == ST_ROLLED_BACK) {
-                error_clear();
-                return ST_DONE;
-        }
+        if (s == ST_NOT_FOUND || s == ST_DAMAGED || s == ST_ROLLED_BACK)
+                return refuse_unread(a);
         return s ? s : seal_compare_keys(&present, req);
 }
 

@@ -70,9 +70,10 @@ static enum status not_the_one(const struct uuid *vm, const char *name, enum sta
         return FAIL(s, .subject = name, .expected = "the seal that this host committed to",
                     .found = found,
                     .remedy =
-                            FMT_LONG("restore integrity-mgr's newest state folder; or seal the VM "
-                                     "again, with a passphrase of its disks: bulkhead vm seal %s "
-                                     "DESCRIPTOR.xml --passphrase-file FILE",
+                            FMT_LONG("restore integrity-mgr's newest state folder; or give up "
+                                     "the keys of this seal, and seal the VM again with a "
+                                     "passphrase of its disks: bulkhead vm seal %s DESCRIPTOR.xml "
+                                     "--passphrase-file FILE --forget-key",
                                      UUID_TEXT(vm)));
 }
 

@@ -106,8 +106,9 @@ enum status file_device_unlock(struct device *d, const uint8_t secret[static SEC
 void file_device_undo(struct device *d);
 enum status file_device_check(const struct device *d);
 
-/* Which pipe the device of each disk goes into before the disk is first written to (svdm_prepare);
- * -1 for none. There is one, since a process serves one operation. The pipe is the caller's. */
+/* Names the pipe that gets a line with the device of each disk before that disk is first written to
+ * (svdm_prepare); -1 for none. There is one, since a process serves one operation. The pipe is the
+ * caller's. */
 void file_device_tell_writes(int written);
 /* Called before the disk is first written to. ST_CANCELLED if nobody reads the pipe any more: then
  * nothing may be written. */

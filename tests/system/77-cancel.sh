@@ -18,16 +18,6 @@ go_on() {
 }
 trap 'result=$?; go_on; (exit "$result"); at_exit' EXIT
 
-job_of() { # TEXT: its number, once there is such a job
-        local i line
-        for ((i = 0; i < 100; i++)); do
-                while read -r line; do
-                        [[ $line == *"$1"* ]] && number=${line%% *} && return 0
-                done < <(bulkhead jobs)
-                pause 0.1
-        done
-        fail "there is no job '$1'"
-}
 no_jobs() { # within ten seconds
         local i
         for ((i = 0; i < 100; i++)); do

@@ -9,17 +9,6 @@ held=()
 trap 'result=$?; kill -CONT "${held[@]}" 2>/dev/null; (exit "$result"); at_exit' EXIT
 hold() { kill -STOP "$@" && held+=("$@"); }
 let_go() { kill -CONT "$@"; }
-# The number of the job that is listed so.
-job_of() {
-        local i line
-        for ((i = 0; i < 100; i++)); do
-                while read -r line; do
-                        [[ $line == *"$1"* ]] && number=${line%% *} && return
-                done < <(bulkhead jobs)
-                pause 0.1
-        done
-        fail "there is no job '$1'"
-}
 vm late
 header_of() { head -c 16M "$1" | sha256sum; }
 empty=$(header_of late-data.img)

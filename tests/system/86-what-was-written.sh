@@ -13,16 +13,6 @@ hold() { # WORKER: all of that name
         kill -STOP "${held[@]}"
 }
 go_on() { kill -CONT "${held[@]}" 2>/dev/null; held=(); }
-job_of() { # TEXT: its number, once there is such a job
-        local i line
-        for ((i = 0; i < 100; i++)); do
-                while read -r line; do
-                        [[ $line == *"$1"* ]] && number=${line%% *} && return 0
-                done < <(bulkhead jobs)
-                pause 0.1
-        done
-        fail "there is no job '$1'"
-}
 fresh() { # the disk, with something in it that nobody knows: it is looked at
         rm -f written-data.img
         printf 'something' >written-data.img

@@ -140,6 +140,17 @@ becomes() { # NAME STATE, within ten seconds
         done
         fail "$1 is $(state_of "$1") instead of $2"
 }
+# job_of TEXT: $number is that of a job that is listed so, once there is one.
+job_of() {
+        local i line
+        for ((i = 0; i < 100; i++)); do
+                while read -r line; do
+                        [[ $line == *"$1"* ]] && number=${line%% *} && return 0
+                done < <(bulkhead jobs)
+                pause 0.1
+        done
+        fail "there is no job '$1'"
+}
 generation_of() { field "$1" generation; }
 
 at_exit() {

@@ -189,7 +189,7 @@ static enum status do_reseal(uint64_t generation)
 
 static uint64_t generation(void);
 
-/* Which disk there is instead of the second one, of which the present seal has the key. */
+/* The present seal has the key of the second disk. Instead of that one there is: */
 static const struct {
         struct uuid uuid;
         size_t count;
@@ -536,13 +536,24 @@ START_TEST(test_old_record)
         bytes = folder_read(dir, RECORD_NAME("2"), &len);
         folder_write(dir, RECORD_NAME("2"), old, old_len);
         ck_assert_int_eq(do_unseal(&secret_of), ST_ROLLED_BACK);
-        ck_assert_uint_eq(generation(), 2); /* it can be sealed again */
+        ck_assert_uint_eq(generation(), 2);
+        ck_assert_int_eq(do_seal(3, 'z'), ST_REFUSED);
         unlinkat(dir, RECORD_NAME("2"), 0);
         ck_assert_int_eq(do_unseal(&secret_of), ST_DAMAGED);
+        ck_assert_int_eq(do_seal(3, 'z'), ST_REFUSED);
         bytes[len - 1] ^= 1;
         folder_write(dir, RECORD_NAME("2"), bytes, len);
         ck_assert_int_eq(do_unseal(&secret_of), ST_DAMAGED);
+        ck_assert_int_eq(do_seal(3, 'z'), ST_REFUSED);
+        ck_assert_ptr_nonnull(strstr(error_last()->remedy, "restore integrity-mgr's state folder"));
+        bytes[len - 1] ^= 1; /* it is restored: nothing was given up */
+        folder_write(dir, RECORD_NAME("2"), bytes, len);
+        ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
+        bytes[len - 1] ^= 1;
+        folder_write(dir, RECORD_NAME("2"), bytes, len);
+        forget_key = true; /* it can be sealed again, by whoever says so */
         ck_assert_int_eq(do_seal(3, 'z'), ST_DONE);
+        forget_key = false;
         ck_assert_int_eq(do_unseal(&secret_of), ST_DONE);
         ck_assert_int_eq(seal_forget(&principal_self, &vm), ST_DONE);
         ck_assert_int_eq(faccessat(dir, RECORD_NAME("3"), F_OK, 0), -1);
