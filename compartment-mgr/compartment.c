@@ -14,9 +14,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESTART_LEAST = 20 * 1000 /* ms */ };
+enum { RESTART_LEAST = 20 * 1000 /* ms */, SELF_MOST = 20 * 1000 };
 
 /* --- one operation at a time ----------------------------------------------------------------- */
+
+/* What this daemon does unasked, as after a restart, is soon over, and no reason to refuse whoever
+ * asks meanwhile. While the hypervisor does not answer it is not soon over. Within the lock. */
+static struct compartment *find_free(const char *vm, const struct principal *asker)
+{
+        const struct timespec until = deadline_point(deadline_in(SELF_MOST));
+        struct compartment *c = vm_table_find(vm);
+
+        if (asker->kind == PRINCIPAL_SELF)
+                return c;
+        while (c && c->work && work_asker(c->work)->kind == PRINCIPAL_SELF &&
+               c->state != VM_UNKNOWN &&
+               !pthread_cond_clockwait(&vm_table.freed, &vm_table.lock, CLOCK_MONOTONIC, &until))
+                c = vm_table_find(vm);
+        return c;
+}
 
 enum status compartment_claim(const char *vm, const char *operation, const struct principal *asker,
                               struct compartment **c_out)
@@ -29,7 +45,7 @@ enum status compartment_claim(const char *vm, const char *operation, const struc
         int64_t since = 0;
 
         pthread_mutex_lock(&vm_table.lock);
-        c = vm_table_find(vm);
+        c = find_free(vm, asker);
         if (c && c->work) {
                 busy = work_operation(c->work);
                 since = work_since(c->work);
@@ -63,6 +79,7 @@ void compartment_release(struct compartment *c)
         pthread_mutex_lock(&vm_table.lock);
         work_end(c->work);
         c->work = NULL;
+        pthread_cond_broadcast(&vm_table.freed);
         pthread_mutex_unlock(&vm_table.lock);
         if (vm_table.released)
                 vm_table.released();

@@ -60,8 +60,8 @@ bool compartment_owned_by(const char *vm, const struct principal *owner);
 
 /* Claims a VM, by name or UUID, for one operation, which is work that is listed (work.h).
  * operation: its name, a literal; the rest is copied. asker: the principal that asked for it,
- * principal_self if nobody did. ST_NOT_FOUND, ST_BUSY if another operation has claimed it, or
- * ST_DAMAGED. */
+ * principal_self if nobody did; others wait for what principal_self does, up to 20 s. ST_NOT_FOUND,
+ * ST_BUSY if another operation has claimed it, or ST_DAMAGED. */
 enum status compartment_claim(const char *vm, const char *operation, const struct principal *asker,
                               struct compartment **c_out);
 void compartment_release(struct compartment *c); /* NULL is fine */

@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct vm_table vm_table = {.lock = PTHREAD_MUTEX_INITIALIZER, .dir = -1};
+struct vm_table vm_table = {
+        .lock = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER, .dir = -1};
 
 /* --- copies ---------------------------------------------------------------------------------- */
 

@@ -37,6 +37,7 @@ struct damaged {
 
 struct vm_table {
         pthread_mutex_t lock;
+        pthread_cond_t freed; /* a claim has ended */
         struct damaged *damaged;
         size_t damaged_count;
         struct compartment **vms;

@@ -12,6 +12,7 @@
 
 #include <check.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -145,6 +146,43 @@ START_TEST(an_operation_is_alone)
         ck_assert_uint_eq(works_list(a, &work), 0);
         ck_assert_int_eq(compartment_claim("db1", "stop", &principal_self, &other), ST_DONE);
         compartment_release(other);
+}
+END_TEST
+
+static void *ask(void *begun)
+{
+        struct compartment *c;
+        enum status s;
+
+        sem_post(begun);
+        s = compartment_claim("db1", "stop", &alice, &c);
+        if (!s)
+                compartment_release(c);
+        return (void *)(uintptr_t)s;
+}
+
+/* As after a restart, which clears up first. */
+START_TEST(what_the_daemon_does_itself_is_waited_for)
+{
+        struct compartment *c;
+        struct vm_summary v;
+        pthread_t asker;
+        void *answer;
+        sem_t begun;
+
+        sem_init(&begun, 0, 0);
+        ck_assert_int_eq(define("db1", &v), ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "clearing up", &principal_self, &c), ST_DONE);
+        ck_assert_int_eq(pthread_create(&asker, NULL, ask, &begun), 0);
+        sem_wait(&begun);
+        usleep(100 * 1000); /* it comes to its wait, or the test shows less */
+        compartment_release(c);
+        pthread_join(asker, &answer);
+        ck_assert_int_eq((int)(uintptr_t)answer, ST_DONE);
+        ck_assert_int_eq(compartment_claim("db1", "clearing up", &principal_self, &c), ST_DONE);
+        compartment_set_state(c, VM_UNKNOWN, "");
+        ck_assert_int_eq((int)(uintptr_t)ask(&begun), ST_BUSY); /* at once */
+        compartment_release(c);
 }
 END_TEST
 
@@ -930,6 +968,7 @@ int main(void)
         tcase_add_test(t, survives_a_restart);
         tcase_add_test(t, names_and_uuids_are_taken_once);
         tcase_add_test(t, an_operation_is_alone);
+        tcase_add_test(t, what_the_daemon_does_itself_is_waited_for);
         tcase_add_test(t, many_at_once);
         tcase_add_test(t, states_are_told);
         tcase_add_test(t, a_refusal_is_kept_without_what_was_expected);
