@@ -215,6 +215,19 @@ static enum status settle_once_decided(struct operation *o)
         return s;
 }
 
+/* integrity-mgr has committed, and svdm did not write: the seal counts. */
+static enum status headers_left(const struct operation *o, enum status s)
+{
+        const char *why = arena_print(o->arena, "%s: %s", error_last()->subject,
+                                      error_last()->found);
+
+        return FAIL(s, .subject = FMT("VM %s", o->vm->name),
+                    .found = FMT_LONG("sealed (generation %" PRIu64 "), but not all headers of its "
+                                      "disks are written yet: %s",
+                                      o->sealed.generation, why),
+                    .remedy = "mend that; the next operation on this VM writes them");
+}
+
 enum status operation_settle_after(struct operation *o, enum status s, uint64_t generation)
 {
         struct error why = *error_last();
@@ -227,6 +240,8 @@ enum status operation_settle_after(struct operation *o, enum status s, uint64_t 
                 compartment_committed(o->compartment);
                 return ST_DONE;
         }
+        if (settled && o->sealed.generation == generation)
+                return headers_left(o, settled);
         if (s == ST_CANCELLED && settled)
                 return settled; /* it may still be sealed, so nobody is told that it was undone */
         if (s)

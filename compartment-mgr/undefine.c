@@ -182,6 +182,18 @@ static bool any_has(const struct disk_slots_list *disks, enum key_slot_kind kind
         return false;
 }
 
+/* Then nobody can say of which disks, that are elsewhere, the seal has the only key. */
+static enum status record_unread(const struct operation *o, const char *forget)
+{
+        return FAIL(ST_REFUSED, .subject = FMT("the seal of VM %s", o->vm->name),
+                    .expected = "a record that says of which disks it has the key",
+                    .found = "none that can be read",
+                    .remedy = FMT_LONG("restore integrity-mgr's state folder from a backup, and "
+                                       "repeat; or, to give up the keys of that seal, and the data "
+                                       "of each disk that no passphrase opens: %s",
+                                       forget));
+}
+
 static enum status may_forget(const struct operation *o, const struct disk_slots_list *disks)
 {
         const char *forget =
@@ -205,7 +217,9 @@ static enum status may_forget(const struct operation *o, const struct disk_slots
                                                   "DESTROY the last key and so the data: %s",
                                                   o->vm->name, forget));
         }
-        return sealed_disks_present(&o->sealed, &o->open.disks, forget);
+        return o->sealed.descriptor.canonical.len
+                       ? sealed_disks_present(&o->sealed, &o->open.disks, forget)
+                       : record_unread(o, forget);
 }
 
 /* --- what goes ----------------------------------------------------------------------------- */
@@ -335,6 +349,7 @@ static enum status forget(struct operation *o, bool forget_key, struct undefinin
                 close(secret);
         if (staged) {
                 p->kept = reason(o->arena, staged);
+                drop_staged(o); /* it may be there: perhaps the answer alone was lost */
                 error_clear();
         }
         s = unseal_definition(o);

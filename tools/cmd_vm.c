@@ -324,6 +324,7 @@ static void show_json(const struct vm_show_rep *reply)
         }
         json_object_object_add(o, "disks", disks);
         output_json_text(o, "overwritten", reply->overwritten);
+        json_object_object_add(o, "undecided", json_object_new_boolean(reply->undecided));
         json_object_object_add(o, "interfaces", json_interfaces(reply));
         json_object_object_add(o, "config", config);
         json_object_object_add(o, "descriptor",
@@ -357,6 +358,8 @@ static void show_text(const struct vm_show_rep *reply)
         if (*reply->overwritten)
                 printf("  overwritten %s: by a --format that was not finished; nothing is sealed\n",
                        output_clean(reply->overwritten));
+        if (reply->undecided)
+                puts("  undecided   whether the last seal counts; the next operation settles it");
         for (size_t i = 0; i < reply->devices.count; i++) {
                 const struct device_state *d = &reply->devices.items[i];
 
