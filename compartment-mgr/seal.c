@@ -91,13 +91,24 @@ static const char **identities(const struct operation *o)
         return ids;
 }
 
+/* A list of disks with one more, unless it has that one. */
+static const char *with_disk(struct arena *a, const char *disks, const char *path)
+{
+        const char *list = arena_print(a, ", %s,", disks);
+
+        if (strstr(list, arena_print(a, ", %s,", path)))
+                return disks;
+        return arena_print(a, "%s%s%s", disks, *disks ? ", " : "", path);
+}
+
 /* Learns to which disks the device worker has begun to write. This is known once the worker has
  * ended. After an error svdm ends the worker when its connection ends, so the operation ends first.
- */
+ * What an earlier try has written to is as lost as before. */
 static void learn_writes(struct operation *o, int written, enum status s)
 {
         struct buffer lines = BUFFER_INIT(DISKS_MOST * (WORD_MOST + 1));
-        const char **ids = identities(o), *disks = "";
+        const char **ids = identities(o);
+        const char *disks = arena_text(o->arena, compartment_overwritten(o->compartment));
         bool all;
 
         if (s)
@@ -109,15 +120,13 @@ static void learn_writes(struct operation *o, int written, enum status s)
                 if (lines.data[to] != '\n')
                         continue;
                 d = disk_of(o, (const char *)lines.data + from, to - from);
-                disks = arena_print(o->arena, "%s%s%s", disks, *disks ? ", " : "",
-                                    d ? d->path : "a disk");
+                disks = with_disk(o->arena, disks, d ? d->path : "a disk");
                 if (d)
                         compartment_add_filled(o->compartment, ids[d - o->config.disks.items]);
                 from = to + 1;
         }
         if (!all)
-                disks = arena_print(o->arena, "%s%s", disks,
-                                    *disks ? ", and perhaps more" : "perhaps a disk");
+                disks = with_disk(o->arena, disks, *disks ? "perhaps more" : "perhaps a disk");
         compartment_set_overwritten(o->compartment, disks);
         buffer_clear(&lines);
 }
@@ -283,7 +292,6 @@ enum status seal_vm(struct arena *a, struct compartment *c, const struct vm_seal
 
         *warning_out = "";
         compartment_set_state(c, VM_SEALING, "");
-        compartment_set_overwritten(c, ""); /* by this one */
         s = read_asked(a, c, q, &d);
         if (!s)
                 s = operation_begin(&o, a, c);

@@ -134,8 +134,8 @@ static void tell_disks(const struct arguments *arguments, const struct vm_show_r
 
         if (*now->overwritten)
                 fprintf(stderr,
-                        "%s: not sealed; --format has overwritten %s: what was on it is lost; once "
-                        "more: bulkhead vm seal %s %s --format",
+                        "%s: not sealed; --format has overwritten %s, now or in an earlier try: "
+                        "what was on it is lost; once more: bulkhead vm seal %s %s --format",
                         name, output_clean(now->overwritten), name, output_clean(arguments->file));
         else
                 fprintf(stderr, "%s: %s", name,
@@ -201,8 +201,10 @@ static void tell_outcome(const struct arguments *arguments, uint64_t generation_
         struct vm_show_rep now = {.vm.state = VM_SEALING};
         enum status s = ST_DONE;
 
-        fprintf(stderr, "\nbulkhead: interrupted; waiting for what becomes of the seal (Ctrl-C "
-                        "leaves at once)\n");
+        fprintf(stderr,
+                "\nbulkhead: interrupted; waiting for what becomes of the seal (Ctrl-C leaves at "
+                "once%s)\n",
+                *by->recovery.key ? ", and the recovery key is never shown then" : "");
         /* Twice, since what was asked for may not have begun at the first look. */
         for (int i = 0, ended = 0; i < LOOKS && !s && ended < 2; i++) {
                 usleep(LOOK_MS * 1000);

@@ -320,14 +320,30 @@ enum status on_device_slots(struct request *r, const struct device_slots_req *q,
         return s;
 }
 
+/* A disk that a new passphrase opens already is left alone; so the same request makes whole what
+ * only some disks have. Refused is a passphrase that is new to none. */
 static enum status edit_all(const struct device_edit *e)
 {
+        struct error old = {};
+        size_t edited = 0;
         enum status s = ST_DONE;
 
-        for (size_t i = 0; i < operation.count && !s; i++)
-                if (operation.devices[i].kind->edit)
-                        s = operation.devices[i].kind->edit(&operation.devices[i], e);
-        return s;
+        for (size_t i = 0; i < operation.count && !s; i++) {
+                struct device *d = &operation.devices[i];
+
+                if (!d->kind->edit)
+                        continue;
+                s = d->kind->edit(d, e);
+                edited += !s;
+                if (s == ST_EXISTS && e->change == SLOT_ADD) {
+                        old = *error_last();
+                        s = ST_DONE;
+                }
+        }
+        if (s || edited || !old.status)
+                return s;
+        error_keep(&old);
+        return old.status;
 }
 
 static enum authority_kind kind_if(enum authority_kind kind, int fd)

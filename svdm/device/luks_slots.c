@@ -272,7 +272,7 @@ static enum status must_be_new(const struct luks_loaded *l, const struct slot_ed
         if (slot < 0)
                 return ST_DONE;
         uuid_write(&l->vm, vm);
-        return FAIL(ST_REFUSED, .subject = l->path,
+        return FAIL(ST_EXISTS, .subject = l->path,
                     .expected = "a new passphrase that opens nothing",
                     .found = FMT("one that opens key slot %d already", slot),
                     .remedy = FMT("give another one; to see the slots: "

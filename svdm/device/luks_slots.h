@@ -41,7 +41,7 @@ struct slot_edit {
 };
 /* Makes a copy of that header, in a sealed memfd, with that change. Needs `sealed` or `present`,
  * but for SLOT_FORGET, which removes what is proved to be the seal's. Refused is whatever would
- * take away a seal's slot otherwise, or the last way in, and a new passphrase that opens a slot
+ * take away a seal's slot otherwise, or the last way in; ST_EXISTS: the new passphrase opens a slot
  * already. */
 enum status luks_edit(const char *path, int header, const struct uuid *vm,
                       const struct slot_edit *e, int *header_out);

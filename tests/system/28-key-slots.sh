@@ -132,7 +132,7 @@ expect 0 bulkhead vm passphrase remove alone --passphrase-file day --last
 same "$(slots alone-data.img)" 1 'number of key slots'
 starts
 
-# A second disk that cannot be read keeps no slot on the first, if its own key may go.
+# A VM with two encrypted disks.
 vm pair
 forget pair
 truncate -s 24M pair-more.img
@@ -143,12 +143,26 @@ sealing "vm:pair disk:$work/pair-root.img luks:$work/pair-data.img luks:$work/pa
 expect 0 bulkhead vm define pair.cfg
 expect 0 bulkhead vm seal pair pair-seal.xml --format --passphrase-file day
 same "$(slots pair-data.img)" 2 'number of key slots'
+
+# A passphrase that one of its disks has already is added to the other alone.
+cryptsetup luksAddKey --disable-locks -q "${quick[@]}" --key-file day pair-data.img other
+expect 0 bulkhead vm seal pair pair-seal.xml --passphrase-file day
+expect 0 bulkhead vm passphrase add pair --new-passphrase-file other
+must_open pair-more.img other
+same "$(slots pair-data.img)" 3 'number of key slots'
+same "$(slots pair-more.img)" 3 'number of key slots'
+expect 1 bulkhead vm passphrase add pair --new-passphrase-file other
+says 'opens key slot'
+expect 0 bulkhead vm start pair
+expect 0 bulkhead vm stop pair
+
+# A disk that cannot be read keeps no slot on the other, if its own key may go.
 mv pair-more.img away.img
 expect 1 bulkhead vm undefine pair
 says pair-more.img
-same "$(slots pair-data.img)" 2 'number of key slots'
+same "$(slots pair-data.img)" 3 'number of key slots'
 expect 0 bulkhead vm undefine --forget-key pair
 says pair-more.img
-same "$(slots pair-data.img)" 1 'number of key slots'
+same "$(slots pair-data.img)" 2 'number of key slots'
 same "$(tokens pair-data.img)" 0 'number of tokens'
 must_open pair-data.img day

@@ -82,6 +82,8 @@ says "overwritten $work/written-data.img"
 
 # Ctrl-C at either side; the second one says what goes on, and leaves.
 touch go
+expect 0 bulkhead vm undefine written # what it says of earlier tries ends with it
+expect 0 bulkhead vm define written.cfg
 for worker in content_worker measure_worker; do
         fresh
         hold "$worker"
@@ -116,7 +118,7 @@ go_on
 output=$(<begun)
 echo "$output"
 says 'interrupted; waiting for what becomes of the seal'
-says 'leaves at once'
+says 'leaves at once, and the recovery key is never shown then'
 says 'bulkhead jobs shows it'
 says left
 says 'ended with -2'
@@ -133,6 +135,11 @@ bulkhead vm seal written none-seal.xml --format --yes >begun 2>&1 && fail 'seale
 output=$(<begun)
 says "written: not sealed; --format has overwritten $work/written-data.img"
 says_not 'recovery  '
+
+# What was lost then is told as long as nothing is sealed: a try that ends before it writes does not
+# end that.
+bulkhead vm seal written none-seal.xml --passphrase-file none >begun 2>&1 && fail 'sealed'
+same "$(field written overwritten)" "$work/written-data.img" 'what was overwritten'
 
 # What is sealed in the end was overwritten on purpose.
 fresh
