@@ -51,7 +51,7 @@ theirs() { # start|stop
         start,*simulated*) ln -sn "$work/guard-data.img" "$(sim_folder)/disk-of-theirs" ;;
         stop,*simulated*) rm "$(sim_folder)/disk-of-theirs" ;;
         start,*)
-                printf '%s\n' 'name = "theirs"' 'memory = 64' \
+                printf '%s\n' 'name = "theirs"' 'memory = 128' \
                         "kernel = \"$BULKHEAD_GUEST/vmlinux\"" \
                         "disk = [ \"$work/guard-data.img,raw,xvda,rw\" ]" >theirs.cfg
                 xl create -p theirs.cfg >/dev/null
