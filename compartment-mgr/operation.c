@@ -218,13 +218,13 @@ static enum status settle_once_decided(struct operation *o)
 /* integrity-mgr has committed, and svdm did not write: the seal counts. */
 static enum status headers_left(const struct operation *o, enum status s)
 {
-        const char *why = arena_print(o->arena, "%s: %s", error_last()->subject,
-                                      error_last()->found);
+        const char *why =
+                arena_print(o->arena, "%s: %s", error_last()->subject, error_last()->found);
 
         return FAIL(s, .subject = FMT("VM %s", o->vm->name),
-                    .found = FMT_LONG("sealed (generation %" PRIu64 "), but not all headers of its "
+                    .found = FMT_LONG("sealed (generation %llu), but not all headers of its "
                                       "disks are written yet: %s",
-                                      o->sealed.generation, why),
+                                      (unsigned long long)o->sealed.generation, why),
                     .remedy = "mend that; the next operation on this VM writes them");
 }
 

@@ -25,7 +25,10 @@ expect 0 bulkhead vm passphrase list keys
 same "$(grep -c 'recovery key, as a token says' <<<"$output")" 1 'recovery keys'
 grep -qE 'argon2id +passphrase$' <<<"$output" || fail 'a passphrase is no recovery key'
 expect 0 bulkhead vm passphrase remove keys --passphrase-file words
-! grep -qrF "$(cat recovery)" "$BULKHEAD_RUN" "$BULKHEAD_STATE" 2>/dev/null || fail 'it was kept'
+# Bulkhead keeps it nowhere. What this script and its log have may lie in the state folder, too.
+kept=$(grep -rlF "$(cat recovery)" "$BULKHEAD_RUN" "$BULKHEAD_STATE" 2>/dev/null |
+        grep -vF "$(dirname "$work")/")
+same "$kept" '' 'what keeps the recovery key'
 expect 0 bulkhead vm undefine keys
 must_open keys-data.img recovery
 

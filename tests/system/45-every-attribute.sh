@@ -64,7 +64,9 @@ row measureTarget@dest "$base" "$(whole '' "$(target "$disk" LOG)" "$pcrs")"
 row measureTarget@judged "$base" "$(whole '' "$(target "$disk" PCR16 'judged="yes"')" "$pcrs")"
 verity='method="verity"'
 luks=luks:$work/every-data.img
-for t in "$disk" "$luks" vm:every hypervisor:sim vms:all vms:own; do
+hypervisor=sim
+[[ $(bulkhead status) == *simulated* ]] || hypervisor=xen
+for t in "$disk" "$luks" vm:every "hypervisor:$hypervisor" vms:all vms:own; do
         for attribute in method=verity method=other digest=sha384 salt=00; do
                 word=${attribute/=/=\"}\"
                 row "measureTarget@${attribute%=*}" "$(whole '' "$(target "$t")" "$pcrs")" \
