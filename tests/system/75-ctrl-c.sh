@@ -27,7 +27,7 @@ for delay in 0.02 0.1 0.2 0.3 0.5 0.8 1.2 2; do
                 says 'ended with -2'
                 [[ $(sha256sum <ctrl-data.img) == "$empty" ]] && lost= || lost=yes
                 if [[ $lost ]]; then
-                        says "ctrl: not sealed; --format has overwritten $work/ctrl-data.img: what"
+                        says "ctrl: not sealed; --format has overwritten $work/ctrl-data.img, now"
                 elif [[ $output == *interrupted* && $output != *overwritten* ]]; then
                         says 'not sealed; nothing was written' # a job may die as it begins to
                 fi

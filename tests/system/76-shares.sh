@@ -23,7 +23,7 @@ flood() { # NAME CONNECTIONS COMMAND...: until the file `over` is there
 }
 start_and_stop() {
         local i
-        for ((i = 0; i < 4; i++)); do
+        for ((i = 0; i < $(rounds 4 1); i++)); do
                 expect 0 bulkhead vm start needed
                 expect 0 bulkhead vm stop needed
         done
@@ -32,7 +32,7 @@ start_and_stop() {
 vm flooded --owner nobody
 vm needed
 # Long enough that attestations meet: all of the 30 measure this.
-head -c 16M /dev/urandom >flooded-root.img
+head -c "$(rounds 16M 1M)" /dev/urandom >flooded-root.img
 chmod 0755 "$work"
 chmod 0644 ./*.xml
 expect 0 bulkhead vm seal flooded flooded-seal.xml --format

@@ -18,13 +18,13 @@ hold "${measure[@]}"
 bulkhead vm seal late late-seal.xml --format >begun 2>&1 &
 begun=$!
 job_of 'seal of VM late'
-pause 1
+a_while
 hold "${tpm[@]}"
 let_go "${measure[@]}"
-pause 3
+a_while
 bulkhead cancel "$number" >cancelled 2>&1 &
 cancelling=$!
-pause 1
+a_while
 kill -0 "$cancelling" || fail "cancel returned while nobody knew: $(cat cancelled)"
 let_go "${tpm[@]}"
 wait "$cancelling"

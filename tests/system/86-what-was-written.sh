@@ -50,7 +50,7 @@ hold content_worker
 bulkhead vm seal written written-seal.xml --format --yes >begun 2>&1 &
 begun=$!
 job_of 'seal of VM written'
-pause 1
+a_while
 expect 0 bulkhead cancel "$number"
 says "job $number, seal of VM written, is cancelled; what it began is undone"
 go_on
@@ -65,7 +65,7 @@ hold measure_worker
 bulkhead vm seal written written-seal.xml --format --yes >begun 2>&1 &
 begun=$!
 job_of 'seal of VM written'
-pause 1
+a_while
 expect 0 bulkhead cancel "$number" --json
 same "$(python3 -c 'import json, sys; print(json.load(sys.stdin)["overwritten"])' <<<"$output")" \
         "$work/written-data.img" 'what cancel names'
@@ -106,12 +106,12 @@ hold measure_worker # and then the TPM, which nothing interrupts
 python3 interrupt.py 2 bulkhead vm seal written written-seal.xml --format --yes >begun &
 begun=$!
 job_of 'seal of VM written'
-pause 1
+a_while
 mapfile -t tpm < <(ours tpm_worker)
 kill -STOP "${tpm[@]}"
 go_on
 held=("${tpm[@]}")
-pause 3
+a_while
 touch go
 wait "$begun"
 go_on

@@ -15,6 +15,7 @@ trust=$BULKHEAD_RUN/trust
 # If the hypervisor boots something, BULKHEAD_GUEST is a folder with vmlinux and initrd of a guest.
 # rounds MANY FEW: FEW on a machine that is slow (BULKHEAD_SLOW), else MANY.
 rounds() { if [[ ${BULKHEAD_SLOW-} ]]; then echo "$2"; else echo "$1"; fi; }
+a_while() { pause "$(rounds 1 10)"; } # long enough to come to where a held worker is needed
 made=()
 
 # pause SECONDS: without a process, which on an emulated machine costs more than it waits.

@@ -123,7 +123,7 @@ says 'bulkhead vm destroy domain'
 at=$(xenstore-ls -f "$back/vbd/$first" | sed -n 's|^\(.*\)/dev = "xvda".*|\1|p')
 xenstore-write "$at/physical-device" 1:1
 asks $changed unpause domain.cfg "$first"
-says 'found 1:1'
+says "found '1:1'"
 xenstore-write "$at/physical-device" "$(number "$root")"
 # A device that nobody asked for.
 xenstore-write "/libxl/$first/device/vkbd/0/backend" /local/domain/0/backend/vkbd

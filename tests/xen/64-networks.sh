@@ -45,10 +45,10 @@ nothing_left() {
         same "$(ports bednear) $(ports bedfar)" 'vif* vif*' 'ports of the bridges'
         same "$(state_of "$1")" stopped 'its state'
 }
-guest() { # NAME BRIDGE
+guest() { # NAME BRIDGE [MAC]
         guest_config "$1" '' '' \
                 "bed.ip=10.67.0.9/24 bed.do=ping:10.67.0.1,ping:10.67.0.1,ping:10.67.0.2,idle" \
-                "'mac=00:16:3e:10:00:01,bridge=$2'" >"$1.cfg"
+                "'mac=${3:-00:16:3e:10:00:01},bridge=$2'" >"$1.cfg"
         sealing "vm:$1" >"$1-seal.xml"
         made+=("$1")
         forget "$1"
@@ -67,7 +67,7 @@ echo 'bedfar *' >"$policy"
 expect 1 bulkhead vm start linked
 nothing_left linked
 printf '%s\n' 'bednear vm:linked' 'bedgone *' >"$policy"
-guest lost bedgone
+guest lost bedgone 00:16:3e:10:00:03
 expect 0 bulkhead vm seal lost lost-seal.xml
 expect 1 bulkhead vm start lost
 says 'bridge bedgone'
