@@ -146,7 +146,8 @@ static void tell_disks(const struct arguments *arguments, const struct vm_show_r
         fputc('\n', stderr);
 }
 
-/* After an error. What is not known counts as sealed: then the recovery key is needed. */
+/* After an error. What is not known counts as sealed: then the recovery key is needed. A VM that
+ * was sealed before, by another key or none, is ST_WRONG_STATE. */
 static void tell_failure(enum status s, const struct arguments *arguments, const struct opener *by,
                          struct arena *a)
 {
@@ -157,7 +158,8 @@ static void tell_failure(enum status s, const struct arguments *arguments, const
 
         if (arguments->format && !shown && !now.undecided && *now.overwritten)
                 tell_disks(arguments, &now);
-        if (*by->recovery.key && (broken || shown || now.undecided || now.vm.generation)) {
+        if (*by->recovery.key && s != ST_WRONG_STATE &&
+            (broken || shown || now.undecided || now.vm.generation)) {
                 fputs("if the VM is sealed all the same, this opens its disks:\n", stdout);
                 slots_print_recovery(&by->recovery);
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads /local/domain/0/backend, where no guest writes. The back-end for Xen comes here.
+ * Reads /local/domain/0/backend and the names of domains, where no guest writes. The back-end for
+ * Xen comes here.
  */
 #include "compartment-mgr/domain/domain_xen_disks.h"
 #include "compartment-mgr/domain/domain_xen_store.h"
@@ -32,19 +33,31 @@ static const char *path_of(const char *params)
         return colon ? colon + 1 : params ? params : "";
 }
 
+/* As xl(1) names it: by its name, or by its number. */
+static enum status name_domain(struct arena *a, const char *domain, const char **who_out)
+{
+        const char *name;
+        enum status s = store_read(a, arena_print(a, "/local/domain/%s/name", domain), &name);
+
+        if (!s)
+                *who_out = arena_print(a, "domain %s", name && *name ? name : domain);
+        return s;
+}
+
 static enum status read_disk(struct arena *a, const char *folder, const char *domain,
                              struct found *to)
 {
-        const char *params, *node;
+        const char *params, *node, *who;
         enum status s = store_read(a, arena_print(a, "%s/params", folder), &params);
 
         if (!s)
                 s = store_read(a, arena_print(a, "%s/physical-device", folder), &node);
+        if (!s)
+                s = name_domain(a, domain, &who);
         if (s || to->count == VMS_MOST || (!params && !node))
                 return s;
-        to->items[to->count++] = (struct other_disk){.who = arena_print(a, "domain %s", domain),
-                                                     .path = path_of(params),
-                                                     .node = node_of(node)};
+        to->items[to->count++] =
+                (struct other_disk){.who = who, .path = path_of(params), .node = node_of(node)};
         return ST_DONE;
 }
 
