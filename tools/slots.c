@@ -14,6 +14,23 @@ static bool has(const struct disk_slots *d, enum key_slot_kind kind)
         return false;
 }
 
+/* After the seal. A recovery key is told apart: somebody must have written it down. */
+static const char *opened_by(const struct disk_slots *d)
+{
+        bool recovery = false;
+
+        for (size_t i = 0; i < d->slots.count; i++) {
+                if (d->slots.items[i].kind != KEY_SLOT_PASSPHRASE)
+                        continue;
+                if (!d->slots.items[i].recovery)
+                        return "a passphrase opens it";
+                recovery = true;
+        }
+        return recovery     ? "a recovery key opens it, and no passphrase"
+               : d->foreign ? "not the disk that was sealed; what opens it is not known"
+                            : "nothing opens it any more";
+}
+
 static const char *meaning(const struct key_slot *slot)
 {
         switch (slot->kind) {
@@ -142,10 +159,7 @@ void slots_print_left(const struct disk_slots_list *disks, const char *kept)
                                output_clean(d->path), output_clean(d->unread));
                         continue;
                 }
-                printf("  %s: %s\n", output_clean(d->path),
-                       has(d, KEY_SLOT_PASSPHRASE) ? "a passphrase opens it"
-                       : d->foreign ? "not the disk that was sealed; what opens it is not known"
-                                    : "nothing opens it any more");
+                printf("  %s: %s\n", output_clean(d->path), opened_by(d));
                 if (!has(d, KEY_SLOT_CLAIMED) && !has(d, KEY_SLOT_SEAL))
                         continue;
                 printf("    what may be the seal's is still there%s%s; to remove it:\n",

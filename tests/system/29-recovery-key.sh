@@ -30,6 +30,7 @@ kept=$(grep -rlF "$(cat recovery)" "$BULKHEAD_RUN" "$BULKHEAD_STATE" 2>/dev/null
         grep -vF "$(dirname "$work")/")
 same "$kept" '' 'what keeps the recovery key'
 expect 0 bulkhead vm undefine keys
+says 'a recovery key opens it, and no passphrase'
 must_open keys-data.img recovery
 
 # For the holder of a key alone, RSA or EC.
