@@ -182,7 +182,7 @@ static bool any_has(const struct disk_slots_list *disks, enum key_slot_kind kind
         return false;
 }
 
-/* Then nobody can say of which disks, that are elsewhere, the seal has the only key. */
+/* Of disks that are elsewhere the seal may have the only key, and nobody can say of which. */
 static enum status record_unread(const struct operation *o, const char *forget)
 {
         return FAIL(ST_REFUSED, .subject = FMT("the seal of VM %s", o->vm->name),
